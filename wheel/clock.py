@@ -1,0 +1,113 @@
+"""The only module that reads time, and the home of the rounding rules.
+
+Instants are whole milliseconds since the epoch, in UTC. *Now rounds down, deadlines round up*: an instant that is
+reached by the rounded clock has been reached by the real one, so nothing can start early, whatever the fractions.
+
+Wall time decides what is due; monotonic time decides how long to sleep. The wall clock may be set by an operator or
+by NTP, the monotonic one never goes back, so a sleep measured by it cannot be stretched by a clock change; the ticker
+looks at the wall again after each sleep, which is at most a second.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from .errors import InvalidValue
+
+MAX_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999, the latest instant that a datetime can show."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NS_IN_MS: Final = 1_000_000
+
+
+class Clock(Protocol):
+    """Where time comes from; tests inject one that they move by hand."""
+
+    def now_ms(self) -> int:
+        """Wall time, in whole milliseconds since the epoch, rounded down."""
+
+    def now_ns(self) -> int:
+        """Wall time in nanoseconds since the epoch, for deadlines that are to be rounded up."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back, for the length of a sleep."""
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // _NS_IN_MS
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def deadline_ms(now_ns: int, seconds: float | timedelta) -> int:
+    """The instant ``seconds`` after ``now_ns``, rounded up to a whole millisecond.
+
+    Args:
+        now_ns: the present, in nanoseconds since the epoch.
+        seconds: how long from now, in seconds (int, float or timedelta), zero or more.
+
+    Returns:
+        Milliseconds since the epoch.
+
+    Raises:
+        InvalidValue: the delay is negative, not a finite number, or leads beyond the year 9999.
+
+    >>> deadline_ms(1_000_000, 0.0015)
+    3
+    """
+    if isinstance(seconds, timedelta):
+        delay_ns = (seconds // timedelta(microseconds=1)) * 1000
+    elif type(seconds) is int:
+        delay_ns = seconds * 1_000_000_000
+    else:
+        delay_ns = _float_ns(seconds)
+    due_ms = -((-now_ns - delay_ns) // _NS_IN_MS)
+    if delay_ns < 0 or due_ms > MAX_MS:
+        raise InvalidValue.of("countdown", "a number of seconds from 0 to the year 9999", seconds)
+    return due_ms
+
+
+def _float_ns(seconds: object) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise InvalidValue.of("countdown", "a number of seconds or a timedelta", seconds)
+    try:
+        return round(seconds * 1_000_000_000)
+    except (OverflowError, ValueError):
+        raise InvalidValue.of("countdown", "a finite number of seconds", seconds) from None
+
+
+def instant_ms(when: datetime, name: str = "eta") -> int:
+    """An aware datetime as milliseconds since the epoch, rounded up.
+
+    Raises:
+        InvalidValue: the datetime is naive (the message shows the fix), or before 1970.
+
+    >>> instant_ms(datetime(1970, 1, 1, 0, 0, 1, 500, tzinfo=UTC))
+    1001
+    """
+    if not isinstance(when, datetime):
+        raise InvalidValue.of(name, "an aware datetime", when)
+    if when.tzinfo is None or when.utcoffset() is None:
+        raise InvalidValue(
+            f"{name} must be an aware datetime, got {when!r}; say which zone is meant: "
+            f"{name}={name}.astimezone() for this machine's, {name}.replace(tzinfo=UTC) for UTC"
+        )
+    ms = -((_EPOCH - when) // timedelta(milliseconds=1))
+    if not 0 <= ms <= MAX_MS:
+        raise InvalidValue.of(name, "between 1970 and the year 9999", when)
+    return ms
+
+
+def as_datetime(ms: int) -> datetime:
+    """The aware UTC datetime of an instant in milliseconds."""
+    return _EPOCH + timedelta(milliseconds=ms)

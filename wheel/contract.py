@@ -1,0 +1,148 @@
+"""Store: what any place that keeps the ring must do. Wakeup: what a store that can shorten a wait may do besides.
+
+Every verb that changes something takes lists, is atomic (all of the call or none of it) and durable, as the store's
+durability says, when it returns. Stores never read a clock: ``now_ms`` is a parameter (a server-side store uses its
+server's clock for leases). StoreContract in noria.wheel.testing is this page as tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol, runtime_checkable
+
+from .job import Claim, Job, Outcome, State
+
+OnConflict = Literal["keep", "replace", "raise"]
+
+
+class Found(StrEnum):
+    """How cancel() and reschedule() found a job. Only SCHEDULED means that the change was made."""
+
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    FINISHED = "finished"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which jobs scan() shows; what is None does not restrict."""
+
+    states: frozenset[State] | None = None
+    task: str | None = None
+    queue: str | None = None
+    key: str | None = None
+    due_from_ms: int | None = None
+    due_before_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Counts at one moment. accepted == scheduled + running + succeeded + failed + cancelled + expired, always."""
+
+    accepted: int
+    """Jobs ever added."""
+    scheduled: int
+    overdue: int
+    """Of the scheduled ones, those whose due instant has passed."""
+    running: int
+    succeeded: int
+    """Ever, as are the three that follow: results that have been dropped since are still counted."""
+    failed: int
+    cancelled: int
+    expired: int
+    hand: int
+    """The last second swept."""
+    next_due_ms: int | None
+
+
+class Store(Protocol):
+    """Where a ring lives."""
+
+    def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", fresh: bool = False) -> list[str]:
+        """Accept jobs, all or none.
+
+        Idempotent by id: a job whose id the store holds already is left as it is. A job with a ``key`` that an
+        unfinished job holds is, by ``on_conflict``, not added ("keep"), put in the place of the pending one, which
+        ends as cancelled ("replace"; a running one is left to run), or refused ("raise").
+
+        Args:
+            jobs: state scheduled, attempt 0.
+            on_conflict: "keep", "replace" or "raise".
+            fresh: the caller vouches that the ids are new and that there are no keys, so no look-up is needed.
+
+        Returns:
+            For each job the id of the job that now stands for it: its own, or the one kept.
+
+        Raises:
+            DuplicateJob: on_conflict is "raise" and a key is taken; nothing was added.
+            StoreError: the store cannot accept; nothing was added.
+        """
+
+    def claim(
+        self,
+        owner: str,
+        now_ms: int,
+        limit: int,
+        *,
+        lease_ms: int | None = None,
+        queues: Collection[str] | None = None,
+    ) -> list[Claim]:
+        """Take up to ``limit`` due jobs for ``owner``: scheduled -> running in one atomic step.
+
+        First the jobs of dead owners (or with a lapsed lease) go back to scheduled, or are set aside after
+        max_crashes. Jobs whose ``expires_ms`` has come end as expired and are not claimed. The others with
+        ``due_ms <= now_ms`` are taken in the order (higher priority, earlier due, id); attempt and token grow by one.
+
+        Args:
+            owner: who claims; the store watches from now on whether it lives.
+            limit: at most so many, 0 or more.
+            lease_ms: how long a remote claim holds, in milliseconds; None where the kernel watches owners.
+            queues: only jobs of these queues; None for all.
+        """
+
+    def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
+        """Hold claims for ``lease_ms`` milliseconds more; returns those that were lost. Lost never revives."""
+
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        """Record how claims ended, each fenced by its token; returns the lost ones, which changed nothing."""
+
+    def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
+        """End scheduled jobs as cancelled; for each id how it was found. Only SCHEDULED was cancelled."""
+
+    def reschedule(self, id: str, due_ms: int, now_ms: int) -> Found:
+        """Move a scheduled job to another due instant; how it was found. Only SCHEDULED was moved."""
+
+    def get(self, id: str) -> Job | None:
+        """The job, or None if the store holds none of that id."""
+
+    def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:  # noqa: B008 - frozen value
+        """Up to ``limit`` jobs that pass the filter, in the order (due_ms, id)."""
+
+    def next_due(self, queues: Collection[str] | None = None) -> int | None:
+        """The earliest due_ms of a scheduled job (it may have passed already), or None."""
+
+    def stats(self, now_ms: int) -> Stats:
+        """The counts; see Stats."""
+
+    def density(self, now_ms: int, horizon_s: int = 3600) -> list[int]:
+        """Scheduled jobs by slot (3600 counts) among those due before ``now_ms`` + ``horizon_s`` seconds."""
+
+    def check(self) -> list[str]:
+        """Every violation of an invariant found in the store, in words; [] when it is sound."""
+
+    def close(self) -> None:
+        """Give back what is held. Twice is fine; any other verb afterwards raises StoreClosed."""
+
+
+@runtime_checkable
+class Wakeup(Protocol):
+    """A store that can tell of new work before the next tick."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep until notified, until another process changed the store, or for ``timeout_s``; True if woken."""
+
+    def notify(self) -> None:
+        """Wake whoever waits in this process."""

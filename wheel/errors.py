@@ -1,0 +1,129 @@
+"""Every error of ours, under one root, grouped by when it happens.
+
+Each derives from :class:`NoriaError`; where the standard library has a kin (ValueError, LookupError,
+TimeoutError, OSError) that is the second base, so that code which knows nothing of Noria catches it too.
+"""
+
+from __future__ import annotations
+
+
+class NoriaError(Exception):
+    """The root: ``except NoriaError`` catches whatever Noria itself raises."""
+
+
+# ---- at the call: nothing was written --------------------------------------------------------------------
+
+
+class InvalidValue(NoriaError, ValueError):
+    """An argument or option breaks its rule: "<name> must be <rule>, got <value!r>"."""
+
+    @classmethod
+    def of(cls, name: str, rule: str, value: object) -> InvalidValue:
+        """The error in the house's one wording."""
+        return cls(f"{name} must be {rule}, got {value!r}")
+
+
+class PayloadError(NoriaError, TypeError, ValueError):
+    """An argument or result is not strict JSON; the message names the path to the offending value."""
+
+
+class NotRegistered(NoriaError, LookupError):
+    """No task of that name is registered here."""
+
+
+class NoScheduler(NoriaError, RuntimeError):
+    """A shared task was called before any Scheduler existed to carry it."""
+
+
+class DuplicateJob(NoriaError, ValueError):
+    """A pending job holds the same unique key, and on_conflict is "raise"."""
+
+
+# ---- waiting for a result --------------------------------------------------------------------------------
+
+
+class ResultError(NoriaError):
+    """A result cannot be given."""
+
+
+class ResultTimeout(ResultError, TimeoutError):
+    """The job did not finish within the timeout given to get()."""
+
+
+class UnknownJob(ResultError, LookupError):
+    """The store holds no job of that id: it never did, or its result_ttl is over."""
+
+
+class JobFailed(ResultError):
+    """The job's function raised; ``type`` and ``traceback`` are those of the worker's exception."""
+
+    def __init__(self, message: str, *, type: str = "", traceback: str = "") -> None:
+        super().__init__(message)
+        self.type = type
+        self.traceback = traceback
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_job_failed, (str(self), self.type, self.traceback))
+
+
+def _job_failed(message: str, type: str, traceback: str) -> JobFailed:
+    return JobFailed(message, type=type, traceback=traceback)
+
+
+class JobCancelled(ResultError):
+    """The job was cancelled before it ran."""
+
+
+class JobExpired(ResultError):
+    """The job ended unrun: its ``expires`` had passed."""
+
+
+# ---- the scheduler ---------------------------------------------------------------------------------------
+
+
+class SchedulerError(NoriaError, RuntimeError):
+    """The scheduler was asked for what its present state does not allow."""
+
+
+# ---- the store -------------------------------------------------------------------------------------------
+
+
+class StoreError(NoriaError):
+    """The store cannot do what was asked; nothing of the call was accepted unless the message says so."""
+
+
+class StoreClosed(StoreError):
+    """The store was closed."""
+
+
+class StoreBusy(StoreError, TimeoutError):
+    """The store's lock could not be had in time; the message says who holds it, where that is known."""
+
+
+class StoreFull(StoreError, OSError):
+    """The disk has no room. Nothing was written; the store works again by itself once there is room."""
+
+
+class StoreUnsafe(StoreError):
+    """The place is refused: a network file system, a symbolic link, a directory that others may write."""
+
+
+class StoreFormatError(StoreError):
+    """The file is not a Noria store, or was written by a newer Noria than this one may touch."""
+
+
+class StoreCorrupt(StoreError):
+    """The file is damaged. ``path`` and ``offset`` (bytes) say where; nothing was changed."""
+
+    def __init__(self, path: str, offset: int, reason: str) -> None:
+        super().__init__(f"{path}: damaged at byte {offset}: {reason}; nothing was changed, see `noria repair`")
+        self.path = path
+        self.offset = offset
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (StoreCorrupt, (self.path, self.offset, self.reason))
+
+
+class StorePoisoned(StoreError, OSError):
+    """A write or sync failed, so what is on the disk is not known; the next call starts a new epoch."""

@@ -1,0 +1,198 @@
+"""The nouns: Job, Claim, the Outcomes, and the one table of legal transitions.
+
+A Job is one call of a task, stored. It is a value: a store never changes one, it replaces it. Job and Claim are
+named tuples rather than frozen dataclasses because a Job is built on every delay(): 0.6 us against 2.2 us
+(docs/decisions/0003-job-is-a-named-tuple.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from . import payload as _payload
+
+DEFAULT_QUEUE: Final = "default"
+DEFAULT_MAX_CRASHES: Final = 3
+DEFAULT_RESULT_TTL_MS: Final = 3_600_000
+
+
+class State(StrEnum):
+    """Where a job stands. The last four are final."""
+
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+FINISHED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED})
+
+
+class Event(StrEnum):
+    """What can happen to a job."""
+
+    CLAIM = "claim"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    RETRY = "retry"
+    SNOOZE = "snooze"
+    RELEASE = "release"
+    RESCUE = "rescue"
+    SET_ASIDE = "set_aside"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    RESCHEDULE = "reschedule"
+
+
+TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
+    (State.SCHEDULED, Event.CLAIM): State.RUNNING,
+    (State.SCHEDULED, Event.CANCEL): State.CANCELLED,
+    (State.SCHEDULED, Event.EXPIRE): State.EXPIRED,
+    (State.SCHEDULED, Event.RESCHEDULE): State.SCHEDULED,
+    (State.RUNNING, Event.SUCCEED): State.SUCCEEDED,
+    (State.RUNNING, Event.FAIL): State.FAILED,
+    (State.RUNNING, Event.RETRY): State.SCHEDULED,
+    (State.RUNNING, Event.SNOOZE): State.SCHEDULED,
+    (State.RUNNING, Event.RELEASE): State.SCHEDULED,
+    (State.RUNNING, Event.RESCUE): State.SCHEDULED,
+    (State.RUNNING, Event.SET_ASIDE): State.FAILED,
+}
+"""(state, event) -> next state. What is not in the table cannot happen."""
+
+
+class Failure(NamedTuple):
+    """Why an attempt failed: the exception's type, its message, its traceback as text."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Job(NamedTuple):
+    """One call of a task, stored. Give fields by keyword; times are milliseconds since the epoch, UTC.
+
+    >>> job = Job(id="a", task="app.remind", payload='[[1,"x"],{}]', due_ms=1_000)
+    >>> job.args, job.kwargs, job.slot, job.cycle
+    ((1, 'x'), {}, 1, 0)
+    """
+
+    id: str
+    task: str
+    due_ms: int
+    payload: str = "[[],{}]"
+    """The arguments as the JSON text ``[args, kwargs]``, made by payload.encode_call."""
+    created_ms: int = 0
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+    """Higher runs first among the jobs that are due."""
+    key: str | None = None
+    """Unique among unfinished jobs."""
+    expires_ms: int | None = None
+    """From this instant on the job ends unrun."""
+    max_crashes: int = DEFAULT_MAX_CRASHES
+    """After so many deaths of its worker the job is set aside as failed; 1 makes it at-most-once."""
+    result_ttl_ms: int = DEFAULT_RESULT_TTL_MS
+    """How long the job is kept once it has finished."""
+    state: State = State.SCHEDULED
+    attempt: int = 0
+    """Runs begun, counted durably before each starts."""
+    crashes: int = 0
+    token: int = 0
+    """The fencing token of the newest claim; grows by each claim over the whole store."""
+    owner: str | None = None
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    returned: str | None = None
+    """The result as JSON text, once succeeded."""
+    error: Failure | None = None
+    """Of the last attempt that failed."""
+    reason: str | None = None
+    """Why the job was cancelled, expired, set aside or sent back."""
+    extra: str | None = None
+    """Fields that this version does not know, as the JSON text of an object; kept as they are."""
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The positional arguments, decoded."""
+        return _payload.decode_call(self.payload)[0]
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The keyword arguments, decoded."""
+        return _payload.decode_call(self.payload)[1]
+
+    @property
+    def result(self) -> Any:
+        """What the function returned, decoded; None until the job has succeeded."""
+        return None if self.returned is None else _payload.decode(self.returned)
+
+    @property
+    def slot(self) -> int:
+        """Due second mod 3600: the job's place on the ring."""
+        return self.due_ms // 1000 % 3600
+
+    @property
+    def cycle(self) -> int:
+        """Due second div 3600: the absolute turn of the ring in which the job is due."""
+        return self.due_ms // 3_600_000
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job's state is final."""
+        return self.state in FINISHED
+
+
+class Claim(NamedTuple):
+    """The exclusive right to run a job, fenced: only the newest token may settle it."""
+
+    job: Job
+    """The job as it runs: state running, this attempt counted."""
+    token: int
+    owner: str
+    lease_until_ms: int | None = None
+    """Until when a remote claim holds; None where the kernel tells that the owner lives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded:
+    """The function returned; ``returned`` is its result as JSON text."""
+
+    returned: str = "null"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The function raised, and no attempt is left."""
+
+    error: Failure
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """The function failed and is to run again at ``due_ms``."""
+
+    due_ms: int
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snoozed:
+    """To run later; this attempt is not counted."""
+
+    due_ms: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """Given back unrun; this attempt is not counted and the due instant stays."""
+
+    reason: str | None = None
+
+
+Outcome = Succeeded | Failed | Retried | Snoozed | Released
