@@ -1,0 +1,93 @@
+"""What must be true of a State at any moment, and which of it is not. Run after every test, and by operators."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ..wheel.job import Job, State as JobState
+
+if TYPE_CHECKING:
+    from .state import State
+
+
+def violations(state: State) -> list[str]:
+    """Every violated invariant, in words; [] when the state is sound."""
+    jobs = list(state.jobs())
+    return [*_ledger(state, jobs), *_places(state), *_claims(state, jobs), *_keys(state, jobs), *_each(jobs)]
+
+
+def _ledger(state: State, jobs: list[Job]) -> list[str]:
+    counts = state.counts
+    found: list[str] = []
+    finished = counts.succeeded + counts.failed + counts.cancelled + counts.expired
+    if counts.accepted != counts.scheduled + counts.running + finished:
+        found.append(
+            f"the ledger does not balance: accepted {counts.accepted} != scheduled {counts.scheduled} "
+            f"+ running {counts.running} + finished {finished}"
+        )
+    held = Counter(job.state for job in jobs)
+    for name in (JobState.SCHEDULED, JobState.RUNNING):
+        if held[name] != getattr(counts, name.value):
+            found.append(f"{getattr(counts, name.value)} jobs are counted as {name}, {held[name]} are held")
+    for name in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED):
+        if held[name] > getattr(counts, name.value):
+            found.append(f"{getattr(counts, name.value)} jobs are counted as {name}, {held[name]} are held")
+    return found
+
+
+def _places(state: State) -> list[str]:
+    found: list[str] = []
+    ringed: dict[str, int] = {}
+    for slot, cycles in state.ring.slots():
+        for cycle, bucket in cycles.items():
+            for id, due_ms in bucket.items():
+                if id in ringed:
+                    found.append(f"job {id} is on the ring twice")
+                if due_ms // 1000 != cycle * 3600 + slot:
+                    found.append(f"job {id}, due at {due_ms}, is in slot {slot} of cycle {cycle}")
+                ringed[id] = due_ms
+    if len(ringed) != len(state.ring):
+        found.append(f"the ring counts {len(state.ring)} entries and holds {len(ringed)}")
+    ready = {entry[2] for heap in state.ready.values() for entry in heap}
+    for id in state.rows:
+        job = state.get(id)
+        assert job is not None
+        if job.state is JobState.SCHEDULED and ringed.get(id) != job.due_ms and id not in ready:
+            found.append(f"job {id} is scheduled, but neither on the ring at {job.due_ms} nor ready")
+        if job.state is not JobState.SCHEDULED and id in ringed:
+            found.append(f"job {id} is {job.state}, but on the ring")
+    found.extend(f"job {id} is on the ring, but not held" for id in ringed if id not in state.rows)
+    return found
+
+
+def _claims(state: State, jobs: list[Job]) -> list[str]:
+    found: list[str] = []
+    tokens = Counter(job.token for job in jobs if job.token)
+    found.extend(f"token {token} was given to {count} jobs" for token, count in tokens.items() if count > 1)
+    if tokens and max(tokens) > state.token:
+        found.append(f"token {max(tokens)} was given, the newest known is {state.token}")
+    running = {job.id: job.owner for job in jobs if job.state is JobState.RUNNING}
+    if running != state.running:
+        found.append(f"running by the jobs: {running!r}, by the claims: {state.running!r}")
+    found.extend(f"job {id} has a lease, but is not running" for id in state.leases if id not in running)
+    return found
+
+
+def _keys(state: State, jobs: list[Job]) -> list[str]:
+    held = Counter(job.key for job in jobs if job.key is not None and job.state is JobState.SCHEDULED)
+    return [f"key {key!r} is held by {count} scheduled jobs" for key, count in held.items() if count > 1]
+
+
+def _each(jobs: list[Job]) -> list[str]:
+    found: list[str] = []
+    for job in jobs:
+        if job.state is JobState.RUNNING and (job.attempt < 1 or job.token < 1 or job.owner is None):
+            found.append(f"job {job.id} is running with attempt {job.attempt}, token {job.token}, owner {job.owner!r}")
+        if job.finished and job.finished_ms is None:
+            found.append(f"job {job.id} is {job.state}, but has not finished")
+        if job.state is JobState.SCHEDULED and job.owner is not None:
+            found.append(f"job {job.id} is scheduled, but owned by {job.owner}")
+        if job.crashes >= job.max_crashes and not job.finished:
+            found.append(f"job {job.id} crashed {job.crashes} times, but is {job.state}")
+    return found

@@ -1,0 +1,273 @@
+"""What stands in the journal and the snapshot: jobs and records as JSON text, and back.
+
+A job is one JSON object with its keys in a fixed order. Two rules make reading cheap: ``id`` and ``due_ms`` come
+first, at a fixed place, so that opening a store need not parse payloads; and ``payload`` comes after every field that
+is ours, followed by nothing but ``returned``, so that it is cut out of the text and never decoded and encoded again.
+(A quotation mark inside a JSON string is always escaped, hence the first ``,"payload":`` of the text is the key.)
+Fields at their default are left out.
+
+A record is what the journal holds of one change: ``{"seq":7,"op":"cancel",...}``. Records are facts, decided before
+they are written: applying one reads no clock and makes no choice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+import simplejson
+from simplejson.encoder import encode_basestring_ascii as _quote
+
+from ..wheel import payload as _payload
+from ..wheel.errors import PayloadError
+from ..wheel.job import Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+
+_ENCODER: Final = simplejson.JSONEncoder(
+    allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
+)
+_DEFAULT: Final = Job(id="", task="", due_ms=0)
+_TAIL_FROM: Final = Job._fields.index("queue")
+_DEFAULT_TAIL: Final = tuple(_DEFAULT[_TAIL_FROM:])
+_SCALARS: Final = (
+    "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner started_ms finished_ms reason"
+).split()
+_KNOWN: Final = frozenset(Job._fields) - {"extra"}
+_HEAD: Final = re.compile(rb'\{"id":"([^"\\]+)","due_ms":(\d+),')
+
+
+class Claimed(NamedTuple):
+    """``owner`` took ``ids``, whose tokens count up from ``token``."""
+
+    owner: str
+    now_ms: int
+    token: int
+    ids: list[str]
+    lease_until_ms: int | None = None
+
+
+class Settled(NamedTuple):
+    """Claims ended: (id, token, outcome) each, every one of them the newest claim of its job."""
+
+    now_ms: int
+    items: list[tuple[str, int, Outcome]]
+
+
+class Cancelled(NamedTuple):
+    """Scheduled jobs were cancelled."""
+
+    now_ms: int
+    ids: list[str]
+    reason: str | None = None
+
+
+class Expired(NamedTuple):
+    """Scheduled jobs ended unrun because their ``expires_ms`` had come."""
+
+    now_ms: int
+    ids: list[str]
+
+
+class Moved(NamedTuple):
+    """A scheduled job got another due instant."""
+
+    id: str
+    due_ms: int
+
+
+class Rescued(NamedTuple):
+    """Running jobs lost their owner: back to scheduled, or set aside after max_crashes."""
+
+    now_ms: int
+    ids: list[str]
+    reason: str
+
+
+class Renewed(NamedTuple):
+    """Leases hold until a later instant."""
+
+    ids: list[str]
+    lease_until_ms: int
+
+
+Record = Claimed | Settled | Cancelled | Expired | Moved | Rescued | Renewed
+
+_OPS: Final[dict[str, type[Record]]] = {
+    "claim": Claimed,
+    "settle": Settled,
+    "cancel": Cancelled,
+    "expire": Expired,
+    "move": Moved,
+    "rescue": Rescued,
+    "renew": Renewed,
+}
+_OP_OF: Final = {kind: op for op, kind in _OPS.items()}
+
+
+# ---- jobs ------------------------------------------------------------------------------------------------
+
+
+def encode_job(job: Job) -> str:
+    """A job as one line of JSON text (ASCII, no line breaks)."""
+    head = (
+        f'{{"id":{_quote(job.id)},"due_ms":{job.due_ms},"task":{_quote(job.task)},"created_ms":{job.created_ms},"payload":'
+    )
+    if job[_TAIL_FROM:] == _DEFAULT_TAIL:
+        return f"{head}{job.payload}}}"
+    return _encode_unusual(job)
+
+
+def _encode_unusual(job: Job) -> str:
+    fields: dict[str, Any] = {"id": job.id, "due_ms": job.due_ms, "task": job.task, "created_ms": job.created_ms}
+    for name in _SCALARS:
+        value = getattr(job, name)
+        if value != getattr(_DEFAULT, name):
+            fields[name] = str(value) if name == "state" else value
+    if job.error is not None:
+        fields["error"] = list(job.error)
+    text = str(_ENCODER.encode(fields))[:-1]
+    if job.extra is not None:
+        text += "," + job.extra[1:-1]
+    text += f',"payload":{job.payload}'
+    return f'{text},"returned":{job.returned}}}' if job.returned is not None else text + "}"
+
+
+def peek(raw: bytes) -> tuple[str, int]:
+    """The id and due_ms of an encoded job, without parsing the rest of it."""
+    found = _HEAD.match(raw)
+    if found is None:
+        job = decode_job(raw)
+        return job.id, job.due_ms
+    return found[1].decode("ascii"), int(found[2])
+
+
+def decode_job(raw: bytes) -> Job:
+    """The job that an encoded line holds.
+
+    Raises:
+        ValueError: the text is not a job.
+    """
+    text = raw.decode("utf-8")
+    cut = text.find(',"payload":')
+    fields = loads(text[:cut] + "}" if cut > 0 else text)
+    if not isinstance(fields, dict):
+        raise ValueError("a job must be a JSON object")
+    rest = text[cut + 11 : -1] if cut > 0 else "[[],{}]"
+    if fields.get("state") == "succeeded" or ',"returned":' in rest:
+        rest = _split_returned(text, rest, fields)
+    return _job_of(fields, rest)
+
+
+def _split_returned(text: str, rest: str, fields: dict[str, Any]) -> str:
+    whole = loads(text)
+    if "returned" not in whole:
+        return rest
+    fields["returned"] = _payload.encode(whole["returned"])
+    return str(_ENCODER.encode(whole.get("payload", [[], {}])))
+
+
+def _job_of(fields: dict[str, Any], payload: str) -> Job:
+    unknown = {name: value for name, value in fields.items() if name not in _KNOWN}
+    if unknown:
+        for name in unknown:
+            del fields[name]
+        fields["extra"] = str(_ENCODER.encode(unknown))
+    if "state" in fields:
+        fields["state"] = State(fields["state"])
+    if fields.get("error") is not None:
+        fields["error"] = Failure(*fields["error"])
+    try:
+        job = Job(payload=payload, **fields)
+    except TypeError as error:
+        raise ValueError(f"not a job: {error}") from None
+    if type(job.id) is not str or type(job.task) is not str or type(job.due_ms) is not int:
+        raise ValueError("not a job: id and task must be strings, due_ms an integer")
+    return job
+
+
+def loads(text: str | bytes) -> Any:
+    """Strict JSON: no NaN, no duplicate keys; every failure is a ValueError."""
+    try:
+        return simplejson.loads(text, allow_nan=False, object_pairs_hook=_no_duplicates)
+    except (RecursionError, MemoryError) as error:
+        raise ValueError(f"nested too deeply: {error}") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError(f"duplicate key in an object with the keys {[name for name, _ in pairs]!r}")
+    return made
+
+
+# ---- records ---------------------------------------------------------------------------------------------
+
+
+def encode_record(seq: int, record: Record) -> str:
+    """A record as one line of JSON text."""
+    if type(record) is Settled:
+        items = ",".join(map(_encode_item, record.items))
+        return f'{{"seq":{seq},"op":"settle","now_ms":{record.now_ms},"items":[{items}]}}'
+    fields = {name: value for name, value in record._asdict().items() if value is not None}
+    return str(_ENCODER.encode({"seq": seq, "op": _OP_OF[type(record)], **fields}))
+
+
+def encode_add(seq: int, job_text: str) -> str:
+    """The record that adds one job, given as text."""
+    return f'{{"seq":{seq},"op":"add","job":{job_text}}}'
+
+
+def decode_record(fields: dict[str, Any]) -> Record:
+    """The record of parsed JSON.
+
+    Raises:
+        ValueError: it is none.
+    """
+    kind = _OPS.get(fields.get("op", ""))
+    if kind is None:
+        raise ValueError(f"unknown operation {fields.get('op')!r}")
+    if kind is Settled:
+        return Settled(fields["now_ms"], [_decode_item(item) for item in fields["items"]])
+    try:
+        return kind(**{name: value for name, value in fields.items() if name not in ("seq", "op")})
+    except TypeError as error:
+        raise ValueError(f"not a {fields['op']} record: {error}") from None
+
+
+def _encode_item(item: tuple[str, int, Outcome]) -> str:
+    id, token, outcome = item
+    start = f"[{_quote(id)},{token},"
+    match outcome:
+        case Succeeded(returned=returned):
+            return f'{start}"succeeded",{returned}]'
+        case Failed(error=error, reason=reason):
+            rest = ["failed", list(error), reason]
+        case Retried(due_ms=due_ms, error=error):
+            rest = ["retried", due_ms, None if error is None else list(error)]
+        case Snoozed(due_ms=due_ms, reason=reason):
+            rest = ["snoozed", due_ms, reason]
+        case Released(reason=reason):
+            rest = ["released", reason]
+    return start + str(_ENCODER.encode(rest))[1:]
+
+
+def _decode_item(item: list[Any]) -> tuple[str, int, Outcome]:
+    id, token, *rest = item
+    return id, token, _outcome_of(rest)
+
+
+def _outcome_of(rest: list[Any]) -> Outcome:
+    match rest:
+        case ["succeeded", returned]:
+            try:
+                return Succeeded(returned=_payload.encode(returned))
+            except PayloadError as error:
+                raise ValueError(str(error)) from None
+        case ["failed", error, reason]:
+            return Failed(error=Failure(*error), reason=reason)
+        case ["retried", due_ms, error]:
+            return Retried(due_ms=due_ms, error=None if error is None else Failure(*error))
+        case ["snoozed", due_ms, reason]:
+            return Snoozed(due_ms=due_ms, reason=reason)
+        case ["released", reason]:
+            return Released(reason=reason)
+    raise ValueError(f"not an outcome: {rest!r}")

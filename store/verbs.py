@@ -1,0 +1,169 @@
+"""The verbs of the contract over a State, for stores that keep one: decide, make durable, apply.
+
+A store that mixes this in says how a change is made durable (``_commit``) and around what (``_changing``,
+``_reading``); everything else about the verbs is here, once, so the memory store is a true fake of the JSON store.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+
+from ..wheel.contract import Filter, Found, OnConflict, Stats
+from ..wheel.errors import InvalidValue
+from ..wheel.job import Claim, Job, Outcome
+from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled
+from .state import State
+
+_NO_JOBS: list[Job] = []
+
+
+class StateVerbs(ABC):
+    """Store verbs by way of a State."""
+
+    @abstractmethod
+    def _changing(self) -> AbstractContextManager[State]:
+        """The newest state, held alone until the end of the block; on leaving it cleanly, what was committed in it is
+        as durable as the store promises."""
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[State]:
+        """The newest state, to look at."""
+
+    @abstractmethod
+    def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
+        """Write jobs to add and records as one indivisible change, then apply them, the records first."""
+
+    def _watch(self, owner: str) -> None:
+        """Be able to tell from now on whether ``owner`` lives."""
+
+    def _dead(self, state: State, owner: str, now_ms: int) -> tuple[list[str], str]:
+        """Running jobs whose owner is dead, and how that is known."""
+        return state.dead_leases(now_ms), f"its lease lapsed before {now_ms}"
+
+    # ---- changing ----------------------------------------------------------------------------------------
+
+    def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", fresh: bool = False) -> list[str]:
+        """See Store.add."""
+        if on_conflict not in ("keep", "replace", "raise"):
+            raise InvalidValue.of("on_conflict", '"keep", "replace" or "raise"', on_conflict)
+        with self._changing() as state:
+            if fresh:
+                self._commit(jobs, ())
+                return [job.id for job in jobs]
+            plan = state.plan_add(jobs, on_conflict)
+            records = [] if not plan.replaced else [self._replacement(plan.replaced, plan.new)]
+            if plan.new or records:
+                self._commit(plan.new, records)
+            return plan.standing
+
+    def _replacement(self, replaced: list[str], new: list[Job]) -> Cancelled:
+        now_ms = max((job.created_ms for job in new), default=0)
+        return Cancelled(now_ms, replaced, "replaced by a newer job with the same key")
+
+    def claim(
+        self,
+        owner: str,
+        now_ms: int,
+        limit: int,
+        *,
+        lease_ms: int | None = None,
+        queues: Collection[str] | None = None,
+    ) -> list[Claim]:
+        """See Store.claim."""
+        if limit < 0:
+            raise InvalidValue.of("limit", "0 or more", limit)
+        self._watch(owner)
+        with self._changing() as state:
+            dead, reason = self._dead(state, owner, now_ms)
+            if dead:
+                self._commit((), [Rescued(now_ms, dead, reason)])
+            state.take_due(now_ms)
+            chosen, expired = state.choose(now_ms, limit, queues)
+            if not chosen and not expired:
+                return []
+            ids = [job.id for job in chosen]
+            token = state.token + 1
+            lease_until_ms = None if lease_ms is None else now_ms + lease_ms
+            records: list[Record] = [Expired(now_ms, expired)] if expired else []
+            if ids:
+                records.append(Claimed(owner, now_ms, token, ids, lease_until_ms))
+            try:
+                self._commit((), records)
+            except BaseException:
+                state.unchoose(ids + expired)
+                raise
+            rows = state.rows
+            return [Claim(rows[id], token + n, owner, lease_until_ms) for n, id in enumerate(ids)]  # type: ignore[arg-type]
+
+    def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
+        """See Store.renew."""
+        with self._changing() as state:
+            lapsed = set(state.dead_leases(now_ms))
+            lost = [claim for claim in claims if not state.holds(claim) or claim.job.id in lapsed]
+            held = [claim.job.id for claim in claims if claim not in lost]
+            if held:
+                self._commit((), [Renewed(held, now_ms + lease_ms)])
+            return lost
+
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        """See Store.settle."""
+        with self._changing() as state:
+            items, lost = state.judge(settlements)
+            if items:
+                self._commit((), [Settled(now_ms, items)])
+            return lost
+
+    def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
+        """See Store.cancel."""
+        with self._changing() as state:
+            found: list[Found] = []
+            won: dict[str, None] = {}
+            for id in ids:
+                found.append(Found.FINISHED if id in won else state.find(id))
+                if found[-1] is Found.SCHEDULED:
+                    won[id] = None
+            if won:
+                self._commit((), [Cancelled(now_ms, list(won), reason)])
+            return found
+
+    def reschedule(self, id: str, due_ms: int, now_ms: int) -> Found:
+        """See Store.reschedule."""
+        with self._changing() as state:
+            found = state.find(id)
+            if found is Found.SCHEDULED:
+                self._commit((), [Moved(id, due_ms)])
+            return found
+
+    # ---- reading -----------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> Job | None:
+        """See Store.get."""
+        with self._reading() as state:
+            return state.get(id)
+
+    def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:  # noqa: B008 - a frozen value
+        """See Store.scan."""
+        with self._reading() as state:
+            return state.scan(filter, limit)
+
+    def next_due(self, queues: Collection[str] | None = None) -> int | None:
+        """See Store.next_due."""
+        with self._reading() as state:
+            return state.next_due(queues)
+
+    def stats(self, now_ms: int) -> Stats:
+        """See Store.stats."""
+        with self._reading() as state:
+            return state.stats(now_ms)
+
+    def density(self, now_ms: int, horizon_s: int = 3600) -> list[int]:
+        """See Store.density."""
+        with self._reading() as state:
+            return state.density(now_ms, horizon_s)
+
+    def check(self) -> list[str]:
+        """See Store.check."""
+        with self._reading() as state:
+            return state.check()
