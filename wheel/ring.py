@@ -1,0 +1,353 @@
+"""The ring: 3600 slots, one for each second of an hour, and a hand that goes round them.
+
+Pure: integers in, entries out. No clock, no lock, no thread, and nothing of ours is imported.
+
+Where an entry lies
+===================
+
+An entry is a key and the instant it is due, in milliseconds since the epoch. Its *due second* says where it lies:
+
+    second = due_ms // 1000       slot = second % 3600       cycle = second // 3600
+
+The slot is the place on the ring; the cycle is the number of the turn, counted from the epoch. The pair is nothing but
+the due second written in base 3600, so it is *absolute*: it is as true after a night of downtime as it was before, and
+nothing has to be rewritten while the hand turns. (The "rounds left" of the usual hashed wheel must be decremented on
+every visit, and is wrong as soon as one visit is missed.) All entries of one slot and one cycle are a bucket.
+
+    13:59:59.250 UTC on 1 January 1970 is 50,399,250 ms: second 50,399, slot 3599, cycle 13
+    14:00:00.000 is one millisecond of the next slot, which is slot 0, and of cycle 14
+
+This is scheme 6 of Varghese & Lauck, "Hashed and Hierarchical Timing Wheels" (SOSP 1987): constant time to add and to
+discard, because a bucket is found by arithmetic, and no order is kept until it is needed. What differs: each slot is
+a table by cycle instead of a list to search, and what a sweep costs depends on what is due, never on what is pending.
+
+The hand
+========
+
+The hand is the last second that was swept. It never goes back. Two invariants carry the whole module:
+
+    I1  Every entry beyond the hand (due second > hand) lies in the bucket of its due second.
+    I2  Every other entry is *under the hand*: in ``_under``, in due order, ready to be popped by the millisecond.
+
+``pop_due(until)`` with U = until's second > hand advances the hand to U. By I2 all that was under the hand is due in
+a second before U, so it is due. By I1 whatever else is due by U lies in a bucket of a second in (hand, U]; there are
+U - hand such seconds, but they fall on at most 3600 slots, so one visit to each of min(U - hand, 3600) slots finds all of
+them: a gap of ten years costs no more than one turn. Buckets of seconds before U are due as a whole. The bucket of U
+itself may hold what is due later in that second: it moves under the hand (I2), is sorted there *once*, and from now on
+gives up what is due from its end, however often it is asked. I1 holds again, for the new hand.
+
+An entry that is added late, due in a second the hand has reached or left (every immediate job is), would lie in a slot
+that is not visited for an hour. By I2 it goes under the hand at once, where the very next pop_due finds it. If the clock
+is set back, until's second is less than the hand: the hand stays, no slot is visited, and what is under the hand is still
+judged by its own due_ms, so that nothing is early. What was popped is gone from the ring, so it cannot come twice.
+
+    ring = Ring(hand=9)
+    ring.add("a", 10_000); ring.add("b", 10_700); ring.add("z", 3_610_000)      # z: the same slot, one cycle on
+    ring.pop_due(10_300) -> [(10_000, "a")]      hand 10; b is under the hand, z stays in slot 10
+    ring.add("c", 4_000)                         late: goes under the hand
+    ring.pop_due(10_699) -> [(4_000, "c")]
+    ring.pop_due(11_000) -> [(10_700, "b")]
+
+What is next
+============
+
+``_heads`` has, for each slot, a second before which the slot holds nothing (exact, unless the slot is in ``_stale``: its
+first bucket was emptied by discard()). ``_next`` caches the earliest due_ms beyond the hand; it is forgotten when that very
+entry is discarded or swept, and found again by one min() over 3600 heads and one over a single bucket. So next_due() costs
+nothing while nothing changes at the front, and never looks at all entries.
+
+A bucket of one entry is kept as the tuple (due_ms, key), 72 bytes, since a dict for it would take over 200: a million
+jobs that are spread over a month are mostly alone in their second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+SLOTS: Final = 3600
+"""One for each second of an hour."""
+
+_NEVER: Final = 1 << 62
+_UNKNOWN: Final = -1
+_SLACK: Final = 1000
+
+
+class Key(Protocol):
+    """What may be a key: hashable, and ordered among its kind. A string is."""
+
+    def __lt__(self, other: Any, /) -> bool:
+        """The order among entries that are due at the same millisecond."""
+
+    def __hash__(self) -> int:
+        """As for any key of a dict."""
+
+
+K = TypeVar("K", bound=Key)
+_Bucket = tuple[int, K] | dict[K, int]
+
+
+class Ring(Generic[K]):
+    """Entries (key, due_ms) by the second they are due, and a hand that sweeps them up.
+
+    >>> ring = Ring[str](hand=0)
+    >>> ring.add("a", 1_500)
+    >>> ring.pop_due(1_499), ring.next_due(), ring.pop_due(1_500)
+    ([], 1500, [(1500, 'a')])
+    """
+
+    __slots__ = ("_hand", "_heads", "_late", "_next", "_run", "_size", "_slots", "_stale", "_under")
+
+    def __init__(self, hand: int = 0) -> None:
+        """A ring without entries.
+
+        Args:
+            hand: the last second that has been swept already, in seconds since the epoch.
+        """
+        self._hand = hand
+        self._size = 0
+        self._slots: list[dict[int, _Bucket[K]]] = [{} for _ in range(SLOTS)]
+        self._heads: list[int] = [_NEVER] * SLOTS
+        self._stale: set[int] = set()
+        self._next = _NEVER
+        # Under the hand: what is there, and its due order. The order may name what was discarded since.
+        self._under: dict[K, int] = {}
+        self._run: list[tuple[int, K]] = []  # the bucket under the hand, sorted, the next to pop last
+        self._late: list[tuple[int, K]] = []  # a heap of what was added under the hand
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def hand(self) -> int:
+        """The last second swept; never goes back."""
+        return self._hand
+
+    def add(self, key: K, due_ms: int) -> None:
+        """Put an entry on the ring; it may be due in the past.
+
+        Args:
+            key: must not be in the ring; the caller vouches for it.
+            due_ms: when it is due, in milliseconds since the epoch.
+        """
+        self._size += 1
+        second = due_ms // 1000
+        if second <= self._hand:
+            self._under[key] = due_ms
+            heappush(self._late, (due_ms, key))
+            return
+        slot = second % 3600
+        buckets = self._slots[slot]
+        cycle = second // 3600
+        if cycle not in buckets:
+            buckets[cycle] = (due_ms, key)
+            if second < self._heads[slot]:
+                self._heads[slot] = second
+        elif type(bucket := buckets[cycle]) is dict:
+            bucket[key] = due_ms
+        else:
+            buckets[cycle] = {**_as_dict(bucket), key: due_ms}
+        if due_ms < self._next:
+            self._next = due_ms
+
+    def discard(self, key: K, due_ms: int) -> bool:
+        """Take an entry off the ring.
+
+        Args:
+            key: as it was added.
+            due_ms: as it was added, in milliseconds since the epoch.
+
+        Returns:
+            False if no such entry is there: it was popped, or never added.
+        """
+        second = due_ms // 1000
+        if second <= self._hand:
+            removed = self._discard_under(key, due_ms)
+        else:
+            removed = self._discard_beyond(key, due_ms, second)
+        self._size -= removed
+        return removed
+
+    def pop_due(self, until_ms: int) -> list[tuple[int, K]]:
+        """Take everything off the ring that is due at ``until_ms`` or before, and move the hand there.
+
+        Args:
+            until_ms: the present, in milliseconds since the epoch. If it is before the hand, the hand stays.
+
+        Returns:
+            (due_ms, key) of each entry with due_ms <= until_ms, in that order.
+        """
+        popped: list[tuple[int, K]] = []
+        second = until_ms // 1000
+        if second > self._hand:
+            self._take_under(until_ms, popped)
+            self._sweep(second, popped)
+        self._take_under(until_ms, popped)
+        self._size -= len(popped)
+        return popped
+
+    def advance(self, second: int) -> None:
+        """Move the hand without popping: what it passes lies under it, and the next pop_due gives it.
+
+        Args:
+            second: where the hand is known to have been, in seconds since the epoch; no effect if that is in its past.
+        """
+        if second > self._hand:
+            passed: list[tuple[int, K]] = []
+            self._sweep(second, passed)
+            for entry in passed:
+                self._under[entry[1]] = entry[0]
+                heappush(self._late, entry)
+
+    def next_due(self) -> int | None:
+        """The earliest due_ms on the ring (it may have passed already), or None."""
+        for order in (self._run, self._late):
+            self._drop_discarded(order)
+        if self._run and self._late:
+            return min(self._run[-1][0], self._late[0][0])
+        if self._run:
+            return self._run[-1][0]
+        if self._late:
+            return self._late[0][0]
+        if self._next == _UNKNOWN:
+            self._next = self._earliest_beyond()
+        return None if self._next == _NEVER else self._next
+
+    def density(self, before_ms: int) -> list[int]:
+        """How many entries each of the 3600 slots holds, of those due before ``before_ms``."""
+        cells = [0] * SLOTS
+        for due_ms in self._under.values():
+            cells[due_ms // 1000 % SLOTS] += due_ms < before_ms
+        for slot, buckets in enumerate(self._slots):
+            if self._heads[slot] * 1000 >= before_ms:
+                continue
+            for cycle, bucket in buckets.items():
+                start_ms = (cycle * SLOTS + slot) * 1000
+                if start_ms + 1000 <= before_ms:
+                    cells[slot] += len(bucket) if type(bucket) is dict else 1
+                elif start_ms < before_ms:
+                    cells[slot] += sum(due_ms < before_ms for due_ms in _as_dict(bucket).values())
+        return cells
+
+    def slots(self) -> Iterator[tuple[int, dict[int, dict[K, int]]]]:
+        """Each slot that holds something, as (slot, {cycle: {key: due_ms}}), by slot and cycle; copies."""
+        under: dict[int, dict[int, dict[K, int]]] = {}
+        for key, due_ms in self._under.items():
+            cycle, slot = divmod(due_ms // 1000, SLOTS)
+            under.setdefault(slot, {}).setdefault(cycle, {})[key] = due_ms
+        for slot in range(SLOTS):
+            cycles = under.get(slot, {})
+            cycles.update((cycle, _as_dict(bucket)) for cycle, bucket in self._slots[slot].items())
+            if cycles:
+                yield slot, dict(sorted(cycles.items()))
+
+    # ---- beyond the hand ---------------------------------------------------------------------------------
+
+    def _discard_beyond(self, key: K, due_ms: int, second: int) -> bool:
+        cycle, slot = divmod(second, SLOTS)
+        buckets = self._slots[slot]
+        bucket = buckets.get(cycle)
+        if bucket is None or _as_dict(bucket).get(key) != due_ms:
+            return False
+        if type(bucket) is dict and len(bucket) > 1:
+            del bucket[key]
+        else:
+            del buckets[cycle]
+            if second == self._heads[slot]:
+                self._stale.add(slot)
+        if due_ms == self._next:
+            self._next = _UNKNOWN
+        return True
+
+    def _earliest_beyond(self) -> int:
+        for slot in self._stale:
+            self._heads[slot] = self._head_of(slot)
+        self._stale.clear()
+        second = min(self._heads)
+        if second == _NEVER:
+            return _NEVER
+        cycle, slot = divmod(second, SLOTS)
+        return min(_as_dict(self._slots[slot][cycle]).values())
+
+    def _head_of(self, slot: int) -> int:
+        buckets = self._slots[slot]
+        return min(buckets) * SLOTS + slot if buckets else _NEVER
+
+    def _sweep(self, second: int, passed: list[tuple[int, K]]) -> None:
+        """Move the hand to ``second``: earlier buckets go to ``passed``, that of ``second`` comes under the hand."""
+        due_seconds: list[int] = []
+        for swept in range(self._hand + 1, min(second, self._hand + SLOTS) + 1):
+            due_seconds += self._visit(swept % SLOTS, second)
+        self._hand = second
+        if self._next < (second + 1) * 1000:
+            self._next = _UNKNOWN
+        for due_second in sorted(due_seconds):
+            bucket = self._slots[due_second % SLOTS].pop(due_second // SLOTS)
+            if due_second == second:
+                self._bring_under(_in_order(bucket))
+            elif isinstance(bucket, tuple):
+                passed.append(bucket)
+            else:
+                passed += _in_order(bucket)
+        for slot in {due_second % SLOTS for due_second in due_seconds}:
+            self._heads[slot] = self._head_of(slot)
+            self._stale.discard(slot)
+
+    def _visit(self, slot: int, until: int) -> list[int]:
+        """The due seconds up to ``until`` of the buckets in one slot. A sweep visits a slot at most once."""
+        if self._heads[slot] > until:
+            return []
+        return [second for cycle in self._slots[slot] if (second := cycle * SLOTS + slot) <= until]
+
+    # ---- under the hand ----------------------------------------------------------------------------------
+
+    def _bring_under(self, entries: list[tuple[int, K]]) -> None:
+        self._under.update((key, due_ms) for due_ms, key in entries)
+        if self._run:  # only after advance(); a pop_due has taken all that was under the hand before
+            self._late = sorted([*self._late, *self._run])
+        self._run = entries[::-1]
+
+    def _discard_under(self, key: K, due_ms: int) -> bool:
+        if self._under.get(key) != due_ms:
+            return False
+        del self._under[key]
+        if len(self._run) + len(self._late) > 2 * len(self._under) + _SLACK:
+            self._run = []
+            self._late = [(due_ms, key) for key, due_ms in self._under.items()]
+            heapify(self._late)
+        return True
+
+    def _take_under(self, until_ms: int, popped: list[tuple[int, K]]) -> None:
+        run, late, under = self._run, self._late, self._under
+        before = len(popped)
+        while run and run[-1][0] <= until_ms:
+            entry = run.pop()
+            if under.get(entry[1]) == entry[0]:
+                del under[entry[1]]
+                popped.append(entry)
+        if not (late and late[0][0] <= until_ms):
+            return
+        while late and late[0][0] <= until_ms:
+            entry = heappop(late)
+            if under.get(entry[1]) == entry[0]:
+                del under[entry[1]]
+                popped.append(entry)
+        popped[before:] = sorted(popped[before:])
+
+    def _drop_discarded(self, order: list[tuple[int, K]]) -> None:
+        """Clear the front of an order, ``_run`` or ``_late``, of what was discarded since."""
+        if order is self._run:
+            while order and self._under.get(order[-1][1]) != order[-1][0]:
+                order.pop()
+        else:
+            while order and self._under.get(order[0][1]) != order[0][0]:
+                heappop(order)
+
+
+def _as_dict(bucket: _Bucket[K]) -> dict[K, int]:
+    return {bucket[1]: bucket[0]} if isinstance(bucket, tuple) else bucket
+
+
+def _in_order(bucket: _Bucket[K]) -> list[tuple[int, K]]:
+    return [bucket] if isinstance(bucket, tuple) else sorted(zip(bucket.values(), bucket.keys(), strict=True))
