@@ -378,7 +378,7 @@ class State:
         self.token = max(self.token, token - 1)
         self.counts.running += len(record.ids)
         self.counts.scheduled -= len(record.ids)
-        self.ring.hand = max(self.ring.hand, now_ms // 1000)
+        self.ring.advance(now_ms // 1000)  # no effect live, where take_due swept before; on replay it is the sweep
 
     def _settled(self, record: Settled) -> None:
         for id, _, outcome in record.items:
