@@ -1,5 +1,7 @@
 """Where a ring can live: in a JSON file (JsonStore, the default), or in memory (MemoryStore)."""
 
+from .jsonfile import JsonStore
 from .memory import MemoryStore
+from .url import open_store
 
-__all__ = ["MemoryStore"]
+__all__ = ["JsonStore", "MemoryStore", "open_store"]

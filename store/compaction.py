@@ -1,0 +1,246 @@
+"""Compaction: begin a new epoch, with everything that has happened so far in its snapshot.
+
+Done aside, while the store goes on working in the old epoch:
+
+    1. under the lock, note the state as it is after record S            (milliseconds)
+    2. write that as ``tasks.json.next``, its index, and sync both       (aside, in small pieces)
+    3. make ``journal.<epoch+1>`` with the records since S, sync it      (aside, until hardly any are left)
+    4. under the lock: copy the last records, sync, seal the old journal, rename ``next`` over the snapshot,
+       sync the directory                                                (milliseconds)
+    5. only then unlink the old journal and index
+
+Whoever dies in between leaves the old epoch whole: until the rename nobody reads the new one, and nothing is
+acknowledged in the new one before the directory is synced. ``tasks.json.next`` is locked by whoever writes it, so two
+processes do not do this work at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from copy import copy
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from ..wheel.job import Job
+from ..wheel.job import State as JobState
+from .epoch import Epoch
+from .index import SLOTS, Index
+from .journal import Batch, Journal, split
+from .place import Place
+from .records import decode_job, peek
+from .snapshot import Content, Header, SnapshotFile, read_header, text_of, write_snapshot
+from .state import Counts, Row
+from .system import System, sync_directory
+
+_PIECE: Final = 512
+_NEARLY: Final = 1 << 15
+_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Noted(NamedTuple):
+    """A state as it was at one record; rows are values, so a shallow copy holds still."""
+
+    snapshot: SnapshotFile
+    rows: dict[str, Row]
+    counts: Counts
+    token: int
+    hand: int
+    seq: int
+    end: int
+
+
+def note(epoch: Epoch) -> Noted:
+    """Note the state of an epoch. Quick; the caller holds the epoch."""
+    state = epoch.state
+    return Noted(
+        epoch.snapshot, dict(state.rows), copy(state.counts), state.token, state.ring.hand, epoch.journal.seq, epoch.journal.end
+    )
+
+
+class Compaction:
+    """One attempt to begin a new epoch. ``prepare`` runs aside, ``finish`` under the lock."""
+
+    def __init__(self, place: Place, system: System, old: Epoch, noted: Noted, now_ms: int) -> None:
+        self._place = place
+        self._system = system
+        self._old = old
+        self._noted = noted
+        self._now_ms = now_ms
+        self._fd = -1
+        self.number = old.number + 1
+        self._copied = noted.end
+        self.new: Epoch | None = None
+
+    # ---- aside -------------------------------------------------------------------------------------------
+
+    def claim_work(self) -> bool:
+        """Lock ``tasks.json.next``; False if another process is at it."""
+        fd = self._system.open(self._place.next, _OPEN, 0o600)
+        try:
+            self._system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._system.fstat(fd).st_nlink == 0:
+                raise BlockingIOError
+            same = os.path.samestat(self._system.fstat(fd), self._system.stat(self._place.next))
+        except (BlockingIOError, FileNotFoundError):
+            self._system.close(fd)
+            return False
+        if not same:
+            self._system.close(fd)
+            return False
+        self._fd = fd
+        return True
+
+    def prepare(self) -> Iterator[None]:
+        """Write the new snapshot, its index, and the journal so far; yields between pieces."""
+        noted, system = self._noted, self._system
+        system.ftruncate(self._fd, 0)
+        header = Header(
+            store_id=self._old.store_id,
+            epoch=self.number,
+            seq=noted.seq,
+            token=noted.token,
+            hand=noted.hand,
+            counts=noted.counts,
+        )
+        sorting = _Sorting(noted.rows, self._now_ms)
+        yield from sorting.run()
+        index: Index | None = None
+        for index in write_snapshot(self._fd, system, header, self._content(sorting)):
+            if index is None:
+                yield
+        assert index is not None
+        system.fsync(self._fd)
+        header = read_header(self._fd, self._place.next, system)
+        index.save(self._place.index(self.number), system, header.crc)
+        fd = system.open(self._place.next, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        snapshot = SnapshotFile(fd, self._place.path, system, header, index)
+        yield
+        journal = Journal.create(
+            self._place.journal(self.number), system, store_id=header.store_id, epoch=self.number, seq=header.seq
+        )
+        self.new = Epoch(self._place, system, snapshot, journal)
+        while self._old.journal.end - self._copied > _NEARLY:
+            self._copy(most=_NEARLY)
+            yield
+        journal.sync()
+        sync_directory(system, self._place.directory)
+
+    def _content(self, sorting: _Sorting) -> Content:
+        old, rows = self._noted.snapshot, self._noted.rows
+        return Content(
+            slots=self._slots(sorting),
+            running=[text_of(job) for job in sorting.running],
+            finished=_chain_finished(old, rows, sorting.finished, self._now_ms),
+        )
+
+    def _slots(self, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]]]]:
+        old, rows = self._noted.snapshot, self._noted.rows
+        for slot in range(SLOTS):
+            jobs = [(due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows]
+            added = sorting.slots[slot]
+            if added:
+                jobs.extend((due_ms, id, text_of(rows[id])) for due_ms, id in added)
+                jobs.sort()
+            if jobs:
+                yield slot, ((cycle, [raw for _, _, raw in group]) for cycle, group in groupby(jobs, key=_cycle))
+
+    def _copy(self, most: int | None = None) -> None:
+        """Copy whole changes from the old journal to the new one, and apply them there."""
+        assert self.new is not None
+        end = self._old.journal.end
+        data = self._old.journal.between(self._copied, end if most is None else min(end, self._copied + most))
+        batches, stop = split(data, self._copied)
+        if not batches and most is not None:
+            return self._copy()
+        journal = self.new.journal
+        start = journal.end
+        journal.append(data[: stop - self._copied], 0, reserve=False)
+        journal.end = start
+        for batch in batches:
+            self.new.apply(Batch(batch.texts, batch.end - self._copied + start))
+        self._copied = stop
+
+    # ---- under the lock ----------------------------------------------------------------------------------
+
+    def finish(self) -> Epoch:
+        """Copy the rest and switch; returns the new epoch. The caller holds the lock and is up to date."""
+        assert self.new is not None
+        place, system, new = self._place, self._system, self.new
+        if self._copied < self._old.journal.end:
+            self._copy()
+        new.journal.sync()
+        self._old.seal(self.number)
+        system.replace(place.next, place.path)
+        sync_directory(system, place.directory)
+        system.close(self._fd)
+        self._fd = -1
+        return new
+
+    def clean_up(self) -> None:
+        """Remove what belongs to epochs that are over. What cannot be removed does no harm."""
+        for kind in ("journal", "index"):
+            for name in self._place.siblings(self._system, kind):
+                number = name.rpartition(".")[2]
+                if number.isdigit() and int(number) < self.number:
+                    try:
+                        self._system.unlink(os.path.join(self._place.directory, name))
+                    except OSError:
+                        continue
+
+    def abandon(self) -> None:
+        """Give up: the old epoch stays as it is."""
+        if self.new is not None:
+            self.new.close()
+        if self._fd >= 0:
+            self._system.close(self._fd)
+            self._fd = -1
+
+
+class _Sorting:
+    """The rows of a state by where they go in a snapshot."""
+
+    def __init__(self, rows: dict[str, Row], now_ms: int) -> None:
+        self._rows = rows
+        self._now_ms = now_ms
+        self.slots: list[list[tuple[int, str]]] = [[] for _ in range(SLOTS)]
+        self.running: list[Job] = []
+        self.finished: list[Job] = []
+
+    def run(self) -> Iterator[None]:
+        for n, (id, row) in enumerate(self._rows.items()):
+            if type(row) is bytes:
+                due_ms = peek(row)[1]
+                self.slots[due_ms // 1000 % SLOTS].append((due_ms, id))
+            else:
+                self._sort_job(row)  # type: ignore[arg-type]
+            if n % _PIECE == 0:
+                yield
+        for slot in self.slots:
+            slot.sort()
+
+    def _sort_job(self, job: Job) -> None:
+        if job.state is JobState.SCHEDULED:
+            self.slots[job.slot].append((job.due_ms, job.id))
+        elif job.state is JobState.RUNNING:
+            self.running.append(job)
+        elif not is_over(job, self._now_ms):
+            self.finished.append(job)
+
+
+def is_over(job: Job, now_ms: int) -> bool:
+    """Whether a finished job need not be kept any longer."""
+    return job.finished_ms is not None and job.finished_ms + job.result_ttl_ms <= now_ms
+
+
+def _chain_finished(old: SnapshotFile, rows: dict[str, Row], newer: list[Job], now_ms: int) -> Iterator[bytes]:
+    for raw in old.finished_lines():
+        if peek(raw)[0] not in rows and not is_over(decode_job(raw), now_ms):
+            yield raw
+    for job in newer:
+        yield text_of(job)
+
+
+def _cycle(entry: tuple[int, str, bytes]) -> int:
+    return entry[0] // (SLOTS * 1000)

@@ -1,0 +1,168 @@
+"""Epoch: one snapshot, the journal after it, and the state that both come to.
+
+A store lives in one epoch until the journal has grown long; then a new snapshot is written aside and a new epoch
+begins (compaction.py). The last record of a journal that was left is a *seal*: whoever still follows that journal finds
+it before he could append, and looks by name for the snapshot of the next epoch. A seal whose epoch never came (the one
+who wrote it died) is lifted by the next writer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ..wheel.errors import StoreCorrupt
+from .journal import Batch, Journal, classify, frame
+from .place import Place
+from .records import decode_job, decode_record, loads
+from .snapshot import SnapshotFile, open_snapshot
+from .state import State
+from .system import System
+
+_ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\]+)","due_ms":(\d+),.*\})\}')
+
+
+class Epoch:
+    """An open epoch. Not safe for threads: whoever holds it locks around it."""
+
+    __slots__ = ("_place", "_system", "dropped", "journal", "number", "sealed", "snapshot", "state", "store_id")
+
+    def __init__(self, place: Place, system: System, snapshot: SnapshotFile, journal: Journal) -> None:
+        header = snapshot.header
+        self._place = place
+        self._system = system
+        self.snapshot = snapshot
+        self.journal = journal
+        self.store_id = header.store_id
+        self.number = header.epoch
+        self.sealed: int | None = None
+        """The epoch that is to come after this one, once it has been announced."""
+        self.dropped = 0
+        """Bytes of an unfinished write that were cut from the journal."""
+        counts = type(header.counts)(**{name: getattr(header.counts, name) for name in header.counts.__slots__})
+        self.state = State(snapshot, counts=counts, hand=header.hand, token=header.token, running=snapshot.running())
+
+    @classmethod
+    def open(cls, place: Place, system: System, *, check: bool = True) -> Epoch:
+        """Open the newest epoch, and bring its state up to date. The caller holds the writers' lock.
+
+        Raises:
+            FileNotFoundError: there is no snapshot.
+            StoreFormatError: not a store, or a newer format.
+            StoreCorrupt: damage; nothing was changed.
+        """
+        snapshot = open_snapshot(place.path, place.index, system, check=check)
+        header = snapshot.header
+        path = place.journal(header.epoch)
+        try:
+            try:
+                journal = Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
+            except FileNotFoundError:
+                journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
+                journal.sync()
+            epoch = cls(place, system, snapshot, journal)
+            epoch.follow()
+            epoch.mend_tail()
+        except BaseException:
+            snapshot.close()
+            raise
+        return epoch
+
+    def close(self) -> None:
+        """Close the files."""
+        self.journal.close()
+        self.snapshot.close()
+
+    # ---- reading -----------------------------------------------------------------------------------------
+
+    def follow(self) -> int:
+        """Apply what others have appended since; how many records that was."""
+        before = self.journal.seq
+        while batches := self.journal.read():
+            for batch in batches:
+                self.apply(batch)
+        return self.journal.seq - before
+
+    def apply(self, batch: Batch) -> None:
+        """Apply one change that was read from the journal.
+
+        Raises:
+            StoreCorrupt: a record does not follow from those before it.
+        """
+        seq = self.journal.seq
+        for text in batch.texts:
+            seq += 1
+            try:
+                self._apply_text(text, seq)
+            except (ValueError, KeyError, TypeError, AssertionError, AttributeError) as error:
+                raise StoreCorrupt(self.journal.path, self.journal.end, f"record {seq}: {error!r}") from error
+        self.journal.seq = seq
+        self.journal.end = batch.end
+
+    def _apply_text(self, text: bytes, seq: int) -> None:
+        found = _ADD.fullmatch(text)
+        if found is not None:
+            told, raw, id, due_ms = found.groups()
+            if int(told) != seq:
+                raise ValueError(f"its number is {int(told)}")
+            key = decode_job(raw).key if b',"key":' in raw else None
+            self.state.insert(id.decode("ascii"), int(due_ms), raw, key)
+            return
+        fields = loads(text)
+        if fields["seq"] != seq:
+            raise ValueError(f"its number is {fields['seq']!r}")
+        match fields["op"]:
+            case "seal":
+                self.sealed = fields["epoch"]
+            case "unseal":
+                self.sealed = None
+            case "add":
+                self._insert_parsed(text)
+            case _:
+                self.state.apply(decode_record(fields))
+
+    def _insert_parsed(self, text: bytes) -> None:
+        raw = text[text.index(b'"job":') + 6 : -1]
+        job = decode_job(raw)
+        self.state.insert(job.id, job.due_ms, raw, job.key)
+
+    def mend_tail(self) -> None:
+        """Cut an unfinished write off the end of the journal. The caller holds the writers' lock, so its writer is dead.
+
+        Raises:
+            StoreCorrupt: what stands there is no unfinished write.
+        """
+        if not self.journal.has_more():
+            return
+        rest = self.journal.rest()
+        verdict, why = classify(rest, self.journal.end)
+        if verdict == "damaged":
+            raise StoreCorrupt(self.journal.path, self.journal.end, why)
+        if verdict == "torn":
+            length = len(rest.rstrip(b"\n\0"))
+            self._keep(rest[:length])
+            self.journal.blank(len(rest))
+            self.dropped += length
+
+    def _keep(self, dropped: bytes) -> None:
+        """Whole records behind a hole were never acknowledged as synced, but they are somebody's work: keep a copy."""
+        lines = dropped.split(b"\n")
+        if sum(1 for line in lines if line.strip(b"\0")) < 2:
+            return
+        path = f"{self._place.path}.dropped.{self.number}.{self.journal.end}"
+        with open(path, "wb") as file:
+            file.write(dropped)
+
+    # ---- writing -----------------------------------------------------------------------------------------
+
+    def seal(self, next_epoch: int) -> None:
+        """Announce the next epoch: from now on nobody appends here without looking for it."""
+        seq = self.journal.seq + 1
+        self.journal.append(frame(f'{{"seq":{seq},"op":"seal","epoch":{next_epoch}}}'), 1, reserve=False)
+        self.sealed = next_epoch
+
+    def unseal(self) -> None:
+        """Take the announcement back: that epoch never came."""
+        seq = self.journal.seq + 1
+        self.journal.append(frame(f'{{"seq":{seq},"op":"unseal"}}'), 1, reserve=False)
+        self.sealed = None

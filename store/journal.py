@@ -1,0 +1,288 @@
+r"""The journal: what has happened since the snapshot of its epoch, one record a line, only ever appended.
+
+A line is
+
+    crc32 mark length SP json LF          3d8f6660 000009 {"seq":1}
+
+``crc32`` (8 hex digits) covers everything between itself and the line feed; ``length`` (6 hex digits) is that of the
+JSON text; ``mark`` is a space, or ``+`` when the record belongs to one change with the line after it, so that a change
+of many records is there as a whole or not at all. Sequence numbers go up by one and never restart.
+The first line is a header that binds the journal to its store and epoch.
+
+The file is allocated ahead with line feeds, and records overwrite them: a sync then has no new file size to
+journal (110 us against 150 us), and the file stays text. The data ends where a line is empty.
+
+What the end of a journal can look like, and what is done about it (``classify``):
+
+* blank to the end of the file: nothing happened.
+* *torn*: a write that did not finish. A killed process leaves a proper prefix of its line, then blanks. A power
+  loss leaves any subset of the 512-byte sectors of what was not yet synced, so a hole of blanks that begins where the
+  line does, or at a sector. Nobody was told that such a record is stored. The tail is cut (and kept in a file beside it
+  when whole records stand behind a hole).
+* anything else is *damage*: a complete line whose checksum is wrong, say. It may have been acknowledged, so the store
+  refuses to open rather than forget it.
+
+The last record of a journal that ends in order was acknowledged, or might have been; both are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final, Literal, NamedTuple
+from zlib import crc32
+
+from ..wheel.errors import StoreCorrupt, StoreFormatError
+from .records import loads
+from .system import System, write_all
+
+SECTOR: Final = 512
+CHUNK: Final = 1 << 20
+RESERVE: Final = 256 * 1024
+"""Bytes of allocated room that adding jobs leaves, so that claims can be settled when the disk is full."""
+_BLANK: Final = b"\n" * CHUNK
+_PREFIX: Final = 16
+_READ: Final = 1 << 18
+
+Tail = Literal["clean", "torn", "damaged"]
+
+
+def frame(text: str, more: bool = False) -> bytes:
+    """A line of the journal.
+
+    >>> frame('{"seq":1}')
+    b'3d8f6660 000009 {"seq":1}\\n'
+    """
+    body = b"%b%06x %b" % (b"+" if more else b" ", len(text), text.encode("ascii"))
+    return b"%08x%b\n" % (crc32(body), body)
+
+
+def frame_all(texts: list[str]) -> bytes:
+    """The lines of one indivisible change."""
+    if len(texts) == 1:
+        return frame(texts[0])
+    return b"".join([frame(text, more=True) for text in texts[:-1]]) + frame(texts[-1])
+
+
+class NoRoom(OSError):
+    """The journal could not be made longer. Nothing of the change was written."""
+
+
+class Batch(NamedTuple):
+    """One indivisible change as it was read: the JSON texts of its records, and where it ends."""
+
+    texts: list[bytes]
+    end: int
+
+
+def is_sound(line: bytes) -> bool:
+    """Whether a line, without its line feed, is whole and unharmed."""
+    return b"%08x" % crc32(line[8:]) == line[:8] and len(line) > _PREFIX
+
+
+def split(data: bytes, offset: int) -> tuple[list[Batch], int]:
+    """The whole changes at the start of ``data``, which lies at ``offset`` in the file, and where the last one ends."""
+    batches: list[Batch] = []
+    texts: list[bytes] = []
+    at = end = 0
+    while True:
+        stop = data.find(b"\n", at)
+        if stop <= at:
+            return batches, offset + end
+        line = data[at:stop]
+        if not is_sound(line):
+            return batches, offset + end
+        at = stop + 1
+        texts.append(line[_PREFIX:])
+        if line[8] == 0x20:
+            end = at
+            batches.append(Batch(texts, offset + end))
+            texts = []
+
+
+def classify(data: bytes, offset: int) -> tuple[Tail, str]:
+    """What stands at the end of the records: (verdict, why). ``data`` lies at ``offset`` and goes to the file's end."""
+    rest = data.replace(b"\0", b"\n")
+    if not rest.strip(b"\n"):
+        return "clean", ""
+    at = 0
+    while True:  # lines of a change that was not finished are sound, but not yet a change
+        stop = rest.find(b"\n", at)
+        if stop < 0 or stop == at or not is_sound(data[at:stop]):
+            break
+        at = stop + 1
+    stop = len(rest) if stop < 0 else stop
+    behind = rest[stop:].strip(b"\n")
+    if stop == at or (offset + stop) % SECTOR == 0:
+        if not behind or _hole_is_sector_wide(rest, stop, offset):
+            return "torn", "unwritten sectors"
+    if not behind and _is_prefix(data[at:stop]):
+        return "torn", "an unfinished line"
+    return "damaged", "the checksum of a record does not match" if stop - at > _PREFIX else "this is not a record"
+
+
+def _hole_is_sector_wide(rest: bytes, start: int, offset: int) -> bool:
+    boundary = -(-(offset + start + 1) // SECTOR) * SECTOR - offset
+    return not rest[start:boundary].strip(b"\n")
+
+
+def _is_prefix(line: bytes) -> bool:
+    """Whether a line looks as if the writing of it had stopped: shorter than it says, and no whole JSON text."""
+    if len(line) <= _PREFIX:
+        return True
+    try:
+        length = int(line[9:15], 16)
+    except ValueError:
+        return False
+    if len(line) - _PREFIX >= length:
+        return False
+    try:
+        loads(line[_PREFIX:])
+    except ValueError:
+        return True
+    return False
+
+
+class Journal:
+    """One journal file, open. The caller holds the writers' lock around append() and heal()."""
+
+    __slots__ = ("_fd", "_fdatasync", "_pread", "_pwrite", "_system", "end", "path", "seq", "size")
+
+    def __init__(self, path: str, fd: int, system: System, *, end: int, seq: int, size: int) -> None:
+        self.path = path
+        self.end = end
+        """Where the next record goes, bytes."""
+        self.seq = seq
+        """Of the newest record known here."""
+        self.size = size
+        self._fd = fd
+        self._system = system
+        self._pread = system.pread
+        self._pwrite = system.pwrite
+        self._fdatasync = system.fdatasync
+
+    @classmethod
+    def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, tail: bytes = b"") -> Journal:
+        """Begin the journal of an epoch: the snapshot of it has everything up to ``seq``; ``tail`` is what came since."""
+        fd = system.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            header = frame(f'{{"journal":"noria","version":1,"store_id":"{store_id}","epoch":{epoch},"after":{seq}}}')
+            content = header + tail
+            write_all(system, fd, content + _BLANK, 0)
+        except BaseException:
+            system.close(fd)
+            raise
+        return cls(path, fd, system, end=len(header), seq=seq, size=len(content) + CHUNK)
+
+    @classmethod
+    def open(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int) -> Journal:
+        """Open the journal that belongs to a snapshot.
+
+        Raises:
+            FileNotFoundError: there is none, which means that nothing has happened since.
+            StoreCorrupt: its header is damaged, or is that of another store or epoch.
+        """
+        fd = system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            first = system.pread(fd, 4096, 0)
+            line, _, _ = first.partition(b"\n")
+            if not first.strip(b"\n\0") or (not is_sound(line) and classify(first, 0)[0] == "torn"):
+                raise FileNotFoundError(path)  # the header was never synced, so nothing was ever accepted here
+            if not is_sound(line):
+                raise StoreCorrupt(path, 0, "the header's checksum does not match")
+            header = loads(line[_PREFIX:])
+            if header.get("version") != 1:
+                raise StoreFormatError(f"{path} was written by a newer Noria (journal version {header.get('version')!r})")
+            if (header.get("store_id"), header.get("epoch"), header.get("after")) != (store_id, epoch, seq):
+                raise StoreCorrupt(path, 0, f"the journal is that of another store or epoch: {line[_PREFIX:].decode()}")
+            size = system.fstat(fd).st_size
+        except BaseException:
+            system.close(fd)
+            raise
+        return cls(path, fd, system, end=len(line) + 1, seq=seq, size=size)
+
+    # ---- reading -----------------------------------------------------------------------------------------
+
+    def has_more(self) -> bool:
+        """Whether something stands after the last record known here."""
+        return self._pread(self._fd, 1, self.end) not in (b"\n", b"", b"\0")
+
+    def read(self, most: int = _READ) -> list[Batch]:
+        """Whole changes after the last one known, about ``most`` bytes of them; [] at the end. The caller moves
+        ``end`` and ``seq`` as it applies them."""
+        size = most
+        while True:
+            data = self._pread(self._fd, size, self.end)
+            batches, end = split(data, self.end)
+            if batches or len(data) < size or b"\n\n" in data:
+                return batches
+            size *= 4
+
+    def rest(self) -> bytes:
+        """Everything from the last record known to the end of the file."""
+        pieces = []
+        at = self.end
+        while piece := self._pread(self._fd, CHUNK, at):
+            pieces.append(piece)
+            at += len(piece)
+        return b"".join(pieces)
+
+    def between(self, start: int, end: int) -> bytes:
+        """The bytes of records that were read before."""
+        pieces = []
+        while start < end:
+            piece = self._pread(self._fd, min(CHUNK, end - start), start)
+            if not piece:
+                break
+            pieces.append(piece)
+            start += len(piece)
+        return b"".join(pieces)
+
+    # ---- writing -----------------------------------------------------------------------------------------
+
+    def append(self, lines: bytes, records: int, *, reserve: bool) -> None:
+        """Write the lines of a change behind the last one.
+
+        Args:
+            lines: framed records.
+            records: how many.
+            reserve: leave RESERVE bytes of allocated room.
+
+        Raises:
+            NoRoom: the file could not be made longer; nothing was written.
+            OSError: the write failed; how much of it is in the file is not known.
+        """
+        end = self.end + len(lines)
+        if end + RESERVE > self.size:
+            self._allocate(end + RESERVE, end + RESERVE if reserve else end)
+        if self._pwrite(self._fd, lines, self.end) != len(lines):
+            write_all(self._system, self._fd, lines, self.end)
+        self.end = end
+        self.seq += records
+
+    def _allocate(self, wanted: int, needed: int) -> None:
+        self.size = self._system.fstat(self._fd).st_size  # another process may have gone ahead
+        while self.size < wanted:
+            try:
+                write_all(self._system, self._fd, _BLANK, self.size)
+            except OSError as error:
+                self.size = self._system.fstat(self._fd).st_size
+                if self.size < needed:
+                    raise NoRoom(error.errno, error.strerror) from error
+                return
+            self.size += CHUNK
+
+    def blank(self, length: int) -> None:
+        """Make the ``length`` bytes after the last record blank again, durably."""
+        for at in range(0, length, CHUNK):
+            write_all(self._system, self._fd, _BLANK[: min(CHUNK, length - at)], self.end + at)
+        self._fdatasync(self._fd)
+
+    def sync(self) -> None:
+        """Make everything that was appended durable."""
+        self._fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Close the file."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._system.close(fd)

@@ -1,0 +1,497 @@
+"""JsonStore: the ring in a JSON file, shared by any number of threads and processes of one machine.
+
+Every change is one append to the journal under the writers' lock, however many jobs are pending. What this module
+adds to the parts it puts together:
+
+*Durability.* ``sync``: a verb returns when its records are on the disk; threads that wait for the disk at the same
+time share one sync. ``interval``: synced within a second, by a thread. ``os``: left to the operating system, so a
+killed process loses nothing, a power loss some.
+
+*Poison.* After a failed write or sync nobody knows what is on the disk, and asking again may be answered with a lie
+(the kernel reports a failed write-back once). Nothing more is acknowledged from that journal: the next verb reads back
+what is there and writes it, whole and synced, into a new epoch.
+
+*Fork.* A child shares its parent's open files and locks. It closes them, untouched, and opens the store anew at its
+first verb.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Literal
+
+from ..wheel.clock import Clock, SystemClock
+from ..wheel.contract import OnConflict
+from ..wheel.errors import InvalidValue, NoriaError, StoreClosed, StoreCorrupt, StoreError, StoreFull, StorePoisoned
+from ..wheel.job import Job
+from .aside import Aside
+from .compaction import Compaction, note
+from .doorbell import Doorbell
+from .epoch import Epoch
+from .journal import Journal, NoRoom, frame, frame_all
+from .lock import FileLock, LifeSigns
+from .place import Place, refuse_unsafe
+from .records import Record, encode_add, encode_job, encode_record
+from .snapshot import Content, Header, write_snapshot
+from .state import Counts, State
+from .system import SYSTEM, System, sync_directory
+from .verbs import StateVerbs
+
+Durability = Literal["sync", "interval", "os"]
+
+_POLL_S: Final = 0.02
+_INTERVAL_S: Final = 0.5
+_LEAST_JOURNAL: Final = 8 << 20
+_SHARE: Final = 0.2
+_OUT_OF_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class JsonStore(StateVerbs):
+    """A ring in a JSON file.
+
+    Args:
+        path: of the file; made if it does not exist. Its journal, lock and index stand beside it.
+        durability: "sync", "interval" or "os".
+        lock_timeout_s: how long a verb waits for other processes before it raises StoreBusy, in seconds.
+        allow_network_fs: keep the store on a network file system although its locks cannot be trusted.
+        allow_shared_directory: keep it in a directory that anybody may write.
+        clock: where the time for dropping old results comes from.
+        system: the system calls; for tests.
+
+    Raises:
+        StoreUnsafe: the place is refused.
+        StoreFormatError: the file is not a store, or was written by a newer Noria.
+        StoreCorrupt: it is damaged; nothing was changed.
+
+    >>> store = JsonStore("tasks.json", durability="os")
+    >>> store.add([Job(id="a", task="app.remind", due_ms=1000)])
+    ['a']
+    >>> store.close()
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Durability = "sync",
+        lock_timeout_s: float = 10.0,
+        allow_network_fs: bool = False,
+        allow_shared_directory: bool = False,
+        clock: Clock | None = None,
+        system: System = SYSTEM,
+    ) -> None:
+        if durability not in ("sync", "interval", "os"):
+            raise InvalidValue.of("durability", '"sync", "interval" or "os"', durability)
+        if not lock_timeout_s >= 0:
+            raise InvalidValue.of("lock_timeout_s", "0 or more seconds", lock_timeout_s)
+        self.path: Final = os.path.abspath(os.fspath(path))
+        self.durability: Final = durability
+        self._place = Place(self.path)
+        self._system = system
+        self._clock: Clock = clock or SystemClock()
+        self._lock_timeout_s = lock_timeout_s
+        refuse_unsafe(
+            self._place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory
+        )
+        self._begin()
+        _OPEN.add(self)
+
+    def __repr__(self) -> str:
+        return f"JsonStore({self.path!r}, durability={self.durability!r})"
+
+    # ---- opening and closing -----------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Open everything; also in a forked child, which must take over nothing but the path."""
+        self._mutex = threading.Lock()
+        self._sync_mutex = threading.Lock()
+        self._synced = 0
+        self._bell = Doorbell()
+        self._signs = LifeSigns(self._system)
+        self._aside = Aside()
+        self._closed = False
+        self._trouble: Callable[[], None] | None = None
+        self._wants_sync = self.durability == "sync"
+        self._lock = FileLock(self._place.lock, self._system, timeout_s=self._lock_timeout_s)
+        try:
+            self._lock.acquire()
+            try:
+                self._epoch = self._open_or_create()
+            finally:
+                self._lock.release()
+        except BaseException:
+            self._lock.close()
+            raise
+        self._plan_compaction()
+        if self.durability == "interval":
+            self._aside.every(_INTERVAL_S, self._sync_quietly)
+
+    def _open_or_create(self) -> Epoch:
+        try:
+            return Epoch.open(self._place, self._system)
+        except FileNotFoundError:
+            journals = self._place.siblings(self._system, "journal")
+            if journals:
+                raise StoreCorrupt(self.path, 0, f"the snapshot is missing, but {journals[0]} is there") from None
+        self._create()
+        return Epoch.open(self._place, self._system)
+
+    def _create(self) -> None:
+        system, place = self._system, self._place
+        store_id = secrets.token_hex(8)
+        header = Header(store_id=store_id, epoch=1, seq=0, token=0, hand=0, counts=Counts())
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            fd = system.open(place.next, flags, 0o600)
+            try:
+                for _ in write_snapshot(fd, system, header, Content((), (), ())):
+                    pass
+                system.fsync(fd)
+            finally:
+                system.close(fd)
+            journal = Journal.create(place.journal(1), system, store_id=store_id, epoch=1, seq=0)
+            journal.sync()
+            journal.close()
+            sync_directory(system, place.directory)
+            system.replace(place.next, place.path)
+            sync_directory(system, place.directory)
+        except OSError as error:
+            self._undo_create()
+            raise _store_error(error, f"{self.path} cannot be made") from error
+
+    def _undo_create(self) -> None:
+        for path in (self._place.next, self._place.journal(1)):
+            try:
+                self._system.unlink(path)
+            except OSError:
+                continue
+
+    def close(self) -> None:
+        """Sync what is not synced, and close. Twice is fine."""
+        if self._closed:
+            return
+        self._aside.stop()
+        with self._mutex:
+            if self._closed:
+                return
+            self._closed = True
+            poisoned = self._trouble is not None
+            self._trouble = self._raise_closed
+            with self._sync_mutex:
+                try:
+                    if not poisoned and self.durability != "os":
+                        self._epoch.journal.sync()
+                finally:
+                    self._epoch.close()
+                    self._signs.close(remove=True)
+                    self._lock.close()
+        self._bell.ring()
+        _OPEN.discard(self)
+
+    def _raise_closed(self) -> None:
+        raise StoreClosed(f"the store {self.path} is closed")
+
+    def _forget_parent(self) -> None:
+        """In a forked child: close what is shared with the parent, unlock nothing, and open anew at the first verb."""
+        if self._closed:
+            return
+        self._signs.close(remove=False)
+        self._lock.close()
+        self._epoch.close()
+        self._mutex = threading.Lock()
+        self._trouble = self._begin
+
+    # ---- the verbs' ground -------------------------------------------------------------------------------
+
+    def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", fresh: bool = False) -> list[str]:
+        """See Store.add. One fresh job, which is what delay() brings, takes the short way."""
+        if not fresh or len(jobs) != 1:
+            return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
+        job = jobs[0]
+        text = encode_job(job)
+        with self._mutex:
+            if self._trouble is not None:
+                self._trouble()
+            self._lock.acquire()
+            try:
+                epoch = self._epoch
+                journal = epoch.journal
+                if journal.has_more():
+                    epoch = self._catch_up()
+                    journal = epoch.journal
+                line = frame(encode_add(journal.seq + 1, text))
+                if journal.end + len(line) > self._compact_at:
+                    self._compact_soon()
+                try:
+                    journal.append(line, 1, reserve=True)
+                except OSError as error:
+                    raise self._failed(error) from error
+            finally:
+                self._lock.release()
+            epoch.state.insert(job.id, job.due_ms, text.encode("ascii"), job.key)
+            end = journal.end
+        if self._wants_sync:
+            self._sync(epoch, end)
+        return [job.id]
+
+    @contextmanager
+    def _changing(self) -> Iterator[State]:
+        with self._mutex:
+            if self._trouble is not None:
+                self._trouble()
+            self._lock.acquire()
+            try:
+                epoch = self._catch_up()
+                before = epoch.journal.end
+                yield epoch.state
+            finally:
+                self._lock.release()
+            end = epoch.journal.end
+        if self._wants_sync and end != before:
+            self._sync(epoch, end)
+
+    @contextmanager
+    def _reading(self) -> Iterator[State]:
+        with self._mutex:
+            if self._trouble is not None:
+                self._trouble()
+            if self._epoch.journal.has_more() or self._epoch.sealed is not None:
+                self._lock.acquire()
+                try:
+                    self._catch_up()
+                finally:
+                    self._lock.release()
+            yield self._epoch.state
+
+    def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
+        epoch = self._epoch
+        seq = epoch.journal.seq
+        texts = [encode_record(seq + n, record) for n, record in enumerate(records, 1)]
+        seq += len(texts)
+        jobs = [encode_job(job) for job in new]
+        texts.extend([encode_add(seq + n, job) for n, job in enumerate(jobs, 1)])
+        if not texts:
+            return
+        lines = frame_all(texts)
+        if epoch.journal.end + len(lines) > self._compact_at:
+            self._compact_soon()
+        try:
+            epoch.journal.append(lines, len(texts), reserve=bool(jobs))
+        except OSError as error:
+            raise self._failed(error) from error
+        state = epoch.state
+        for record in records:
+            state.apply(record)
+        insert = state.insert
+        for job, text in zip(new, jobs, strict=True):
+            insert(job.id, job.due_ms, text.encode("ascii"), job.key)
+
+    def _catch_up(self) -> Epoch:
+        """The newest epoch, with all that others have written. The lock is held."""
+        epoch = self._epoch
+        try:
+            if epoch.journal.has_more():
+                epoch.follow()
+                epoch.mend_tail()
+            while epoch.sealed is not None:
+                epoch = self._follow_seal(epoch)
+        except OSError as error:
+            raise self._failed(error) from error
+        return epoch
+
+    def _follow_seal(self, epoch: Epoch) -> Epoch:
+        newer = Epoch.open(self._place, self._system, check=False)
+        if newer.store_id != epoch.store_id:
+            newer.close()
+            raise StoreError(f"{self.path} has been replaced by another store; open it anew")
+        if newer.number == epoch.number:
+            newer.close()
+            epoch.unseal()
+            return epoch
+        self._switch(newer)
+        return newer
+
+    def _switch(self, newer: Epoch) -> None:
+        with self._sync_mutex:
+            older, self._epoch = self._epoch, newer
+            self._synced = 0
+            older.close()
+        self._plan_compaction()
+
+    # ---- durability --------------------------------------------------------------------------------------
+
+    def _sync(self, epoch: Epoch, end: int) -> None:
+        """Return when everything up to ``end`` in the journal of ``epoch`` is on the disk."""
+        with self._sync_mutex:
+            if epoch is not self._epoch or self._synced >= end:
+                return  # a newer epoch was synced before it began; or another thread's sync was ours as well
+            if self._trouble is not None:
+                raise StorePoisoned(f"{self.path}: a sync failed; whether this change is on the disk is not known")
+            upto = epoch.journal.end
+            try:
+                epoch.journal.sync()
+            except OSError as error:
+                raise self._failed(error) from error
+            self._synced = upto
+
+    def _sync_quietly(self) -> None:
+        epoch = self._epoch
+        if self._synced < epoch.journal.end and self._trouble is None:
+            try:
+                self._sync(epoch, epoch.journal.end)
+            except NoriaError:
+                return  # poisoned: the next verb mends it, or says so
+
+    def _failed(self, error: OSError) -> StoreError:
+        """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
+        if isinstance(error, NoRoom):
+            return _store_error(error, f"{self.path}: nothing was written")
+        self._trouble = self._renew
+        return _store_error(error, f"{self.path}: whether this change is on the disk is not known")
+
+    def _renew(self) -> None:
+        """After a failure: read back what is there, and write it into a new epoch."""
+        self._lock.acquire()
+        try:
+            try:
+                found = Epoch.open(self._place, self._system)
+                if found.sealed is not None:
+                    found.unseal()
+                self._switch(found)
+                self._trouble = None
+                self._compact_now()
+            except OSError as error:
+                self._trouble = self._renew
+                raise _store_error(error, f"{self.path}: no new epoch can be written") from error
+            except NoriaError:
+                self._trouble = self._renew
+                raise
+        finally:
+            self._lock.release()
+
+    # ---- compaction --------------------------------------------------------------------------------------
+
+    def _plan_compaction(self) -> None:
+        length = self._epoch.snapshot.header.length
+        self._compact_at = self._epoch.journal.end + max(_LEAST_JOURNAL, int(_SHARE * length))
+
+    def _compact_soon(self) -> None:
+        self._compact_at = 1 << 62
+        self._aside.do(self._compact_aside)
+
+    def _compact_now(self) -> None:
+        """Begin a new epoch at once; the lock and the mutex are held."""
+        work = Compaction(self._place, self._system, self._epoch, note(self._epoch), self._clock.now_ms())
+        if not work.claim_work():
+            return
+        try:
+            for _ in work.prepare():
+                pass
+            self._switch(work.finish())
+        except BaseException:
+            work.abandon()
+            raise
+        work.clean_up()
+
+    def compact(self) -> bool:
+        """Begin a new epoch now, aside from other callers; False if another process was at it.
+
+        Raises:
+            StoreError: it could not be written; the store goes on in the old epoch.
+        """
+        return self._compact(lambda: None)
+
+    def _compact_aside(self) -> None:
+        try:
+            self._compact(self._aside.pause)
+        except (NoriaError, OSError):
+            self._plan_compaction()  # the old epoch stands; the journal grows by as much again before the next try
+
+    def _compact(self, pause: Callable[[], None]) -> bool:
+        with self._changing():
+            epoch = self._epoch
+            noted = note(epoch)
+        work = Compaction(self._place, self._system, epoch, noted, self._clock.now_ms())
+        try:
+            if not work.claim_work():
+                self._plan_compaction()
+                return False
+            for _ in work.prepare():
+                pause()
+            done = self._finish(epoch, work)
+        except OSError as error:
+            work.abandon()
+            raise _store_error(error, f"{self.path}: compaction failed") from error
+        except BaseException:
+            work.abandon()
+            raise
+        if done:
+            work.clean_up()
+        return done
+
+    def _finish(self, epoch: Epoch, work: Compaction) -> bool:
+        with self._changing():
+            if self._epoch is not epoch:
+                work.abandon()
+                return False
+            self._switch(work.finish())
+            return True
+
+    # ---- owners ------------------------------------------------------------------------------------------
+
+    def _watch(self, owner: str) -> None:
+        if self._trouble is None:
+            self._signs.show(self._place.owner(owner))
+
+    def _dead(self, state: State, owner: str, now_ms: int) -> tuple[list[str], str]:
+        lapsed, reason = super()._dead(state, owner, now_ms)
+        if lapsed:
+            return lapsed, reason
+        owners = set(state.running.values()) - {owner}
+        dead = {name for name in owners if not self._signs.lives(self._place.owner(name))}
+        for name in dead:
+            self._signs.bury(self._place.owner(name))
+        return [id for id, name in state.running.items() if name in dead], f"its worker {', '.join(sorted(dead))} died"
+
+    # ---- waking ------------------------------------------------------------------------------------------
+
+    def wait(self, timeout_s: float) -> bool:
+        """See Wakeup.wait. Other processes are noticed within 20 ms."""
+        left = timeout_s
+        while True:
+            if self._bell.wait(min(left, _POLL_S)):
+                return True
+            left -= _POLL_S
+            if self._trouble is not None or self._epoch.journal.has_more():
+                return True
+            if left <= 0:
+                return False
+
+    def notify(self) -> None:
+        """See Wakeup.notify."""
+        self._bell.ring()
+
+
+def _store_error(error: OSError, what: str) -> StoreError:
+    if error.errno in _OUT_OF_ROOM:
+        return StoreFull(error.errno, f"{what}: {error.strerror}")
+    if isinstance(error, NoRoom):
+        return StoreError(f"{what}: {error.strerror}")
+    return StorePoisoned(error.errno, f"{what}: {error.strerror or error}")
+
+
+_OPEN: Final[weakref.WeakSet[JsonStore]] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for store in list(_OPEN):
+        store._forget_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,143 @@
+"""Locks that the kernel drops when their holder dies: the writers' lock, and the life signs of owners.
+
+flock, not fcntl locks: those are dropped when *any* descriptor of the file is closed anywhere in the process. The
+lock is taken without blocking and polled: a blocking flock cannot be given a deadline, and stops a greenlet hub.
+
+A lock belongs to the open file, not to the process, so a forked child shares it. It must neither unlock (that would
+free the parent's lock) nor keep the descriptor open (the lock would outlive the parent): the child only closes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+
+from ..wheel.errors import StoreBusy, StoreError, StoreUnsafe
+from .system import System
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FIRST_PAUSE_S = 0.0001
+_LONGEST_PAUSE_S = 0.002
+
+
+class FileLock:
+    """The writers' lock on a file that is made once and never replaced.
+
+    Should somebody remove or replace the file all the same, those who hold the old one find out when they next take
+    the lock, and open the file anew by its name.
+    """
+
+    def __init__(self, path: str, system: System, *, timeout_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._path = path
+        self._system = system
+        self._timeout_s = timeout_s
+        self._sleep = sleep
+        self._flock = system.flock
+        self._fstat = system.fstat
+        self._fd = self._open()
+
+    def _open(self) -> int:
+        try:
+            return self._system.open(self._path, _FLAGS, 0o600)
+        except OSError as error:
+            raise StoreUnsafe(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            StoreBusy: it could not be had within the timeout.
+        """
+        while True:
+            try:
+                self._flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._poll()
+            except OSError as error:
+                raise StoreError(f"{self._path}: flock failed: {error.strerror}") from error
+            if self._fstat(self._fd).st_nlink:
+                return
+            self.close()
+            self._fd = self._open()
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self._flock(self._fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the file; a lock that is held is dropped with it, unless a parent process shares it."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._system.close(fd)
+
+    def _poll(self) -> None:
+        waited, pause = 0.0, _FIRST_PAUSE_S
+        while True:
+            self._sleep(pause)
+            waited += pause
+            try:
+                self._flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waited >= self._timeout_s:
+                    raise StoreBusy(
+                        f"{self._path} has been locked by another process for {self._timeout_s} s (see `fuser {self._path}`)"
+                    ) from None
+                pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+            else:
+                return
+
+
+class LifeSigns:
+    """For each owner a file that it keeps locked: when the lock can be had, the owner is dead.
+
+    The name of an owner is never used twice (it has random digits), so a sign that has gone stays gone.
+    """
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._held: dict[str, int] = {}
+
+    def show(self, path: str) -> None:
+        """Hold the sign at ``path`` from now on. Must be called before the owner's first claim."""
+        if path in self._held:
+            return
+        fd = self._system.open(path, _FLAGS, 0o600)
+        try:
+            self._system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._system.close(fd)
+            raise StoreError(f"{path} is locked: another process uses this owner's name") from error
+        self._held[path] = fd
+
+    def lives(self, path: str) -> bool:
+        """Whether somebody holds the sign at ``path``."""
+        if path in self._held:
+            return True
+        try:
+            fd = self._system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        try:
+            self._system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            self._system.close(fd)
+        return False
+
+    def bury(self, path: str) -> None:
+        """Remove the sign of an owner that is dead and whose jobs have been taken back."""
+        try:
+            self._system.unlink(path)
+        except FileNotFoundError:
+            pass
+
+    def close(self, *, remove: bool) -> None:
+        """Let go of the signs held here; with ``remove`` also their files (not in a forked child)."""
+        held, self._held = self._held, {}
+        for path, fd in held.items():
+            if remove:
+                self.bury(path)
+            self._system.close(fd)

@@ -1,0 +1,443 @@
+r"""The snapshot: the whole store as one JSON document that a person can read, diff and mend.
+
+    {"format":"noria","version":1,"min_reader":1,"store_id":"5f0c...","epoch":3,"seq":1041,...,"crc":"9a3e..",
+    "ring":{
+    "17":{
+    "489916":[
+    {"id":"0193...","due_ms":1763697617250,"task":"app.remind","created_ms":1763696717243,"payload":[[1,"x"],{}]},
+    {"id":"0193...",...}
+    ]
+    }
+    },
+    "running":[
+    ],
+    "finished":[
+    ]}
+
+{slot: {cycle: [job, ...]}}, a job a line, slots and cycles in order, jobs by due_ms and id. The header is the first
+line; its ``crc`` covers everything after that line, then the line itself with a crc of zeros, and ``length`` is the
+size of the whole file. Scheduled jobs stay on the disk until they are due: the index says where each slot begins, and
+within a slot they stand in due order, so a sweep reads the lines that are due and one more.
+
+A snapshot is written beside the old one and renamed over it; it is never changed in place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from heapq import merge
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from ..wheel.errors import StoreCorrupt, StoreFormatError
+from ..wheel.job import Job
+from .frozen import Hidden
+from .index import NEVER, SLOTS, Index, key_name
+from .records import decode_job, encode_job, loads, peek
+from .state import Counts
+from .system import System, write_all
+
+VERSION: Final = 1
+_ZEROS: Final = b"00000000"
+_HEADER_MOST: Final = 4096
+_READ: Final = 1 << 16
+_WRITE: Final = 1 << 16
+_SLOT_LINE: Final = re.compile(rb'"(\d+)":\{\n')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The first line of a snapshot."""
+
+    store_id: str
+    epoch: int
+    seq: int
+    """Everything up to this record is in the snapshot."""
+    token: int
+    hand: int
+    counts: Counts
+    length: int = 0
+    crc: str = "00000000"
+
+    def line(self, length: int, crc: bytes) -> bytes:
+        """The header as it stands in the file."""
+        counts = ",".join(f'"{name}":{value}' for name, value in asdict(self.counts).items())
+        return (
+            f'{{"format":"noria","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
+            f'"epoch":{self.epoch},"seq":{self.seq},"token":{self.token},"hand":{self.hand},"counts":{{{counts}}},'
+            f'"length":{length:15d},"crc":"'
+        ).encode("ascii") + crc + b'",\n'
+
+
+class Content(NamedTuple):
+    """What a snapshot is written from: for each slot that has jobs its lines by cycle; running and finished jobs."""
+
+    slots: Iterable[tuple[int, Iterable[tuple[int, list[bytes]]]]]
+    running: Iterable[bytes]
+    finished: Iterable[bytes]
+
+
+# ---- writing ---------------------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Writes a snapshot in pieces, and keeps its index and checksum as it goes."""
+
+    def __init__(self, fd: int, system: System, start: int) -> None:
+        self._fd = fd
+        self._system = system
+        self._pieces: list[bytes] = []
+        self._flushed = start
+        self._held = 0
+        self.crc = 0
+        self.index = Index()
+
+    @property
+    def at(self) -> int:
+        return self._flushed + self._held
+
+    def put(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._held += len(piece)
+
+    def flush(self) -> None:
+        data = b"".join(self._pieces)
+        write_all(self._system, self._fd, data, self._flushed)
+        self.crc = crc32(data, self.crc)
+        self._flushed += len(data)
+        self._pieces, self._held = [], 0
+
+    def flush_when_full(self) -> bool:
+        if self._held < _WRITE:
+            return False
+        self.flush()
+        return True
+
+
+def index_job(index: Index, raw: bytes, offset: int) -> None:
+    """Note a job's id, and its key if it has one."""
+    id, _ = peek(raw)
+    index.add(id.encode("utf-8", "surrogatepass"), offset)
+    if b',"key":' in raw:
+        job = decode_job(raw)
+        if job.key is not None:
+            index.add(key_name(job.key), offset)
+
+
+def write_snapshot(fd: int, system: System, header: Header, content: Content) -> Iterator[Index | None]:
+    """Write a snapshot into an empty file; not synced.
+
+    Yields None after each piece of work that a caller may want to pause behind, in the end the index, whose ``of``
+    is the checksum that ``read_header`` finds.
+    """
+    size = len(header.line(0, _ZEROS))
+    out = _Writer(fd, system, size)
+    out.put(b'"ring":{\n')
+    first = True
+    for slot, cycles in content.slots:
+        out.put(b'"%d":{\n' % slot if first else b',\n"%d":{\n' % slot)
+        first = False
+        out.index.starts[slot] = out.at
+        yield from _write_slot(out, slot, cycles)
+        out.index.ends[slot] = out.at
+        out.put(b"}")
+        if out.flush_when_full():
+            yield None
+    out.put(b'\n},\n"running":[\n')
+    out.index.running_at = out.at
+    yield from _write_jobs(out, content.running)
+    out.put(b'],\n"finished":[\n')
+    out.index.finished_at = out.at
+    yield from _write_jobs(out, content.finished)
+    out.put(b"]}\n")
+    out.flush()
+    zeroed = header.line(out.at, _ZEROS)
+    write_all(system, fd, header.line(out.at, b"%08x" % crc32(zeroed, out.crc)), 0)
+    for _ in out.index.seal():
+        yield None
+    yield out.index
+
+
+def _write_slot(out: _Writer, slot: int, cycles: Iterable[tuple[int, list[bytes]]]) -> Iterator[None]:
+    first = True
+    for cycle, jobs in cycles:
+        if first:
+            out.index.heads[slot] = peek(jobs[0])[1]
+        out.put(b'"%d":[\n' % cycle if first else b',\n"%d":[\n' % cycle)
+        first = False
+        yield from _write_jobs(out, jobs)
+        out.put(b"]")
+    out.put(b"\n")
+
+
+def _write_jobs(out: _Writer, jobs: Iterable[bytes]) -> Iterator[None]:
+    first = True
+    for raw in jobs:
+        if not first:
+            out.put(b",\n")
+        first = False
+        index_job(out.index, raw, out.at)
+        out.put(raw)
+        if out.flush_when_full():
+            yield None
+    if not first:
+        out.put(b"\n")
+
+
+# ---- reading ---------------------------------------------------------------------------------------------
+
+
+def read_header(fd: int, path: str, system: System) -> Header:
+    """The header of an open snapshot.
+
+    Raises:
+        StoreFormatError: this is no snapshot of ours, or one of a newer Noria.
+        StoreCorrupt: it is damaged.
+    """
+    line, found, _ = system.pread(fd, _HEADER_MOST, 0).partition(b"\n")
+    if not line.lstrip(b" \xef\xbb\xbf").startswith(b'{"format":"noria"'):
+        raise StoreFormatError(f"{path} is not a Noria store: it does not begin with " + '{"format":"noria"')
+    try:
+        told = loads(line.rstrip(b", \r") + b"}")
+    except ValueError as error:
+        raise StoreCorrupt(path, 0, f"the header is not JSON: {error}") from None
+    if not found:
+        raise StoreCorrupt(path, len(line), "the file ends within its first line")
+    if not isinstance(told.get("min_reader"), int) or told["min_reader"] > VERSION:
+        raise StoreFormatError(f"{path} was written by a newer Noria: it asks for format {told.get('min_reader')!r} or later, this is {VERSION}")
+    try:
+        counts = Counts(**told["counts"])
+        return Header(counts=counts, **{name: told[name] for name in ("store_id", "epoch", "seq", "token", "hand", "length", "crc")})
+    except (KeyError, TypeError) as error:
+        raise StoreCorrupt(path, 0, f"the header is incomplete: {error}") from None
+
+
+def verify(fd: int, path: str, system: System, header: Header) -> None:
+    """Compare the whole file with its checksum.
+
+    Raises:
+        StoreCorrupt: they differ, so the file was damaged, or edited by hand.
+    """
+    line, _, _ = system.pread(fd, _HEADER_MOST, 0).partition(b"\n")
+    at, crc = len(line) + 1, 0
+    while piece := system.pread(fd, 1 << 20, at):
+        crc = crc32(piece, crc)
+        at += len(piece)
+    found = f"{crc32(header.line(header.length, _ZEROS), crc):08x}"
+    if at != header.length:
+        raise StoreCorrupt(path, min(at, header.length), f"the file has {at} bytes, its header says {header.length}")
+    if found != header.crc or line + b"\n" != header.line(header.length, header.crc.encode("ascii", "replace")):
+        raise StoreCorrupt(path, 0, "the checksum does not match; if you have edited it, see `noria check --accept-edit`")
+
+
+def scan_index(fd: int, system: System) -> Index:
+    """Make the index of a snapshot by reading it line by line."""
+    index = Index()
+    section, slot = b"", -1
+    for offset, line in _lines(fd, system, 0):
+        if line.startswith(b'{"id":'):
+            raw = line.rstrip(b",\n")
+            index_job(index, raw, offset)
+            if section == b"ring" and index.heads[slot] == NEVER:
+                index.heads[slot] = peek(raw)[1]
+        elif section == b"ring" and (found := _SLOT_LINE.match(line)):
+            slot = int(found[1])
+            index.starts[slot] = offset + len(line)
+        elif section == b"ring" and line.startswith(b"}") and slot >= 0:
+            index.ends[slot] = offset
+            slot = -1
+        if line.startswith(b'"ring":'):
+            section = b"ring"
+        elif line.startswith(b'"running":'):
+            section, index.running_at = b"running", offset + len(line)
+        elif b'"finished":[' in line and not line.startswith(b"{"):
+            section, index.finished_at = b"finished", offset + len(line)
+    for _ in index.seal():
+        pass
+    return index
+
+
+def _lines(fd: int, system: System, at: int, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """(offset, line with its line feed) from ``at`` on, up to ``end``."""
+    held = b""
+    size = _READ
+    while True:
+        if end is not None:
+            size = min(size, end - at - len(held))
+        piece = system.pread(fd, size, at + len(held)) if size > 0 else b""
+        held += piece
+        start = 0
+        while (stop := held.find(b"\n", start)) >= 0:
+            yield at + start, held[start : stop + 1]
+            start = stop + 1
+        at += start
+        held = held[start:]
+        if not piece:
+            if held:
+                yield at, held
+            return
+        size = _READ if len(held) < _READ else 1 << 20
+
+
+class SnapshotFile:
+    """The jobs of a snapshot, left on the disk: the Frozen of the JSON store."""
+
+    def __init__(self, fd: int, path: str, system: System, header: Header, index: Index) -> None:
+        self._fd = fd
+        self._path = path
+        self._system = system
+        self.header = header
+        self.index = index
+        self._cursors = list(index.starts)
+        self._heads = list(index.heads)
+        self._next = min(self._heads)
+        self._head_id: str | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._system.close(fd)
+
+    def get(self, id: str) -> Job | None:
+        """See Frozen.get."""
+        for offset in self.index.candidates(id.encode("utf-8", "surrogatepass")):
+            raw = self._line_at(offset)
+            if peek(raw)[0] == id:
+                return decode_job(raw)
+        return None
+
+    def find_key(self, key: str) -> list[str]:
+        """See Frozen.find_key."""
+        return [peek(self._line_at(offset))[0] for offset in self.index.candidates(key_name(key))]
+
+    def _line_at(self, offset: int) -> bytes:
+        size = 1024
+        while True:
+            data = self._system.pread(self._fd, size, offset)
+            stop = data.find(b"\n")
+            if stop >= 0 or len(data) < size:
+                return data[:stop].rstrip(b",")
+            size *= 8
+
+    # ---- scheduled jobs, in due order --------------------------------------------------------------------
+
+    def take_due(self, until_ms: int, hidden: Hidden) -> list[Job]:
+        """See Frozen.take_due."""
+        if self._next > until_ms:
+            return []
+        taken: list[Job] = []
+        for slot, head in enumerate(self._heads):
+            if head <= until_ms:
+                taken.extend(self._take_slot(slot, until_ms, hidden))
+        self._next = min(self._heads)
+        self._head_id = None
+        return taken
+
+    def _take_slot(self, slot: int, until_ms: int, hidden: Hidden) -> Iterator[Job]:
+        for offset, raw in self._slot_jobs(slot):
+            id, due_ms = peek(raw)
+            if due_ms > until_ms:
+                self._cursors[slot], self._heads[slot] = offset, due_ms
+                return
+            if not hidden(id):
+                yield decode_job(raw)
+        self._cursors[slot], self._heads[slot] = self.index.ends[slot], NEVER
+
+    def next_due(self, hidden: Hidden) -> int | None:
+        """See Frozen.next_due."""
+        while self._next != NEVER:
+            if self._head_id is None:
+                slot = self._heads.index(self._next)
+                self._head_id = peek(next(self._slot_jobs(slot))[1])[0]
+            if not hidden(self._head_id):
+                return self._next
+            self._drop_head()
+        return None
+
+    def _drop_head(self) -> None:
+        slot = self._heads.index(self._next)
+        jobs = self._slot_jobs(slot)
+        next(jobs)
+        offset, raw = next(jobs, (self.index.ends[slot], b""))
+        self._cursors[slot] = offset
+        self._heads[slot] = peek(raw)[1] if raw else NEVER
+        self._next = min(self._heads)
+        self._head_id = None
+
+    def _slot_jobs(self, slot: int) -> Iterator[tuple[int, bytes]]:
+        for offset, line in _lines(self._fd, self._system, self._cursors[slot], self.index.ends[slot]):
+            if line.startswith(b'{"id":'):
+                yield offset, line.rstrip(b",\n")
+
+    def slot_lines(self, slot: int) -> Iterator[bytes]:
+        """All jobs of a slot as text, also those that were taken."""
+        for _, line in _lines(self._fd, self._system, self.index.starts[slot], self.index.ends[slot]):
+            if line.startswith(b'{"id":'):
+                yield line.rstrip(b",\n")
+
+    def scheduled(self) -> Iterator[tuple[int, str, Job | None]]:
+        """See Frozen.scheduled."""
+        runs = [self._slot_entries(slot) for slot in range(SLOTS) if self._heads[slot] != NEVER]
+        return merge(*runs)
+
+    def _slot_entries(self, slot: int) -> Iterator[tuple[int, str, None]]:
+        for _, raw in self._slot_jobs(slot):
+            id, due_ms = peek(raw)
+            yield due_ms, id, None
+
+    # ---- all jobs ----------------------------------------------------------------------------------------
+
+    def jobs(self) -> Iterator[Job]:
+        """See Frozen.jobs."""
+        for _, line in _lines(self._fd, self._system, 0):
+            if line.startswith(b'{"id":'):
+                yield decode_job(line.rstrip(b",\n"))
+
+    def running(self) -> list[Job]:
+        """The jobs that were running when the snapshot was made."""
+        return [decode_job(raw) for raw in self._section(self.index.running_at)]
+
+    def finished_lines(self) -> Iterator[bytes]:
+        """The finished jobs as text."""
+        return self._section(self.index.finished_at)
+
+    def _section(self, at: int) -> Iterator[bytes]:
+        for _, line in _lines(self._fd, self._system, at):
+            if not line.startswith(b'{"id":'):
+                return
+            yield line.rstrip(b",\n")
+
+
+def open_snapshot(path: str, index_path: Callable[[int], str], system: System, *, check: bool = True) -> SnapshotFile:
+    """Open a snapshot and its index.
+
+    Args:
+        path: of the snapshot.
+        index_path: a function from the epoch to the path of its index.
+        check: compare the file with its checksum.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StoreFormatError, StoreCorrupt: see read_header and verify.
+    """
+    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        header = read_header(fd, path, system)
+        if check:
+            verify(fd, path, system, header)
+        index = Index.load(index_path(header.epoch), system, header.crc)
+        if index is None:
+            index = scan_index(fd, system)
+    except BaseException:
+        system.close(fd)
+        raise
+    return SnapshotFile(fd, path, system, header, index)
+
+
+def text_of(row: Job | bytes) -> bytes:
+    """A job's line in the snapshot."""
+    return row if type(row) is bytes else encode_job(row).encode("ascii")  # type: ignore[arg-type]

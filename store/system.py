@@ -1,0 +1,55 @@
+"""System: every system call that the JSON store makes, in one place.
+
+Production uses the functions of ``os`` and ``fcntl`` as they are. Tests give the store a System whose calls fail, are
+recorded, or kill the process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+
+class System:
+    """The calls; see ``os`` and ``fcntl`` for what each does."""
+
+    open = staticmethod(os.open)
+    close = staticmethod(os.close)
+    pread = staticmethod(os.pread)
+    pwrite = staticmethod(os.pwrite)
+    fsync = staticmethod(os.fsync)
+    fdatasync = staticmethod(os.fdatasync)
+    ftruncate = staticmethod(os.ftruncate)
+    fstat = staticmethod(os.fstat)
+    stat = staticmethod(os.stat)
+    lstat = staticmethod(os.lstat)
+    replace = staticmethod(os.replace)
+    unlink = staticmethod(os.unlink)
+    listdir = staticmethod(os.listdir)
+    flock = staticmethod(fcntl.flock)
+
+
+SYSTEM = System()
+
+
+def write_all(system: System, fd: int, data: bytes, offset: int) -> None:
+    """Write ``data`` at ``offset``, whole.
+
+    Raises:
+        OSError: the write failed or stayed short; how much of it is in the file is then unknown.
+    """
+    written = system.pwrite(fd, data, offset)
+    while written < len(data):
+        more = system.pwrite(fd, data[written:], offset + written)
+        if more <= 0:
+            raise OSError(f"short write: {written} of {len(data)} bytes at {offset}")
+        written += more
+
+
+def sync_directory(system: System, path: str) -> None:
+    """Make the names in a directory durable."""
+    fd = system.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        system.fsync(fd)
+    finally:
+        system.close(fd)
