@@ -34,7 +34,7 @@ from .aside import Aside
 from .compaction import Compaction, note
 from .doorbell import Doorbell
 from .epoch import Epoch
-from .journal import Journal, NoRoom, frame, frame_all
+from .journal import Journal, NoRoom, frame_add, frame_all
 from .lock import FileLock, LifeSigns
 from .place import Place, refuse_unsafe
 from .records import Record, encode_add, encode_job, encode_record
@@ -122,7 +122,10 @@ class JsonStore(StateVerbs):
         try:
             self._lock.acquire()
             try:
+                self._lock.check()
                 self._epoch = self._open_or_create()
+                if self._lock.made and self._epoch.journal.seq:
+                    self._compact_now()  # somebody removed the lock file: let those who hold the old one notice
             finally:
                 self._lock.release()
         except BaseException:
@@ -215,17 +218,18 @@ class JsonStore(StateVerbs):
             return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
         job = jobs[0]
         text = encode_job(job)
+        lock = self._lock
         with self._mutex:
             if self._trouble is not None:
                 self._trouble()
-            self._lock.acquire()
+                lock = self._lock
+            lock.acquire()
             try:
-                epoch = self._epoch
-                journal = epoch.journal
+                journal = self._epoch.journal
                 if journal.has_more():
-                    epoch = self._catch_up()
-                    journal = epoch.journal
-                line = frame(encode_add(journal.seq + 1, text))
+                    lock.check()
+                    journal = self._catch_up().journal
+                line = frame_add(journal.seq + 1, text)
                 if journal.end + len(line) > self._compact_at:
                     self._compact_soon()
                 try:
@@ -233,7 +237,8 @@ class JsonStore(StateVerbs):
                 except OSError as error:
                     raise self._failed(error) from error
             finally:
-                self._lock.release()
+                lock.release()
+            epoch = self._epoch
             epoch.state.insert(job.id, job.due_ms, text.encode("ascii"), job.key)
             end = journal.end
         if self._wants_sync:
@@ -247,6 +252,7 @@ class JsonStore(StateVerbs):
                 self._trouble()
             self._lock.acquire()
             try:
+                self._lock.check()
                 epoch = self._catch_up()
                 before = epoch.journal.end
                 yield epoch.state
@@ -264,6 +270,7 @@ class JsonStore(StateVerbs):
             if self._epoch.journal.has_more() or self._epoch.sealed is not None:
                 self._lock.acquire()
                 try:
+                    self._lock.check()
                     self._catch_up()
                 finally:
                     self._lock.release()
@@ -359,6 +366,7 @@ class JsonStore(StateVerbs):
         """After a failure: read back what is there, and write it into a new epoch."""
         self._lock.acquire()
         try:
+            self._lock.check()
             try:
                 found = Epoch.open(self._place, self._system)
                 if found.sealed is not None:

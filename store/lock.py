@@ -18,6 +18,8 @@ from ..wheel.errors import StoreBusy, StoreError, StoreUnsafe
 from .system import System
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
+_RELEASE = fcntl.LOCK_UN
 _FIRST_PAUSE_S = 0.0001
 _LONGEST_PAUSE_S = 0.002
 
@@ -25,8 +27,9 @@ _LONGEST_PAUSE_S = 0.002
 class FileLock:
     """The writers' lock on a file that is made once and never replaced.
 
-    Should somebody remove or replace the file all the same, those who hold the old one find out when they next take
-    the lock, and open the file anew by its name.
+    Should somebody remove it all the same, two processes could each hold a lock. So whoever finds it missing beside a
+    store (``made``) begins a new epoch, which everybody notices before his next append; and ``check``, called whenever
+    others have appended and by every verb but the adding of one job, looks whether the locked file still has a name.
     """
 
     def __init__(self, path: str, system: System, *, timeout_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -36,13 +39,20 @@ class FileLock:
         self._sleep = sleep
         self._flock = system.flock
         self._fstat = system.fstat
+        self.made = False
+        """Whether the file had to be made."""
         self._fd = self._open()
 
     def _open(self) -> int:
         try:
-            return self._system.open(self._path, _FLAGS, 0o600)
+            try:
+                fd = self._system.open(self._path, _FLAGS | os.O_EXCL, 0o600)
+                self.made = True
+            except FileExistsError:
+                fd = self._system.open(self._path, _FLAGS, 0o600)
         except OSError as error:
             raise StoreUnsafe(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
+        return fd
 
     def acquire(self) -> None:
         """Take the lock.
@@ -50,21 +60,27 @@ class FileLock:
         Raises:
             StoreBusy: it could not be had within the timeout.
         """
-        while True:
-            try:
-                self._flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._poll()
-            except OSError as error:
-                raise StoreError(f"{self._path}: flock failed: {error.strerror}") from error
-            if self._fstat(self._fd).st_nlink:
-                return
+        try:
+            self._flock(self._fd, _TRY)
+        except BlockingIOError:
+            self._poll()
+        except OSError as error:
+            raise StoreError(f"{self._path}: flock failed: {error.strerror}") from error
+
+    def check(self) -> None:
+        """Once the lock is held: make sure that it is on the file that has its name now.
+
+        Raises:
+            StoreBusy: it is not, and the lock on that file could not be had within the timeout.
+        """
+        while not self._fstat(self._fd).st_nlink:
             self.close()
             self._fd = self._open()
+            self.acquire()
 
     def release(self) -> None:
         """Give the lock back."""
-        self._flock(self._fd, fcntl.LOCK_UN)
+        self._flock(self._fd, _RELEASE)
 
     def close(self) -> None:
         """Close the file; a lock that is held is dropped with it, unless a parent process shares it."""
@@ -78,7 +94,7 @@ class FileLock:
             self._sleep(pause)
             waited += pause
             try:
-                self._flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._flock(self._fd, _TRY)
             except BlockingIOError:
                 if waited >= self._timeout_s:
                     raise StoreBusy(
@@ -105,7 +121,7 @@ class LifeSigns:
             return
         fd = self._system.open(path, _FLAGS, 0o600)
         try:
-            self._system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._system.flock(fd, _TRY)
         except OSError as error:
             self._system.close(fd)
             raise StoreError(f"{path} is locked: another process uses this owner's name") from error
@@ -120,7 +136,7 @@ class LifeSigns:
         except FileNotFoundError:
             return False
         try:
-            self._system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._system.flock(fd, _TRY)
         except BlockingIOError:
             return True
         finally:
