@@ -238,7 +238,7 @@ class Ring(Generic[K]):
             under.setdefault(slot, {}).setdefault(cycle, {})[key] = due_ms
         for slot in range(SLOTS):
             cycles = under.get(slot, {})
-            cycles.update((cycle, _as_dict(bucket)) for cycle, bucket in self._slots[slot].items())
+            cycles.update((cycle, dict(_as_dict(bucket))) for cycle, bucket in self._slots[slot].items())
             if cycles:
                 yield slot, dict(sorted(cycles.items()))
 
