@@ -29,7 +29,8 @@ _pid: Final = os.getpid
 _RULE: Final = "a UUID, or 1 to 200 letters, digits and ._:@/+- of which the first is a letter or digit"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
 _UUID: Final = re.compile(
-    r"(?:urn:uuid:)?(\{)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})(?(1)\})", re.I
+    r"(?:urn:uuid:)?(\{)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})(?(1)\})",
+    re.IGNORECASE,
 )
 
 _tails: deque[str] = deque()

@@ -31,7 +31,7 @@ _WRITE: Final = JSONEncoder(
     ignore_nan=False,
     ensure_ascii=True,  # lone surrogates survive only as escapes
     separators=(",", ":"),
-    encoding=None,
+    encoding=None,  # type: ignore[arg-type]  # None refuses bytes; the stubs know only str
     use_decimal=False,
     namedtuple_as_object=False,
     tuple_as_array=False,
@@ -255,10 +255,10 @@ def _sound(value: Any, room: int, depth: int) -> int:
     if kind is list:
         inside = value
     elif kind is dict:
-        for key in value:
+        for key in [*value]:  # copies, because another thread may change the value during the walk
             if type(key) is not str:
                 return -1
-        inside = value.values()
+        inside = [*value.values()]
     else:
         return -1
     if depth == 0:
@@ -297,7 +297,9 @@ def _fault(value: Any, path: str, depth: int) -> str | None:
         return None
     if kind is int:
         sound = -MAX_INT < value < MAX_INT
-        return None if sound else f"{path} must be an int within 64 bits, got one of {value.bit_length()}; pass str(value)"
+        return (
+            None if sound else f"{path} must be an int within 64 bits, got one of {value.bit_length()}; pass str(value)"
+        )
     if kind is float:
         return None if isfinite(value) else f"{path} must be a finite number, got {value!r}"
     if kind is not list and kind is not dict:
@@ -307,10 +309,10 @@ def _fault(value: Any, path: str, depth: int) -> str | None:
     if kind is list:
         parts = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
     else:
-        for key in value:
+        for key in [*value]:
             if type(key) is not str:
                 return f"{path} must have str keys only, got the key {_named(key)}"
-        parts = [(f"{path}[{_key(key)}]", item) for key, item in value.items()]
+        parts = [(f"{path}[{_key(key)}]", item) for key, item in [*value.items()]]
     return next((fault for inner, item in parts if (fault := _fault(item, inner, depth - 1))), None)
 
 
