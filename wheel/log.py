@@ -1,0 +1,94 @@
+"""The log lines of a worker, under the logger "noria.worker", in the words that users of Celery know.
+
+A library leaves handlers to the program it lives in. Only the ways in which Noria *is* the program (``run()`` and the
+command line) install one, and only where the root logger has none.
+
+Each line carries ``job_id``, ``task_name`` and ``attempt`` as attributes of its record, for formatters that write JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final
+
+from .clock import as_datetime
+from .job import Claim, Job
+
+LOG: Final = logging.getLogger("noria.worker")
+FORMAT: Final = "[%(asctime)s: %(levelname)s/%(threadName)s] %(message)s"
+_RESULT_SHOWN: Final = 200
+
+_Raised = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    return {"job_id": job.id, "task_name": job.task, "attempt": job.attempt}
+
+
+def received(claims: Sequence[Claim]) -> None:
+    """A line for each claim that came out of the ring."""
+    if LOG.isEnabledFor(logging.INFO):
+        for claim in claims:
+            LOG.info("Received task: %s[%s]", claim.job.task, claim.job.id, extra=_fields(claim.job))
+
+
+def accepted(job: Job) -> None:
+    """A worker begins the job."""
+    if LOG.isEnabledFor(logging.DEBUG):
+        LOG.debug("Task accepted: %s[%s]", job.task, job.id, extra=_fields(job))
+
+
+def succeeded(job: Job, value: object, text: str, seconds: float) -> None:
+    """The function returned ``value``, which is ``text`` in JSON."""
+    if LOG.isEnabledFor(logging.INFO):
+        shown = repr(value) if len(text) <= _RESULT_SHOWN else text[:_RESULT_SHOWN] + "..."
+        LOG.info("Task %s[%s] succeeded in %.3gs: %s", job.task, job.id, seconds, shown, extra=_fields(job))
+
+
+def failed(job: Job, message: str, raised: _Raised | None) -> None:
+    """The function raised, and no attempt is left."""
+    LOG.error("Task %s[%s] raised unexpected: %s", job.task, job.id, message, exc_info=raised, extra=_fields(job))
+
+
+def retried(job: Job, due_ms: int, now_ms: int, message: str) -> None:
+    """The job is to run again."""
+    wait = max(0, due_ms - now_ms) / 1000
+    LOG.info("Task %s[%s] retry: Retry in %gs: %s", job.task, job.id, wait, message, extra=_fields(job))
+
+
+def unregistered(job: Job, due_ms: int) -> None:
+    """Nobody here knows the task; said once for each name."""
+    again = as_datetime(due_ms).isoformat(timespec="seconds")
+    LOG.warning(
+        "Received unregistered task: %s[%s]; its jobs stay scheduled (this one until %s) for a process that knows it",
+        job.task, job.id, again, extra=_fields(job),
+    )  # fmt: skip
+
+
+def lost(claim: Claim) -> None:
+    """The job ended here, but its claim was no longer the newest: its outcome changed nothing."""
+    job = claim.job
+    LOG.warning("Task %s[%s] ended after its claim was lost; its outcome was not recorded", job.task, job.id, extra=_fields(job))
+
+
+@contextmanager
+def handler_if_none() -> Iterator[None]:
+    """For as long as the block runs, write Noria's lines to stderr if nobody else would."""
+    if logging.getLogger().handlers or logging.getLogger("noria").handlers:
+        yield
+        return
+    logger = logging.getLogger("noria")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(FORMAT))
+    level = logger.level
+    logger.addHandler(handler)
+    if level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,389 @@
+"""The ticker: the only sleeper. It ticks on every whole second of the wall clock, and at due instants in between.
+
+A step looks at what is the case, decides (``claim_limit``, ``nap``: pure), performs, and returns how long to sleep:
+
+    collect     what the workers have ended since
+    claim       as many due jobs as there is credit for, in one call; they go to the workers at once
+    settle      everything collected, in one call
+    nap         until the next due instant, at most to the next whole second
+
+Nothing is chained: each step finds out anew from the store what is due, so a late, lost or doubled wake-up costs time
+at most, and less than a second. Wall time says what is due, monotonic time how long to sleep, and since no sleep is
+longer than a second a wall clock that was set does not matter for longer.
+
+Who wakes the ticker before its nap is over: ``submit`` of a job that is due before the end of the nap (``horizon_ms``),
+a worker that leaves the queue low, ``stop``, and a store that another process has changed. Each sets ``_woken`` first
+and rings then. The loop clears ``_woken`` *before* it looks, says that it sleeps, and looks at ``_woken`` again: whoever
+comes in between is seen by one or the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from . import log
+from .clock import Clock
+from .contract import Store, Wakeup
+from .errors import StoreClosed, StoreError
+from .job import Claim, Job, Outcome, Released
+from .pool.credit import CLAIM_MOST, STUCK_S, Pace
+from .pool.threads import Done, ThreadPool
+from .trouble import Trouble
+
+LINGER_S: Final = 0.01
+"""While claims wait in the queue the ticker looks at least so often for outcomes to settle."""
+_SECOND_NS: Final = 1_000_000_000
+_MS_NS: Final = 1_000_000
+_ALWAYS: Final = 1 << 62
+_JUMP_S: Final = 2.0
+_JOIN_S: Final = 1.0
+"""stop() waits so much longer than it was told for the ticker's last settling."""
+
+
+# ---- deciding --------------------------------------------------------------------------------------------
+
+
+def claim_limit(now_ms: int, *, ticks: bool, credit: int, next_due_ms: int | None) -> int | None:
+    """How many jobs to claim now; None for no call at all.
+
+    A tick always calls, if only for nothing: the store moves its hand and takes the jobs of dead owners back.
+
+    >>> claim_limit(5_000, ticks=False, credit=4, next_due_ms=5_001) is None
+    True
+    >>> claim_limit(5_001, ticks=False, credit=4, next_due_ms=5_001)
+    4
+    """
+    if ticks or (credit > 0 and next_due_ms is not None and next_due_ms <= now_ms):
+        return max(0, min(credit, CLAIM_MOST))
+    return None
+
+
+def nap(now_ns: int, *, credit: int, next_due_ms: int | None, waiting: bool) -> tuple[float, int]:
+    """How long to sleep, in seconds, and the horizon: jobs due before it (ms) shall cut the sleep short.
+
+    >>> nap(5_200_000_000, credit=4, next_due_ms=5_500, waiting=False)
+    (0.3, 5500)
+    >>> nap(5_200_000_000, credit=0, next_due_ms=5_500, waiting=False)
+    (0.8, 0)
+    """
+    until_ns = (now_ns // _SECOND_NS + 1) * _SECOND_NS
+    if credit > 0 and next_due_ms is not None:
+        until_ns = min(until_ns, next_due_ms * _MS_NS)
+    sleep_s = max(0.0, (until_ns - now_ns) / _SECOND_NS)
+    horizon_ms = until_ns // _MS_NS if credit > 0 else 0
+    return (min(sleep_s, LINGER_S) if waiting else sleep_s), horizon_ms
+
+
+# ---- doing -----------------------------------------------------------------------------------------------
+
+
+class Ticker:
+    """One thread that turns the ring, claims what is due, and settles what has ended."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: ThreadPool,
+        clock: Clock,
+        *,
+        owner: str,
+        queues: Collection[str] | None = None,
+        owed: Sequence[tuple[Claim, Outcome]] = (),
+        name: str = "noria",
+    ) -> None:
+        """A ticker that is not started.
+
+        Args:
+            store: keeps the ring.
+            pool: runs what is claimed; the ticker starts and ends it.
+            clock: wall and monotonic time.
+            owner: in whose name to claim; unique among all that use the store.
+            queues: claim from these only; None for all.
+            owed: outcomes that an earlier ticker could not settle.
+            name: what the thread is called.
+        """
+        self.horizon_ms = 0
+        """A job due before this instant is worth a wake(); 0 while the ticker does not run, or has no credit."""
+        self.died: BaseException | None = None
+        """What ended the thread, if it was a bug."""
+        self.ended = False
+        """Whether the thread has done its last act but for on_end()."""
+        self.on_end: Callable[[], None] = lambda: None
+        """Called by the thread as its last act."""
+        self.pool = pool
+        self.pace = Pace(pool.workers)
+        self._store = store
+        self._clock = clock
+        self._owner = owner
+        self._queues = queues
+        self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
+        self._inflight = 0  # claims handed to the pool and not collected yet
+        self._next_due_ms: int | None = None
+        self._next_known = False
+        self._swept_ms = -1  # the last claim took everything that was due by then
+        self._in_vain = 0  # how often in a row the store then named one that was due all the same
+        self._second = -1
+        self._drift_s: float | None = None
+        self._queue_seen = (0, 0.0)
+        self._trouble = Trouble(log.LOG)
+        self._stop_at: float | None = None
+        self._over = False
+        self._woken = False
+        self._asleep = False
+        bell = store if isinstance(store, Wakeup) else _Latch()
+        self._ring: Callable[[], None] = bell.notify
+        self._wait: Callable[[float], bool] = bell.wait
+        self.thread = threading.Thread(target=self._live, name=f"{name}-ticker", daemon=True)
+
+    # ---- from other threads ------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """End the nap, if there is one."""
+        self._woken = True
+        if self._asleep:
+            self._ring()
+
+    def start(self) -> None:
+        """Start the workers and the thread."""
+        self.pool.start(wake=self.wake, settle_late=self._settle_late)
+        self.thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it turns and claims."""
+        return self._stop_at is None and self.thread.is_alive()
+
+    def stop_claiming(self, timeout_s: float) -> None:
+        """Claim nothing from now on; end when the running jobs have, or ``timeout_s`` seconds from now.
+
+        A second call can only shorten the time that is left.
+        """
+        stop_at = self._clock.monotonic() + timeout_s
+        self._stop_at = stop_at if self._stop_at is None else min(self._stop_at, stop_at)
+        self.wake()
+
+    def stop(self, timeout_s: float) -> list[Job]:
+        """Stop claiming, and wait until the running jobs have ended, at most ``timeout_s`` seconds.
+
+        Called from inside a job it cannot wait for itself, and returns at once.
+
+        Returns:
+            The jobs that still run.
+        """
+        self.stop_claiming(timeout_s)
+        if not self.pool.is_inside() and threading.current_thread() is not self.thread:
+            self.thread.join(timeout_s + _JOIN_S)
+        return self.pool.running() if self._inflight > 0 else []
+
+    def owes(self) -> list[tuple[Claim, Outcome]]:
+        """What the store would not take before the ticker ended; for the next one."""
+        owed, self._unsettled = self._unsettled, []
+        return owed
+
+    # ---- the loop ----------------------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        try:
+            while not self._over:
+                self._woken = False
+                self.horizon_ms = _ALWAYS
+                sleep_s = self.step()
+                if sleep_s > 0.0:
+                    self._sleep(sleep_s)
+        except BaseException as error:
+            self.died = error
+            log.LOG.critical("The ticker died of a bug; this scheduler runs nothing any more", exc_info=True)
+        finally:
+            self.horizon_ms = 0
+            self.finish()
+            self.ended = True
+            self.on_end()
+
+    def _sleep(self, sleep_s: float) -> None:
+        self._asleep = True
+        if not self._woken and not self._over:
+            self._wait(sleep_s)
+        self._asleep = False
+
+    def step(self) -> float:
+        """Do what is to be done now.
+
+        Returns:
+            Seconds until the next step; a wake-up may come before.
+        """
+        monotonic = self._clock.monotonic()
+        self._take(self.pool.collect())
+        self._recall_if_stuck(monotonic)
+        if self._stop_at is not None and self._drained(monotonic):
+            self._over = True
+            return 0.0
+        pause_s = self._trouble.left_s(monotonic)
+        if not pause_s:
+            try:
+                pause_s = self._turn()
+                self._trouble.end()
+            except StoreClosed:
+                self._over = True
+                log.LOG.error("The store was closed; this scheduler runs nothing any more")
+            except StoreError as error:
+                self._next_known = False
+                pause_s = self._trouble.begin(error, monotonic)
+        return pause_s if self._stop_at is None else min(pause_s, max(0.0, self._stop_at - monotonic))
+
+    def _turn(self) -> float:
+        """Claim, settle, and say how long to sleep. What the store refuses is tried again by a later step."""
+        if self._trouble:
+            self._settle()  # first what the store owes: it must not hand out more than it can take back
+        asked, came = self._claim()
+        self._settle()
+        if self._stop_at is not None:
+            return 0.0 if self._inflight <= 0 else 1.0
+        credit = self._credit()
+        if asked and came == asked and credit > 0:
+            return 0.0  # more may be due than one call takes
+        if not self._next_known and credit > 0:
+            self._look_ahead()
+        sleep_s, self.horizon_ms = nap(
+            self._clock.now_ns(), credit=credit, next_due_ms=self._next_due_ms, waiting=self.pool.waiting() > 0
+        )
+        return max(sleep_s, self._penance_s())
+
+    # ---- claiming ----------------------------------------------------------------------------------------
+
+    def _credit(self) -> int:
+        return self.pool.workers + self.pace.queue_room() - self._inflight
+
+    def _claim(self) -> tuple[int, int]:
+        """(how many were asked for, how many came)."""
+        if self._stop_at is not None:
+            return 0, 0
+        now_ms = self._clock.now_ms()
+        credit = self._credit()
+        ticks = now_ms // 1000 != self._second
+        if not ticks and credit > 0 and (not self._next_known or self._woken_for_more(now_ms)):
+            self._look_ahead()
+        limit = claim_limit(now_ms, ticks=ticks, credit=credit, next_due_ms=self._next_due_ms)
+        if limit is None:
+            return 0, 0
+        if ticks:
+            self._notice_jump(now_ms)
+        claims = self._store.claim(self._owner, now_ms, limit, queues=self._queues)
+        self._second = now_ms // 1000
+        if len(claims) < limit:
+            self._swept_ms = now_ms
+            self._next_known = False
+        elif limit:
+            self._next_due_ms, self._next_known = now_ms, True  # there may be more: not worth a look before the claim
+        self._hand_over(claims)
+        return limit, len(claims)
+
+    def _woken_for_more(self, now_ms: int) -> bool:
+        """Whether what is known to be next is not due, so that it was something newer that ended the nap."""
+        return self._next_due_ms is None or self._next_due_ms > now_ms
+
+    def _look_ahead(self) -> None:
+        self._next_due_ms = self._store.next_due(self._queues)
+        self._next_known = True
+        contradicts = self._next_due_ms is not None and self._next_due_ms <= self._swept_ms
+        self._in_vain = self._in_vain + 1 if contradicts else 0
+
+    def _hand_over(self, claims: Sequence[Claim]) -> None:
+        if not claims:
+            return
+        self._inflight += len(claims)
+        self.pool.low_water = self.pace.queue_room() // 2
+        log.received(claims)
+        self.pool.put(claims)
+
+    def _penance_s(self) -> float:
+        """A store that names a due job and then has none must not make the ticker spin: twice is chance, then wait."""
+        return 0.0 if self._in_vain < 3 else min(1.0, 0.001 * 2.0 ** min(self._in_vain, 16))
+
+    def _notice_jump(self, now_ms: int) -> None:
+        """Say when the wall clock was set. Nothing else follows from it: see the top of this file."""
+        drift_s = now_ms / 1000 - self._clock.monotonic()
+        if self._drift_s is not None and abs(drift_s - self._drift_s) > _JUMP_S:
+            log.LOG.warning("The wall clock was set by %+.1f s, or the machine slept", drift_s - self._drift_s)
+        self._drift_s = drift_s
+
+    # ---- settling ----------------------------------------------------------------------------------------
+
+    def _take(self, done: Sequence[Done]) -> None:
+        if not done:
+            return
+        self._inflight -= len(done)
+        self.pace.ran(len(done), sum(one.seconds for one in done))
+        self._unsettled += [(one.claim, one.outcome) for one in done]
+
+    def _settle(self) -> None:
+        if self._unsettled:
+            for claim in self._store.settle(self._unsettled, self._clock.now_ms()):
+                log.lost(claim)
+            self._unsettled = []
+
+    def _recall_if_stuck(self, monotonic: float) -> None:
+        """Give the queue back if nobody takes from it: others may be idle. While stopping, give it back at once."""
+        waiting = self.pool.waiting()
+        if waiting != self._queue_seen[0]:
+            self._queue_seen = (waiting, monotonic)
+        if not waiting:
+            return
+        still_s = monotonic - self._queue_seen[1]
+        if self._stop_at is not None:
+            self._give_back(self.pool.recall(), "the worker stopped before it began")
+        elif still_s > STUCK_S:
+            self._give_back(self.pool.recall(), "all workers were busy")
+            self.pace.stuck(still_s)
+
+    def _give_back(self, claims: Sequence[Claim], reason: str) -> None:
+        self._inflight -= len(claims)
+        released = Released(reason=reason)
+        self._unsettled += [(claim, released) for claim in claims]
+
+    # ---- ending ------------------------------------------------------------------------------------------
+
+    def _drained(self, monotonic: float) -> bool:
+        self.pool.low_water = _ALWAYS
+        assert self._stop_at is not None
+        return (self._inflight <= 0 and not self._unsettled) or monotonic >= self._stop_at
+
+    def finish(self) -> None:
+        """Let go of the workers, and settle what can be settled; what ends later its worker settles."""
+        self._over = True
+        self._give_back(self.pool.close(), "the worker stopped before it began")
+        self._take(self.pool.abandon())
+        try:
+            self._settle()
+        except Exception as error:
+            log.LOG.error(
+                "%d outcomes could not be recorded before the scheduler stopped: %s",
+                len(self._unsettled), error,
+            )  # fmt: skip
+
+    def _settle_late(self, done: Sequence[Done]) -> None:
+        """Called by a worker whose job outlived the ticker."""
+        try:
+            for claim in self._store.settle([(one.claim, one.outcome) for one in done], self._clock.now_ms()):
+                log.lost(claim)
+        except Exception as error:
+            log.LOG.error("%d jobs ended after the scheduler, and could not be recorded: %s", len(done), error)
+
+
+class _Latch:
+    """What the ticker waits for when the store has no bell of its own. A ring before the wait is not lost."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def notify(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:  # it has been rung already
+            return
+
+    def wait(self, timeout_s: float) -> bool:
+        return self._lock.acquire(timeout=max(0.0, timeout_s))
+
