@@ -18,6 +18,7 @@ class Retry(NoriaError):
         message: why, for people.
         countdown: seconds until the next attempt; the task's ``default_retry_delay`` if neither is given.
         eta: the aware datetime of the next attempt, in the place of countdown.
+        exc: the exception that was the reason, where ``raise ... from`` does not say it.
         max_retries: in the place of the task's own.
 
     >>> raise Retry("the gateway is busy", countdown=30)
@@ -31,8 +32,11 @@ class Retry(NoriaError):
         *,
         countdown: float | timedelta | None = None,
         eta: datetime | None = None,
+        exc: BaseException | None = None,
         max_retries: int | None = None,
     ) -> None:
+        if type(message) is not str:  # as in Retry(60)
+            raise InvalidValue.of("message", "text; seconds are given as countdown=", message)
         if countdown is not None and eta is not None:
             raise InvalidValue.of("countdown", "absent when eta is given", countdown)
         if max_retries is not None and (type(max_retries) is not int or max_retries < 0):
@@ -42,6 +46,7 @@ class Retry(NoriaError):
         self.countdown = countdown
         self.eta = None if eta is None else instant_ms(eta)
         self.max_retries = max_retries
+        self.__cause__ = exc
 
     def due_ms(self, now_ns: int, default_delay_s: float | timedelta) -> int:
         """When the next attempt is due, in milliseconds since the epoch.

@@ -1,0 +1,338 @@
+"""Tasks: decorated functions, and the ways to call one later.
+
+What a call does, whichever way it is made: check the arguments against the signature, write them as strict JSON,
+make a Job, give it to the scheduler. Everything that can be found out when the function is decorated is, because
+``delay()`` is the hot path: what it does outside of the store costs a few microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial, update_wrapper
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from .clock import Clock, instant_ms
+from .context import current_job
+from .contract import OnConflict, Store
+from .default import get_default
+from .errors import InvalidValue
+from .job import Job
+from .naming import checked_name, default_name, origin_of
+from .options import STANDING, CallOptions, Options, Plan, Seconds, span
+from .payload import encode_call
+from .registry import Registry
+from .result import AsyncResult
+from .signature import takes, twin
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OWN_OPTIONS: Final = frozenset({"name", "bind", "aliases", "max_retries", "default_retry_delay"})
+
+
+class Carrier(Protocol):
+    """What a task needs of a scheduler."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def result_ttl_ms(self) -> int: ...
+    def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str: ...
+
+
+class TaskOptions(Options, total=False):
+    """Of a task: its own, and the defaults for all its calls."""
+
+    name: str | None
+    """By default module.function. Jobs are stored under it: keep it, or name the old one in ``aliases``."""
+    aliases: Iterable[str]
+    """Names that the task had before."""
+    max_retries: int | None
+    """How often Retry may be raised for one job, 3 by default; None for no end."""
+    default_retry_delay: Seconds | None
+    """How long until the next attempt if Retry does not say, 180 s by default."""
+
+
+class Sender(Generic[P, R]):
+    """The ways to call a task later: a Task has them, and so has what after(), at() and options() give."""
+
+    _task: Task[P, R]
+    _plan: Plan
+    _countdown: Seconds | None
+    _eta: datetime | None
+
+    @overload
+    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    @overload
+    def delay(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    @overload
+    def delay(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
+    def delay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+        """Call the task later: as soon as a worker is free, or at the time that is given.
+
+        ``countdown`` (seconds or a timedelta) and ``eta`` (an aware datetime) say when, unless the function has a
+        parameter of that name: then they are the function's, and after(), at() and apply_async() say when. A
+        function's ``**kwargs`` is no parameter of that name. Type checkers check the arguments of a call without
+        the two; with them, use after() and at() to have them checked.
+
+        Args:
+            args: the function's positional arguments.
+            kwargs: its keyword arguments.
+
+        Returns:
+            A hold on the job, which is stored, durably.
+
+        Raises:
+            TypeError: the arguments do not fit the function's signature.
+            PayloadError: an argument is not strict JSON.
+            InvalidValue: countdown or eta breaks its rule.
+            NoScheduler: the task is a shared one, and there is no scheduler yet.
+            StoreError: the store cannot accept the job.
+
+        >>> remind.delay(1, "x", countdown=900).state
+        'scheduled'
+        """
+        task = self._task
+        countdown = eta = None
+        if kwargs:
+            if task._takes_no_countdown:
+                countdown = kwargs.pop("countdown", None)
+            if task._takes_no_eta:
+                eta = kwargs.pop("eta", None)
+        if countdown is None and eta is None:
+            countdown, eta = self._countdown, self._eta
+        return task._send(self._plan, args, kwargs, countdown, eta)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]:
+        """Call the task later, Celery's way: the function's arguments in a tuple and a dict, ours by name.
+
+        Args:
+            args: the function's positional arguments.
+            kwargs: its keyword arguments.
+            options: see CallOptions.
+
+        Raises:
+            InvalidValue: an option is not known, or breaks its rule; or both countdown and eta are given.
+            TypeError, PayloadError, NoScheduler, StoreError: see delay().
+
+        >>> remind.apply_async((1, "x"), countdown=900, expires=3600).cancel()
+        <Found.SCHEDULED: 'scheduled'>
+        """
+        if not isinstance(args, (tuple, list)):
+            raise InvalidValue.of("args", "a tuple or list", args)
+        if kwargs is not None and not isinstance(kwargs, Mapping):
+            raise InvalidValue.of("kwargs", "a dict", kwargs)
+        rest: dict[str, Any] = dict(options)
+        countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
+        if countdown is None and eta is None:
+            countdown, eta = self._countdown, self._eta
+        plan = self._plan.but(rest) if rest else self._plan
+        return self._task._send(plan, tuple(args), dict(kwargs or {}), countdown, eta)
+
+    def after(self, delay: Seconds) -> Call[P, R]:
+        """The same task, to be called so many seconds (or a timedelta) after the call.
+
+        >>> remind.after(900).delay(1, "x").state
+        'scheduled'
+        """
+        return Call(self._task, self._plan, span("delay", delay), None)
+
+    def at(self, when: datetime) -> Call[P, R]:
+        """The same task, due at an instant, an aware datetime; as soon as possible if that has passed.
+
+        >>> remind.at(datetime(2030, 1, 1, tzinfo=UTC)).delay(1, "x").state
+        'scheduled'
+        """
+        instant_ms(when, "when")
+        return Call(self._task, self._plan, None, when)
+
+    def options(self, **options: Unpack[CallOptions]) -> Call[P, R]:
+        """The same task, to be called with these options; those that follow take the place of those before.
+
+        Raises:
+            InvalidValue: an option is not known, or breaks its rule; or both countdown and eta are given.
+
+        >>> remind.options(queue="mail", priority=5).after(900).delay(1, "x").job().queue
+        'mail'
+        """
+        rest: dict[str, Any] = dict(options)
+        countdown, eta = _checked_time(rest.pop("countdown", None), rest.pop("eta", None))
+        if countdown is None and eta is None:
+            countdown, eta = self._countdown, self._eta
+        return Call(self._task, self._plan.but(rest), countdown, eta)
+
+
+class Call(Sender[P, R]):
+    """A task and how it is to be called. It keeps nothing of a call: use it as often as you like."""
+
+    __slots__ = ("_countdown", "_eta", "_plan", "_task")
+
+    def __init__(self, task: Task[P, R], plan: Plan, countdown: Seconds | None, eta: datetime | None) -> None:
+        self._task = task
+        self._plan = plan
+        self._countdown = countdown
+        self._eta = eta
+
+    def __repr__(self) -> str:
+        return f"<Call of {self._task.name}>"
+
+
+class Task(Sender[P, R]):
+    """A function that can be called later. Made by ``@app.task`` and ``@task``; called, it runs here and now.
+
+    >>> remind(1, "x")
+    'X'
+    """
+
+    def __init__(
+        self, fn: Callable[..., R], scheduler: Carrier | None, *, bind: bool = False, **options: Unpack[TaskOptions]
+    ) -> None:
+        """The task of a function; see TaskDecorator, which registers it too.
+
+        Args:
+            fn: the function.
+            scheduler: what carries its calls; None for the default scheduler at the time of each call.
+            bind: pass the task to the function, before the other arguments.
+            options: see TaskOptions.
+        """
+        refuse_unknown(options)
+        rest: dict[str, Any] = dict(options)
+        self.origin: Final = origin_of(fn)
+        """(module, qualified name) of the function."""
+        self.name: Final = checked_name("name", rest.pop("name", None) or default_name(self.origin))
+        self.aliases: Final = tuple(checked_name("aliases", one) for one in _listed(rest.pop("aliases", ())))
+        self.max_retries: Final = _checked_retries(rest.pop("max_retries", 3))
+        self.default_retry_delay: Final = span("default_retry_delay", _or(rest.pop("default_retry_delay", None), 180))
+        self.fn: Final = fn
+        self.bind: Final = bind
+        self._countdown, self._eta = _checked_time(rest.pop("countdown", None), None)
+        self._plan = Plan().but(rest)
+        self._task = self
+        self._scheduler = scheduler
+        self._check = partial(twin(fn), self) if bind else twin(fn)
+        self._takes_no_countdown = not takes(fn, "countdown")
+        self._takes_no_eta = not takes(fn, "eta")
+        update_wrapper(self, fn, updated=())
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function, here and now; nothing is stored."""
+        return self.fn(self, *args, **kwargs) if self.bind else self.fn(*args, **kwargs)
+
+    @property
+    def job(self) -> Job | None:
+        """The job that the calling code runs in, for functions with ``bind``; None in a plain call."""
+        return current_job()
+
+    def prepare(
+        self, calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], **options: Unpack[CallOptions]
+    ) -> tuple[list[Job], Plan]:
+        """Calls as jobs that are not stored yet, all made at one instant, for a scheduler to add in one write.
+
+        Args:
+            calls: (args, kwargs) of each.
+            options: see CallOptions.
+
+        Returns:
+            The jobs, and the plan, which says whether they are fresh and what happens on a conflict.
+
+        Raises:
+            TypeError, PayloadError: as delay() does; no job is made.
+        """
+        call = self.options(**options) if options else self
+        plan, countdown, eta, check, name = call._plan, call._countdown, call._eta, self._check, self.name
+        scheduler = self.scheduler
+        now_ns, ttl_ms = scheduler.clock.now_ns(), scheduler.result_ttl_ms
+        jobs = []
+        for args, kwargs in calls:
+            check(*args, **kwargs)
+            text = encode_call(tuple(args), dict(kwargs))
+            jobs.append(plan.job(name, text, now_ns, ttl_ms, countdown, eta))
+        return jobs, plan
+
+    @property
+    def scheduler(self) -> Carrier:
+        """What carries the calls.
+
+        Raises:
+            NoScheduler: the task is a shared one, and there is no scheduler yet.
+        """
+        return get_default() if self._scheduler is None else self._scheduler
+
+    def _send(
+        self,
+        plan: Plan,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        countdown: Seconds | None,
+        eta: datetime | None,
+    ) -> AsyncResult[R]:
+        self._check(*args, **kwargs)
+        scheduler = self._scheduler
+        if scheduler is None:
+            scheduler = get_default()
+        return send(scheduler, self.name, args, kwargs, plan, countdown, eta)
+
+
+def send(
+    scheduler: Carrier,
+    name: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    plan: Plan,
+    countdown: Seconds | None = None,
+    eta: datetime | None = None,
+) -> AsyncResult[Any]:
+    """Store a call of the task of that name, which need not be known here."""
+    now_ns = scheduler.clock.now_ns()
+    job = plan.job(name, encode_call(args, kwargs), now_ns, scheduler.result_ttl_ms, countdown, eta)
+    return AsyncResult(scheduler.submit(job, fresh=plan.fresh, on_conflict=plan.on_conflict), scheduler)
+
+
+# ---- what is allowed -------------------------------------------------------------------------------------
+
+
+def refuse_unknown(options: Mapping[str, Any]) -> None:
+    """Raise InvalidValue if an option is none of a task's."""
+    for name in options:
+        if name not in STANDING and name not in OWN_OPTIONS:
+            raise InvalidValue.of("option", f"one of {', '.join(sorted(STANDING | OWN_OPTIONS))}", name)
+
+
+def _checked_retries(most: object) -> int | None:
+    if most is not None and (type(most) is not int or most < 0):
+        raise InvalidValue.of("max_retries", "a whole number, zero or more, or None", most)
+    return most
+
+
+def _checked_time(countdown: Seconds | None, eta: datetime | None) -> tuple[Seconds | None, datetime | None]:
+    if countdown is not None and eta is not None:
+        raise InvalidValue.of("countdown", "absent when eta is given", countdown)
+    if eta is not None:
+        instant_ms(eta)
+    return (None if countdown is None else span("countdown", countdown)), eta
+
+
+def _listed(names: object) -> Iterable[object]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise InvalidValue.of("aliases", "a list of names", names)
+    return names
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
