@@ -28,6 +28,7 @@ The last record of a journal that ends in order was acknowledged, or might have 
 from __future__ import annotations
 
 import os
+import threading
 from typing import Final, Literal, NamedTuple
 from zlib import crc32
 
@@ -152,7 +153,9 @@ def _is_prefix(line: bytes) -> bool:
 class Journal:
     """One journal file, open. The caller holds the writers' lock around append() and heal()."""
 
-    __slots__ = ("_fd", "_fdatasync", "_pread", "_pwrite", "_system", "end", "path", "seq", "size")
+    __slots__ = (
+        "_closing", "_fd", "_fdatasync", "_leaving", "_pread", "_pwrite", "_syncing", "_system", "end", "path", "seq", "size", "synced",
+    )  # fmt: skip
 
     def __init__(self, path: str, fd: int, system: System, *, end: int, seq: int, size: int) -> None:
         self.path = path
@@ -161,6 +164,11 @@ class Journal:
         self.seq = seq
         """Of the newest record known here."""
         self.size = size
+        self.synced = 0
+        """Up to where it is known to be on the disk, bytes."""
+        self._syncing = 0
+        self._closing = False
+        self._leaving = threading.Lock()
         self._fd = fd
         self._system = system
         self._pread = system.pread
@@ -287,11 +295,34 @@ class Journal:
         self._fdatasync(self._fd)
 
     def sync(self) -> None:
-        """Make everything that was appended durable."""
-        self._fdatasync(self._fd)
+        """Make everything that was appended durable. May run in several threads; close() waits for none of them.
+
+        Raises:
+            OSError: the sync failed; what is on the disk is not known.
+        """
+        with self._leaving:
+            if self._fd < 0:
+                return  # left for a newer epoch, which was synced before it began
+            self._syncing += 1
+        end = self.end
+        try:
+            self._fdatasync(self._fd)
+            if end > self.synced:
+                self.synced = end
+        finally:
+            with self._leaving:
+                self._syncing -= 1
+                if not self._syncing and self._closing:
+                    self._close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, at once or when the last sync under way is over."""
+        with self._leaving:
+            self._closing = True
+            if not self._syncing:
+                self._close()
+
+    def _close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._system.close(fd)

@@ -28,7 +28,7 @@ from typing import Final, Literal
 
 from ..wheel.clock import Clock, SystemClock
 from ..wheel.contract import OnConflict
-from ..wheel.errors import InvalidValue, NoriaError, StoreClosed, StoreCorrupt, StoreError, StoreFull, StorePoisoned
+from ..wheel.errors import InvalidValue, NoriaError, StoreBusy, StoreClosed, StoreCorrupt, StoreError, StoreFull, StorePoisoned
 from ..wheel.job import Job
 from .aside import Aside
 from .compaction import Compaction, note
@@ -41,6 +41,7 @@ from .records import Record, encode_add, encode_job, encode_record
 from .snapshot import Content, Header, write_snapshot
 from .state import Counts, State
 from .system import SYSTEM, System, sync_directory
+from .together import Together
 from .verbs import StateVerbs
 
 Durability = Literal["sync", "interval", "os"]
@@ -110,8 +111,7 @@ class JsonStore(StateVerbs):
     def _begin(self) -> None:
         """Open everything; also in a forked child, which must take over nothing but the path."""
         self._mutex = threading.Lock()
-        self._sync_mutex = threading.Lock()
-        self._synced = 0
+        self._together = Together(self._add_lot, self._sync)
         self._bell = Doorbell()
         self._signs = LifeSigns(self._system)
         self._aside = Aside()
@@ -125,7 +125,7 @@ class JsonStore(StateVerbs):
                 self._lock.check()
                 self._epoch = self._open_or_create()
                 if self._lock.made and self._epoch.journal.seq:
-                    self._compact_now()  # somebody removed the lock file: let those who hold the old one notice
+                    self._compact_now(self._epoch)  # somebody removed the lock file: let those who hold the old one notice
             finally:
                 self._lock.release()
         except BaseException:
@@ -186,14 +186,13 @@ class JsonStore(StateVerbs):
             self._closed = True
             poisoned = self._trouble is not None
             self._trouble = self._raise_closed
-            with self._sync_mutex:
-                try:
-                    if not poisoned and self.durability != "os":
-                        self._epoch.journal.sync()
-                finally:
-                    self._epoch.close()
-                    self._signs.close(remove=True)
-                    self._lock.close()
+            try:
+                if not poisoned and self.durability != "os":
+                    self._epoch.journal.sync()
+            finally:
+                self._epoch.close()
+                self._signs.close(remove=True)
+                self._lock.close()
         self._bell.ring()
         _OPEN.discard(self)
 
@@ -217,33 +216,43 @@ class JsonStore(StateVerbs):
         if not fresh or len(jobs) != 1:
             return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
         job = jobs[0]
-        text = encode_job(job)
-        lock = self._lock
+        if self._wants_sync:
+            self._together.do((job, encode_job(job)))
+        else:
+            self._add_lot([(job, encode_job(job))])
+        return [job.id]
+
+    def _add_lot(self, lot: Sequence[tuple[Job, str]]) -> tuple[Epoch, int]:
+        """Write jobs to add, each a change of its own, at once; returns up to where there is something to sync."""
         with self._mutex:
             if self._trouble is not None:
                 self._trouble()
-                lock = self._lock
+            lock = self._lock
             lock.acquire()
             try:
                 journal = self._epoch.journal
                 if journal.has_more():
                     lock.check()
                     journal = self._catch_up().journal
-                line = frame_add(journal.seq + 1, text)
-                if journal.end + len(line) > self._compact_at:
+                lines = self._lines_of(lot, journal.seq)
+                if journal.end + len(lines) > self._compact_at:
                     self._compact_soon()
                 try:
-                    journal.append(line, 1, reserve=True)
+                    journal.append(lines, len(lot), reserve=True)
                 except OSError as error:
                     raise self._failed(error) from error
             finally:
                 lock.release()
             epoch = self._epoch
-            epoch.state.insert(job.id, job.due_ms, text.encode("ascii"), job.key)
-            end = journal.end
-        if self._wants_sync:
-            self._sync(epoch, end)
-        return [job.id]
+            insert = epoch.state.insert
+            for job, text in lot:
+                insert(job.id, job.due_ms, text.encode("ascii"), job.key)
+            return epoch, journal.end
+
+    def _lines_of(self, lot: Sequence[tuple[Job, str]], seq: int) -> bytes:
+        if len(lot) == 1:
+            return frame_add(seq + 1, lot[0][1])
+        return b"".join([frame_add(n, text) for n, (_, text) in enumerate(lot, seq + 1)])
 
     @contextmanager
     def _changing(self) -> Iterator[State]:
@@ -260,7 +269,7 @@ class JsonStore(StateVerbs):
                 self._lock.release()
             end = epoch.journal.end
         if self._wants_sync and end != before:
-            self._sync(epoch, end)
+            self._sync((epoch, end))
 
     @contextmanager
     def _reading(self) -> Iterator[State]:
@@ -325,33 +334,30 @@ class JsonStore(StateVerbs):
         return newer
 
     def _switch(self, newer: Epoch) -> None:
-        with self._sync_mutex:
-            older, self._epoch = self._epoch, newer
-            self._synced = 0
-            older.close()
+        older, self._epoch = self._epoch, newer
+        older.close()
         self._plan_compaction()
 
     # ---- durability --------------------------------------------------------------------------------------
 
-    def _sync(self, epoch: Epoch, end: int) -> None:
-        """Return when everything up to ``end`` in the journal of ``epoch`` is on the disk."""
-        with self._sync_mutex:
-            if epoch is not self._epoch or self._synced >= end:
-                return  # a newer epoch was synced before it began; or another thread's sync was ours as well
-            if self._trouble is not None:
-                raise StorePoisoned(f"{self.path}: a sync failed; whether this change is on the disk is not known")
-            upto = epoch.journal.end
-            try:
-                epoch.journal.sync()
-            except OSError as error:
-                raise self._failed(error) from error
-            self._synced = upto
+    def _sync(self, upto: tuple[Epoch, int]) -> None:
+        """Return when everything up to an offset in the journal of an epoch is on the disk."""
+        epoch, end = upto
+        journal = epoch.journal
+        if epoch is not self._epoch or journal.synced >= end:
+            return  # a newer epoch was synced before it began; or another thread's sync was ours as well
+        if self._trouble is not None:
+            raise StorePoisoned(f"{self.path}: a sync failed; whether this change is on the disk is not known")
+        try:
+            journal.sync()
+        except OSError as error:
+            raise self._failed(error) from error
 
     def _sync_quietly(self) -> None:
         epoch = self._epoch
-        if self._synced < epoch.journal.end and self._trouble is None:
+        if epoch.journal.synced < epoch.journal.end and self._trouble is None:
             try:
-                self._sync(epoch, epoch.journal.end)
+                self._sync((epoch, epoch.journal.end))
             except NoriaError:
                 return  # poisoned: the next verb mends it, or says so
 
@@ -363,25 +369,22 @@ class JsonStore(StateVerbs):
         return _store_error(error, f"{self.path}: whether this change is on the disk is not known")
 
     def _renew(self) -> None:
-        """After a failure: read back what is there, and write it into a new epoch."""
+        """After a failure: read back what is there, and write it into a new epoch. The mutex is held."""
         self._lock.acquire()
         try:
             self._lock.check()
+            found = Epoch.open(self._place, self._system)
             try:
-                found = Epoch.open(self._place, self._system)
                 if found.sealed is not None:
                     found.unseal()
-                self._switch(found)
-                self._trouble = None
-                self._compact_now()
-            except OSError as error:
-                self._trouble = self._renew
-                raise _store_error(error, f"{self.path}: no new epoch can be written") from error
-            except NoriaError:
-                self._trouble = self._renew
-                raise
+                self._compact_now(found)
+            finally:
+                found.close()
+        except OSError as error:
+            raise _store_error(error, f"{self.path}: no new epoch can be written") from error
         finally:
             self._lock.release()
+        self._trouble = None
 
     # ---- compaction --------------------------------------------------------------------------------------
 
@@ -393,11 +396,11 @@ class JsonStore(StateVerbs):
         self._compact_at = 1 << 62
         self._aside.do(self._compact_aside)
 
-    def _compact_now(self) -> None:
-        """Begin a new epoch at once; the lock and the mutex are held."""
-        work = Compaction(self._place, self._system, self._epoch, note(self._epoch), self._clock.now_ms())
+    def _compact_now(self, epoch: Epoch) -> None:
+        """Begin a new epoch after ``epoch`` at once; the lock and the mutex are held."""
+        work = Compaction(self._place, self._system, epoch, note(epoch), self._clock.now_ms())
         if not work.claim_work():
-            return
+            raise StoreBusy(f"{self.path}: another process is beginning a new epoch; try again")
         try:
             for _ in work.prepare():
                 pass
