@@ -1,0 +1,31 @@
+"""The Store contract as tests: any store that keeps it passes, a new one is written until it does."""
+
+from __future__ import annotations
+
+from .adding import AddContract
+from .changing import ChangeContract
+from .claiming import ClaimContract
+from .leasing import LeaseContract
+from .living import LifeContract
+from .reading import ReadContract
+from .settling import SettleContract
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(
+    AddContract, ClaimContract, LeaseContract, SettleContract, ChangeContract, ReadContract, LifeContract
+):
+    """Every promise of noria.wheel.contract.Store as a pytest class; subclass it and say how a store is made.
+
+        class TestMyStore(StoreContract):
+            def make_store(self):
+                return MyStore(...)                # new and empty
+
+            def reopen(self, store):               # if it is durable: the same data, opened again
+                store.close()
+                return MyStore(...)
+
+    After every test check() must find nothing, the ledger must balance, and a reopened store must hold the same jobs.
+    For readable failures put ``pytest.register_assert_rewrite("noria.wheel.testing")`` into your conftest.py.
+    """

@@ -1,0 +1,136 @@
+"""What the parts of the contract suite share: the hooks, the jobs they use, and what must hold after every test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+from ...contract import Filter, Stats, Store
+from ...job import Claim, Job, Outcome, State
+
+NOW: Final = 1_800_000_000_000
+"""The present of the suite, in milliseconds since the epoch: a whole second, the first of slot 0."""
+
+SECOND: Final = 1_000
+HOUR: Final = 3_600_000
+YEAR: Final = 365 * 24 * HOUR
+ALL: Final = 1_000_000
+
+
+def a_job(id: str, due_in: int = 0, **fields: Any) -> Job:
+    """A job that is due ``due_in`` milliseconds from NOW, and whose result is kept for as long as the test may take."""
+    fields = {"created_ms": NOW, "result_ttl_ms": 100 * YEAR, **fields}
+    return Job(id=id, task=fields.pop("task", "app.work"), due_ms=NOW + due_in, **fields)
+
+
+@contextmanager
+def refused(kind: type[Exception]) -> Iterator[None]:
+    """The block must raise ``kind``. (The suite needs no test framework to be imported.)"""
+    try:
+        yield
+    except kind:
+        return
+    raise AssertionError(f"{kind.__name__} was not raised")
+
+
+class ContractBase:
+    """The hooks that a subclass fills in, and the store under test."""
+
+    _store: Store | None = None
+
+    # ---- hooks -------------------------------------------------------------------------------------------
+
+    def make_store(self) -> Store:
+        """A new, empty store."""
+        raise NotImplementedError(f"{type(self).__name__} must say how a store is made: def make_store(self)")
+
+    def reopen(self, store: Store) -> Store | None:
+        """Close the store and open another on the same data; None (the default) if it keeps none."""
+        return None
+
+    def lapse(self, now_ms: int, lease_ms: int) -> int:
+        """Let leases lapse that were given at ``now_ms``; the present after that. A server with a clock of its own waits here."""
+        return now_ms + lease_ms
+
+    # ---- around each test --------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """The store of this test, made when it is first asked for."""
+        if self._store is None:
+            self._store = self.make_store()
+        return self._store
+
+    def teardown_method(self) -> None:
+        """After every test: the store is sound, and what it holds is on its disk."""
+        if self._store is None:
+            return
+        try:
+            self.assert_sound()
+            self.assert_same_when_reopened()
+        finally:
+            self._store.close()
+            self._store = None
+
+    def assert_sound(self) -> None:
+        """check() finds nothing, and the ledger balances with the jobs that are there."""
+        assert self.store.check() == []
+        stats = self.store.stats(NOW)
+        finished = stats.succeeded + stats.failed + stats.cancelled + stats.expired
+        assert stats.accepted == stats.scheduled + stats.running + finished
+        states = [job.state for job in self.everything()]
+        assert (states.count(State.SCHEDULED), states.count(State.RUNNING)) == (stats.scheduled, stats.running)
+        assert stats.accepted == len(states), "nothing may be dropped before its result_ttl is over"
+
+    def assert_same_when_reopened(self) -> None:
+        """Whoever opens the store anew finds the same."""
+        jobs, stats = self.everything(), self._counts()
+        reopened = self.reopen(self.store)
+        if reopened is not None:
+            self._store = reopened
+            assert self.everything() == jobs
+            assert self._counts() == stats
+            assert reopened.check() == []
+
+    def _counts(self) -> Stats:
+        """The stats but for the hand: a sweep that finds nothing to claim need not be written down."""
+        return replace(self.store.stats(NOW), hand=0)
+
+    # ---- words for the tests -----------------------------------------------------------------------------
+
+    def everything(self) -> list[Job]:
+        """All jobs, by (due_ms, id)."""
+        return self.store.scan(Filter(), ALL)
+
+    def add(self, *jobs: Job) -> None:
+        """Add jobs that are to be accepted."""
+        assert self.store.add(jobs) == [job.id for job in jobs]
+
+    def claim(self, after: int = 0, limit: int = 100, **options: Any) -> list[Claim]:
+        """Claim for owner "me", ``after`` milliseconds from NOW."""
+        return self.store.claim(options.pop("owner", "me"), NOW + after, limit, **options)
+
+    def claim_one(self, after: int = 0, **options: Any) -> Claim:
+        """Claim what must be exactly one job."""
+        (claim,) = self.claim(after, **options)
+        return claim
+
+    def claimed_ids(self, after: int = 0, limit: int = 100, **options: Any) -> list[str]:
+        """Claim; the ids in the order of the claims."""
+        return [claim.job.id for claim in self.claim(after, limit, **options)]
+
+    def settle(self, claim: Claim, outcome: Outcome, after: int = 0) -> None:
+        """Settle a claim that is to hold."""
+        assert self.store.settle([(claim, outcome)], NOW + after) == []
+
+    def job(self, id: str) -> Job:
+        """A job that is to be there."""
+        job = self.store.get(id)
+        assert job is not None, f"job {id!r} is not in the store"
+        return job
+
+    def state(self, id: str) -> State:
+        """The state of a job that is to be there."""
+        return self.job(id).state

@@ -1,0 +1,103 @@
+"""Store.cancel and Store.reschedule: they say how they found the job, and only a scheduled one is changed."""
+
+from __future__ import annotations
+
+from ...contract import Found
+from ...job import Claim, State, Succeeded
+from .base import HOUR, NOW, SECOND, ContractBase, a_job
+
+
+class ChangeContract(ContractBase):
+    """Tests of cancel() and reschedule()."""
+
+    def one_of_each(self) -> tuple[Claim, Claim]:
+        """Jobs "scheduled" (in an hour), "running" and "finished"; the claims of the last two."""
+        self.add(a_job("finished"), a_job("running"), a_job("scheduled", HOUR))
+        finished, running = self.claim()
+        self.settle(finished, Succeeded(returned="1"))
+        return running, finished
+
+    # ---- cancel ------------------------------------------------------------------------------------------
+
+    def test_cancel_says_how_it_found_each_and_ends_only_the_scheduled(self) -> None:
+        running, _ = self.one_of_each()
+        finished = self.job("finished")
+        found = self.store.cancel(["unknown", "finished", "scheduled", "running"], NOW + 5, reason="changed my mind")
+        assert found == [Found.UNKNOWN, Found.FINISHED, Found.SCHEDULED, Found.RUNNING]
+        job = self.job("scheduled")
+        assert (job.state, job.finished_ms, job.reason) == (State.CANCELLED, NOW + 5, "changed my mind")
+        assert (self.job("running"), self.job("finished")) == (running.job, finished)
+        assert self.store.stats(NOW).cancelled == 1
+        self.settle(running, Succeeded())
+
+    def test_a_cancelled_job_never_runs(self) -> None:
+        self.add(a_job("waits", SECOND), a_job("due"), a_job("other", priority=1))
+        assert self.claimed_ids(limit=1) == ["other"]
+        assert self.store.cancel(["waits", "due"], NOW) == [Found.SCHEDULED, Found.SCHEDULED]
+        assert self.claim(HOUR) == []
+        assert self.store.next_due() is None
+
+    def test_a_cancelled_job_stays_cancelled(self) -> None:
+        self.add(a_job("a"))
+        assert self.store.cancel(["a"], NOW, reason="first") == [Found.SCHEDULED]
+        assert self.store.cancel(["a"], NOW + 9, reason="second") == [Found.FINISHED]
+        assert (self.job("a").reason, self.job("a").finished_ms) == ("first", NOW)
+        assert self.store.reschedule("a", NOW, NOW) is Found.FINISHED
+
+    def test_an_id_twice_in_one_call_is_cancelled_once(self) -> None:
+        self.add(a_job("a"))
+        first, second = self.store.cancel(["a", "a"], NOW)
+        assert (first, second) == (Found.SCHEDULED, Found.FINISHED)
+        assert self.store.stats(NOW).cancelled == 1
+
+    def test_cancelling_nothing_is_nothing(self) -> None:
+        assert self.store.cancel([], NOW) == []
+
+    # ---- reschedule --------------------------------------------------------------------------------------
+
+    def test_reschedule_says_how_it_found_the_job_and_moves_only_a_scheduled_one(self) -> None:
+        running, _ = self.one_of_each()
+        finished = self.job("finished")
+        for id, found in (
+            ("unknown", Found.UNKNOWN),
+            ("finished", Found.FINISHED),
+            ("running", Found.RUNNING),
+            ("scheduled", Found.SCHEDULED),
+        ):
+            assert self.store.reschedule(id, NOW + 2 * HOUR, NOW) is found
+        assert self.job("scheduled") == a_job("scheduled", 2 * HOUR)
+        assert (self.job("running"), self.job("finished"), self.store.get("unknown")) == (running.job, finished, None)
+
+    def test_a_job_moved_later_waits_and_one_moved_earlier_runs(self) -> None:
+        self.add(a_job("later", SECOND), a_job("earlier", HOUR))
+        self.store.reschedule("later", NOW + 2 * HOUR, NOW)
+        self.store.reschedule("earlier", NOW + 2, NOW)
+        assert self.store.next_due() == NOW + 2
+        assert self.claimed_ids(1) == []
+        assert self.claimed_ids(2 * HOUR - 1) == ["earlier"]
+        assert self.store.next_due() == NOW + 2 * HOUR
+        assert self.claimed_ids(2 * HOUR) == ["later"]
+
+    def test_a_job_that_was_due_already_can_be_moved_away(self) -> None:
+        self.add(a_job("a"), a_job("b"))
+        assert self.claimed_ids(limit=1) == ["a"]
+        assert self.store.reschedule("b", NOW + HOUR, NOW) is Found.SCHEDULED
+        assert self.claim(HOUR - 1) == []
+        assert self.claimed_ids(HOUR) == ["b"]
+
+    def test_a_job_that_was_moved_to_and_fro_is_claimed_once(self) -> None:
+        self.add(a_job("a"), a_job("b"), a_job("c", HOUR))
+        assert self.claimed_ids(limit=1) == ["a"]
+        for due_ms in (NOW, NOW + HOUR, NOW, NOW, NOW + SECOND, NOW):
+            assert self.store.reschedule("b", due_ms, NOW) is Found.SCHEDULED
+            assert self.store.reschedule("c", due_ms, NOW) is Found.SCHEDULED
+            assert self.claim(limit=0) == []
+        assert self.claimed_ids() == ["b", "c"]
+        assert self.claim(HOUR) == []
+
+    def test_moving_a_job_keeps_everything_else_of_it(self) -> None:
+        job = a_job("a", 5, priority=4, key="k", queue="q", payload='[["x"],{}]', expires_ms=NOW + 2 * HOUR)
+        self.add(job)
+        self.store.reschedule("a", NOW + HOUR, NOW)
+        assert self.job("a") == job._replace(due_ms=NOW + HOUR)
+        assert self.store.add([a_job("b", key="k")]) == ["a"]

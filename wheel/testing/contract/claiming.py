@@ -1,0 +1,190 @@
+"""Store.claim: what is due, in order, once, never early."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+from ...job import Claim, Failure, Released, Retried, Snoozed, State, Succeeded
+from .base import HOUR, NOW, SECOND, YEAR, ContractBase, a_job
+
+
+class ClaimContract(ContractBase):
+    """Tests of claim(), but for leases."""
+
+    def test_a_claim_shows_the_job_as_it_runs(self) -> None:
+        self.add(a_job("a", -5, priority=3))
+        claim = self.claim_one(7, owner="worker-1")
+        assert (claim.owner, claim.job.owner, claim.token, claim.lease_until_ms) == ("worker-1", "worker-1", claim.job.token, None)
+        assert claim.token >= 1
+        assert claim.job == self.job("a")
+        assert claim.job == a_job(
+            "a", -5, priority=3, state=State.RUNNING, attempt=1, token=claim.token, owner="worker-1", started_ms=NOW + 7
+        )
+
+    def test_nothing_is_due_in_an_empty_store(self) -> None:
+        assert self.claim() == []
+
+    def test_nothing_is_claimed_one_millisecond_early(self) -> None:
+        for due_in in (0, 1, 999, SECOND, HOUR - 1, HOUR, HOUR + 1, 25 * HOUR):
+            self.add(a_job(f"in {due_in}".replace(" ", "-"), due_in))
+            assert self.claim(due_in - 1) == [], due_in
+            assert len(self.claim(due_in)) == 1, due_in
+
+    def test_a_job_of_a_later_turn_of_the_ring_waits_for_its_own(self) -> None:
+        self.add(*[a_job(f"turn-{turn}", turn * HOUR) for turn in range(4)])
+        for turn in range(4):
+            assert self.claimed_ids(turn * HOUR) == [f"turn-{turn}"]
+
+    def test_a_job_is_claimed_once(self) -> None:
+        self.add(a_job("a"))
+        assert self.claimed_ids() == ["a"]
+        assert self.claimed_ids(owner="me") == self.claimed_ids(owner="you") == self.claimed_ids(HOUR) == []
+
+    # ---- order and limit ---------------------------------------------------------------------------------
+
+    def test_the_order_is_higher_priority_then_earlier_due_then_id(self) -> None:
+        jobs = [
+            a_job(f"{name}{due}{priority + 5}", -due, priority=priority)
+            for name in "ab"
+            for due in (0, 1, SECOND, HOUR)
+            for priority in (-5, 0, 2)
+        ]
+        wanted = [job.id for job in sorted(jobs, key=lambda job: (-job.priority, job.due_ms, job.id))]
+        random.Random(3).shuffle(jobs)
+        self.add(*jobs)
+        taken: list[str] = []
+        for limit in (1, 2, 3, 5, 100):
+            taken += self.claimed_ids(limit=limit)
+        assert taken == wanted
+
+    def test_the_order_holds_for_jobs_that_come_due_between_two_claims(self) -> None:
+        self.add(a_job("low-1"), a_job("low-2", 1), a_job("high", 2, priority=1))
+        assert self.claimed_ids(1, limit=1) == ["low-1"]
+        assert self.claimed_ids(2, limit=1) == ["high"]
+        assert self.claimed_ids(2) == ["low-2"]
+
+    def test_limit_is_the_most_that_is_claimed_and_the_rest_stays_due(self) -> None:
+        self.add(*[a_job(f"job-{number}") for number in range(5)])
+        assert self.claim(limit=0) == []
+        assert self.store.stats(NOW).scheduled == 5
+        assert [len(self.claim(limit=2)) for _ in range(4)] == [2, 2, 1, 0]
+
+    def test_years_of_downtime_lose_nothing_and_keep_the_order(self) -> None:
+        jobs = [a_job(f"job-{number:02}", number * YEAR // 7 + number) for number in range(70)]
+        self.add(*reversed(jobs))
+        assert self.claimed_ids(-1) == []
+        assert self.claimed_ids(10 * YEAR) == [job.id for job in jobs]
+
+    # ---- queues ------------------------------------------------------------------------------------------
+
+    def test_only_jobs_of_the_queues_asked_for_are_claimed(self) -> None:
+        self.add(a_job("a", queue="x"), a_job("b", queue="y"), a_job("c"))
+        assert self.claimed_ids(queues=["y", "nobody"]) == ["b"]
+        assert self.claimed_ids(queues=[]) == []
+        assert self.claimed_ids(queues={"default"}) == ["c"]
+        assert self.claimed_ids(queues=None) == ["a"]
+
+    def test_the_order_is_one_over_all_queues(self) -> None:
+        queues = ["x", "y", "z"]
+        jobs = [a_job(f"job-{number:02}", number - 50, queue=queues[number % 3]) for number in range(12)]
+        self.add(*jobs, a_job("last", 0, queue="x", priority=-1), a_job("first", 0, queue="z", priority=1))
+        wanted = ["first", *[job.id for job in jobs], "last"]
+        assert self.claimed_ids(limit=5) == wanted[:5]
+        assert self.claimed_ids(queues=["x", "y"], limit=3) == [
+            job.id for job in jobs if job.id in wanted[5:] and job.queue != "z"
+        ][:3]
+        assert len(self.claimed_ids()) == 6
+
+    def test_a_queue_that_nobody_asks_for_does_not_stand_in_the_way(self) -> None:
+        self.add(*[a_job(f"other-{number}", queue="other", priority=9) for number in range(10)], a_job("mine"))
+        assert self.claimed_ids(limit=1, queues=["default"]) == ["mine"]
+
+    # ---- attempt and token -------------------------------------------------------------------------------
+
+    def test_attempt_counts_the_runs(self) -> None:
+        self.add(a_job("a"))
+        for attempt in (1, 2, 3):
+            claim = self.claim_one(attempt)
+            assert (claim.job.attempt, self.job("a").attempt) == (attempt, attempt)
+            self.settle(claim, Retried(due_ms=NOW + attempt, error=Failure("E", "no")), attempt)
+
+    def test_tokens_grow_by_each_claim_over_the_whole_store(self) -> None:
+        self.add(*[a_job(f"job-{number}", queue="xy"[number % 2]) for number in range(6)])
+        claims = self.claim(limit=2, queues=["y"]) + self.claim(limit=1, owner="you") + self.claim()
+        tokens = [claim.token for claim in claims]
+        assert tokens == sorted(set(tokens))
+        for outcome in (Released(), Snoozed(due_ms=NOW), Retried(due_ms=NOW)):
+            self.settle(claims[0], outcome)
+            claims[0] = self.claim_one()
+            assert claims[0].token > max(tokens)
+            tokens.append(claims[0].token)
+
+    # ---- expires -----------------------------------------------------------------------------------------
+
+    def test_a_job_whose_expires_has_come_ends_unrun(self) -> None:
+        self.add(a_job("a", expires_ms=NOW + SECOND))
+        assert self.claim(SECOND) == []
+        job = self.job("a")
+        assert (job.state, job.attempt, job.finished_ms, job.owner) == (State.EXPIRED, 0, NOW + SECOND, None)
+        assert self.store.stats(NOW).expired == 1
+        assert self.claim(HOUR) == []
+
+    def test_a_job_runs_until_the_last_millisecond_before_it_expires(self) -> None:
+        self.add(a_job("a", expires_ms=NOW + SECOND))
+        assert self.claimed_ids(SECOND - 1) == ["a"]
+
+    def test_expired_jobs_do_not_use_up_the_limit(self) -> None:
+        self.add(*[a_job(f"over-{number}", -5, expires_ms=NOW - 1) for number in range(5)], a_job("good"))
+        assert self.claimed_ids(limit=1) == ["good"]
+        assert self.store.stats(NOW).expired == 5
+
+    def test_a_job_that_runs_is_not_ended_by_its_expires_but_its_retry_is(self) -> None:
+        self.add(a_job("a", expires_ms=NOW + SECOND))
+        claim = self.claim_one()
+        assert self.claim(HOUR) == []
+        assert self.state("a") is State.RUNNING
+        self.settle(claim, Retried(due_ms=NOW + HOUR), HOUR)
+        assert self.claim(HOUR) == []
+        assert self.state("a") is State.EXPIRED
+
+    # ---- the clock ---------------------------------------------------------------------------------------
+
+    def test_when_the_clock_was_set_back_nothing_comes_again_and_nothing_comes_early(self) -> None:
+        self.add(a_job("a", HOUR), a_job("later", 2 * HOUR))
+        assert self.claimed_ids(HOUR) == ["a"]
+        assert self.claimed_ids(0) == []
+        self.add(a_job("in-the-repeated-hour", HOUR // 2), a_job("now"))
+        assert self.claimed_ids(0) == ["now"]
+        assert self.claimed_ids(HOUR // 2 - 1) == []
+        assert self.claimed_ids(HOUR // 2) == ["in-the-repeated-hour"]
+        assert self.claimed_ids(2 * HOUR) == ["later"]
+
+    def test_a_job_left_over_by_the_limit_is_not_early_after_the_clock_was_set_back(self) -> None:
+        self.add(a_job("a", HOUR), a_job("b", HOUR))
+        assert self.claimed_ids(HOUR, limit=1) == ["a"]
+        assert self.claimed_ids(HOUR - 1) == []
+        assert self.store.next_due() == NOW + HOUR
+        assert self.claimed_ids(HOUR) == ["b"]
+
+    # ---- at the same time --------------------------------------------------------------------------------
+
+    def test_threads_that_claim_at_the_same_time_never_get_the_same_job(self) -> None:
+        self.add(*[a_job(f"job-{number:03}") for number in range(240)])
+        store = self.store
+        claims: list[list[Claim]] = [[] for _ in range(4)]
+
+        def work(number: int) -> None:
+            while got := store.claim(f"owner-{number}", NOW, 7):
+                claims[number] += got
+                assert store.settle([(claim, Succeeded()) for claim in got], NOW) == []
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        taken = [claim for each in claims for claim in each]
+        assert sorted(claim.job.id for claim in taken) == [f"job-{number:03}" for number in range(240)]
+        assert len({claim.token for claim in taken}) == 240
+        assert self.store.stats(NOW).succeeded == 240

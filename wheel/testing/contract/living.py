@@ -1,0 +1,80 @@
+"""Opening, closing, and waking those who wait."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from ...contract import Store, Wakeup
+from ...errors import StoreClosed
+from ...job import Released, Succeeded
+from .base import NOW, ContractBase, a_job, refused
+
+
+class LifeContract(ContractBase):
+    """Tests of close(), of what survives it, and of the optional Wakeup."""
+
+    def test_a_new_store_is_empty_and_sound(self) -> None:
+        assert self.everything() == []
+        assert self.store.check() == []
+
+    def test_closing_twice_is_fine_and_any_other_verb_afterwards_is_refused(self) -> None:
+        store = self.make_store()
+        store.add([a_job("a"), a_job("b")])
+        (claim,) = store.claim("me", NOW, 1)
+        store.close()
+        store.close()
+        verbs: list[Callable[[Store], object]] = [
+            lambda store: store.add([a_job("c")]),
+            lambda store: store.add([a_job("c")], fresh=True),
+            lambda store: store.add([a_job("c"), a_job("d")], fresh=True),
+            lambda store: store.claim("me", NOW, 1),
+            lambda store: store.renew([claim], NOW, 1),
+            lambda store: store.settle([(claim, Succeeded())], NOW),
+            lambda store: store.cancel(["b"], NOW),
+            lambda store: store.reschedule("b", NOW, NOW),
+            lambda store: store.get("a"),
+            lambda store: store.scan(),
+            lambda store: store.next_due(),
+            lambda store: store.stats(NOW),
+            lambda store: store.density(NOW),
+            lambda store: store.check(),
+        ]
+        for verb in verbs:
+            with refused(StoreClosed):
+                verb(store)
+        store.close()
+
+    def test_jobs_tokens_and_totals_go_on_where_they_were_when_a_store_is_opened_again(self) -> None:
+        self.add(a_job("a"), a_job("b", 5, key="k"), a_job("c", -1))
+        first, second = self.claim()
+        self.settle(first, Succeeded(returned="1"))
+        self.settle(second, Released())
+        before = self.everything()
+        reopened = self.reopen(self.store)
+        if reopened is None:
+            return
+        self._store = reopened
+        assert self.everything() == before
+        assert reopened.add([a_job("d", key="k")]) == ["b"]
+        claims = self.claim(5)
+        assert [claim.job.id for claim in claims] == ["a", "b"]
+        assert min(claim.token for claim in claims) > max(first.token, second.token)
+        assert reopened.stats(NOW).succeeded == 1
+
+    # ---- Wakeup ------------------------------------------------------------------------------------------
+
+    def test_a_wait_ends_by_itself_or_when_notified(self) -> None:
+        store = self.store
+        if not isinstance(store, Wakeup):
+            return
+        while store.wait(0):
+            pass
+        assert store.wait(0.001) is False
+        woken: list[bool] = []
+        waiting = threading.Thread(target=lambda: woken.append(store.wait(30)))
+        waiting.start()
+        while waiting.is_alive():
+            store.notify()
+            waiting.join(0.001)
+        assert woken == [True]
