@@ -71,7 +71,9 @@ def unregistered(job: Job, due_ms: int) -> None:
 def lost(claim: Claim) -> None:
     """The job ended here, but its claim was no longer the newest: its outcome changed nothing."""
     job = claim.job
-    LOG.warning("Task %s[%s] ended after its claim was lost; its outcome was not recorded", job.task, job.id, extra=_fields(job))
+    LOG.warning(
+        "Task %s[%s] ended after its claim was lost; its outcome was not recorded", job.task, job.id, extra=_fields(job)
+    )
 
 
 @contextmanager

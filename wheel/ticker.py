@@ -13,8 +13,8 @@ longer than a second a wall clock that was set does not matter for longer.
 
 Who wakes the ticker before its nap is over: ``submit`` of a job that is due before the end of the nap (``horizon_ms``),
 a worker that leaves the queue low, ``stop``, and a store that another process has changed. Each sets ``_woken`` first
-and rings then. The loop clears ``_woken`` *before* it looks, says that it sleeps, and looks at ``_woken`` again: whoever
-comes in between is seen by one or the other.
+and rings then. The loop clears ``_woken`` *before* it looks, says that it sleeps, and looks at ``_woken`` again:
+whoever comes in between is seen by one or the other.
 """
 
 from __future__ import annotations
@@ -132,6 +132,7 @@ class Ticker:
         self._over = False
         self._woken = False
         self._asleep = False
+        self._shared_bell = isinstance(store, Wakeup)
         bell = store if isinstance(store, Wakeup) else _Latch()
         self._ring: Callable[[], None] = bell.notify
         self._wait: Callable[[float], bool] = bell.wait
@@ -174,7 +175,7 @@ class Ticker:
         """
         self.stop_claiming(timeout_s)
         if not self.pool.is_inside() and threading.current_thread() is not self.thread:
-            self.thread.join(timeout_s + _JOIN_S)
+            self.thread.join(min(timeout_s + _JOIN_S, threading.TIMEOUT_MAX))
         return self.pool.running() if self._inflight > 0 else []
 
     def owes(self) -> list[tuple[Claim, Outcome]]:
@@ -322,6 +323,8 @@ class Ticker:
             for claim in self._store.settle(self._unsettled, self._clock.now_ms()):
                 log.lost(claim)
             self._unsettled = []
+            if self._shared_bell:
+                self._ring()  # somebody may wait for a result
 
     def _recall_if_stuck(self, monotonic: float) -> None:
         """Give the queue back if nobody takes from it: others may be idle. While stopping, give it back at once."""
@@ -386,4 +389,3 @@ class _Latch:
 
     def wait(self, timeout_s: float) -> bool:
         return self._lock.acquire(timeout=max(0.0, timeout_s))
-

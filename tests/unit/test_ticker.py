@@ -1,4 +1,4 @@
-"""The ticker, driven step by step: a clock that the test moves, a pool whose jobs the test runs, no thread, no sleep."""
+"""The ticker, driven step by step: a clock that the test moves, a pool that the test works; no thread, no sleep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from noria.store import MemoryStore
 from noria.wheel.contract import Filter
-from noria.wheel.errors import StoreBusy, StoreClosed
+from noria.wheel.errors import StoreBusy
 from noria.wheel.job import Claim, Job, Outcome, State, Succeeded
 from noria.wheel.pool import Done, ThreadPool
 from noria.wheel.testing import FakeClock
@@ -47,7 +47,9 @@ class StillPool(ThreadPool):
 class World:
     """A store, a clock, a still pool, and a ticker over them."""
 
-    def __init__(self, store: MemoryStore | None = None, clock: FakeClock | None = None, *, workers: int = 4, owner: str = "me") -> None:
+    def __init__(
+        self, store: MemoryStore | None = None, clock: FakeClock | None = None, *, workers: int = 4, owner: str = "me"
+    ) -> None:
         self.clock = clock or FakeClock()
         self.store = store or MemoryStore()
         self.started: list[tuple[str, int]] = []
@@ -430,7 +432,9 @@ def test_store_that_names_a_due_job_and_never_gives_it_does_not_make_the_ticker_
     assert world.clock.now_ms() - started_ms > 5_000
 
 
-def test_outcome_of_a_claim_that_was_lost_is_said_and_changes_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_outcome_of_a_claim_that_was_lost_is_said_and_changes_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     [id] = world.add()
     world.ticker.step()
     [claim] = world.pool.take()
