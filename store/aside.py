@@ -37,13 +37,13 @@ class Aside:
             self._start()
 
     def pause(self) -> None:
-        """Called by work between its pieces: rest as long as the last stretch of work took."""
+        """Called by work between its pieces: rest as long as the last stretch of work took the processor."""
         if self._stopping:
             raise Stopped
-        worked = time.monotonic() - self._worked_since  # noqa: TID251 - how long to sleep, not what time it is
+        worked = time.thread_time() - self._worked_since
         if worked >= _STRETCH_S:
             time.sleep(worked * _REST)
-            self._worked_since = time.monotonic()  # noqa: TID251
+            self._worked_since = time.thread_time()
 
     def stop(self) -> None:
         """Let the work at hand end at its next pause, and wait for that."""
@@ -60,7 +60,7 @@ class Aside:
 
     def _run(self) -> None:
         while (work := self._next()) is not None:
-            self._worked_since = time.monotonic()  # noqa: TID251
+            self._worked_since = time.thread_time()
             try:
                 work()
             except Stopped:

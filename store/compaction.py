@@ -35,7 +35,8 @@ from .state import Counts, Row
 from .system import System, sync_directory
 
 _PIECE: Final = 512
-_NEARLY: Final = 1 << 15
+_NEARLY: Final = 1 << 16
+_LARGEST: Final = 1 << 23
 _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -121,11 +122,19 @@ class Compaction:
             self._place.journal(self.number), system, store_id=header.store_id, epoch=self.number, seq=header.seq
         )
         self.new = Epoch(self._place, system, snapshot, journal)
-        while self._old.journal.end - self._copied > _NEARLY:
-            self._copy(most=_NEARLY)
-            yield
+        yield from self._copy_until_near()
         journal.sync()
         sync_directory(system, self._place.directory)
+
+    def _copy_until_near(self) -> Iterator[None]:
+        """Copy records until hardly any are left; in larger and larger pieces if more come than were copied."""
+        most, left = _NEARLY, self._old.journal.end - self._copied
+        while left > _NEARLY:
+            self._copy(most)
+            yield
+            before, left = left, self._old.journal.end - self._copied
+            if left >= before:
+                most = min(2 * most, _LARGEST)
 
     def _content(self, sorting: _Sorting) -> Content:
         old, rows = self._noted.snapshot, self._noted.rows
@@ -135,16 +144,19 @@ class Compaction:
             finished=_chain_finished(old, rows, sorting.finished, self._now_ms),
         )
 
-    def _slots(self, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]]]]:
+    def _slots(self, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]:
         old, rows = self._noted.snapshot, self._noted.rows
         for slot in range(SLOTS):
-            jobs = [(due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows]
             added = sorting.slots[slot]
-            if added:
+            text = None if added else old.slot_text(slot, sorting.changed)
+            if text is None:
+                jobs = [(due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows]
                 jobs.extend((due_ms, id, text_of(rows[id])) for due_ms, id in added)
                 jobs.sort()
-            if jobs:
-                yield slot, ((cycle, [raw for _, _, raw in group]) for cycle, group in groupby(jobs, key=_cycle))
+                if jobs:
+                    yield slot, ((cycle, [raw for _, _, raw in group]) for cycle, group in groupby(jobs, key=_cycle))
+            elif text:
+                yield slot, text
 
     def _copy(self, most: int | None = None) -> None:
         """Copy whole changes from the old journal to the new one, and apply them there."""
@@ -207,6 +219,8 @@ class _Sorting:
         self.slots: list[list[tuple[int, str]]] = [[] for _ in range(SLOTS)]
         self.running: list[Job] = []
         self.finished: list[Job] = []
+        self.changed: set[bytes] = set()
+        """Ids of rows that may hide a job of the snapshot; one that was added and not yet looked into cannot."""
 
     def run(self) -> Iterator[None]:
         for n, (id, row) in enumerate(self._rows.items()):
@@ -221,6 +235,7 @@ class _Sorting:
             slot.sort()
 
     def _sort_job(self, job: Job) -> None:
+        self.changed.add(job.id.encode("utf-8", "surrogatepass"))
         if job.state is JobState.SCHEDULED:
             self.slots[job.slot].append((job.due_ms, job.id))
         elif job.state is JobState.RUNNING:

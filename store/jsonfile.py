@@ -410,18 +410,26 @@ class JsonStore(StateVerbs):
             raise
         work.clean_up()
 
-    def compact(self) -> bool:
-        """Begin a new epoch now, aside from other callers; False if another process was at it.
+    def compact(self) -> None:
+        """Begin a new epoch now; other callers need not wait for it.
 
         Raises:
+            StoreBusy: another process or thread has been at it for lock_timeout_s.
             StoreError: it could not be written; the store goes on in the old epoch.
         """
-        return self._compact(lambda: None)
+        waited = 0.0
+        while not self._compact(lambda: None):
+            if waited >= self._lock_timeout_s:
+                raise StoreBusy(f"{self.path}: somebody else has been compacting for {self._lock_timeout_s} s")
+            self._bell.wait(_POLL_S)
+            waited += _POLL_S
 
     def _compact_aside(self) -> None:
         try:
-            self._compact(self._aside.pause)
+            done = self._compact(self._aside.pause)
         except (NoriaError, OSError):
+            done = False
+        if not done:
             self._plan_compaction()  # the old epoch stands; the journal grows by as much again before the next try
 
     def _compact(self, pause: Callable[[], None]) -> bool:
@@ -431,7 +439,6 @@ class JsonStore(StateVerbs):
         work = Compaction(self._place, self._system, epoch, noted, self._clock.now_ms())
         try:
             if not work.claim_work():
-                self._plan_compaction()
                 return False
             for _ in work.prepare():
                 pause()

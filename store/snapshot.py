@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import asdict, dataclass
 from heapq import merge
 from typing import Final, NamedTuple
@@ -45,6 +45,7 @@ _ZEROS: Final = b"00000000"
 _HEADER_MOST: Final = 4096
 _READ: Final = 1 << 16
 _WRITE: Final = 1 << 16
+_JOB_HEAD: Final = re.compile(rb'^\{"id":"([^"\\]+)","due_ms":(\d+),', re.M)
 _SLOT_LINE: Final = re.compile(rb'"(\d+)":\{\n')
 
 
@@ -73,9 +74,10 @@ class Header:
 
 
 class Content(NamedTuple):
-    """What a snapshot is written from: for each slot that has jobs its lines by cycle; running and finished jobs."""
+    """What a snapshot is written from: for each slot that has jobs its lines by cycle, or the text between its braces as
+    an older snapshot has it; running and finished jobs."""
 
-    slots: Iterable[tuple[int, Iterable[tuple[int, list[bytes]]]]]
+    slots: Iterable[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]
     running: Iterable[bytes]
     finished: Iterable[bytes]
 
@@ -141,7 +143,10 @@ def write_snapshot(fd: int, system: System, header: Header, content: Content) ->
         out.put(b'"%d":{\n' % slot if first else b',\n"%d":{\n' % slot)
         first = False
         out.index.starts[slot] = out.at
-        yield from _write_slot(out, slot, cycles)
+        if isinstance(cycles, bytes):
+            _write_as_it_is(out, slot, cycles)
+        else:
+            yield from _write_slot(out, slot, cycles)
         out.index.ends[slot] = out.at
         out.put(b"}")
         if out.flush_when_full():
@@ -171,6 +176,16 @@ def _write_slot(out: _Writer, slot: int, cycles: Iterable[tuple[int, list[bytes]
         yield from _write_jobs(out, jobs)
         out.put(b"]")
     out.put(b"\n")
+
+
+def _write_as_it_is(out: _Writer, slot: int, text: bytes) -> None:
+    found = _JOB_HEAD.search(text)
+    if found is not None:
+        out.index.heads[slot] = int(found[2])
+    at, add = out.at, out.index.add
+    for found in _JOB_HEAD.finditer(text):
+        add(found[1], at + found.start())
+    out.put(text)
 
 
 def _write_jobs(out: _Writer, jobs: Iterable[bytes]) -> Iterator[None]:
@@ -282,6 +297,14 @@ def _lines(fd: int, system: System, at: int, end: int | None = None) -> Iterator
         size = _READ if len(held) < _READ else 1 << 20
 
 
+def _pread_all(fd: int, system: System, at: int, end: int) -> bytes:
+    pieces = []
+    while at < end and (piece := system.pread(fd, end - at, at)):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces)
+
+
 class SnapshotFile:
     """The jobs of a snapshot, left on the disk: the Frozen of the JSON store."""
 
@@ -378,6 +401,15 @@ class SnapshotFile:
         for _, line in _lines(self._fd, self._system, self.index.starts[slot], self.index.ends[slot]):
             if line.startswith(b'{"id":'):
                 yield line.rstrip(b",\n")
+
+    def slot_text(self, slot: int, hidden: Set[bytes]) -> bytes | None:
+        """A slot as it stands in the file, if it can be copied: none of its jobs is hidden, has a key or an odd id."""
+        start, end = self.index.starts[slot], self.index.ends[slot]
+        text = _pread_all(self._fd, self._system, start, end)
+        if b',"key":' in text:
+            return None
+        ids = [id for id, _ in _JOB_HEAD.findall(text)]
+        return text if hidden.isdisjoint(ids) and len(ids) == text.count(b'\n{"id":') else None
 
     def scheduled(self) -> Iterator[tuple[int, str, Job | None]]:
         """See Frozen.scheduled."""
