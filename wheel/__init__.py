@@ -1,0 +1,96 @@
+"""Noria: run a Python function later, and never lose it.
+
+>>> from noria.wheel import Scheduler
+>>> app = Scheduler("tasks.json")
+>>> @app.task
+... def remind(user_id, text): ...
+>>> result = remind.delay(1, "x", countdown=900)
+"""
+
+from .clock import Clock, SystemClock
+from .context import current_job
+from .contract import Filter, Found, OnConflict, Stats, Store, Wakeup
+from .decorator import TaskDecorator, task
+from .default import get_default, set_default
+from .errors import (
+    DuplicateJob,
+    InvalidValue,
+    JobCancelled,
+    JobExpired,
+    JobFailed,
+    NoriaError,
+    NoScheduler,
+    NotRegistered,
+    PayloadError,
+    ResultError,
+    ResultTimeout,
+    SchedulerError,
+    StoreBusy,
+    StoreClosed,
+    StoreCorrupt,
+    StoreError,
+    StoreFormatError,
+    StoreFull,
+    StorePoisoned,
+    StoreUnsafe,
+    UnknownJob,
+)
+from .job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from .registry import Registry
+from .result import AsyncResult
+from .retry import Retry
+from .scheduler import Scheduler
+from .task import Call, Task
+
+__all__ = [
+    "AsyncResult",
+    "Call",
+    "Claim",
+    "Clock",
+    "DuplicateJob",
+    "Failed",
+    "Failure",
+    "Filter",
+    "Found",
+    "InvalidValue",
+    "Job",
+    "JobCancelled",
+    "JobExpired",
+    "JobFailed",
+    "NoScheduler",
+    "NoriaError",
+    "NotRegistered",
+    "OnConflict",
+    "Outcome",
+    "PayloadError",
+    "Registry",
+    "Released",
+    "ResultError",
+    "ResultTimeout",
+    "Retried",
+    "Retry",
+    "Scheduler",
+    "SchedulerError",
+    "Snoozed",
+    "State",
+    "Stats",
+    "Store",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFormatError",
+    "StoreFull",
+    "StorePoisoned",
+    "StoreUnsafe",
+    "Succeeded",
+    "SystemClock",
+    "Task",
+    "TaskDecorator",
+    "UnknownJob",
+    "Wakeup",
+    "current_job",
+    "get_default",
+    "set_default",
+    "task",
+]

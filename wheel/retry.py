@@ -46,7 +46,8 @@ class Retry(NoriaError):
         self.countdown = countdown
         self.eta = None if eta is None else instant_ms(eta)
         self.max_retries = max_retries
-        self.__cause__ = exc
+        if exc is not None:
+            self.__cause__ = exc
 
     def due_ms(self, now_ns: int, default_delay_s: float | timedelta) -> int:
         """When the next attempt is due, in milliseconds since the epoch.

@@ -212,7 +212,8 @@ class Task(Sender[P, R]):
         rest: dict[str, Any] = dict(options)
         self.origin: Final = origin_of(fn)
         """(module, qualified name) of the function."""
-        self.name: Final = checked_name("name", rest.pop("name", None) or default_name(self.origin))
+        name = rest.pop("name", None)
+        self.name: Final = default_name(self.origin) if name is None else checked_name("name", name)
         self.aliases: Final = tuple(checked_name("aliases", one) for one in _listed(rest.pop("aliases", ())))
         self.max_retries: Final = _checked_retries(rest.pop("max_retries", 3))
         self.default_retry_delay: Final = span("default_retry_delay", _or(rest.pop("default_retry_delay", None), 180))
