@@ -1,0 +1,81 @@
+# The two commands a newcomer needs are `make demo` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STEP := @bash -c 'start=$$(date +%s.%N); "$${@:2}"; code=$$?; printf "== %s: %.1f s\n" "$$1" "$$(echo "$$(date +%s.%N) - $$start" | bc 2>/dev/null || $(PYTHON) -c "import time; print(time.time() - $$start)")"; exit $$code' step
+PYTEST := $(BIN)/python -m pytest -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types directions bench bench-smoke torture build coverage clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
+
+demo: $(VENV)/.installed  ## ten delayed jobs, a live ring, a worker killed with -9: nothing lost
+	$(STEP) "demo" $(BIN)/python demo.py
+
+test: $(VENV)/.tests  ## the tests (a few minutes at most)
+	$(STEP) "tests" $(PYTEST) -m "not slow"
+
+torture: $(VENV)/.tests  ## the slow suites: model checks, kills and power loss at full size
+	$(STEP) "slow tests" $(PYTEST) -m slow --timeout 1800
+
+lint: $(VENV)/.lint format-check directions  ## style (ruff), layout and import directions
+	$(STEP) "ruff" $(BIN)/ruff check .
+
+format-check: $(VENV)/.lint
+	$(STEP) "format" $(BIN)/ruff format --check .
+
+format: $(VENV)/.lint  ## put the code into the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+# Type checkers and import-linter see the packages as they are imported, without an install.
+.cache/imported:
+	@mkdir -p $@/noria && ln -sfn ../../../wheel $@/noria/wheel && ln -sfn ../../../store $@/noria/store
+
+types: $(VENV)/.lint .cache/imported  ## mypy --strict, over the packages and the typing tests
+	$(STEP) "types" env MYPYPATH=.cache/imported $(BIN)/mypy -p noria.wheel -p noria.store
+	$(STEP) "typing tests" env MYPYPATH=.cache/imported $(BIN)/mypy tests/typing
+
+directions: $(VENV)/.lint .cache/imported
+	$(STEP) "directions" env PYTHONPATH=.cache/imported $(BIN)/lint-imports
+
+bench: $(VENV)/.bench  ## the benchmark table: every figure beside its floor and its peers (some minutes)
+	$(STEP) "benchmarks" $(BIN)/python -m benchmarks
+
+bench-smoke: $(VENV)/.bench  ## the same at a tenth of the size, to see that it runs
+	$(STEP) "benchmarks, small" $(BIN)/python -m benchmarks --smoke
+
+build: $(VENV)/.tests  ## the wheel artefact, in dist/
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation -w dist .
+	@ls dist
+
+coverage: $(VENV)/.tests  ## branch coverage of the fast tests
+	$(BIN)/pip install --quiet coverage
+	$(BIN)/coverage run -m pytest -q -m "not slow" && $(BIN)/coverage combine -q && $(BIN)/coverage report
+
+clean:  ## remove what was made here
+	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+
+# ---- the virtual environment, in layers; a stamp each, so that a second call has nothing to do ------------------
+
+$(BIN)/python:
+	$(STEP) "virtual environment" $(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(STEP) "install noria" $(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml $(VENV)/.installed
+	$(STEP) "install what the tests need" $(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(VENV)/.lint: pyproject.toml $(VENV)/.tests
+	$(STEP) "install the linters" $(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.installed
+	$(STEP) "install the benchmarks' peers" $(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
