@@ -40,7 +40,7 @@ from .job import Job
 from .naming import checked_name
 from .options import CallOptions, Plan
 from .pool import ThreadPool
-from .registry import Registry
+from .registry import SHARED, Registry
 from .result import AsyncResult
 from .results import Results
 from .runner import Runner
@@ -104,7 +104,7 @@ class Scheduler:
         self._label = checked_owner(owner)
         self._url, self._store = checked_store(store, durability)
         self._durability = durability
-        self.registry: Final = Registry()
+        self.registry: Final = Registry(SHARED)
         self.task: Final = TaskDecorator(self)
         """The decorator: ``@app.task`` or ``@app.task(name=..., ...)``; see TaskDecorator."""
         self._runner = Runner(self.registry, self.clock)
@@ -139,7 +139,7 @@ class Scheduler:
         return self._store
 
     def _open(self) -> Store:
-        from ..store import open_store  # noqa: PLC0415 - the one place where wheel knows of store
+        from ..store import open_store  # the one place where wheel knows of store
 
         assert self._url is not None
         return open_store(self._url) if self._durability is None else open_store(self._url, durability=self._durability)

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -48,17 +48,17 @@ class Waiter:
     @contextmanager
     def _handling(self, writes: int) -> Iterator[None]:
         fd_before = signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
-        before: list[tuple[signal.Signals, Any]] = []
+        before = [(number, signal.getsignal(number)) for number in SIGNALS]
         try:
             for number in SIGNALS:
-                before.append((number, signal.signal(number, self._on_signal)))
+                signal.signal(number, self._on_signal)
             yield
         finally:
             for number, handler in before:
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
             signal.set_wakeup_fd(fd_before)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.signals += 1
 
     def wait_while(self, condition: Callable[[], bool]) -> None:

@@ -268,7 +268,7 @@ def test_stop_returns_what_still_runs_at_its_timeout_and_that_is_recorded_when_i
     result = slow.delay()
     assert gate.begun.acquire(timeout=LONG_S)
     assert [job.id for job in app.stop(timeout=0)] == [result.id]
-    app.store.settle = settled  # type: ignore[method-assign]
+    app.store.settle = settled  # type: ignore[method-assign,assignment]
     gate.open()
     assert ended.wait(LONG_S)
     assert result.get(timeout=LONG_S) == "late"
@@ -332,7 +332,7 @@ def test_dead_ticker_shows_as_not_running_and_start_works_anew(
         return "hello"
 
     claim = app.store.claim
-    app.store.claim = lambda *args, **kwargs: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    app.store.claim = lambda *args, **kwargs: 1 / 0  # type: ignore[method-assign,assignment]
     app.start()
     ticker = app._ticker
     assert ticker is not None
@@ -390,7 +390,7 @@ def test_store_that_is_busy_for_a_while_costs_nothing_but_time(app: Scheduler) -
             raise StoreBusy("held by pid 1")
         return settle(*args)
 
-    app.store.settle = busy  # type: ignore[method-assign]
+    app.store.settle = busy  # type: ignore[method-assign,assignment]
     with app:
         assert hello.delay().get(timeout=LONG_S) == "hello"
     assert app.store.stats(0).succeeded == 1
@@ -663,7 +663,7 @@ def test_run_in_another_thread_blocks_until_stop_and_leaves_signals_alone(app: S
 
 
 def test_run_ends_with_an_error_when_the_ticker_dies(app: Scheduler) -> None:
-    app.store.claim = lambda *args, **kwargs: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    app.store.claim = lambda *args, **kwargs: 1 / 0  # type: ignore[method-assign,assignment]
     with pytest.raises(SchedulerError, match="ZeroDivisionError"):
         app.run()
 

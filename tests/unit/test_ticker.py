@@ -25,7 +25,7 @@ class StillPool(ThreadPool):
 
     def take(self, most: int = 1_000_000) -> list[Claim]:
         """Workers take claims, and have not ended them yet."""
-        taken = []
+        taken: list[Claim] = []
         while len(taken) < most and self.waiting():
             claim = self._inbox.get_nowait()
             assert claim is not None
@@ -150,7 +150,7 @@ def test_each_tick_sweeps_although_nothing_is_due(world: World) -> None:
     world.ticker.step()
     limits: list[int] = []
     claim = world.store.claim
-    world.store.claim = lambda *a, **k: limits.append(a[2]) or claim(*a, **k)  # type: ignore[func-returns-value]
+    world.store.claim = lambda *a, **k: limits.append(a[2]) or claim(*a, **k)  # type: ignore[func-returns-value,method-assign]
     world.ticker.step()
     assert limits == []
     world.clock.advance(1)
@@ -219,7 +219,7 @@ def test_short_jobs_are_claimed_in_big_batches(world: World) -> None:
         assert len(claims) <= 1024
         return claims
 
-    world.store.claim = counted  # type: ignore[method-assign,assignment]
+    world.store.claim = counted  # type: ignore[method-assign]
     world.drain(seconds=0.000_02)
     assert world.count(State.SUCCEEDED) == 10_000
     assert calls < 30
@@ -425,7 +425,7 @@ def test_bug_ends_the_ticker_loudly_and_what_was_done_is_settled(caplog: pytest.
 
 
 def test_store_that_names_a_due_job_and_never_gives_it_does_not_make_the_ticker_spin(world: World) -> None:
-    world.store.next_due = lambda queues=None: world.clock.now_ms() - 5  # type: ignore[method-assign,assignment]
+    world.store.next_due = lambda queues=None: world.clock.now_ms() - 5  # type: ignore[method-assign]
     started_ms = world.clock.now_ms()
     for _ in range(50):
         world.clock.advance(world.ticker.step())
