@@ -15,10 +15,9 @@ _default: Carrier | None = None
 def set_default(scheduler: Carrier | None) -> None:
     """Let ``scheduler`` carry the calls of shared tasks from now on; None for none.
 
-    >>> set_default(None)
-    >>> get_default()
-    Traceback (most recent call last):
-    noria.wheel.errors.NoScheduler: no Scheduler carries shared tasks yet: create one first, app = Scheduler("tasks.json"), or name one with set_default(app)
+    >>> set_default(app)
+    >>> get_default() is app
+    True
     """
     global _default
     _default = scheduler

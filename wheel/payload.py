@@ -243,7 +243,7 @@ def _encode(value: Any, name: str) -> str:
 # ---- the walk --------------------------------------------------------------------------------------------
 
 
-def _sound(value: Any, room: int, depth: int) -> int:
+def _sound(value: Any, room: int, depth: int) -> int:  # noqa: PLR0911 - one for each type
     """How many more values there is room for after this one; below zero if anything is not strict JSON."""
     kind = type(value)
     if kind is str or value is None or kind is bool:
@@ -290,7 +290,7 @@ def _refuse(value: Any, name: str, depth: int = MAX_DEPTH) -> NoReturn:
     raise PayloadError(fault or f"{name} must be at most {MAX_NODES} values; {_HINT}")
 
 
-def _fault(value: Any, path: str, depth: int) -> str | None:
+def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - one for each type
     """The first thing about the value that is not strict JSON, in words; None if each part for itself is."""
     kind = type(value)
     if kind is str or value is None or kind is bool:

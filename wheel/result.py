@@ -25,9 +25,12 @@ class Keeper(Protocol):
     """What a result needs of a scheduler."""
 
     @property
-    def store(self) -> Store: ...
+    def store(self) -> Store:
+        """Where the jobs are."""
+
     @property
-    def clock(self) -> Clock: ...
+    def clock(self) -> Clock:
+        """Where time comes from."""
 
 
 class AsyncResult(Generic[R_co]):

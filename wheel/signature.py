@@ -17,6 +17,10 @@ def _hollow() -> None:
     """What a twin does."""
 
 
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """The twin of a callable that does not tell its parameters."""
+
+
 def twin(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function with the parameters of ``function`` that does nothing.
 
@@ -31,7 +35,7 @@ def twin(function: Callable[..., Any]) -> Callable[..., Any]:
     try:
         found = inspect.signature(function, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
-        return lambda *args, **kwargs: None
+        return _anything
     positional = [one for one in found if one.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
     named = [one for one in found if one.kind is Parameter.KEYWORD_ONLY]
     code = _code(function, found, positional, named)

@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from .clock import Clock, instant_ms
+from .clock import instant_ms
 from .context import current_job
-from .contract import OnConflict, Store
+from .contract import OnConflict
 from .default import get_default
 from .errors import InvalidValue
 from .job import Job
@@ -22,7 +22,7 @@ from .naming import checked_name, default_name, origin_of
 from .options import STANDING, CallOptions, Options, Plan, Seconds, span
 from .payload import encode_call
 from .registry import Registry
-from .result import AsyncResult
+from .result import AsyncResult, Keeper
 from .signature import takes, twin
 
 if TYPE_CHECKING:
@@ -34,18 +34,19 @@ R = TypeVar("R")
 OWN_OPTIONS: Final = frozenset({"name", "bind", "aliases", "max_retries", "default_retry_delay"})
 
 
-class Carrier(Protocol):
+class Carrier(Keeper, Protocol):
     """What a task needs of a scheduler."""
 
     @property
-    def store(self) -> Store: ...
+    def registry(self) -> Registry:
+        """Where its tasks are found by name."""
+
     @property
-    def clock(self) -> Clock: ...
-    @property
-    def registry(self) -> Registry: ...
-    @property
-    def result_ttl_ms(self) -> int: ...
-    def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str: ...
+    def result_ttl_ms(self) -> int:
+        """How long a finished job is kept if its plan does not say, in milliseconds."""
+
+    def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
+        """Store a job, durably; the id of the job that stands for it."""
 
 
 class TaskOptions(Options, total=False):

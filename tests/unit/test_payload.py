@@ -26,7 +26,7 @@ class Colour(enum.IntEnum):
 
 
 class Name(str):
-    pass
+    __slots__ = ()
 
 
 class Born:
@@ -86,16 +86,16 @@ def test_reading_any_text_gives_a_value_or_a_payload_error(text: str) -> None:
 
 REFUSED: list[Any] = [
     ((1, 2), "got tuple; a tuple would come back as a list: pass list(value)"),
-    (Point(1, 2), "got test_payload.Point; pass an id, not an object"),
-    (Colour.RED, "got test_payload.Colour; its subclass would be lost: pass int(value)"),
-    (Name("x"), "got test_payload.Name; its subclass would be lost: pass str(value)"),
+    (Point(1, 2), f"got {__name__}.Point; pass an id, not an object"),
+    (Colour.RED, f"got {__name__}.Colour; its subclass would be lost: pass int(value)"),
+    (Name("x"), f"got {__name__}.Name; its subclass would be lost: pass str(value)"),
     (OrderedDict(), "got collections.OrderedDict; its subclass would be lost: pass dict(value)"),
     (decimal.Decimal("1.10"), "got decimal.Decimal; pass str(value)"),
     (datetime.datetime(2026, 1, 1), "got datetime.datetime; pass value.isoformat()"),
     (uuid.UUID(int=0), "got uuid.UUID; pass str(value)"),
     (b"x", "got bytes; pass base64 text"),
     ({1, 2}, "got set; pass sorted(value)"),
-    (Born(), "got test_payload.Born; pass an id, not an object"),
+    (Born(), f"got {__name__}.Born; pass an id, not an object"),
     (len, "got builtin_function_or_method; pass an id, not an object"),
     (math.nan, "must be a finite number, got nan"),
     (-math.inf, "must be a finite number, got -inf"),
@@ -105,7 +105,7 @@ REFUSED: list[Any] = [
     ({1: "a"}, "must have str keys only, got the key 1"),
     ({True: "a"}, "must have str keys only, got the key True"),
     ({None: "a"}, "must have str keys only, got the key None"),
-    ({Name("k"): 1}, "must have str keys only, got the key test_payload.Name"),
+    ({Name("k"): 1}, f"must have str keys only, got the key {__name__}.Name"),
 ]
 
 

@@ -117,7 +117,7 @@ def test_the_message_of_a_failure_says_what_is_known(
 def test_a_job_that_was_set_aside_says_so(store: MemoryStore) -> None:
     job = Job(id="a", task="app.remind", due_ms=NOW_MS, state=State.FAILED, reason="its worker died 3 times")
     result: AsyncResult[Any] = AsyncResult(
-        "a", SimpleNamespace(store=SimpleNamespace(get=lambda id: job), clock=FakeClock(NOW_MS))
+        "a", SimpleNamespace(store=SimpleNamespace(get={"a": job}.get), clock=FakeClock(NOW_MS))
     )
     with pytest.raises(JobFailed, match="job a of app.remind failed: its worker died 3 times"):
         result.get()
@@ -216,7 +216,7 @@ def test_get_returns_when_another_thread_ends_the_job(store: MemoryStore, result
     thread = threading.Thread(target=end)
     thread.start()
     look = store.get
-    store.get = lambda id: (look(id), looked.set())[0]  # type: ignore[method-assign]
+    store.get = lambda name: (look(name), looked.set())[0]  # type: ignore[method-assign]
     assert result.get(timeout=30) == 7
     thread.join()
 
