@@ -72,7 +72,7 @@ class AsyncResult(Generic[R_co]):
         "unknown" is an id that the store does not hold: it never did, or the result_ttl is over.
         """
         job = self.job()
-        return UNKNOWN if job is None else job.state
+        return UNKNOWN if job is None else job.state.value
 
     @property
     def status(self) -> str:

@@ -1,0 +1,35 @@
+"""The examples in the docstrings of the task API do what they say."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from noria.store import MemoryStore
+from noria.wheel import Scheduler, set_default
+
+MODULES = ["decorator", "default", "ids", "naming", "options", "payload", "registry", "result", "signature", "task"]
+
+
+@pytest.fixture
+def names() -> Iterator[dict[str, Any]]:
+    """What the examples take for granted: a scheduler that runs, and a task."""
+    with Scheduler(MemoryStore(), workers=1) as app:
+
+        @app.task(name="app.remind")
+        def remind(user_id: int, text: str) -> str:
+            return text.upper()
+
+        yield {"app": app, "remind": remind, "datetime": datetime, "UTC": UTC}
+    app.close()
+    set_default(None)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of(name: str, names: dict[str, Any]) -> None:
+    failed, _ = doctest.testmod(importlib.import_module(f"noria.wheel.{name}"), extraglobs=names)
+    assert failed == 0
