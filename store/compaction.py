@@ -30,7 +30,8 @@ from .index import SLOTS, Index
 from .journal import Batch, Journal, split
 from .place import Place
 from .records import decode_job, peek
-from .snapshot import Content, Header, SnapshotFile, read_header, text_of, write_snapshot
+from .snapshot import Header, SnapshotFile, read_header
+from .snapshot_writer import Content, text_of, write_snapshot
 from .state import Counts, Row
 from .system import System, sync_directory
 

@@ -38,7 +38,8 @@ from .journal import Journal, NoRoom, frame_add, frame_all
 from .lock import FileLock, LifeSigns
 from .place import Place, refuse_unsafe
 from .records import Record, encode_add, encode_job, encode_record
-from .snapshot import Content, Header, write_snapshot
+from .snapshot import Header
+from .snapshot_writer import Content, write_snapshot
 from .state import Counts, State
 from .system import SYSTEM, System, sync_directory
 from .together import Together

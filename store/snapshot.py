@@ -29,23 +29,22 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import asdict, dataclass
 from heapq import merge
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
 
 from ..wheel.errors import StoreCorrupt, StoreFormatError
 from ..wheel.job import Job
 from .frozen import Hidden
 from .index import NEVER, SLOTS, Index, key_name
-from .records import decode_job, encode_job, loads, peek
+from .records import decode_job, loads, peek
 from .state import Counts
-from .system import System, write_all
+from .system import System
 
 VERSION: Final = 1
-_ZEROS: Final = b"00000000"
+ZEROS: Final = b"00000000"
 _HEADER_MOST: Final = 4096
 _READ: Final = 1 << 16
-_WRITE: Final = 1 << 16
-_JOB_HEAD: Final = re.compile(rb'^\{"id":"([^"\\]+)","due_ms":(\d+),', re.M)
+JOB_HEAD: Final = re.compile(rb'^\{"id":"([^"\\]+)","due_ms":(\d+),', re.M)
 _SLOT_LINE: Final = re.compile(rb'"(\d+)":\{\n')
 
 
@@ -73,52 +72,6 @@ class Header:
         ).encode("ascii") + crc + b'",\n'
 
 
-class Content(NamedTuple):
-    """What a snapshot is written from: for each slot that has jobs its lines by cycle, or the text between its braces as
-    an older snapshot has it; running and finished jobs."""
-
-    slots: Iterable[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]
-    running: Iterable[bytes]
-    finished: Iterable[bytes]
-
-
-# ---- writing ---------------------------------------------------------------------------------------------
-
-
-class _Writer:
-    """Writes a snapshot in pieces, and keeps its index and checksum as it goes."""
-
-    def __init__(self, fd: int, system: System, start: int) -> None:
-        self._fd = fd
-        self._system = system
-        self._pieces: list[bytes] = []
-        self._flushed = start
-        self._held = 0
-        self.crc = 0
-        self.index = Index()
-
-    @property
-    def at(self) -> int:
-        return self._flushed + self._held
-
-    def put(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._held += len(piece)
-
-    def flush(self) -> None:
-        data = b"".join(self._pieces)
-        write_all(self._system, self._fd, data, self._flushed)
-        self.crc = crc32(data, self.crc)
-        self._flushed += len(data)
-        self._pieces, self._held = [], 0
-
-    def flush_when_full(self) -> bool:
-        if self._held < _WRITE:
-            return False
-        self.flush()
-        return True
-
-
 def index_job(index: Index, raw: bytes, offset: int) -> None:
     """Note a job's id, and its key if it has one."""
     id, _ = peek(raw)
@@ -128,81 +81,6 @@ def index_job(index: Index, raw: bytes, offset: int) -> None:
         if job.key is not None:
             index.add(key_name(job.key), offset)
 
-
-def write_snapshot(fd: int, system: System, header: Header, content: Content) -> Iterator[Index | None]:
-    """Write a snapshot into an empty file; not synced.
-
-    Yields None after each piece of work that a caller may want to pause behind, in the end the index, whose ``of``
-    is the checksum that ``read_header`` finds.
-    """
-    size = len(header.line(0, _ZEROS))
-    out = _Writer(fd, system, size)
-    out.put(b'"ring":{\n')
-    first = True
-    for slot, cycles in content.slots:
-        out.put(b'"%d":{\n' % slot if first else b',\n"%d":{\n' % slot)
-        first = False
-        out.index.starts[slot] = out.at
-        if isinstance(cycles, bytes):
-            _write_as_it_is(out, slot, cycles)
-        else:
-            yield from _write_slot(out, slot, cycles)
-        out.index.ends[slot] = out.at
-        out.put(b"}")
-        if out.flush_when_full():
-            yield None
-    out.put(b'\n},\n"running":[\n')
-    out.index.running_at = out.at
-    yield from _write_jobs(out, content.running)
-    out.put(b'],\n"finished":[\n')
-    out.index.finished_at = out.at
-    yield from _write_jobs(out, content.finished)
-    out.put(b"]}\n")
-    out.flush()
-    zeroed = header.line(out.at, _ZEROS)
-    write_all(system, fd, header.line(out.at, b"%08x" % crc32(zeroed, out.crc)), 0)
-    for _ in out.index.seal():
-        yield None
-    yield out.index
-
-
-def _write_slot(out: _Writer, slot: int, cycles: Iterable[tuple[int, list[bytes]]]) -> Iterator[None]:
-    first = True
-    for cycle, jobs in cycles:
-        if first:
-            out.index.heads[slot] = peek(jobs[0])[1]
-        out.put(b'"%d":[\n' % cycle if first else b',\n"%d":[\n' % cycle)
-        first = False
-        yield from _write_jobs(out, jobs)
-        out.put(b"]")
-    out.put(b"\n")
-
-
-def _write_as_it_is(out: _Writer, slot: int, text: bytes) -> None:
-    found = _JOB_HEAD.search(text)
-    if found is not None:
-        out.index.heads[slot] = int(found[2])
-    at, add = out.at, out.index.add
-    for found in _JOB_HEAD.finditer(text):
-        add(found[1], at + found.start())
-    out.put(text)
-
-
-def _write_jobs(out: _Writer, jobs: Iterable[bytes]) -> Iterator[None]:
-    first = True
-    for raw in jobs:
-        if not first:
-            out.put(b",\n")
-        first = False
-        index_job(out.index, raw, out.at)
-        out.put(raw)
-        if out.flush_when_full():
-            yield None
-    if not first:
-        out.put(b"\n")
-
-
-# ---- reading ---------------------------------------------------------------------------------------------
 
 
 def read_header(fd: int, path: str, system: System) -> Header:
@@ -241,7 +119,7 @@ def verify(fd: int, path: str, system: System, header: Header) -> None:
     while piece := system.pread(fd, 1 << 20, at):
         crc = crc32(piece, crc)
         at += len(piece)
-    found = f"{crc32(header.line(header.length, _ZEROS), crc):08x}"
+    found = f"{crc32(header.line(header.length, ZEROS), crc):08x}"
     if at != header.length:
         raise StoreCorrupt(path, min(at, header.length), f"the file has {at} bytes, its header says {header.length}")
     if found != header.crc or line + b"\n" != header.line(header.length, header.crc.encode("ascii", "replace")):
@@ -408,7 +286,7 @@ class SnapshotFile:
         text = _pread_all(self._fd, self._system, start, end)
         if b',"key":' in text:
             return None
-        ids = [id for id, _ in _JOB_HEAD.findall(text)]
+        ids = [id for id, _ in JOB_HEAD.findall(text)]
         return text if hidden.isdisjoint(ids) and len(ids) == text.count(b'\n{"id":') else None
 
     def scheduled(self) -> Iterator[tuple[int, str, Job | None]]:
@@ -468,8 +346,3 @@ def open_snapshot(path: str, index_path: Callable[[int], str], system: System, *
         system.close(fd)
         raise
     return SnapshotFile(fd, path, system, header, index)
-
-
-def text_of(row: Job | bytes) -> bytes:
-    """A job's line in the snapshot."""
-    return row if type(row) is bytes else encode_job(row).encode("ascii")  # type: ignore[arg-type]
