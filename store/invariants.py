@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
-from ..wheel.job import Job, State as JobState
-
-if TYPE_CHECKING:
-    from .state import State
+from ..wheel.job import Job
+from ..wheel.job import State as JobState
+from . import views
+from .state import State
 
 
 def violations(state: State) -> list[str]:
     """Every violated invariant, in words; [] when the state is sound."""
-    jobs = list(state.jobs())
+    jobs = list(views.jobs(state))
     return [*_ledger(state, jobs), *_places(state), *_claims(state, jobs), *_keys(state, jobs), *_each(jobs)]
 
 
@@ -49,7 +48,7 @@ def _places(state: State) -> list[str]:
                 ringed[id] = due_ms
     if len(ringed) != len(state.ring):
         found.append(f"the ring counts {len(state.ring)} entries and holds {len(ringed)}")
-    ready = {entry[2] for heap in state.ready.values() for entry in heap}
+    ready = {entry.id for entry in state.ready.entries()}
     for id in state.rows:
         job = state.get(id)
         assert job is not None

@@ -240,7 +240,7 @@ def _encode_item(item: tuple[str, int, Outcome]) -> str:
         case Succeeded(returned=returned):
             return f'{start}"succeeded",{returned}]'
         case Failed(error=error, reason=reason):
-            rest = ["failed", list(error), reason]
+            rest: list[Any] = ["failed", list(error), reason]
         case Retried(due_ms=due_ms, error=error):
             rest = ["retried", due_ms, None if error is None else list(error)]
         case Snoozed(due_ms=due_ms, reason=reason):

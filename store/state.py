@@ -14,21 +14,18 @@ Where a scheduled job is to be found:
 due is scheduled until a claim is recorded), so nothing is written for it and a crash undoes it harmlessly.
 
 A row is a Job, or the job's text as bytes: most jobs of a JSON store are added, wait, and are first looked into when
-they are due. Entries of ``ready`` are never removed when a job is cancelled or moved; they are checked when they come
-up.
+they are due. Looking at a State without changing it is in views.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Any, Final
 
-from ..wheel.contract import Filter, Found, Stats
+from ..wheel.contract import Found
 from ..wheel.errors import DuplicateJob
 from ..wheel.job import (
-    FINISHED,
     TRANSITIONS,
     Claim,
     Event,
@@ -39,18 +36,22 @@ from ..wheel.job import (
     Released,
     Retried,
     Snoozed,
-    State as JobState,
     Succeeded,
 )
+from ..wheel.job import State as JobState
 from ..wheel.ring import Ring
 from .frozen import NOTHING, Frozen
+from .ready import Entry, Ready
 from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled, decode_job
 
 Row = Job | bytes
-_Entry = tuple[int, int, str]
-_COUNTED: Final = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 SCHEDULED: Final = JobState.SCHEDULED
 RUNNING: Final = JobState.RUNNING
+
+
+def job_of(row: Row) -> Job:
+    """The job that a row is."""
+    return decode_job(row) if isinstance(row, bytes) else row
 
 
 @dataclass(slots=True)
@@ -78,16 +79,17 @@ class AddPlan:
 class State:
     """All jobs of a store and where they stand."""
 
-    __slots__ = ("_frozen", "_lowest", "counts", "keys", "leases", "ready", "ring", "rows", "running", "token")
+    __slots__ = ("counts", "frozen", "hides", "keys", "leases", "ready", "ring", "rows", "running", "token")
 
     def __init__(
         self, frozen: Frozen = NOTHING, *, counts: Counts | None = None, hand: int = 0, token: int = 0, running: Sequence[Job] = ()
     ) -> None:
-        self._frozen = frozen
+        self.frozen = frozen
         self.rows: dict[str, Row] = {}
+        self.hides = self.rows.__contains__
+        """Whether what is frozen under an id is out of date."""
         self.ring: Ring[str] = Ring(hand)
-        self.ready: dict[str, list[_Entry]] = {}
-        self._lowest: dict[str, int] = {}
+        self.ready = Ready(self._is_live)
         self.keys: dict[str, str] = {}
         self.running: dict[str, str] = {}
         self.leases: dict[str, int] = {}
@@ -105,125 +107,20 @@ class State:
         """The job of that id, or None."""
         row = self.rows.get(id)
         if row is None:
-            return self._frozen.get(id)
-        return decode_job(row) if type(row) is bytes else row  # type: ignore[return-value]
+            return self.frozen.get(id)
+        return job_of(row)
 
     def holder(self, key: str) -> Job | None:
         """The unfinished job that holds a key."""
         id = self.keys.get(key)
         if id is not None:
             return self.get(id)
-        for id in self._frozen.find_key(key):
+        for id in self.frozen.find_key(key):
             if id not in self.rows:
-                job = self._frozen.get(id)
+                job = self.frozen.get(id)
                 if job is not None and job.key == key and not job.finished:
                     return job
         return None
-
-    def next_due(self, queues: Collection[str] | None = None) -> int | None:
-        """The earliest due_ms of a scheduled job, or None."""
-        if queues is not None:
-            return min((job.due_ms for job in self.scheduled() if job.queue in queues), default=None)
-        firsts = [self._frozen.next_due(self.rows.__contains__), self.ring.next_due()]
-        firsts += [self._earliest_ready(queue) for queue in self.ready]
-        return min((first for first in firsts if first is not None), default=None)
-
-    def stats(self, now_ms: int) -> Stats:
-        """The counts at ``now_ms``."""
-        counts = self.counts
-        return Stats(
-            accepted=counts.accepted,
-            scheduled=counts.scheduled,
-            overdue=sum(1 for _ in self._overdue(now_ms)),
-            running=counts.running,
-            succeeded=counts.succeeded,
-            failed=counts.failed,
-            cancelled=counts.cancelled,
-            expired=counts.expired,
-            hand=self.ring.hand,
-            next_due_ms=self.next_due(),
-        )
-
-    def density(self, now_ms: int, horizon_s: int) -> list[int]:
-        """Scheduled jobs by slot, of those due before the horizon."""
-        before_ms = now_ms + horizon_s * 1000
-        cells = self.ring.density(before_ms)
-        for queue in self.ready:
-            for entry in self._live_entries(queue):
-                if entry[1] < before_ms:
-                    cells[entry[1] // 1000 % 3600] += 1
-        for due_ms, id, _ in self._frozen.scheduled():
-            if due_ms >= before_ms:
-                break
-            if id not in self.rows:
-                cells[due_ms // 1000 % 3600] += 1
-        return cells
-
-    def scan(self, filter: Filter, limit: int) -> list[Job]:
-        """Up to ``limit`` jobs that pass, by (due_ms, id)."""
-        if limit <= 0:
-            return []
-        picked: list[Job] = []
-        for job in sorted(filter_jobs(self._unfrozen(), filter), key=_by_due)[:limit]:
-            picked.append(job)
-        frozen = self._frozen_matching(filter, limit)
-        return sorted([*picked, *frozen], key=_by_due)[:limit]
-
-    def _frozen_matching(self, filter: Filter, limit: int) -> list[Job]:
-        found: list[Job] = []
-        if filter.states is None or SCHEDULED in filter.states:
-            for due_ms, id, job in self._frozen.scheduled():
-                if filter.due_before_ms is not None and due_ms >= filter.due_before_ms:
-                    break
-                if id in self.rows or (filter.due_from_ms is not None and due_ms < filter.due_from_ms):
-                    continue
-                job = job or self._frozen.get(id)
-                if job is not None and passes(job, filter):
-                    found.append(job)
-                    if len(found) == limit:
-                        break
-        if filter.states is None or filter.states & FINISHED:
-            ended = (job for job in self._frozen.jobs() if job.finished and job.id not in self.rows)
-            found.extend(sorted(filter_jobs(ended, filter), key=_by_due)[:limit])
-        return found
-
-    def jobs(self) -> Iterator[Job]:
-        """Every job, in no particular order."""
-        yield from self._unfrozen()
-        for job in self._frozen.jobs():
-            if job.id not in self.rows:
-                yield job
-
-    def scheduled(self) -> Iterator[Job]:
-        """Every scheduled job, in no particular order."""
-        for job in self._unfrozen():
-            if job.state is SCHEDULED:
-                yield job
-        for _, id, job in self._frozen.scheduled():
-            if id not in self.rows:
-                job = job or self._frozen.get(id)
-                if job is not None:
-                    yield job
-
-    def _unfrozen(self) -> Iterator[Job]:
-        for row in list(self.rows.values()):
-            yield decode_job(row) if type(row) is bytes else row  # type: ignore[misc]
-
-    def _overdue(self, now_ms: int) -> Iterator[int]:
-        for queue in self.ready:
-            for entry in self._live_entries(queue):
-                if entry[1] <= now_ms:
-                    yield entry[1]
-        first = self.ring.next_due()
-        if first is not None and first <= now_ms:
-            for _, buckets in self.ring.slots():
-                for bucket in buckets.values():
-                    yield from (due_ms for due_ms in bucket.values() if due_ms <= now_ms)
-        for due_ms, id, _ in self._frozen.scheduled():
-            if due_ms > now_ms:
-                break
-            if id not in self.rows:
-                yield due_ms
 
     # ---- deciding ----------------------------------------------------------------------------------------
 
@@ -274,16 +171,15 @@ class State:
     def take_due(self, now_ms: int) -> None:
         """Move everything due from the ring and the snapshot to ``ready``; changes no job."""
         for due_ms, id in self.ring.pop_due(now_ms):
-            row = self.rows[id]
-            job = decode_job(row) if type(row) is bytes else row
-            if job.due_ms == due_ms:  # type: ignore[union-attr]
+            job = job_of(self.rows[id])
+            if job.due_ms == due_ms:
                 self.rows[id] = job
-                self._make_ready(job)  # type: ignore[arg-type]
-        for job in self._frozen.take_due(now_ms, self.rows.__contains__):
+                self.ready.put(job)
+        for job in self.frozen.take_due(now_ms, self.hides):
             self.rows[job.id] = job
             if job.key is not None:
                 self.keys[job.key] = job.id
-            self._make_ready(job)
+            self.ready.put(job)
 
     def choose(self, now_ms: int, limit: int, queues: Collection[str] | None) -> tuple[list[Job], list[str]]:
         """Take the next ``limit`` due jobs off ``ready`` in claim order: (to claim, to expire).
@@ -292,33 +188,25 @@ class State:
         """
         chosen: list[Job] = []
         expired: list[str] = []
-        held: list[tuple[str, _Entry]] = []
-        heaps = {name: heap for name, heap in self.ready.items() if heap and (queues is None or name in queues)}
-        while heaps and len(chosen) < limit:
-            queue = min(heaps, key=lambda name: heaps[name][0]) if len(heaps) > 1 else next(iter(heaps))
-            entry = heappop(heaps[queue])
-            if not heaps[queue]:
-                del heaps[queue]
-            if not self._is_live(entry, queue):
-                continue
-            job = self.rows[entry[2]]
-            assert type(job) is Job
-            if entry[1] > now_ms:
-                held.append((queue, entry))
-            elif job.expires_ms is not None and job.expires_ms <= now_ms:
-                expired.append(job.id)
-            else:
-                chosen.append(job)
-        for queue, entry in held:
-            heappush(self.ready[queue], entry)
+        held: list[tuple[str, Entry]] = []
+        if limit > 0:
+            for queue, entry in self.ready.take(queues):
+                job = job_of(self.rows[entry.id])
+                if entry.due_ms > now_ms:  # the clock was set back since it was taken off the ring
+                    held.append((queue, entry))
+                elif job.expires_ms is not None and job.expires_ms <= now_ms:
+                    expired.append(job.id)
+                else:
+                    chosen.append(job)
+                if len(chosen) == limit:
+                    break
+        self.ready.put_back(held)
         return chosen, expired
 
     def unchoose(self, ids: Sequence[str]) -> None:
         """Give back to ``ready`` what was chosen and could not be recorded."""
         for id in ids:
-            job = self.rows[id]
-            assert type(job) is Job
-            self._make_ready(job)
+            self.ready.put(job_of(self.rows[id]))
 
     def judge(self, settlements: Sequence[tuple[Claim, Outcome]]) -> tuple[list[tuple[str, int, Outcome]], list[Claim]]:
         """(items that hold, claims that are lost): a settlement holds if its token is its job's newest."""
@@ -337,7 +225,7 @@ class State:
     def holds(self, claim: Claim) -> bool:
         """Whether the claim is the newest of a running job."""
         row = self.rows.get(claim.job.id)
-        return type(row) is Job and row.state is RUNNING and row.token == claim.token
+        return isinstance(row, Job) and row.state is RUNNING and row.token == claim.token
 
     def find(self, id: str) -> Found:
         """How a job stands for somebody who wants to change his mind about it."""
@@ -362,7 +250,8 @@ class State:
 
     def apply(self, record: Record) -> None:
         """Make a recorded change; the same live and on replay."""
-        _APPLY[type(record)](self, record)
+        apply: Any = _APPLY[type(record)]
+        apply(self, record)
 
     def _claimed(self, record: Claimed) -> None:
         token, now_ms, owner = record.token, record.now_ms, record.owner
@@ -382,8 +271,7 @@ class State:
 
     def _settled(self, record: Settled) -> None:
         for id, _, outcome in record.items:
-            job = self.rows[id]
-            assert type(job) is Job
+            job = job_of(self.rows[id])
             del self.running[id]
             self.leases.pop(id, None)
             self.counts.running -= 1
@@ -418,8 +306,7 @@ class State:
 
     def _rescued(self, record: Rescued) -> None:
         for id in record.ids:
-            job = self.rows[id]
-            assert type(job) is Job
+            job = job_of(self.rows[id])
             del self.running[id]
             self.leases.pop(id, None)
             self.counts.running -= 1
@@ -437,26 +324,23 @@ class State:
     def _take(self, id: str, event: Event) -> Job:
         """A scheduled job, off the ring."""
         row = self.rows.get(id)
-        job = decode_job(row) if type(row) is bytes else row
-        if job is None:
-            job = self._frozen.get(id)
+        job = self.frozen.get(id) if row is None else job_of(row)
         if job is None or (job.state, event) not in TRANSITIONS:
             raise ValueError(f"job {id!r} cannot {event}: it is {'unknown' if job is None else job.state}")
         if row is not None:
             self.ring.discard(id, job.due_ms)
         elif job.key is not None:
             self.keys[job.key] = id
-        return job  # type: ignore[return-value]
+        return job
 
-    def _again(self, job: Job, event: Event, due_ms: int, **changes: object) -> None:
-        changed = job._replace(state=TRANSITIONS[job.state, event], due_ms=due_ms, owner=None, **changes)  # type: ignore[arg-type]
-        self.rows[job.id] = changed
+    def _again(self, job: Job, event: Event, due_ms: int, **changes: Any) -> None:
+        self.rows[job.id] = job._replace(state=TRANSITIONS[job.state, event], due_ms=due_ms, owner=None, **changes)
         self.counts.scheduled += 1
         self.ring.add(job.id, due_ms)
 
-    def _finish(self, job: Job, event: Event, now_ms: int, **changes: object) -> None:
+    def _finish(self, job: Job, event: Event, now_ms: int, **changes: Any) -> None:
         state = TRANSITIONS[job.state, event]
-        self.rows[job.id] = job._replace(state=state, finished_ms=now_ms, owner=None, **changes)  # type: ignore[arg-type]
+        self.rows[job.id] = job._replace(state=state, finished_ms=now_ms, owner=None, **changes)
         setattr(self.counts, state.value, getattr(self.counts, state.value) + 1)
         if job.key is not None and self.keys.get(job.key) == job.id:
             del self.keys[job.key]
@@ -466,76 +350,18 @@ class State:
         over = [
             id
             for id, row in self.rows.items()
-            if type(row) is Job and row.finished_ms is not None and row.finished_ms + row.result_ttl_ms <= now_ms
+            if isinstance(row, Job) and row.finished_ms is not None and row.finished_ms + row.result_ttl_ms <= now_ms
         ]
         for id in over:
             del self.rows[id]
         return len(over)
 
-    # ---- ready -------------------------------------------------------------------------------------------
-
-    def _make_ready(self, job: Job) -> None:
-        heap = self.ready.get(job.queue)
-        if heap is None:
-            heap = self.ready[job.queue] = []
-        rank = -job.priority
-        if not heap or rank > self._lowest[job.queue]:
-            self._lowest[job.queue] = rank
-        heappush(heap, (rank, job.due_ms, job.id))
-
-    def _earliest_ready(self, queue: str) -> int | None:
-        heap = self.ready[queue]
-        while heap and not self._is_live(heap[0], queue):
-            heappop(heap)
-        if not heap:
-            return None
-        if heap[0][0] == self._lowest[queue]:  # one priority only, so the first in claim order is the first due
-            return heap[0][1]
-        return min(entry[1] for entry in self._live_entries(queue))
-
-    def _is_live(self, entry: _Entry, queue: str) -> bool:
-        row = self.rows.get(entry[2])
-        return type(row) is Job and row.state is SCHEDULED and row.due_ms == entry[1] and row.queue == queue
-
-    def _live_entries(self, queue: str) -> list[_Entry]:
-        heap = self.ready[queue]
-        live = list({entry for entry in heap if self._is_live(entry, queue)})
-        if len(live) < len(heap):
-            heap[:] = live
-            heapify(heap)
-        return live
-
-    # ---- invariants --------------------------------------------------------------------------------------
-
-    def check(self) -> list[str]:
-        """Every violated invariant, in words."""
-        from .invariants import violations
-
-        return violations(self)
+    def _is_live(self, entry: Entry, queue: str) -> bool:
+        row = self.rows.get(entry.id)
+        return isinstance(row, Job) and row.state is SCHEDULED and row.due_ms == entry.due_ms and row.queue == queue
 
 
-def passes(job: Job, filter: Filter) -> bool:
-    """Whether a job passes a filter."""
-    return (
-        (filter.states is None or job.state in filter.states)
-        and (filter.task is None or job.task == filter.task)
-        and (filter.queue is None or job.queue == filter.queue)
-        and (filter.key is None or job.key == filter.key)
-        and (filter.due_from_ms is None or job.due_ms >= filter.due_from_ms)
-        and (filter.due_before_ms is None or job.due_ms < filter.due_before_ms)
-    )
-
-
-def filter_jobs(jobs: Iterator[Job], filter: Filter) -> Iterator[Job]:
-    """The jobs that pass."""
-    return (job for job in jobs if passes(job, filter))
-
-
-def _by_due(job: Job) -> tuple[int, str]:
-    return job.due_ms, job.id
-
-
-_APPLY: Final[dict[type[Record], Callable[[State, Record], None]]] = {
+_APPLY: Final[dict[type[Record], Any]] = {
     Claimed: State._claimed,
     Settled: State._settled,
     Cancelled: State._cancelled,
@@ -543,4 +369,4 @@ _APPLY: Final[dict[type[Record], Callable[[State, Record], None]]] = {
     Moved: State._moved,
     Rescued: State._rescued,
     Renewed: State._renewed,
-}  # type: ignore[assignment]
+}

@@ -13,8 +13,10 @@ from contextlib import AbstractContextManager
 from ..wheel.contract import Filter, Found, OnConflict, Stats
 from ..wheel.errors import InvalidValue
 from ..wheel.job import Claim, Job, Outcome
+from . import views
+from .invariants import violations
 from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled
-from .state import State
+from .state import State, job_of
 
 _NO_JOBS: list[Job] = []
 
@@ -95,7 +97,7 @@ class StateVerbs(ABC):
                 state.unchoose(ids + expired)
                 raise
             rows = state.rows
-            return [Claim(rows[id], token + n, owner, lease_until_ms) for n, id in enumerate(ids)]  # type: ignore[arg-type]
+            return [Claim(job_of(rows[id]), token + n, owner, lease_until_ms) for n, id in enumerate(ids)]
 
     def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
         """See Store.renew."""
@@ -146,24 +148,24 @@ class StateVerbs(ABC):
     def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:  # noqa: B008 - a frozen value
         """See Store.scan."""
         with self._reading() as state:
-            return state.scan(filter, limit)
+            return views.scan(state, filter, limit)
 
     def next_due(self, queues: Collection[str] | None = None) -> int | None:
         """See Store.next_due."""
         with self._reading() as state:
-            return state.next_due(queues)
+            return views.next_due(state, queues)
 
     def stats(self, now_ms: int) -> Stats:
         """See Store.stats."""
         with self._reading() as state:
-            return state.stats(now_ms)
+            return views.stats(state, now_ms)
 
     def density(self, now_ms: int, horizon_s: int = 3600) -> list[int]:
         """See Store.density."""
         with self._reading() as state:
-            return state.density(now_ms, horizon_s)
+            return views.density(state, now_ms, horizon_s)
 
     def check(self) -> list[str]:
         """See Store.check."""
         with self._reading() as state:
-            return state.check()
+            return violations(state)

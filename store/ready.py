@@ -1,0 +1,87 @@
+"""Ready: the jobs that are due and wait for a claim, by queue, in claim order.
+
+Entries are never removed when a job is cancelled, moved or claimed another way; each is checked when it comes up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from ..wheel.job import Job
+
+
+class Entry(NamedTuple):
+    """What claim order is made of: higher priority first, then the earlier due, then the id."""
+
+    rank: int
+    due_ms: int
+    id: str
+
+
+class Ready:
+    """Entries of due jobs; ``live`` tells whether an entry of a queue is still that of a scheduled job."""
+
+    __slots__ = ("_heaps", "_live", "_lowest")
+
+    def __init__(self, live: Callable[[Entry, str], bool]) -> None:
+        self._live = live
+        self._heaps: dict[str, list[Entry]] = {}
+        self._lowest: dict[str, int] = {}
+        """By queue, the largest rank that was put since its heap was last empty."""
+
+    def put(self, job: Job) -> None:
+        """Add a due job."""
+        queue, rank = job.queue, -job.priority
+        heap = self._heaps.get(queue)
+        if heap is None:
+            heap = self._heaps[queue] = []
+        if not heap or rank > self._lowest[queue]:
+            self._lowest[queue] = rank
+        heappush(heap, Entry(rank, job.due_ms, job.id))
+
+    def put_back(self, entries: list[tuple[str, Entry]]) -> None:
+        """Add entries again that were taken."""
+        for queue, entry in entries:
+            heappush(self._heaps[queue], entry)
+
+    def take(self, queues: Collection[str] | None) -> Iterator[tuple[str, Entry]]:
+        """Take live entries in claim order, with their queues, for as long as the caller goes on."""
+        heaps = {name: heap for name, heap in self._heaps.items() if heap and (queues is None or name in queues)}
+        while heaps:
+            queue = min(heaps, key=lambda name: heaps[name][0]) if len(heaps) > 1 else next(iter(heaps))
+            heap = heaps[queue]
+            entry = heappop(heap)
+            if not heap:
+                del heaps[queue]
+            if self._live(entry, queue):
+                yield queue, entry
+
+    def earliest(self) -> int | None:
+        """The earliest due_ms."""
+        firsts = [first for queue in self._heaps if (first := self._earliest_of(queue)) is not None]
+        return min(firsts, default=None)
+
+    def _earliest_of(self, queue: str) -> int | None:
+        heap = self._heaps[queue]
+        while heap and not self._live(heap[0], queue):
+            heappop(heap)
+        if not heap:
+            return None
+        if heap[0].rank == self._lowest[queue]:  # one priority only, so the first in claim order is the first due
+            return heap[0].due_ms
+        return min(entry.due_ms for entry in self._clean(queue))
+
+    def entries(self) -> Iterator[Entry]:
+        """Every live entry, each job once."""
+        for queue in self._heaps:
+            yield from self._clean(queue)
+
+    def _clean(self, queue: str) -> list[Entry]:
+        heap = self._heaps[queue]
+        live = [entry for entry in set(heap) if self._live(entry, queue)]
+        if len(live) < len(heap):
+            heap[:] = live
+            heapify(heap)
+        return live

@@ -1,0 +1,130 @@
+"""Looking at a State: what is due next, how many, how dense, which jobs. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from ..wheel.contract import Filter, Stats
+from ..wheel.job import FINISHED, Job
+from ..wheel.job import State as JobState
+from .state import State, job_of
+
+
+def next_due(state: State, queues: Collection[str] | None) -> int | None:
+    """See Store.next_due."""
+    if queues is not None:
+        return min((job.due_ms for job in scheduled(state) if job.queue in queues), default=None)
+    firsts = (state.ready.earliest(), state.ring.next_due(), state.frozen.next_due(state.hides))
+    return min((first for first in firsts if first is not None), default=None)
+
+
+def stats(state: State, now_ms: int) -> Stats:
+    """See Store.stats."""
+    counts = state.counts
+    return Stats(
+        accepted=counts.accepted,
+        scheduled=counts.scheduled,
+        overdue=sum(1 for _ in _due_instants(state, now_ms + 1)),
+        running=counts.running,
+        succeeded=counts.succeeded,
+        failed=counts.failed,
+        cancelled=counts.cancelled,
+        expired=counts.expired,
+        hand=state.ring.hand,
+        next_due_ms=next_due(state, None),
+    )
+
+
+def density(state: State, now_ms: int, horizon_s: int) -> list[int]:
+    """See Store.density."""
+    cells = [0] * 3600
+    for due_ms in _due_instants(state, now_ms + horizon_s * 1000):
+        cells[due_ms // 1000 % 3600] += 1
+    return cells
+
+
+def _due_instants(state: State, before_ms: int) -> Iterator[int]:
+    """The due_ms of each scheduled job that is due before an instant."""
+    yield from (entry.due_ms for entry in state.ready.entries() if entry.due_ms < before_ms)
+    first = state.ring.next_due()
+    if first is not None and first < before_ms:
+        for _, cycles in state.ring.slots():
+            for bucket in cycles.values():
+                yield from (due_ms for due_ms in bucket.values() if due_ms < before_ms)
+    for due_ms, id, _ in state.frozen.scheduled():
+        if due_ms >= before_ms:
+            break
+        if not state.hides(id):
+            yield due_ms
+
+
+# ---- jobs ------------------------------------------------------------------------------------------------
+
+
+def jobs(state: State) -> Iterator[Job]:
+    """Every job, in no particular order."""
+    yield from _unfrozen(state)
+    yield from (job for job in state.frozen.jobs() if not state.hides(job.id))
+
+
+def scheduled(state: State) -> Iterator[Job]:
+    """Every scheduled job, in no particular order."""
+    yield from (job for job in _unfrozen(state) if job.state is JobState.SCHEDULED)
+    for _, id, found in state.frozen.scheduled():
+        if not state.hides(id):
+            job = found or state.frozen.get(id)
+            if job is not None:
+                yield job
+
+
+def scan(state: State, filter: Filter, limit: int) -> list[Job]:
+    """See Store.scan."""
+    if limit <= 0:
+        return []
+    parts = (_unfrozen(state), _frozen_scheduled(state, filter, limit), _frozen_finished(state, filter))
+    found = [job for part in parts for job in _first(part, filter, limit)]
+    return sorted(found, key=_by_due)[:limit]
+
+
+def _frozen_scheduled(state: State, filter: Filter, limit: int) -> Iterator[Job]:
+    if filter.states is not None and JobState.SCHEDULED not in filter.states:
+        return
+    matched = 0
+    for due_ms, id, found in state.frozen.scheduled():
+        if matched == limit or (filter.due_before_ms is not None and due_ms >= filter.due_before_ms):
+            return
+        if state.hides(id) or (filter.due_from_ms is not None and due_ms < filter.due_from_ms):
+            continue
+        job = found or state.frozen.get(id)
+        if job is not None and passes(job, filter):
+            matched += 1
+            yield job
+
+
+def _frozen_finished(state: State, filter: Filter) -> Iterator[Job]:
+    if filter.states is None or filter.states & FINISHED:
+        yield from (job for job in state.frozen.jobs() if job.finished and not state.hides(job.id))
+
+
+def _unfrozen(state: State) -> Iterator[Job]:
+    return map(job_of, list(state.rows.values()))
+
+
+def _first(jobs: Iterable[Job], filter: Filter, limit: int) -> list[Job]:
+    return sorted((job for job in jobs if passes(job, filter)), key=_by_due)[:limit]
+
+
+def passes(job: Job, filter: Filter) -> bool:
+    """Whether a job passes a filter."""
+    return (
+        (filter.states is None or job.state in filter.states)
+        and (filter.task is None or job.task == filter.task)
+        and (filter.queue is None or job.queue == filter.queue)
+        and (filter.key is None or job.key == filter.key)
+        and (filter.due_from_ms is None or job.due_ms >= filter.due_from_ms)
+        and (filter.due_before_ms is None or job.due_ms < filter.due_before_ms)
+    )
+
+
+def _by_due(job: Job) -> tuple[int, str]:
+    return job.due_ms, job.id
