@@ -6,18 +6,39 @@ import doctest
 import importlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from noria.store import MemoryStore
 from noria.wheel import Scheduler, set_default
 
-MODULES = ["decorator", "default", "ids", "naming", "options", "payload", "registry", "result", "signature", "task"]
+MODULES = [
+    "context",
+    "decorator",
+    "default",
+    "ids",
+    "naming",
+    "options",
+    "payload",
+    "pool.credit",
+    "registry",
+    "result",
+    "retry",
+    "runner",
+    "scheduler",
+    "signature",
+    "task",
+    "testing.clock",
+    "ticker",
+    "trouble",
+]
 
 
 @pytest.fixture
-def names() -> Iterator[dict[str, Any]]:
-    """What the examples take for granted: a scheduler that runs, and a task."""
+def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What the examples take for granted: a scheduler that runs, a task, and a directory to write in."""
+    monkeypatch.chdir(tmp_path)
     with Scheduler(MemoryStore(), workers=1) as app:
 
         @app.task(name="app.remind")
