@@ -1,0 +1,9 @@
+"""What is done about a store that was damaged, or edited by hand."""
+
+from .damage import Damage
+from .document import EditRefused
+from .edit import Accepted, accept_edit
+from .restore import Repaired, repair, survey
+from .salvage import Salvage
+
+__all__ = ["Accepted", "Damage", "EditRefused", "Repaired", "Salvage", "accept_edit", "repair", "survey"]

@@ -1,0 +1,136 @@
+"""Replay with gaps: bring a state up to date by records of which some are lost.
+
+The strict replay (State.apply) trusts that each record finds its job as the one before has left it. With a record lost
+that is not so; but a record that *is* there proves more than itself. A settlement with token 7 proves that the job was
+claimed with token 7, whether or not that claim can be read; a claim with token 9 proves that the one with token 7 had
+ended without finishing the job. So before a record is applied the job is brought, by records made up for it, to where
+the record says that it was. What records do to a job is still said once, in State.apply.
+
+Where nothing proves more, the last state that can be proved stands: a job whose settlement is lost is still running, by
+an owner that is dead, and so it starts again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ...wheel.job import Job, Retried
+from ...wheel.job import State as JobState
+from ..records import Claimed, Moved, Record, Renewed, Rescued, Settled, decode_job, decode_record
+from ..state import Counts, Row, State
+from .shape import is_canonical, job_of
+
+UNKNOWN_OWNER: Final = "unknown"
+"""The owner of a job whose claim is lost; nobody is called so."""
+
+
+class Replay:
+    """A state, and what could not be brought together in it."""
+
+    def __init__(self, *, counts: Counts | None = None, hand: int = 0, token: int = 0) -> None:
+        self.state = State(counts=counts, hand=hand, token=token)
+        self.contradictions: list[str] = []
+        """Records that do not fit what else is known, and were left out."""
+        self.unknown: dict[str, str] = {}
+        """Jobs that records speak of, though no record says what they are: id -> what happened to it last."""
+
+    def hold(self, row: Row) -> None:
+        """A job of the snapshot; the counts have it already."""
+        state = self.state
+        job = row if isinstance(row, Job) else decode_job(row)
+        state.rows[job.id] = row
+        state.token = max(state.token, job.token)
+        if job.state is JobState.SCHEDULED:
+            state.ring.add(job.id, job.due_ms)
+        elif job.state is JobState.RUNNING:
+            state.running[job.id] = job.owner or UNKNOWN_OWNER
+        if job.key is not None and not job.finished:
+            state.keys[job.key] = job.id
+
+    def apply(self, fields: Mapping[str, Any], text: bytes) -> None:
+        """Apply one record of the journal, as far as it fits."""
+        try:
+            match fields["op"]:
+                case "seal" | "unseal":
+                    return
+                case "add":
+                    self._add(fields["job"], text)
+                case _:
+                    for id, record in _singles(decode_record(dict(fields))):
+                        self._apply_single(id, record)
+        except (ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError) as error:
+            self.contradictions.append(f"record {fields.get('seq')}: {error}")
+
+    def _add(self, fields: Mapping[str, Any], text: bytes) -> None:
+        job = job_of(fields)
+        if job.id in self.state.rows:
+            return
+        raw = text[text.index(b'"job":') + 6 : -1]
+        self.state.insert(job.id, job.due_ms, raw if is_canonical(raw, job) else job, job.key)
+        self.unknown.pop(job.id, None)
+
+    def _apply_single(self, id: str, record: Record) -> None:
+        job = self.state.get(id)
+        if job is None:
+            self.unknown[id] = _word(record)
+            return
+        for needed in _bridge(job, record):
+            self.state.apply(needed)
+
+
+def _singles(record: Record) -> Iterator[tuple[str, Record]]:
+    """The record as records about one job each."""
+    match record:
+        case Settled(items=items):
+            for item in items:
+                yield item[0], record._replace(items=[item])
+        case Moved(id=id):
+            yield id, record
+        case Claimed(ids=ids, token=token):
+            for n, id in enumerate(ids):
+                yield id, record._replace(ids=[id], token=token + n)
+        case _:
+            for id in record.ids:
+                yield id, record._replace(ids=[id])
+
+
+def _bridge(job: Job, record: Record) -> list[Record]:
+    """The records that bring ``job`` to where ``record`` finds it, and the record; [] if it is known or overtaken."""
+    if job.finished or not _is_news(job, record):
+        return []
+    match record:
+        case Settled(items=[(_, token, _)], now_ms=now_ms) if token > job.token:
+            return [*_end_run(job, now_ms), Claimed(UNKNOWN_OWNER, now_ms, token, [job.id]), record]
+        case Settled() | Rescued() | Renewed():
+            return [record]
+        case Moved():
+            return [*_end_run(job, 0), record]
+    return [*_end_run(job, record.now_ms), record]
+
+
+def _is_news(job: Job, record: Record) -> bool:
+    """Whether a record says something about a job that is not known, and not overtaken by what is."""
+    running = job.state is JobState.RUNNING
+    match record:
+        case Claimed(token=token):
+            return token > job.token
+        case Settled(items=[(_, token, _)]):
+            return token > job.token or (running and token == job.token)
+        case Rescued() | Renewed():
+            return running
+    return True
+
+
+def _end_run(job: Job, now_ms: int) -> list[Record]:
+    """Bring a running job back to scheduled: that it went on proves that its run had ended without finishing it."""
+    if job.state is not JobState.RUNNING:
+        return []
+    return [Settled(now_ms, [(job.id, job.token, Retried(due_ms=job.due_ms))])]
+
+
+def _word(record: Record) -> str:
+    match record:
+        case Settled(items=[(_, _, outcome)]):
+            return type(outcome).__name__.lower()
+    return type(record).__name__.lower()
