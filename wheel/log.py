@@ -45,7 +45,17 @@ def succeeded(job: Job, value: object, text: str, seconds: float) -> None:
     """The function returned ``value``, which is ``text`` in JSON."""
     if LOG.isEnabledFor(logging.INFO):
         shown = repr(value) if len(text) <= _RESULT_SHOWN else text[:_RESULT_SHOWN] + "..."
-        LOG.info("Task %s[%s] succeeded in %.3gs: %s", job.task, job.id, seconds, shown, extra=_fields(job))
+        took = _shown_s(seconds)
+        LOG.info("Task %s[%s] succeeded in %ss: %s", job.task, job.id, took, shown, extra=_fields(job))
+
+
+def _shown_s(seconds: float) -> str:
+    """Three digits that matter, and never an exponent."""
+    if seconds >= 100:
+        return f"{seconds:.0f}"
+    if seconds >= 0.001:
+        return f"{seconds:.3g}"
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
 
 
 def failed(job: Job, message: str, raised: _Raised | None) -> None:

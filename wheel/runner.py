@@ -72,7 +72,7 @@ class Runner:
 
     def _retry(self, job: Job, task: Task[..., Any], asked: Retry) -> Outcome:
         limit = asked.max_retries if asked.max_retries is not None else task.max_retries
-        cause = asked.__cause__ or asked.__context__ or asked
+        cause = _reason_of(asked)
         if limit is not None and job.attempt - 1 >= limit:
             return _fail(job, cause, f"it was tried {job.attempt} times, and max_retries is {limit}")
         due_ms = asked.due_ms(self._clock.now_ns(), task.default_retry_delay)
@@ -95,6 +95,12 @@ def _fail(job: Job, error: BaseException, reason: str | None = None) -> Failed:
     failure = failure_of(error)
     log.failed(job, failure.message or failure.type, (type(error), error, _trimmed(error.__traceback__)))
     return Failed(error=failure, reason=reason)
+
+
+def _reason_of(asked: Retry) -> BaseException:
+    """The exception that a Retry was raised from, or in the handling of; itself if there was none."""
+    handled = None if asked.__suppress_context__ else asked.__context__
+    return asked.__cause__ or handled or asked
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from noria.store import JsonStore
 from noria.wheel import Scheduler, State
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from noria.store import JsonStore, jsonfile
 from noria.wheel.testing import FakeClock
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 
 import pytest
-
 from noria.wheel.clock import SystemClock
 from noria.wheel.job import Claim, Failed, Job, Outcome, Succeeded
 from noria.wheel.pool import Done, Pace, ThreadPool

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from noria.wheel.context import current_job
 from noria.wheel.errors import InvalidValue, NotRegistered, PayloadError
 from noria.wheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State, Succeeded
@@ -201,6 +200,20 @@ def test_retry_shows_the_exception_that_was_its_reason() -> None:
     assert outcome.error[:2] == ("OSError", "unreachable")
 
 
+def test_retry_raised_while_an_exception_is_handled_shows_that_one_unless_told_from_none() -> None:
+    def function(hide: bool) -> None:
+        try:
+            raise OSError("unreachable")
+        except OSError:
+            if hide:
+                raise Retry("busy") from None
+            raise Retry("busy")  # noqa: B904 - without from, on purpose
+
+    shown, hidden = run(function, False), run(function, True)
+    assert isinstance(shown, Retried) and shown.error is not None and shown.error.type == "OSError"
+    assert isinstance(hidden, Retried) and hidden.error is not None and hidden.error.message == "busy"
+
+
 def test_retry_fails_when_max_retries_runs_have_been_tried_again() -> None:
     def function() -> None:
         raise Retry("busy")
@@ -291,3 +304,15 @@ def test_long_result_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level(logging.INFO, "noria.worker")
     run(lambda: "x" * 10_000)
     assert len(caplog.records[-1].getMessage()) < 300
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.0, "0"), (0.000012, "0.000012"), (0.05, "0.05"), (0.0512345, "0.0512"), (12.3456, "12.3"), (4321.9, "4322")],
+)
+def test_durations_are_logged_without_an_exponent(caplog: pytest.LogCaptureFixture, seconds: float, shown: str) -> None:
+    clock = FakeClock()
+    task = SimpleNamespace(name="t", fn=lambda: clock.advance(seconds), bind=False)
+    caplog.set_level(logging.INFO, "noria.worker")
+    Runner(Tasks(t=task), clock)(claim())  # type: ignore[arg-type]
+    assert f"succeeded in {shown}s:" in caplog.text

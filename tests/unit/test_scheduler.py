@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from freezegun import freeze_time
-
 from noria.store import MemoryStore
 from noria.wheel import Found, InvalidValue, Retry, Scheduler, SchedulerError, State, StoreBusy, current_job
 from noria.wheel.contract import Filter

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 import pytest
-
 from noria.store import MemoryStore
 from noria.wheel.contract import Filter
 from noria.wheel.errors import StoreBusy
