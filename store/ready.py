@@ -49,13 +49,15 @@ class Ready:
     def take(self, queues: Collection[str] | None) -> Iterator[tuple[str, Entry]]:
         """Take live entries in claim order, with their queues, for as long as the caller goes on."""
         heaps = {name: heap for name, heap in self._heaps.items() if heap and (queues is None or name in queues)}
+        last: Entry | None = None
         while heaps:
             queue = min(heaps, key=lambda name: heaps[name][0]) if len(heaps) > 1 else next(iter(heaps))
             heap = heaps[queue]
             entry = heappop(heap)
             if not heap:
                 del heaps[queue]
-            if self._live(entry, queue):
+            if entry != last and self._live(entry, queue):  # a job that left and came back to its due instant is here twice
+                last = entry
                 yield queue, entry
 
     def earliest(self) -> int | None:

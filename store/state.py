@@ -98,7 +98,8 @@ class State:
         for job in running:
             self.rows[job.id] = job
             self.running[job.id] = job.owner or ""
-            if job.key is not None:
+        for job in running:
+            if job.key is not None and self.holder(job.key) is None:  # else it was replaced while it ran
                 self.keys[job.key] = job.id
 
     # ---- reading -----------------------------------------------------------------------------------------
