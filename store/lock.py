@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..wheel.errors import StoreBusy, StoreError, StoreUnsafe
 from .system import System
@@ -119,36 +119,49 @@ class LifeSigns:
         """Hold the sign at ``path`` from now on. Must be called before the owner's first claim."""
         if path in self._held:
             return
-        fd = self._system.open(path, _FLAGS, 0o600)
+        try:
+            fd = self._system.open(path, _FLAGS, 0o600)
+        except OSError as error:
+            raise StoreError(f"the life sign {path} cannot be opened: {error.strerror}") from error
         try:
             self._system.flock(fd, _TRY)
         except OSError as error:
             self._system.close(fd)
-            raise StoreError(f"{path} is locked: another process uses this owner's name") from error
+            if isinstance(error, BlockingIOError):
+                raise StoreError(f"{path} is locked: another process uses this owner's name") from error
+            raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
         self._held[path] = fd
 
     def lives(self, path: str) -> bool:
-        """Whether somebody holds the sign at ``path``."""
+        """Whether somebody holds the sign at ``path``.
+
+        Raises:
+            StoreError: that cannot be told, and nobody is dead for it.
+        """
         if path in self._held:
             return True
         try:
             fd = self._system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise StoreError(f"the life sign {path} cannot be opened: {error.strerror}") from error
         try:
             self._system.flock(fd, _TRY)
         except BlockingIOError:
             return True
+        except OSError as error:
+            raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
         finally:
             self._system.close(fd)
         return False
 
     def bury(self, path: str) -> None:
-        """Remove the sign of an owner that is dead and whose jobs have been taken back."""
+        """Remove the sign of an owner that is dead. One that cannot be removed does no harm: nobody holds it."""
         try:
             self._system.unlink(path)
-        except FileNotFoundError:
-            pass
+        except OSError:
+            return
 
     def close(self, *, remove: bool) -> None:
         """Let go of the signs held here; with ``remove`` also their files (not in a forked child)."""
@@ -157,3 +170,22 @@ class LifeSigns:
             if remove:
                 self.bury(path)
             self._system.close(fd)
+
+
+def drop_inherited(stores: Iterable[str]) -> None:
+    """In a forked child: close every lock of the stores with these paths that it has from its parent.
+
+    A lock lasts until the last copy of its descriptor is closed, and a thread of the parent may have been about to open
+    or close one at the moment of the fork, known to nobody but that thread; so the kernel is asked what is open.
+    """
+    locks = [
+        os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)) + kind
+        for path in stores
+        for kind in (".lock", ".next", ".owner.")
+    ]
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{fd}").startswith(tuple(locks)):
+                os.close(int(fd))
+        except OSError:
+            continue

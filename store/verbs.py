@@ -15,7 +15,7 @@ from ..wheel.errors import InvalidValue
 from ..wheel.job import Claim, Job, Outcome
 from . import views
 from .invariants import violations
-from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled
+from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled, refuse_unsound
 from .state import State, job_of
 
 _NO_JOBS: list[Job] = []
@@ -50,6 +50,9 @@ class StateVerbs(ABC):
         """See Store.add."""
         if on_conflict not in ("keep", "replace", "raise"):
             raise InvalidValue.of("on_conflict", '"keep", "replace" or "raise"', on_conflict)
+        if not fresh:
+            for job in jobs:
+                refuse_unsound(job)
         with self._changing() as state:
             if fresh:
                 self._commit(jobs, ())
@@ -76,8 +79,8 @@ class StateVerbs(ABC):
         """See Store.claim."""
         if limit < 0:
             raise InvalidValue.of("limit", "0 or more", limit)
-        self._watch(owner)
         with self._changing() as state:
+            self._watch(owner)
             dead, reason = self._dead(state, owner, now_ms)
             if dead:
                 self._commit((), [Rescued(now_ms, dead, reason)])
