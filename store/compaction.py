@@ -2,7 +2,8 @@
 
 Done aside, while the store goes on working in the old epoch:
 
-    1. under the lock, note the state as it is after record S            (milliseconds)
+    1. lock ``tasks.json.next``, so that nobody else is at this, then,
+       under the writers' lock, note the state as it is after record S   (milliseconds)
     2. write that as ``tasks.json.next``, its index, and sync both       (aside, in small pieces)
     3. make ``journal.<epoch+1>`` with the records since S, sync it      (aside, until hardly any are left)
     4. under the lock: copy the last records, sync, seal the old journal, rename ``next`` over the snapshot,
@@ -10,8 +11,8 @@ Done aside, while the store goes on working in the old epoch:
     5. only then unlink the old journal and index
 
 Whoever dies in between leaves the old epoch whole: until the rename nobody reads the new one, and nothing is
-acknowledged in the new one before the directory is synced. ``tasks.json.next`` is locked by whoever writes it, so two
-processes do not do this work at once.
+acknowledged in the new one before the directory is synced: by whoever began it, or, should he have died just then, by
+whoever opens it next.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import os
 from collections.abc import Iterable, Iterator
 from copy import copy
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from ..wheel.job import Job
 from ..wheel.job import State as JobState
@@ -38,6 +39,7 @@ from .system import System, sync_directory
 _PIECE: Final = 512
 _NEARLY: Final = 1 << 16
 _LARGEST: Final = 1 << 23
+Stage = Literal["aside", "sealing", "sealed", "renamed"]
 _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -61,38 +63,45 @@ def note(epoch: Epoch) -> Noted:
     )
 
 
+def claim_work(place: Place, system: System) -> int | None:
+    """Lock ``tasks.json.next``: its descriptor, or None if somebody else is at it.
+
+    To be called before the state is noted: whoever notes first may find an epoch begun by another in the meantime, and
+    would begin it again, over a journal that is in use.
+    """
+    fd = system.open(place.next, _OPEN, 0o600)
+    try:
+        system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(system.fstat(fd), system.stat(place.next)):
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        system.close(fd)
+        return None
+    except BaseException:
+        system.close(fd)
+        raise
+    system.close(fd)  # it was renamed before we had the lock
+    return None
+
+
 class Compaction:
     """One attempt to begin a new epoch. ``prepare`` runs aside, ``finish`` under the lock."""
 
-    def __init__(self, place: Place, system: System, old: Epoch, noted: Noted, now_ms: int) -> None:
+    def __init__(self, place: Place, system: System, fd: int, old: Epoch, now_ms: int) -> None:
+        """Note the state of ``old``; the caller holds it, and ``fd`` from claim_work()."""
         self._place = place
         self._system = system
+        self._fd = fd
         self._old = old
-        self._noted = noted
+        self._noted = note(old)
         self._now_ms = now_ms
-        self._fd = -1
         self.number = old.number + 1
-        self._copied = noted.end
+        self._copied = self._noted.end
         self.new: Epoch | None = None
+        self.stage: Stage = "aside"
+        """How far finish() has come."""
 
     # ---- aside -------------------------------------------------------------------------------------------
-
-    def claim_work(self) -> bool:
-        """Lock ``tasks.json.next``; False if another process is at it."""
-        fd = self._system.open(self._place.next, _OPEN, 0o600)
-        try:
-            self._system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if self._system.fstat(fd).st_nlink == 0:
-                raise BlockingIOError
-            same = os.path.samestat(self._system.fstat(fd), self._system.stat(self._place.next))
-        except (BlockingIOError, FileNotFoundError):
-            self._system.close(fd)
-            return False
-        if not same:
-            self._system.close(fd)
-            return False
-        self._fd = fd
-        return True
 
     def prepare(self) -> Iterator[None]:
         """Write the new snapshot, its index, and the journal so far; yields between pieces."""
@@ -184,12 +193,19 @@ class Compaction:
         if self._copied < self._old.journal.end:
             self._copy()
         new.journal.sync()
+        self.stage = "sealing"
         self._old.seal(self.number)
+        self.stage = "sealed"
         system.replace(place.next, place.path)
+        self.stage = "renamed"
         sync_directory(system, place.directory)
-        system.close(self._fd)
-        self._fd = -1
+        self._let_go()
         return new
+
+    def _let_go(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._system.close(fd)
 
     def clean_up(self) -> None:
         """Remove what belongs to epochs that are over. What cannot be removed does no harm."""
@@ -202,13 +218,15 @@ class Compaction:
                     except OSError:
                         continue
 
+    def continues(self, epoch: Epoch) -> bool:
+        """Whether ``epoch`` is the one whose state was noted."""
+        return epoch is self._old
+
     def abandon(self) -> None:
-        """Give up: the old epoch stays as it is."""
-        if self.new is not None:
+        """Give up, if it is not finished: the old epoch stays as it is."""
+        if self._fd >= 0 and self.new is not None:
             self.new.close()
-        if self._fd >= 0:
-            self._system.close(self._fd)
-            self._fd = -1
+        self._let_go()
 
 
 class _Sorting:

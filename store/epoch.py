@@ -8,6 +8,7 @@ who wrote it died) is lifted by the next writer.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final
 
@@ -17,7 +18,7 @@ from .place import Place
 from .records import decode_job, decode_record, loads
 from .snapshot import SnapshotFile, open_snapshot
 from .state import State
-from .system import System
+from .system import System, sync_directory, write_all
 
 _ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\]+)","due_ms":(\d+),.*\})\}')
 
@@ -54,16 +55,20 @@ class Epoch:
         snapshot = open_snapshot(place.path, place.index, system, check=check)
         header = snapshot.header
         path = place.journal(header.epoch)
+        journal: Journal | None = None
         try:
             try:
                 journal = Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
             except FileNotFoundError:
                 journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
                 journal.sync()
+            sync_directory(system, place.directory)  # whoever began this epoch may have died before he did
             epoch = cls(place, system, snapshot, journal)
             epoch.follow()
-            epoch.mend_tail()
+            epoch.mend_tail(after_power_loss=True)
         except BaseException:
+            if journal is not None:
+                journal.close()
             snapshot.close()
             raise
         return epoch
@@ -126,13 +131,18 @@ class Epoch:
         job = decode_job(raw)
         self.state.insert(job.id, job.due_ms, raw, job.key)
 
-    def mend_tail(self) -> None:
+    def mend_tail(self, *, after_power_loss: bool = False) -> None:
         """Cut an unfinished write off the end of the journal. The caller holds the writers' lock, so its writer is dead.
+
+        Args:
+            after_power_loss: look at everything up to the end of the file, even if the next byte is blank. A power loss
+                may leave a hole where the write began and the rest of it behind; that would be met again as soon as new
+                records have filled the hole.
 
         Raises:
             StoreCorrupt: what stands there is no unfinished write.
         """
-        if not self.journal.has_more():
+        if not (after_power_loss or self.journal.has_more()):
             return
         rest = self.journal.rest()
         verdict, why = classify(rest, self.journal.end)
@@ -150,8 +160,12 @@ class Epoch:
         if sum(1 for line in lines if line.strip(b"\0")) < 2:
             return
         path = f"{self._place.path}.dropped.{self.number}.{self.journal.end}"
-        with open(path, "wb") as file:
-            file.write(dropped)
+        fd = self._system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            write_all(self._system, fd, dropped, 0)
+            self._system.fsync(fd)
+        finally:
+            self._system.close(fd)
 
     # ---- writing -----------------------------------------------------------------------------------------
 

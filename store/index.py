@@ -22,6 +22,8 @@ NEVER: Final = 1 << 62
 _OFFSET_BITS: Final = 40
 _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 _LOW: Final = 0xFFFFFF
+_HEAD: Final = len('{"crc":"00000000",')
+"""Bytes of the file that its checksum, which they hold, does not cover."""
 
 
 class Index:
@@ -68,10 +70,11 @@ class Index:
         """Write the index of the snapshot with that checksum. Not synced: a torn index is noticed and made anew."""
         body = b"".join([self.starts.tobytes(), self.ends.tobytes(), self.heads.tobytes(), *(row.tobytes() for row in self.rows)])
         sizes = ",".join(str(len(row)) for row in self.rows)
-        head = (
-            f'{{"index":"noria","version":1,"of":"{snapshot_crc}","crc":"{crc32(body):08x}",'
+        told = (
+            f'"index":"noria","version":1,"of":"{snapshot_crc}",'
             f'"running_at":{self.running_at},"finished_at":{self.finished_at},"sizes":[{sizes}]}}\n'
         ).encode("ascii")
+        head = b'{"crc":"%08x",%b' % (crc32(body, crc32(told)), told)
         fd = system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             write_all(system, fd, head + body, 0)
@@ -85,10 +88,12 @@ class Index:
             data = _read_whole(path, system)
         except OSError:
             return None
+        if data[:_HEAD] != b'{"crc":"%08x",' % crc32(memoryview(data)[_HEAD:]):
+            return None
         head, _, body = data.partition(b"\n")
         try:
             told = loads(head)
-            if told.get("version") != 1 or told.get("of") != snapshot_crc or told["crc"] != f"{crc32(body):08x}":
+            if told.get("version") != 1 or told.get("of") != snapshot_crc:
                 return None
             return cls._of(told, memoryview(body))
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -27,6 +27,7 @@ The last record of a journal that ends in order was acknowledged, or might have 
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from typing import Final, Literal, NamedTuple
@@ -120,10 +121,11 @@ def classify(data: bytes, offset: int) -> tuple[Tail, str]:
         at = stop + 1
     stop = len(rest) if stop < 0 else stop
     behind = rest[stop:].strip(b"\n")
-    if stop == at or (offset + stop) % SECTOR == 0:
+    unfinished = stop == at or _is_prefix(data[at:stop])
+    if unfinished and (stop == at or (offset + stop) % SECTOR == 0):
         if not behind or _hole_is_sector_wide(rest, stop, offset):
             return "torn", "unwritten sectors"
-    if not behind and _is_prefix(data[at:stop]):
+    if unfinished and not behind:
         return "torn", "an unfinished line"
     return "damaged", "the checksum of a record does not match" if stop - at > _PREFIX else "this is not a record"
 
@@ -150,11 +152,36 @@ def _is_prefix(line: bytes) -> bool:
     return False
 
 
+def _is_unbegun(fd: int, system: System) -> bool:
+    """Whether a journal is blank but for the beginning of a header: nothing that was ever accepted can have been in it."""
+    line, _, _ = system.pread(fd, 4096, 0).replace(b"\0", b"\n").partition(b"\n")
+    return _is_prefix(line) and _is_blank(fd, system, len(line))
+
+
+def _is_blank(fd: int, system: System, at: int) -> bool:
+    while piece := system.pread(fd, CHUNK, at):
+        if piece.strip(b"\n\0"):
+            return False
+        at += len(piece)
+    return True
+
+
+def is_unused(path: str, system: System) -> bool:
+    """Whether a journal has no record after its header, or not even that."""
+    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        first = system.pread(fd, 4096, 0)
+        line, _, _ = first.partition(b"\n")
+        return _is_blank(fd, system, len(line)) if is_sound(line) else _is_unbegun(fd, system)
+    finally:
+        system.close(fd)
+
+
 class Journal:
     """One journal file, open. The caller holds the writers' lock around append() and heal()."""
 
     __slots__ = (
-        "_closing", "_fd", "_fdatasync", "_leaving", "_pread", "_pwrite", "_syncing", "_system", "end", "path", "seq", "size", "synced",
+        "_closing", "_fd", "_fdatasync", "_pread", "_pwrite", "_system", "_turn", "broken", "end", "path", "seq", "size", "synced",
     )  # fmt: skip
 
     def __init__(self, path: str, fd: int, system: System, *, end: int, seq: int, size: int) -> None:
@@ -166,9 +193,10 @@ class Journal:
         self.size = size
         self.synced = 0
         """Up to where it is known to be on the disk, bytes."""
-        self._syncing = 0
+        self.broken = False
+        """A write or sync failed: nothing may be acknowledged from this journal any more."""
         self._closing = False
-        self._leaving = threading.Lock()
+        self._turn = threading.Lock()
         self._fd = fd
         self._system = system
         self._pread = system.pread
@@ -198,11 +226,10 @@ class Journal:
         """
         fd = system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            first = system.pread(fd, 4096, 0)
-            line, _, _ = first.partition(b"\n")
-            if not first.strip(b"\n\0") or (not is_sound(line) and classify(first, 0)[0] == "torn"):
-                raise FileNotFoundError(path)  # the header was never synced, so nothing was ever accepted here
+            line, _, _ = system.pread(fd, 4096, 0).partition(b"\n")
             if not is_sound(line):
+                if _is_unbegun(fd, system):
+                    raise FileNotFoundError(path)  # the header was never synced, so nothing was ever accepted here
                 raise StoreCorrupt(path, 0, "the header's checksum does not match")
             header = loads(line[_PREFIX:])
             if header.get("version") != 1:
@@ -294,33 +321,40 @@ class Journal:
             write_all(self._system, self._fd, _BLANK[: min(CHUNK, length - at)], self.end + at)
         self._fdatasync(self._fd)
 
-    def sync(self) -> None:
-        """Make everything that was appended durable. May run in several threads; close() waits for none of them.
+    def sync(self, upto: int | None = None) -> None:
+        """Make everything that was appended durable, at least up to ``upto``.
+
+        One thread at a time: the kernel tells of a failed write-back once for each open file, so of two syncs at the
+        same time one would be told that all is well.
 
         Raises:
-            OSError: the sync failed; what is on the disk is not known.
+            OSError: this sync failed, or one before it; what is on the disk is not known.
         """
-        with self._leaving:
-            if self._fd < 0:
-                return  # left for a newer epoch, which was synced before it began
-            self._syncing += 1
+        with self._turn:
+            if self._fd >= 0 and (upto is None or upto > self.synced):
+                self._sync_now()
+        if self._closing:
+            self.close()
+
+    def _sync_now(self) -> None:
+        if self.broken:
+            raise OSError(errno.EIO, "an earlier write or sync failed")
         end = self.end
         try:
             self._fdatasync(self._fd)
-            if end > self.synced:
-                self.synced = end
-        finally:
-            with self._leaving:
-                self._syncing -= 1
-                if not self._syncing and self._closing:
-                    self._close()
+        except BaseException:
+            self.broken = True
+            raise
+        self.synced = end
 
     def close(self) -> None:
-        """Close the file, at once or when the last sync under way is over."""
-        with self._leaving:
-            self._closing = True
-            if not self._syncing:
+        """Close the file, at once or when a sync under way is over; waits for nobody."""
+        self._closing = True
+        if self._turn.acquire(blocking=False):
+            try:
                 self._close()
+            finally:
+                self._turn.release()
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1

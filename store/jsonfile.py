@@ -17,9 +17,7 @@ first verb.
 
 from __future__ import annotations
 
-import errno
 import os
-import secrets
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -30,18 +28,18 @@ from ..wheel.clock import Clock, SystemClock
 from ..wheel.contract import OnConflict
 from ..wheel.errors import InvalidValue, NoriaError, StoreBusy, StoreClosed, StoreCorrupt, StoreError, StoreFull, StorePoisoned
 from ..wheel.job import Job
-from .aside import Aside
-from .compaction import Compaction, note
+from .aside import LOG, Aside
+from .compaction import Compaction, claim_work
+from .creation import open_or_create
 from .doorbell import Doorbell
 from .epoch import Epoch
-from .journal import Journal, NoRoom, frame_add, frame_all
-from .lock import FileLock, LifeSigns
+from .failure import opening_error, store_error
+from .journal import NoRoom, frame_add, frame_all
+from .lock import FileLock, LifeSigns, drop_inherited
 from .place import Place, refuse_unsafe
 from .records import Record, encode_add, encode_job, encode_record
-from .snapshot import Header
-from .snapshot_writer import Content, write_snapshot
-from .state import Counts, State
-from .system import SYSTEM, System, sync_directory
+from .state import State
+from .system import SYSTEM, System
 from .together import Together
 from .verbs import StateVerbs
 
@@ -53,7 +51,6 @@ _SLEEP_CLOCK: Final = SystemClock()
 _INTERVAL_S: Final = 0.5
 _LEAST_JOURNAL: Final = 8 << 20
 _SHARE: Final = 0.2
-_OUT_OF_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class JsonStore(StateVerbs):
@@ -103,6 +100,10 @@ class JsonStore(StateVerbs):
         refuse_unsafe(
             self._place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory
         )
+        self._closed = False
+        self._trouble: Callable[[], None] | None
+        self._start_afresh()
+        _PATHS.add(self.path)
         self._begin()
         _OPEN.add(self)
 
@@ -113,70 +114,35 @@ class JsonStore(StateVerbs):
 
     def _begin(self) -> None:
         """Open everything; also in a forked child, which must take over nothing but the path."""
-        self._mutex = threading.Lock()
-        self._together = Together(self._add_lot, self._sync)
-        self._bell = Doorbell()
-        self._signs = LifeSigns(self._system)
-        self._aside = Aside()
-        self._closed = False
-        self._trouble: Callable[[], None] | None = None
-        self._wants_sync = self.durability == "sync"
         self._lock = FileLock(self._place.lock, self._system, timeout_s=self._lock_timeout_s)
         try:
             self._lock.acquire()
             try:
                 self._lock.check()
-                self._epoch = self._open_or_create()
+                self._epoch = open_or_create(self._place, self._system)
                 if self._lock.made and self._epoch.journal.seq:
                     self._compact_now(self._epoch)  # somebody removed the lock file: let those who hold the old one notice
             finally:
                 self._lock.release()
-        except BaseException:
+        except BaseException as error:
             self._lock.close()
+            if isinstance(error, OSError) and not isinstance(error, NoriaError):
+                raise opening_error(error, f"{self.path} cannot be opened") from error
             raise
         self._plan_compaction()
+        self._trouble = None
         if self.durability == "interval":
             self._aside.every(_INTERVAL_S, self._sync_quietly)
 
-    def _open_or_create(self) -> Epoch:
-        try:
-            return Epoch.open(self._place, self._system)
-        except FileNotFoundError:
-            journals = self._place.siblings(self._system, "journal")
-            if journals:
-                raise StoreCorrupt(self.path, 0, f"the snapshot is missing, but {journals[0]} is there") from None
-        self._create()
-        return Epoch.open(self._place, self._system)
-
-    def _create(self) -> None:
-        system, place = self._system, self._place
-        store_id = secrets.token_hex(8)
-        header = Header(store_id=store_id, epoch=1, seq=0, token=0, hand=0, counts=Counts())
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            fd = system.open(place.next, flags, 0o600)
-            try:
-                for _ in write_snapshot(fd, system, header, Content((), (), ())):
-                    pass
-                system.fsync(fd)
-            finally:
-                system.close(fd)
-            journal = Journal.create(place.journal(1), system, store_id=store_id, epoch=1, seq=0)
-            journal.sync()
-            journal.close()
-            sync_directory(system, place.directory)
-            system.replace(place.next, place.path)
-            sync_directory(system, place.directory)
-        except OSError as error:
-            self._undo_create()
-            raise _store_error(error, f"{self.path} cannot be made") from error
-
-    def _undo_create(self) -> None:
-        for path in (self._place.next, self._place.journal(1)):
-            try:
-                self._system.unlink(path)
-            except OSError:
-                continue
+    def _start_afresh(self) -> None:
+        """Make whatever a thread of a parent process may have held at the moment of a fork; opens nothing."""
+        self._mutex = threading.Lock()
+        self._trouble = self._begin
+        self._wants_sync = self.durability == "sync"
+        self._together = Together(self._add_lot, self._sync)
+        self._bell = Doorbell()
+        self._signs = LifeSigns(self._system)
+        self._aside = Aside()
 
     def close(self) -> None:
         """Sync what is not synced, and close. Twice is fine."""
@@ -187,11 +153,13 @@ class JsonStore(StateVerbs):
             if self._closed:
                 return
             self._closed = True
-            poisoned = self._trouble is not None
+            sound = self._trouble is None
             self._trouble = self._raise_closed
             try:
-                if not poisoned and self.durability != "os":
+                if sound and self.durability != "os":
                     self._epoch.journal.sync()
+            except OSError as error:
+                raise store_error(error, f"{self.path}: whether the last changes are on the disk is not known") from error
             finally:
                 self._epoch.close()
                 self._signs.close(remove=True)
@@ -209,8 +177,7 @@ class JsonStore(StateVerbs):
         self._signs.close(remove=False)
         self._lock.close()
         self._epoch.close()
-        self._mutex = threading.Lock()
-        self._trouble = self._begin
+        self._start_afresh()
 
     # ---- the verbs' ground -------------------------------------------------------------------------------
 
@@ -244,12 +211,15 @@ class JsonStore(StateVerbs):
                     journal.append(lines, len(lot), reserve=True)
                 except OSError as error:
                     raise self._failed(error) from error
+                epoch = self._epoch
+                insert = epoch.state.insert
+                for job, text in lot:
+                    insert(job.id, job.due_ms, text.encode("ascii"), job.key)
+            except BaseException as error:
+                self._broken_off(error)
+                raise
             finally:
                 lock.release()
-            epoch = self._epoch
-            insert = epoch.state.insert
-            for job, text in lot:
-                insert(job.id, job.due_ms, text.encode("ascii"), job.key)
             return epoch, journal.end
 
     def _lines_of(self, lot: Sequence[tuple[Job, str]], seq: int) -> bytes:
@@ -266,12 +236,14 @@ class JsonStore(StateVerbs):
             try:
                 self._lock.check()
                 epoch = self._catch_up()
-                before = epoch.journal.end
                 yield epoch.state
+            except BaseException as error:
+                self._broken_off(error)
+                raise
             finally:
                 self._lock.release()
             end = epoch.journal.end
-        if self._wants_sync and end != before:
+        if self._wants_sync:  # also if this verb has changed nothing: what it saw of others may not be on the disk yet
             self._sync((epoch, end))
 
     @contextmanager
@@ -279,14 +251,18 @@ class JsonStore(StateVerbs):
         with self._mutex:
             if self._trouble is not None:
                 self._trouble()
-            if self._epoch.journal.has_more() or self._epoch.sealed is not None:
-                self._lock.acquire()
-                try:
-                    self._lock.check()
-                    self._catch_up()
-                finally:
-                    self._lock.release()
-            yield self._epoch.state
+            try:
+                if self._epoch.journal.has_more() or self._epoch.sealed is not None:
+                    self._lock.acquire()
+                    try:
+                        self._lock.check()
+                        self._catch_up()
+                    finally:
+                        self._lock.release()
+                yield self._epoch.state
+            except BaseException as error:
+                self._broken_off(error)
+                raise
 
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
         epoch = self._epoch
@@ -347,14 +323,15 @@ class JsonStore(StateVerbs):
         """Return when everything up to an offset in the journal of an epoch is on the disk."""
         epoch, end = upto
         journal = epoch.journal
-        if epoch is not self._epoch or journal.synced >= end:
-            return  # a newer epoch was synced before it began; or another thread's sync was ours as well
-        if self._trouble is not None:
-            raise StorePoisoned(f"{self.path}: a sync failed; whether this change is on the disk is not known")
+        if journal.synced >= end:
+            return  # another thread's sync was ours as well
         try:
-            journal.sync()
+            if epoch is self._epoch or journal.broken:
+                journal.sync(end)  # else a newer epoch was begun, and that was synced as a whole
         except OSError as error:
-            raise self._failed(error) from error
+            if epoch is self._epoch:
+                raise self._failed(error) from error
+            raise store_error(error, f"{self.path}: whether this change is on the disk is not known") from error
 
     def _sync_quietly(self) -> None:
         epoch = self._epoch
@@ -367,9 +344,43 @@ class JsonStore(StateVerbs):
     def _failed(self, error: OSError) -> StoreError:
         """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
         if isinstance(error, NoRoom):
-            return _store_error(error, f"{self.path}: nothing was written")
+            return store_error(error, f"{self.path}: nothing was written")
+        self._epoch.journal.broken = True
         self._trouble = self._renew
-        return _store_error(error, f"{self.path}: whether this change is on the disk is not known")
+        return store_error(error, f"{self.path}: whether this change is on the disk is not known")
+
+    def _broken_off(self, error: BaseException) -> None:
+        """Work on the state was broken off. Unless an error of ours says that this was in order, it may be half done (by
+        Ctrl-C or a failed read, say), so the next verb reads the store anew."""
+        if isinstance(error, NoriaError):
+            return
+        if self._trouble is None:
+            self._trouble = self._reread
+        if isinstance(error, OSError):
+            raise opening_error(error, f"{self.path} cannot be read") from error
+
+    def _reread(self) -> None:
+        """Forget what is in memory and open the newest epoch. The mutex is held."""
+        self._lock.acquire()
+        try:
+            self._lock.check()
+            found = Epoch.open(self._place, self._system)
+            try:
+                if found.sealed is not None:
+                    found.unseal()
+                if self._wants_sync:
+                    found.journal.sync()  # other threads may wait for the sync of what they wrote to it
+            except BaseException:
+                found.close()
+                raise
+            self._switch(found)
+            self._trouble = None
+        except NoriaError:
+            raise
+        except OSError as error:
+            raise opening_error(error, f"{self.path} cannot be read") from error
+        finally:
+            self._lock.release()
 
     def _renew(self) -> None:
         """After a failure: read back what is there, and write it into a new epoch. The mutex is held."""
@@ -383,17 +394,20 @@ class JsonStore(StateVerbs):
                 self._compact_now(found)
             finally:
                 found.close()
+        except NoriaError:
+            raise
         except OSError as error:
-            raise _store_error(error, f"{self.path}: no new epoch can be written") from error
+            raise store_error(error, f"{self.path}: no new epoch can be written") from error
         finally:
             self._lock.release()
         self._trouble = None
 
     # ---- compaction --------------------------------------------------------------------------------------
 
-    def _plan_compaction(self) -> None:
+    def _plan_compaction(self, behind: int = 0) -> None:
+        """Compact when the journal has grown long, by as much again if the last attempt did not succeed at ``behind``."""
         length = self._epoch.snapshot.header.length
-        self._compact_at = self._epoch.journal.end + max(_LEAST_JOURNAL, int(_SHARE * length))
+        self._compact_at = behind + max(_LEAST_JOURNAL, int(_SHARE * length))
 
     def _compact_soon(self) -> None:
         self._compact_at = 1 << 62
@@ -401,9 +415,10 @@ class JsonStore(StateVerbs):
 
     def _compact_now(self, epoch: Epoch) -> None:
         """Begin a new epoch after ``epoch`` at once; the lock and the mutex are held."""
-        work = Compaction(self._place, self._system, epoch, note(epoch), self._clock.now_ms())
-        if not work.claim_work():
-            raise StoreBusy(f"{self.path}: another process is beginning a new epoch; try again")
+        fd = claim_work(self._place, self._system)
+        if fd is None:
+            raise StoreBusy(f"{self.path}: somebody else is beginning a new epoch; try again")
+        work = Compaction(self._place, self._system, fd, epoch, self._clock.now_ms())
         try:
             for _ in work.prepare():
                 pass
@@ -428,47 +443,67 @@ class JsonStore(StateVerbs):
             waited += _POLL_S
 
     def _compact_aside(self) -> None:
+        done = False
         try:
             done = self._compact(self._aside.pause)
-        except (NoriaError, OSError):
-            done = False
-        if not done:
-            self._plan_compaction()  # the old epoch stands; the journal grows by as much again before the next try
+        except NoriaError as error:
+            LOG.warning("compaction of %s failed, to be tried again later: %s", self.path, error)
+        finally:
+            if not done:
+                self._plan_compaction(behind=self._epoch.journal.end)  # the old epoch stands
 
     def _compact(self, pause: Callable[[], None]) -> bool:
-        with self._changing():
-            epoch = self._epoch
-            noted = note(epoch)
-        work = Compaction(self._place, self._system, epoch, noted, self._clock.now_ms())
+        work: Compaction | None = None
         try:
-            if not work.claim_work():
+            fd = claim_work(self._place, self._system)
+            if fd is None:
                 return False
+            work = self._begin_compaction(fd)
             for _ in work.prepare():
                 pause()
-            done = self._finish(epoch, work)
-        except OSError as error:
-            work.abandon()
-            raise _store_error(error, f"{self.path}: compaction failed") from error
-        except BaseException:
-            work.abandon()
+            done = self._finish(work)
+        except NoriaError:
             raise
+        except OSError as error:
+            raise store_error(error, f"{self.path}: compaction failed") from error
+        finally:
+            if work is not None:
+                work.abandon()
         if done:
             work.clean_up()
         return done
 
-    def _finish(self, epoch: Epoch, work: Compaction) -> bool:
+    def _begin_compaction(self, fd: int) -> Compaction:
+        try:
+            with self._changing():
+                return Compaction(self._place, self._system, fd, self._epoch, self._clock.now_ms())
+        except BaseException:
+            self._system.close(fd)
+            raise
+
+    def _finish(self, work: Compaction) -> bool:
         with self._changing():
-            if self._epoch is not epoch:
-                work.abandon()
+            if not work.continues(self._epoch):
                 return False
-            self._switch(work.finish())
+            try:
+                newer = work.finish()
+            except OSError as error:
+                raise self._unfinished(work, error) from error
+            self._switch(newer)
             return True
+
+    def _unfinished(self, work: Compaction, error: OSError) -> StoreError:
+        """A new epoch could not be begun: whether the old one can go on depends on how far it had come."""
+        if work.stage == "renamed" or (work.stage == "sealing" and not isinstance(error, NoRoom)):
+            return self._failed(error)
+        if work.stage == "sealed":
+            self._trouble = self._reread
+        return store_error(error, f"{self.path}: compaction failed")
 
     # ---- owners ------------------------------------------------------------------------------------------
 
     def _watch(self, owner: str) -> None:
-        if self._trouble is None:
-            self._signs.show(self._place.owner(owner))
+        self._signs.show(self._place.owner(owner))
 
     def _dead(self, state: State, owner: str, now_ms: int) -> tuple[list[str], str]:
         lapsed, reason = super()._dead(state, owner, now_ms)
@@ -491,30 +526,30 @@ class JsonStore(StateVerbs):
             now = _SLEEP_CLOCK.monotonic()
             left -= max(_POLL_S, now - before)  # each wait lasts a little longer; or the clock stands still, in a test
             before = now
-            if self._trouble is not None or self._epoch.journal.has_more():
+            if self._trouble is not None or self._others_wrote():
                 return True
             if left <= 0:
                 return False
+
+    def _others_wrote(self) -> bool:
+        try:
+            return self._epoch.journal.has_more()
+        except OSError:  # left for a newer epoch a moment ago, or unreadable: whoever looks will be told
+            return True
 
     def notify(self) -> None:
         """See Wakeup.notify."""
         self._bell.ring()
 
 
-def _store_error(error: OSError, what: str) -> StoreError:
-    if error.errno in _OUT_OF_ROOM:
-        return StoreFull(error.errno, f"{what}: {error.strerror}")
-    if isinstance(error, NoRoom):
-        return StoreError(f"{what}: {error.strerror}")
-    return StorePoisoned(error.errno, f"{what}: {error.strerror or error}")
-
-
 _OPEN: Final[weakref.WeakSet[JsonStore]] = weakref.WeakSet()
+_PATHS: Final[set[str]] = set()
 
 
 def _after_fork_in_child() -> None:
     for store in list(_OPEN):
         store._forget_parent()
+    drop_inherited(_PATHS)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ...wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError
-from ..compaction import Compaction, note
+from ..compaction import Compaction, claim_work
 from ..epoch import Epoch
 from ..invariants import violations
 from ..journal import Batch, Journal
@@ -168,9 +168,10 @@ def _refuse_second(batch: Batch, edited: set[str], document: Document) -> None:
 
 
 def _begin_epoch(place: Place, system: System, epoch: Epoch, jobs: int) -> Accepted:
-    work = Compaction(place, system, epoch, note(epoch), _KEEP_EVERYTHING)
-    if not work.claim_work():
+    fd = claim_work(place, system)
+    if fd is None:
         raise StoreBusy(f"another process is writing {place.next}")
+    work = Compaction(place, system, fd, epoch, _KEEP_EVERYTHING)
     try:
         for _ in work.prepare():
             pass

@@ -1,0 +1,78 @@
+"""Creation: how a store comes to be, and how one is told from the remains of one that is lost."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from ..wheel.errors import StoreCorrupt
+from .epoch import Epoch
+from .failure import store_error
+from .journal import Journal, is_unused
+from .place import Place
+from .snapshot import Header
+from .snapshot_writer import Content, write_snapshot
+from .state import Counts
+from .system import System, sync_directory
+
+_FIRST = 1
+_MAKE = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def open_or_create(place: Place, system: System) -> Epoch:
+    """The newest epoch of a store, or the first of a new one. The caller holds the writers' lock.
+
+    Raises:
+        StoreCorrupt: the snapshot is missing or damaged; see also Epoch.open.
+        StoreError: a new store cannot be made.
+    """
+    try:
+        return Epoch.open(place, system)
+    except FileNotFoundError:
+        _refuse_remains(place, system)
+    _create(place, system)
+    return Epoch.open(place, system)
+
+
+def _refuse_remains(place: Place, system: System) -> None:
+    """Without a snapshot there must be no journal, but the unused first one of a store whose maker died at it."""
+    for name in place.siblings(system, "journal"):
+        path = os.path.join(place.directory, name)
+        if path != place.journal(_FIRST) or not is_unused(path, system):
+            raise StoreCorrupt(place.path, 0, f"the snapshot is missing, but {name} is there")
+
+
+def _create(place: Place, system: System) -> None:
+    store_id = secrets.token_hex(8)
+    header = Header(store_id=store_id, epoch=_FIRST, seq=0, token=0, hand=0, counts=Counts())
+    try:
+        _write_empty(place.next, system, header)
+        journal = Journal.create(place.journal(_FIRST), system, store_id=store_id, epoch=_FIRST, seq=0)
+        try:
+            journal.sync()
+        finally:
+            journal.close()
+        sync_directory(system, place.directory)
+        system.replace(place.next, place.path)
+        sync_directory(system, place.directory)
+    except OSError as error:
+        _undo(place, system)
+        raise store_error(error, f"{place.path} cannot be made") from error
+
+
+def _write_empty(path: str, system: System, header: Header) -> None:
+    fd = system.open(path, _MAKE, 0o600)
+    try:
+        for _ in write_snapshot(fd, system, header, Content((), (), ())):
+            pass
+        system.fsync(fd)
+    finally:
+        system.close(fd)
+
+
+def _undo(place: Place, system: System) -> None:
+    for path in (place.next, place.journal(_FIRST)):
+        try:
+            system.unlink(path)
+        except OSError:
+            continue

@@ -1,0 +1,1 @@
+"""What several test modules share: jobs, systems that fail, the content of a store."""
