@@ -115,6 +115,7 @@ def test_close_ends_every_thread_and_returns_what_none_has_begun(gate: Gate) -> 
     for thread in started.pool._threads:
         thread.join(LONG_S)
         assert not thread.is_alive()
+    assert started.pool.running() == []
 
 
 def test_pool_knows_its_own_threads() -> None:

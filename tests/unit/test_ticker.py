@@ -47,13 +47,19 @@ class World:
     """A store, a clock, a still pool, and a ticker over them."""
 
     def __init__(
-        self, store: MemoryStore | None = None, clock: FakeClock | None = None, *, workers: int = 4, owner: str = "me"
+        self,
+        store: MemoryStore | None = None,
+        clock: FakeClock | None = None,
+        *,
+        workers: int = 4,
+        owner: str = "me",
+        queues: Collection[str] | None = None,
     ) -> None:
         self.clock = clock or FakeClock()
         self.store = store or MemoryStore()
         self.started: list[tuple[str, int]] = []
         self.pool = StillPool(workers, self.run, self.clock)
-        self.ticker = Ticker(self.store, self.pool, self.clock, owner=owner)
+        self.ticker = Ticker(self.store, self.pool, self.clock, owner=owner, queues=queues)
 
     def run(self, claim: Claim) -> Outcome:
         self.started.append((claim.job.id, self.clock.now_ms()))
@@ -109,6 +115,12 @@ def test_claim_limit_on_a_tick_calls_the_store_even_without_credit_so_that_the_h
     assert claim_limit(5_000, ticks=True, credit=0, next_due_ms=None) == 0
     assert claim_limit(5_000, ticks=True, credit=-3, next_due_ms=None) == 0
     assert claim_limit(5_000, ticks=False, credit=0, next_due_ms=1) is None
+
+
+def test_claim_limit_between_ticks_calls_the_store_when_something_is_due_and_not_a_millisecond_before() -> None:
+    assert claim_limit(5_000, ticks=False, credit=4, next_due_ms=5_001) is None
+    assert claim_limit(5_001, ticks=False, credit=4, next_due_ms=5_001) == 4
+    assert claim_limit(5_001, ticks=False, credit=4, next_due_ms=None) is None
 
 
 # ---- when ------------------------------------------------------------------------------------------------
@@ -245,6 +257,7 @@ def test_queue_that_stands_still_is_given_back_without_counting_an_attempt(world
     world.ticker.step()
     assert world.pool.waiting() == 0
     assert world.count(State.RUNNING) == 4
+    assert world.ticker.pace.queue_room() == 0, "what is known now about these jobs"
     given_back = world.store.scan(Filter(states=frozenset({State.SCHEDULED})), limit=1000)
     assert {job.attempt for job in given_back} == {0}
     world.pool.end(taken, seconds=1.0)
@@ -263,6 +276,61 @@ def test_queue_that_moves_is_not_given_back(world: World) -> None:
         world.pool.take(1)
         world.ticker.step()
         assert world.pool.waiting() == waiting - taken
+
+
+def test_only_jobs_of_the_queues_that_were_named_are_claimed() -> None:
+    world = World(queues={"mail"})
+    due_ms = world.clock.now_ms()
+    world.store.add([Job(id=queue, task="t", due_ms=due_ms, queue=queue) for queue in ("mail", "other")])
+    world.drain()
+    assert [id for id, _ in world.started] == ["mail"]
+
+
+# ---- waking and sleeping ---------------------------------------------------------------------------------
+
+
+def test_whoever_waits_for_a_result_is_woken_when_it_is_settled(world: World) -> None:
+    world.add()
+    world.ticker.step()
+    world.pool.work()
+    world.store.wait(0)
+    assert not world.store.wait(0)
+    world.ticker.step()
+    assert world.store.wait(0)
+
+
+def test_wake_during_a_step_is_not_slept_over_and_is_used_up_by_the_next_step(world: World) -> None:
+    ticker, events = world.ticker, []
+
+    def step() -> float:
+        events.append("step")
+        assert ticker.horizon_ms > world.clock.now_ms() + 10**12, "a job added in the midst of a step may be overlooked"
+        if len(events) == 1:
+            ticker.wake()
+        if len(events) == 4:
+            ticker._over = True
+        return 0.5
+
+    def wait(seconds: float) -> bool:
+        events.append(f"slept {seconds}")
+        return False
+
+    ticker.step = step  # type: ignore[method-assign]
+    ticker._wait = wait
+    ticker._live()
+    assert events == ["step", "step", "slept 0.5", "step"]
+    assert ticker.horizon_ms == 0, "nobody need wake a ticker that has ended"
+
+
+def test_wake_rings_only_where_somebody_sleeps(world: World) -> None:
+    rings: list[bool] = []
+    world.ticker._ring = lambda: rings.append(True)
+    world.ticker.wake()
+    assert rings == []
+    world.ticker._woken = False
+    world.ticker._wait = lambda seconds: bool(world.ticker.wake())  # type: ignore[func-returns-value]
+    world.ticker._sleep(1.0)
+    assert rings == [True]
 
 
 # ---- gaps and jumps --------------------------------------------------------------------------------------
@@ -504,6 +572,14 @@ def test_what_the_store_would_not_take_before_the_stop_is_handed_to_the_next_tic
     store.failing = set()
     Ticker(store, StillPool(1, world.run, world.clock), world.clock, owner="me", owed=owed).step()
     assert world.count(State.SUCCEEDED) == 1
+
+
+def test_finish_settles_what_ended_at_the_last_moment(world: World) -> None:
+    world.add(4)
+    world.ticker.step()
+    world.pool.work(3)
+    world.ticker.finish()
+    assert (world.count(State.SUCCEEDED), world.count(State.SCHEDULED)) == (3, 1)
 
 
 def test_finish_gives_back_what_no_worker_has_begun(world: World) -> None:
