@@ -505,15 +505,16 @@ class JsonStore(StateVerbs):
     def _watch(self, owner: str) -> None:
         self._signs.show(self._place.owner(owner))
 
-    def _dead(self, state: State, owner: str, now_ms: int) -> tuple[list[str], str]:
-        lapsed, reason = super()._dead(state, owner, now_ms)
-        if lapsed:
-            return lapsed, reason
-        owners = set(state.running.values()) - {owner}
-        dead = {name for name in owners if not self._signs.lives(self._place.owner(name))}
-        for name in dead:
-            self._signs.bury(self._place.owner(name))
-        return [id for id, name in state.running.items() if name in dead], f"its worker {', '.join(sorted(dead))} died"
+    def _dead(self, state: State, owner: str, now_ms: int) -> dict[str, list[str]]:
+        dead = super()._dead(state, owner, now_ms)
+        lapsed = {id for ids in dead.values() for id in ids}
+        for name in set(state.running.values()) - {owner}:
+            if not self._signs.lives(self._place.owner(name)):
+                dead[f"its worker {name} died"] = [
+                    id for id, holder in state.running.items() if holder == name and id not in lapsed
+                ]
+                self._signs.bury(self._place.owner(name))
+        return dead
 
     # ---- waking ------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ _DEFAULT: Final = Job(id="", task="", due_ms=0)
 _TAIL_FROM: Final = Job._fields.index("queue")
 _DEFAULT_TAIL: Final = tuple(_DEFAULT[_TAIL_FROM:])
 _SCALARS: Final = (
-    "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner started_ms finished_ms reason"
+    "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms started_ms finished_ms reason"
 ).split()
 _KNOWN: Final = frozenset(Job._fields) - {"extra"}
 _HEAD: Final = re.compile(rb'\{"id":"([^"\\]+)","due_ms":(\d+),')

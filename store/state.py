@@ -98,6 +98,8 @@ class State:
         for job in running:
             self.rows[job.id] = job
             self.running[job.id] = job.owner or ""
+            if job.lease_until_ms is not None:
+                self.leases[job.id] = job.lease_until_ms
         for job in running:
             if job.key is not None and self.holder(job.key) is None:  # else it was replaced while it ran
                 self.keys[job.key] = job.id
@@ -121,6 +123,10 @@ class State:
                 job = self.frozen.get(id)
                 if job is not None and job.key == key and not job.finished:
                     return job
+        for id in self.running:  # replaced while it ran, by a job that has ended since
+            running = job_of(self.rows[id])
+            if running.key == key:
+                return running
         return None
 
     # ---- deciding ----------------------------------------------------------------------------------------
@@ -259,7 +265,13 @@ class State:
         for id in record.ids:
             job = self._take(id, Event.CLAIM)
             self.rows[id] = job._replace(
-                state=RUNNING, attempt=job.attempt + 1, token=token, owner=owner, started_ms=now_ms, reason=None
+                state=RUNNING,
+                attempt=job.attempt + 1,
+                token=token,
+                owner=owner,
+                lease_until_ms=record.lease_until_ms,
+                started_ms=now_ms,
+                reason=None,
             )
             self.running[id] = owner
             if record.lease_until_ms is not None:
@@ -282,11 +294,11 @@ class State:
                 case Failed(error=error, reason=reason):
                     self._finish(job, Event.FAIL, record.now_ms, error=error, reason=reason)
                 case Retried(due_ms=due_ms, error=error):
-                    self._again(job, Event.RETRY, due_ms, error=error or job.error)
+                    self._again(job, Event.RETRY, record.now_ms, due_ms, error=error or job.error)
                 case Snoozed(due_ms=due_ms, reason=reason):
-                    self._again(job, Event.SNOOZE, due_ms, attempt=job.attempt - 1, reason=reason)
+                    self._again(job, Event.SNOOZE, record.now_ms, due_ms, attempt=job.attempt - 1, reason=reason)
                 case Released(reason=reason):
-                    self._again(job, Event.RELEASE, job.due_ms, attempt=job.attempt - 1, reason=reason)
+                    self._again(job, Event.RELEASE, record.now_ms, job.due_ms, attempt=job.attempt - 1, reason=reason)
 
     def _cancelled(self, record: Cancelled) -> None:
         for id in record.ids:
@@ -313,7 +325,7 @@ class State:
             self.counts.running -= 1
             crashes = job.crashes + 1
             if crashes < job.max_crashes:
-                self._again(job, Event.RESCUE, job.due_ms, crashes=crashes, reason=record.reason)
+                self._again(job, Event.RESCUE, record.now_ms, job.due_ms, crashes=crashes, reason=record.reason)
             else:
                 error = Failure("WorkerCrashed", f"its worker died {crashes} times, the last: {record.reason}")
                 self._finish(job, Event.SET_ASIDE, record.now_ms, crashes=crashes, error=error, reason=record.reason)
@@ -321,6 +333,7 @@ class State:
     def _renewed(self, record: Renewed) -> None:
         for id in record.ids:
             self.leases[id] = record.lease_until_ms
+            self.rows[id] = job_of(self.rows[id])._replace(lease_until_ms=record.lease_until_ms)
 
     def _take(self, id: str, event: Event) -> Job:
         """A scheduled job, off the ring."""
@@ -334,14 +347,22 @@ class State:
             self.keys[job.key] = id
         return job
 
-    def _again(self, job: Job, event: Event, due_ms: int, **changes: Any) -> None:
-        self.rows[job.id] = job._replace(state=TRANSITIONS[job.state, event], due_ms=due_ms, owner=None, **changes)
+    def _again(self, job: Job, event: Event, now_ms: int, due_ms: int, **changes: Any) -> None:
+        if job.key is not None:
+            holder = self.holder(job.key)
+            if holder is not None and holder.id != job.id:
+                reason = f"replaced by a newer job with the same key before it could {event}"
+                self._finish(job._replace(**changes), Event.SUPERSEDE, now_ms, reason=reason)
+                return
+            self.keys[job.key] = job.id
+        state = TRANSITIONS[job.state, event]
+        self.rows[job.id] = job._replace(state=state, due_ms=due_ms, owner=None, lease_until_ms=None, **changes)
         self.counts.scheduled += 1
         self.ring.add(job.id, due_ms)
 
     def _finish(self, job: Job, event: Event, now_ms: int, **changes: Any) -> None:
         state = TRANSITIONS[job.state, event]
-        self.rows[job.id] = job._replace(state=state, finished_ms=now_ms, owner=None, **changes)
+        self.rows[job.id] = job._replace(state=state, finished_ms=now_ms, owner=None, lease_until_ms=None, **changes)
         setattr(self.counts, state.value, getattr(self.counts, state.value) + 1)
         if job.key is not None and self.keys.get(job.key) == job.id:
             del self.keys[job.key]

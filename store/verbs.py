@@ -40,9 +40,10 @@ class StateVerbs(ABC):
     def _watch(self, owner: str) -> None:
         """Be able to tell from now on whether ``owner`` lives."""
 
-    def _dead(self, state: State, owner: str, now_ms: int) -> tuple[list[str], str]:
-        """Running jobs whose owner is dead, and how that is known."""
-        return state.dead_leases(now_ms), f"its lease lapsed before {now_ms}"
+    def _dead(self, state: State, owner: str, now_ms: int) -> dict[str, list[str]]:  # noqa: ARG002 - for who knows more
+        """Running jobs whose owner is dead, by how that is known."""
+        lapsed = state.dead_leases(now_ms)
+        return {f"its lease lapsed before {now_ms}": lapsed} if lapsed else {}
 
     # ---- changing ----------------------------------------------------------------------------------------
 
@@ -81,9 +82,9 @@ class StateVerbs(ABC):
             raise InvalidValue.of("limit", "0 or more", limit)
         with self._changing() as state:
             self._watch(owner)
-            dead, reason = self._dead(state, owner, now_ms)
+            dead = self._dead(state, owner, now_ms)
             if dead:
-                self._commit((), [Rescued(now_ms, dead, reason)])
+                self._commit((), [Rescued(now_ms, ids, reason) for reason, ids in dead.items() if ids])
             state.take_due(now_ms)
             chosen, expired = state.choose(now_ms, limit, queues)
             if not chosen and not expired:

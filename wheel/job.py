@@ -44,6 +44,7 @@ class Event(StrEnum):
     RESCUE = "rescue"
     SET_ASIDE = "set_aside"
     CANCEL = "cancel"
+    SUPERSEDE = "supersede"
     EXPIRE = "expire"
     RESCHEDULE = "reschedule"
 
@@ -60,6 +61,7 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.RUNNING, Event.RELEASE): State.SCHEDULED,
     (State.RUNNING, Event.RESCUE): State.SCHEDULED,
     (State.RUNNING, Event.SET_ASIDE): State.FAILED,
+    (State.RUNNING, Event.SUPERSEDE): State.CANCELLED,
 }
 """(state, event) -> next state. What is not in the table cannot happen."""
 
@@ -104,6 +106,8 @@ class Job(NamedTuple):
     token: int = 0
     """The fencing token of the newest claim; grows by each claim over the whole store."""
     owner: str | None = None
+    lease_until_ms: int | None = None
+    """Until when a remote claim holds; None where the kernel tells that the owner lives."""
     started_ms: int | None = None
     finished_ms: int | None = None
     returned: str | None = None
