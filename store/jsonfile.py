@@ -1,41 +1,29 @@
 """JsonStore: the ring in a JSON file, shared by any number of threads and processes of one machine.
 
-Every change is one append to the journal under the writers' lock, however many jobs are pending. What this module
-adds to the parts it puts together:
+Every change is one append to the journal under the writers' lock, however many jobs are pending (keeper.py keeps the
+newest epoch open; verbs.py decides; journal.py writes). Here is how a change is made durable:
 
-*Durability.* ``sync``: a verb returns when its records are on the disk; threads that wait for the disk at the same
-time share one sync. ``interval``: synced within a second, by a thread. ``os``: left to the operating system, so a
-killed process loses nothing, a power loss some.
-
-*Poison.* After a failed write or sync nobody knows what is on the disk, and asking again may be answered with a lie
-(the kernel reports a failed write-back once). Nothing more is acknowledged from that journal: the next verb reads back
-what is there and writes it, whole and synced, into a new epoch.
-
-*Fork.* A child shares its parent's open files and locks. It closes them, untouched, and opens the store anew at its
-first verb.
+``sync``: a verb returns when its records are on the disk; threads that wait for the disk at the same time share one
+sync. ``interval``: synced within a second, by a thread. ``os``: left to the operating system, so a killed process loses
+nothing, a power loss some.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Literal
 
 from ..wheel.clock import Clock, SystemClock
 from ..wheel.contract import OnConflict
-from ..wheel.errors import InvalidValue, NoriaError, StoreBusy, StoreClosed, StoreCorrupt, StoreError, StoreFull, StorePoisoned
+from ..wheel.errors import InvalidValue
 from ..wheel.job import Job
-from .aside import LOG, Aside
-from .compaction import Compaction, claim_work
-from .creation import open_or_create
-from .doorbell import Doorbell
 from .epoch import Epoch
-from .failure import opening_error, store_error
-from .journal import NoRoom, frame_add, frame_all
-from .lock import FileLock, LifeSigns, drop_inherited
+from .journal import frame_add, frame_all
+from .keeper import POLL_S, Keeper
+from .lock import drop_inherited
 from .place import Place, refuse_unsafe
 from .records import Record, encode_add, encode_job, encode_record
 from .state import State
@@ -45,15 +33,11 @@ from .verbs import StateVerbs
 
 Durability = Literal["sync", "interval", "os"]
 
-_POLL_S: Final = 0.03
 _SLEEP_CLOCK: Final = SystemClock()
 """How long a thread has slept, which is no matter of the clock that a test moves."""
-_INTERVAL_S: Final = 0.5
-_LEAST_JOURNAL: Final = 8 << 20
-_SHARE: Final = 0.2
 
 
-class JsonStore(StateVerbs):
+class JsonStore(Keeper, StateVerbs):
     """A ring in a JSON file.
 
     Args:
@@ -91,18 +75,11 @@ class JsonStore(StateVerbs):
             raise InvalidValue.of("durability", '"sync", "interval" or "os"', durability)
         if not lock_timeout_s >= 0:
             raise InvalidValue.of("lock_timeout_s", "0 or more seconds", lock_timeout_s)
-        self.path: Final = os.path.abspath(os.fspath(path))
-        self.durability: Final = durability
-        self._place = Place(self.path)
-        self._system = system
-        self._clock: Clock = clock or SystemClock()
-        self._lock_timeout_s = lock_timeout_s
-        refuse_unsafe(
-            self._place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory
+        place = Place(os.path.abspath(os.fspath(path)))
+        refuse_unsafe(place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory)
+        super().__init__(
+            place, system, clock or SystemClock(), durability=durability, lock_timeout_s=lock_timeout_s
         )
-        self._closed = False
-        self._trouble: Callable[[], None] | None
-        self._start_afresh()
         _PATHS.add(self.path)
         self._begin()
         _OPEN.add(self)
@@ -110,74 +87,14 @@ class JsonStore(StateVerbs):
     def __repr__(self) -> str:
         return f"JsonStore({self.path!r}, durability={self.durability!r})"
 
-    # ---- opening and closing -----------------------------------------------------------------------------
-
-    def _begin(self) -> None:
-        """Open everything; also in a forked child, which must take over nothing but the path."""
-        self._lock = FileLock(self._place.lock, self._system, timeout_s=self._lock_timeout_s)
-        try:
-            self._lock.acquire()
-            try:
-                self._lock.check()
-                self._epoch = open_or_create(self._place, self._system)
-                if self._lock.made and self._epoch.journal.seq:
-                    self._compact_now(self._epoch)  # somebody removed the lock file: let those who hold the old one notice
-            finally:
-                self._lock.release()
-        except BaseException as error:
-            self._lock.close()
-            if isinstance(error, OSError) and not isinstance(error, NoriaError):
-                raise opening_error(error, f"{self.path} cannot be opened") from error
-            raise
-        self._plan_compaction()
-        self._trouble = None
-        if self.durability == "interval":
-            self._aside.every(_INTERVAL_S, self._sync_quietly)
-
     def _start_afresh(self) -> None:
-        """Make whatever a thread of a parent process may have held at the moment of a fork; opens nothing."""
-        self._mutex = threading.Lock()
-        self._trouble = self._begin
-        self._wants_sync = self.durability == "sync"
+        super()._start_afresh()
         self._together = Together(self._add_lot, self._sync)
-        self._bell = Doorbell()
-        self._signs = LifeSigns(self._system)
-        self._aside = Aside()
 
     def close(self) -> None:
         """Sync what is not synced, and close. Twice is fine."""
-        if self._closed:
-            return
-        self._aside.stop()
-        with self._mutex:
-            if self._closed:
-                return
-            self._closed = True
-            sound = self._trouble is None
-            self._trouble = self._raise_closed
-            try:
-                if sound and self.durability != "os":
-                    self._epoch.journal.sync()
-            except OSError as error:
-                raise store_error(error, f"{self.path}: whether the last changes are on the disk is not known") from error
-            finally:
-                self._epoch.close()
-                self._signs.close(remove=True)
-                self._lock.close()
-        self._bell.ring()
+        super().close()
         _OPEN.discard(self)
-
-    def _raise_closed(self) -> None:
-        raise StoreClosed(f"the store {self.path} is closed")
-
-    def _forget_parent(self) -> None:
-        """In a forked child: close what is shared with the parent, unlock nothing, and open anew at the first verb."""
-        if self._closed:
-            return
-        self._signs.close(remove=False)
-        self._lock.close()
-        self._epoch.close()
-        self._start_afresh()
 
     # ---- the verbs' ground -------------------------------------------------------------------------------
 
@@ -228,25 +145,6 @@ class JsonStore(StateVerbs):
         return b"".join([frame_add(n, text) for n, (_, text) in enumerate(lot, seq + 1)])
 
     @contextmanager
-    def _changing(self) -> Iterator[State]:
-        with self._mutex:
-            if self._trouble is not None:
-                self._trouble()
-            self._lock.acquire()
-            try:
-                self._lock.check()
-                epoch = self._catch_up()
-                yield epoch.state
-            except BaseException as error:
-                self._broken_off(error)
-                raise
-            finally:
-                self._lock.release()
-            end = epoch.journal.end
-        if self._wants_sync:  # also if this verb has changed nothing: what it saw of others may not be on the disk yet
-            self._sync((epoch, end))
-
-    @contextmanager
     def _reading(self) -> Iterator[State]:
         with self._mutex:
             if self._trouble is not None:
@@ -287,219 +185,6 @@ class JsonStore(StateVerbs):
         for job, text in zip(new, jobs, strict=True):
             insert(job.id, job.due_ms, text.encode("ascii"), job.key)
 
-    def _catch_up(self) -> Epoch:
-        """The newest epoch, with all that others have written. The lock is held."""
-        epoch = self._epoch
-        try:
-            if epoch.journal.has_more():
-                epoch.follow()
-                epoch.mend_tail()
-            while epoch.sealed is not None:
-                epoch = self._follow_seal(epoch)
-        except OSError as error:
-            raise self._failed(error) from error
-        return epoch
-
-    def _follow_seal(self, epoch: Epoch) -> Epoch:
-        newer = Epoch.open(self._place, self._system, check=False)
-        if newer.store_id != epoch.store_id:
-            newer.close()
-            raise StoreError(f"{self.path} has been replaced by another store; open it anew")
-        if newer.number == epoch.number:
-            newer.close()
-            epoch.unseal()
-            return epoch
-        self._switch(newer)
-        return newer
-
-    def _switch(self, newer: Epoch) -> None:
-        older, self._epoch = self._epoch, newer
-        older.close()
-        self._plan_compaction()
-
-    # ---- durability --------------------------------------------------------------------------------------
-
-    def _sync(self, upto: tuple[Epoch, int]) -> None:
-        """Return when everything up to an offset in the journal of an epoch is on the disk."""
-        epoch, end = upto
-        journal = epoch.journal
-        if journal.synced >= end:
-            return  # another thread's sync was ours as well
-        try:
-            if epoch is self._epoch or journal.broken:
-                journal.sync(end)  # else a newer epoch was begun, and that was synced as a whole
-        except OSError as error:
-            if epoch is self._epoch:
-                raise self._failed(error) from error
-            raise store_error(error, f"{self.path}: whether this change is on the disk is not known") from error
-
-    def _sync_quietly(self) -> None:
-        epoch = self._epoch
-        if epoch.journal.synced < epoch.journal.end and self._trouble is None:
-            try:
-                self._sync((epoch, epoch.journal.end))
-            except NoriaError:
-                return  # poisoned: the next verb mends it, or says so
-
-    def _failed(self, error: OSError) -> StoreError:
-        """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
-        if isinstance(error, NoRoom):
-            return store_error(error, f"{self.path}: nothing was written")
-        self._epoch.journal.broken = True
-        self._trouble = self._renew
-        return store_error(error, f"{self.path}: whether this change is on the disk is not known")
-
-    def _broken_off(self, error: BaseException) -> None:
-        """Work on the state was broken off. Unless an error of ours says that this was in order, it may be half done (by
-        Ctrl-C or a failed read, say), so the next verb reads the store anew."""
-        if isinstance(error, NoriaError):
-            return
-        if self._trouble is None:
-            self._trouble = self._reread
-        if isinstance(error, OSError):
-            raise opening_error(error, f"{self.path} cannot be read") from error
-
-    def _reread(self) -> None:
-        """Forget what is in memory and open the newest epoch. The mutex is held."""
-        self._lock.acquire()
-        try:
-            self._lock.check()
-            found = Epoch.open(self._place, self._system)
-            try:
-                if found.sealed is not None:
-                    found.unseal()
-                if self._wants_sync:
-                    found.journal.sync()  # other threads may wait for the sync of what they wrote to it
-            except BaseException:
-                found.close()
-                raise
-            self._switch(found)
-            self._trouble = None
-        except NoriaError:
-            raise
-        except OSError as error:
-            raise opening_error(error, f"{self.path} cannot be read") from error
-        finally:
-            self._lock.release()
-
-    def _renew(self) -> None:
-        """After a failure: read back what is there, and write it into a new epoch. The mutex is held."""
-        self._lock.acquire()
-        try:
-            self._lock.check()
-            found = Epoch.open(self._place, self._system)
-            try:
-                if found.sealed is not None:
-                    found.unseal()
-                self._compact_now(found)
-            finally:
-                found.close()
-        except NoriaError:
-            raise
-        except OSError as error:
-            raise store_error(error, f"{self.path}: no new epoch can be written") from error
-        finally:
-            self._lock.release()
-        self._trouble = None
-
-    # ---- compaction --------------------------------------------------------------------------------------
-
-    def _plan_compaction(self, behind: int = 0) -> None:
-        """Compact when the journal has grown long, by as much again if the last attempt did not succeed at ``behind``."""
-        length = self._epoch.snapshot.header.length
-        self._compact_at = behind + max(_LEAST_JOURNAL, int(_SHARE * length))
-
-    def _compact_soon(self) -> None:
-        self._compact_at = 1 << 62
-        self._aside.do(self._compact_aside)
-
-    def _compact_now(self, epoch: Epoch) -> None:
-        """Begin a new epoch after ``epoch`` at once; the lock and the mutex are held."""
-        fd = claim_work(self._place, self._system)
-        if fd is None:
-            raise StoreBusy(f"{self.path}: somebody else is beginning a new epoch; try again")
-        work = Compaction(self._place, self._system, fd, epoch, self._clock.now_ms())
-        try:
-            for _ in work.prepare():
-                pass
-            self._switch(work.finish())
-        except BaseException:
-            work.abandon()
-            raise
-        work.clean_up()
-
-    def compact(self) -> None:
-        """Begin a new epoch now; other callers need not wait for it.
-
-        Raises:
-            StoreBusy: another process or thread has been at it for lock_timeout_s.
-            StoreError: it could not be written; the store goes on in the old epoch.
-        """
-        waited = 0.0
-        while not self._compact(lambda: None):
-            if waited >= self._lock_timeout_s:
-                raise StoreBusy(f"{self.path}: somebody else has been compacting for {self._lock_timeout_s} s")
-            self._bell.wait(_POLL_S)
-            waited += _POLL_S
-
-    def _compact_aside(self) -> None:
-        done = False
-        try:
-            done = self._compact(self._aside.pause)
-        except NoriaError as error:
-            LOG.warning("compaction of %s failed, to be tried again later: %s", self.path, error)
-        finally:
-            if not done:
-                self._plan_compaction(behind=self._epoch.journal.end)  # the old epoch stands
-
-    def _compact(self, pause: Callable[[], None]) -> bool:
-        work: Compaction | None = None
-        try:
-            fd = claim_work(self._place, self._system)
-            if fd is None:
-                return False
-            work = self._begin_compaction(fd)
-            for _ in work.prepare():
-                pause()
-            done = self._finish(work)
-        except NoriaError:
-            raise
-        except OSError as error:
-            raise store_error(error, f"{self.path}: compaction failed") from error
-        finally:
-            if work is not None:
-                work.abandon()
-        if done:
-            work.clean_up()
-        return done
-
-    def _begin_compaction(self, fd: int) -> Compaction:
-        try:
-            with self._changing():
-                return Compaction(self._place, self._system, fd, self._epoch, self._clock.now_ms())
-        except BaseException:
-            self._system.close(fd)
-            raise
-
-    def _finish(self, work: Compaction) -> bool:
-        with self._changing():
-            if not work.continues(self._epoch):
-                return False
-            try:
-                newer = work.finish()
-            except OSError as error:
-                raise self._unfinished(work, error) from error
-            self._switch(newer)
-            return True
-
-    def _unfinished(self, work: Compaction, error: OSError) -> StoreError:
-        """A new epoch could not be begun: whether the old one can go on depends on how far it had come."""
-        if work.stage == "renamed" or (work.stage == "sealing" and not isinstance(error, NoRoom)):
-            return self._failed(error)
-        if work.stage == "sealed":
-            self._trouble = self._reread
-        return store_error(error, f"{self.path}: compaction failed")
-
     # ---- owners ------------------------------------------------------------------------------------------
 
     def _watch(self, owner: str) -> None:
@@ -522,10 +207,10 @@ class JsonStore(StateVerbs):
         """See Wakeup.wait. Other processes are noticed within 30 ms."""
         left, before = timeout_s, _SLEEP_CLOCK.monotonic()
         while True:
-            if self._bell.wait(min(left, _POLL_S)):
+            if self._bell.wait(min(left, POLL_S)):
                 return True
             now = _SLEEP_CLOCK.monotonic()
-            left -= max(_POLL_S, now - before)  # each wait lasts a little longer; or the clock stands still, in a test
+            left -= max(POLL_S, now - before)  # each wait lasts a little longer; or the clock stands still, in a test
             before = now
             if self._trouble is not None or self._others_wrote():
                 return True
