@@ -96,8 +96,10 @@ class Scheduler:
         timezone: str | tzinfo = "UTC",
         durability: str | None = None,
     ) -> None:
-        self.workers: Final = checked_workers(workers)
-        self.queues: Final = checked_queues(queues)
+        self.workers = checked_workers(workers)
+        """How many jobs run at once; read by start(), so that ``noria worker -c`` may set it before."""
+        self.queues = checked_queues(queues)
+        """As ``workers``."""
         self.result_ttl_ms: Final = checked_ttl_ms(result_ttl)
         self.timezone: Final = checked_timezone(timezone)
         self.clock: Final[Clock] = clock or SystemClock()

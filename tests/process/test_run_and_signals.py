@@ -210,6 +210,23 @@ def test_program_that_ends_without_stop_ends_cleanly_and_loses_nothing(
     assert claim.job.id == held.id
 
 
+def test_program_that_ends_without_stop_gives_running_jobs_a_moment(
+    tmp_path: Path, app: Scheduler, start: Callable[..., Program]
+) -> None:
+    begun, release = tmp_path / "begun", tmp_path / "release"
+    held = app.send_task("hold", (str(begun), str(release)))
+    program = start(
+        "import threading",
+        "app.start()",
+        f"while not os.path.exists({str(begun)!r}): time.sleep(0.01)",
+        f"soon = threading.Timer(0.2, lambda: open({str(release)!r}, 'w').close())",
+        "soon.daemon = True",
+        "soon.start()",
+    )
+    assert program.end() == (0, ""), program.log
+    assert held.state == "succeeded"
+
+
 def test_scheduler_does_not_survive_a_fork_in_the_child_and_can_be_started_there(
     tmp_path: Path, app: Scheduler, start: Callable[..., Program]
 ) -> None:

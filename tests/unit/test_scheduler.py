@@ -273,6 +273,31 @@ def test_stop_returns_what_still_runs_at_its_timeout_and_that_is_recorded_when_i
     assert result.get(timeout=LONG_S) == "late"
 
 
+def test_outcome_that_the_store_refused_until_the_stop_is_recorded_by_the_next_start(app: Scheduler) -> None:
+    refused = threading.Event()
+    settle = app.store.settle
+
+    def refuse(*args: Any) -> Any:
+        refused.set()
+        raise StoreBusy("held by pid 1")
+
+    @app.task
+    def hello() -> str:
+        return "hello"
+
+    app.store.settle = refuse  # type: ignore[method-assign,assignment]
+    app.start()
+    result = hello.delay()
+    assert refused.wait(LONG_S)
+    app.stop(timeout=0.1)
+    assert result.state == "running"
+    app.store.settle = settle  # type: ignore[method-assign]
+    with app:
+        assert result.get(timeout=LONG_S) == "hello"
+    job = result.job()
+    assert job is not None and job.attempt == 1
+
+
 def test_stop_from_inside_a_job_does_not_wait_for_itself(app: Scheduler) -> None:
     stopped = threading.Event()
     left: list[Job] = []
@@ -569,20 +594,19 @@ def test_run_due_catches_up_after_two_hours_with_thousands_due_each_exactly_once
 
 
 def test_run_due_gives_back_the_rest_of_a_batch_when_a_job_is_slow(still: Scheduler, clock: FakeClock) -> None:
-    seen: list[int] = []
+    running: list[int] = []
 
     @still.task
-    def maybe_slow(n: int) -> None:
-        running = still.store.stats(0).running
-        if n == 50:
+    def slow_from_fifty_on(n: int) -> None:
+        if n >= 50:
+            running.append(still.store.stats(0).running)
             clock.advance(2)
-        if n > 50:
-            seen.append(running)
 
-    for n in range(52):
-        maybe_slow.delay(n)
-    assert still.run_due() == 52
-    assert seen == [1], "claimed alone, after the batch that it was in had been given back"
+    for n in range(60):
+        slow_from_fifty_on.delay(n)
+    assert still.run_due() == 60
+    assert running[0] > 5, "claimed in a batch, as short as the jobs had been"
+    assert running[1:] == [1] * 9, "the others of that batch were given back, and claimed one by one"
 
 
 def test_interrupt_during_run_due_reaches_the_caller_and_every_claim_is_settled(still: Scheduler) -> None:

@@ -466,6 +466,16 @@ def test_each_new_trouble_is_said_once(caplog: pytest.LogCaptureFixture) -> None
     assert [record.getMessage().split(": ")[-1] for record in caplog.records] == ["held by pid 1", "held by pid 2"]
 
 
+def test_trouble_that_comes_back_is_said_again(caplog: pytest.LogCaptureFixture) -> None:
+    store = Failing()
+    world = World(store)
+    for failing in ({"claim"}, set(), {"claim"}):
+        store.failing = failing
+        for _ in range(5):
+            world.clock.advance(max(1.0, world.ticker.step()))
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
 def test_store_that_was_closed_ends_the_ticker(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.store.close()

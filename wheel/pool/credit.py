@@ -63,7 +63,7 @@ class Pace:
 
     def queue_room(self) -> int:
         """How many claims may wait beyond those that idle workers take at once."""
-        if self._weight == 0.0 or self._mean_ms > SLOW_MS:
+        if self._mean_ms > SLOW_MS:
             return 0
         each = min(QUEUE_MOST, int(QUEUE_MS / max(self._mean_ms, 0.001)))
         return each * self._workers
