@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from noria.store import JsonStore, MemoryStore, jsonfile
+from noria.store import JsonStore, MemoryStore, keeper
 from noria.store.aside import Aside
 from noria.store.lock import LifeSigns
 from noria.store.records import decode_job, encode_job
@@ -305,16 +305,16 @@ def test_an_epoch_that_another_began_meanwhile_is_not_begun_again_over_its_journ
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = JsonStore(path), JsonStore(path)
-    real = jsonfile.claim_work
+    real = keeper.claim_work
 
     def late(*args: Any) -> int | None:
-        monkeypatch.setattr(jsonfile, "claim_work", real)
+        monkeypatch.setattr(keeper, "claim_work", real)
         there.add([a_job("before")])
         there.compact()
         there.add([a_job("after")])
         return real(*args)
 
-    monkeypatch.setattr(jsonfile, "claim_work", late)
+    monkeypatch.setattr(keeper, "claim_work", late)
     here.compact()
     assert set(content(here)) == set(content(there)) == {"before", "after"}
     here.close()
@@ -582,7 +582,7 @@ def test_waiting_bears_the_change_of_an_epoch(path: str) -> None:
 def test_a_journal_that_producers_who_came_and_went_made_long_is_compacted_by_who_stays(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jsonfile, "_LEAST_JOURNAL", 4096)
+    monkeypatch.setattr(keeper, "_LEAST_JOURNAL", 4096)
     for number in range(10):
         with JsonStoreAgain(path) as producer:
             producer.add(some_jobs(10, prefix=f"from-{number}"), fresh=True)
