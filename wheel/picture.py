@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from math import cos, pi, sin
 from typing import Final
 from xml.sax.saxutils import escape
@@ -111,7 +112,7 @@ def ring_text(density: Sequence[int], hand: int, *, columns: int = 60, rows: int
     if columns < 1 or rows < 1 or count > SLOTS:
         raise InvalidValue.of("columns * rows", f"from 1 to {SLOTS}", count)
     edges = [SLOTS * cell // count for cell in range(count + 1)]
-    cells = [sum(density[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    cells = [sum(density[start:end]) for start, end in pairwise(edges)]
     at = bisect_right(edges, hand % SLOTS) - 1
     most = max(cells)
     signs = [_HAND if cell == at else _bar(jobs, most) for cell, jobs in enumerate(cells)]
@@ -173,7 +174,9 @@ def _sector(sector: int, density: Sequence[int], starts: Sequence[int]) -> str:
             paths.setdefault(_spread(shade, len(starts)), []).append(_cell(sector, band))
     drawn = "".join(f'<path class="s{shade}" d="{"".join(cells)}"/>' for shade, cells in sorted(paths.items()))
     fullest = max(range(BANDS), key=counts.__getitem__)
-    told = f"slots {first} to {first + BANDS - 1}: {_jobs(sum(counts))}, most in slot {first + fullest}: {max(counts):,}"
+    told = (
+        f"slots {first} to {first + BANDS - 1}: {_jobs(sum(counts))}, most in slot {first + fullest}: {max(counts):,}"
+    )
     return f"<g><title>{told}</title>{drawn}</g>"
 
 
@@ -217,9 +220,10 @@ def _legend(starts: Sequence[int], most: int) -> list[str]:
     x = _WIDTH / 2 - step * len(starts) / 2 + 4
     parts = []
     for shade, (start, end) in enumerate(zip(starts, ends, strict=True), 1):
-        told = f"{start:,}" if start == end else f"{start:,}–{end:,}"
-        swatch = f'<rect class="s{_spread(shade, len(starts))}" x="{x:.1f}" y="{_HEIGHT - 37}" width="14" height="14" rx="3"/>'
-        parts += [swatch, _text(x + 20, _HEIGHT - 25.5, told, size=12, colour="quiet", anchor="start")]
+        told = f"{start:,}" if start == end else f"{start:,}\u2013{end:,}"
+        colour = _spread(shade, len(starts))
+        parts.append(f'<rect class="s{colour}" x="{x:.1f}" y="{_HEIGHT - 37}" width="14" height="14" rx="3"/>')
+        parts.append(_text(x + 20, _HEIGHT - 25.5, told, size=12, colour="quiet", anchor="start"))
         x += step
     return parts
 

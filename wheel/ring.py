@@ -31,15 +31,16 @@ The hand is the last second that was swept. It never goes back. Two invariants c
 
 ``pop_due(until)`` with U = until's second > hand advances the hand to U. By I2 all that was under the hand is due in
 a second before U, so it is due. By I1 whatever else is due by U lies in a bucket of a second in (hand, U]; there are
-U - hand such seconds, but they fall on at most 3600 slots, so one visit to each of min(U - hand, 3600) slots finds all of
-them: a gap of ten years costs no more than one turn. Buckets of seconds before U are due as a whole. The bucket of U
-itself may hold what is due later in that second: it moves under the hand (I2), is sorted there *once*, and from now on
-gives up what is due from its end, however often it is asked. I1 holds again, for the new hand.
+U - hand such seconds, but they fall on at most 3600 slots, so one visit to each of min(U - hand, 3600) slots finds
+all of them: a gap of ten years costs no more than one turn. Buckets of seconds before U are due as a whole. The bucket
+of U itself may hold what is due later in that second: it moves under the hand (I2), is sorted there *once*, and from
+now on gives up what is due from its end, however often it is asked. I1 holds again, for the new hand.
 
 An entry that is added late, due in a second the hand has reached or left (every immediate job is), would lie in a slot
-that is not visited for an hour. By I2 it goes under the hand at once, where the very next pop_due finds it. If the clock
-is set back, until's second is less than the hand: the hand stays, no slot is visited, and what is under the hand is still
-judged by its own due_ms, so that nothing is early. What was popped is gone from the ring, so it cannot come twice.
+that is not visited for an hour. By I2 it goes under the hand at once, where the very next pop_due finds it. If the
+clock is set back, until's second is less than the hand: the hand stays, no slot is visited, and what is under the hand
+is still judged by its own due_ms, so that nothing is early. What was popped is gone from the ring, so it cannot come
+twice.
 
     ring = Ring(hand=9)
     ring.add("a", 10_000); ring.add("b", 10_700); ring.add("z", 3_610_000)      # z: the same slot, one cycle on
@@ -51,10 +52,10 @@ judged by its own due_ms, so that nothing is early. What was popped is gone from
 What is next
 ============
 
-``_heads`` has, for each slot, a second before which the slot holds nothing (exact, unless the slot is in ``_stale``: its
-first bucket was emptied by discard()). ``_next`` caches the earliest due_ms beyond the hand; it is forgotten when that very
-entry is discarded or swept, and found again by one min() over 3600 heads and one over a single bucket. So next_due() costs
-nothing while nothing changes at the front, and never looks at all entries.
+``_heads`` has, for each slot, a second before which the slot holds nothing (exact, unless the slot is in ``_stale``:
+its first bucket was emptied by discard()). ``_next`` caches the earliest due_ms beyond the hand; it is forgotten when
+that very entry is discarded or swept, and found again by one min() over 3600 heads and one over a single bucket. So
+next_due() costs nothing while nothing changes at the front, and never looks at all entries.
 
 A bucket of one entry is kept as the tuple (due_ms, key), 72 bytes, since a dict for it would take over 200: a million
 jobs that are spread over a month are mostly alone in their second.
@@ -142,13 +143,13 @@ class Ring(Generic[K]):
         cycle = second // 3600
         if cycle not in buckets:
             buckets[cycle] = (due_ms, key)
-            if second < self._heads[slot]:
+            if second < self._heads[slot]:  # noqa: PLR1730 - a call of min() costs more than all the rest
                 self._heads[slot] = second
         elif type(bucket := buckets[cycle]) is dict:
             bucket[key] = due_ms
         else:
             buckets[cycle] = {**_as_dict(bucket), key: due_ms}
-        if due_ms < self._next:
+        if due_ms < self._next:  # noqa: PLR1730
             self._next = due_ms
 
     def discard(self, key: K, due_ms: int) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-
 from noria.wheel.errors import InvalidValue
 from noria.wheel.picture import SLOTS, ring_svg, ring_text, shade_starts
 
@@ -81,7 +80,9 @@ def test_title_and_labels_are_escaped_and_what_xml_forbids_is_replaced() -> None
     shown = nasty.replace("\x00", "\ufffd").replace("\x1b", "\ufffd").replace("\ud800", "\ufffd")
     assert texts(svg).count(shown) == 2
     assert "ünïcödé ✓" in texts(svg)
-    assert {element.tag for element in root.iter()} <= {NS + tag for tag in "svg title style rect circle path text g".split()}
+    assert {element.tag for element in root.iter()} <= {
+        NS + tag for tag in "svg title style rect circle path text g".split()
+    }
 
 
 def test_the_picture_holds_no_script_and_loads_nothing() -> None:
@@ -100,7 +101,11 @@ def test_both_light_and_dark_readers_have_every_colour() -> None:
 
 def test_the_hand_points_to_its_minute_as_a_clock_does() -> None:
     def tip(hand: int) -> tuple[float, float]:
-        circle = next(c for c in ElementTree.fromstring(ring_svg([0] * SLOTS, hand)).iter(NS + "circle") if c.get("class") == "tip")
+        circle = next(
+            c
+            for c in ElementTree.fromstring(ring_svg([0] * SLOTS, hand)).iter(NS + "circle")
+            if c.get("class") == "tip"
+        )
         return float(circle.get("cx", "")), float(circle.get("cy", ""))
 
     middle = 320.0, 346.0

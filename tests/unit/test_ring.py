@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 
 import pytest
-
 from noria.wheel.ring import SLOTS, Ring
 
 TURN_MS = SLOTS * 1000
@@ -268,7 +267,9 @@ def test_advance_moves_the_hand_and_keeps_what_it_passes_for_the_next_pop() -> N
 
 
 def test_density_counts_by_slot_what_is_due_before_the_horizon() -> None:
-    ring = ring_of(("late", 7_000), ("a", NOON), ("b", NOON + 999), ("c", NOON + TURN_MS), ("d", NOON + 1_000), hand=100)
+    ring = ring_of(
+        ("late", 7_000), ("a", NOON), ("b", NOON + 999), ("c", NOON + TURN_MS), ("d", NOON + 1_000), hand=100
+    )
     slot = NOON // 1000 % SLOTS
     assert {at: count for at, count in enumerate(ring.density(NOON)) if count} == {7: 1}
     assert {at: count for at, count in enumerate(ring.density(NOON + 999)) if count} == {7: 1, slot: 1}

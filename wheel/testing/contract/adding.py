@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import DuplicateJob
-from ...job import State, Succeeded
+from ...job import Outcome, Released, Retried, Snoozed, State, Succeeded
 from .base import HOUR, NOW, YEAR, ContractBase, a_job, refused
 
 
@@ -91,7 +91,9 @@ class AddContract(ContractBase):
 
     def test_keep_is_what_happens_when_nothing_is_said(self) -> None:
         self.add(a_job("a", key="k"))
-        assert self.store.add([a_job("b", key="k")]) == self.store.add([a_job("b", key="k")], on_conflict="keep") == ["a"]
+        assert (
+            self.store.add([a_job("b", key="k")]) == self.store.add([a_job("b", key="k")], on_conflict="keep") == ["a"]
+        )
 
     def test_a_running_job_holds_its_key(self) -> None:
         self.add(a_job("a", key="k"))
@@ -144,6 +146,31 @@ class AddContract(ContractBase):
         self.store.add([a_job("b", HOUR, key="k")], on_conflict="replace")
         self.settle(running, Succeeded())
         assert self.store.add([a_job("c", key="k")]) == ["b"]
+
+    def test_a_running_job_that_was_replaced_holds_its_key_again_when_that_one_has_ended(self) -> None:
+        self.add(a_job("a", key="k"))
+        self.claim_one()
+        self.store.add([a_job("b", key="k")], on_conflict="replace")
+        self.settle(self.claim_one(), Succeeded())
+        assert self.state("a") is State.RUNNING
+        assert self.store.add([a_job("c", key="k")]) == ["a"]
+
+    def test_a_replaced_job_that_ran_and_is_to_run_again_is_not_lost_and_leaves_the_store_sound(self) -> None:
+        outcomes: list[Outcome] = [Retried(due_ms=NOW), Snoozed(due_ms=NOW), Released()]
+        for number, outcome in enumerate(outcomes):
+            old, new = f"old-{number}", f"new-{number}"
+            self.add(a_job(old, key="k"))
+            running = self.claim_one()
+            self.store.add([a_job(new, HOUR, key="k")], on_conflict="replace")
+            self.settle(running, outcome)
+            assert self.state(old) in (State.SCHEDULED, State.CANCELLED), (
+                "run once more, or ended as replaced: never lost"
+            )
+            assert self.state(new) is State.SCHEDULED
+            self.assert_sound()
+            self.store.cancel([old, new], NOW)
+            assert self.store.add([a_job(f"next-{number}", HOUR, key="k")]) == [f"next-{number}"]
+            self.store.cancel([f"next-{number}"], NOW)
 
     def test_of_equal_keys_in_one_call_replace_takes_the_last(self) -> None:
         self.add(a_job("old", key="k"))

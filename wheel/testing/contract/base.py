@@ -46,12 +46,15 @@ class ContractBase:
         """A new, empty store."""
         raise NotImplementedError(f"{type(self).__name__} must say how a store is made: def make_store(self)")
 
-    def reopen(self, store: Store) -> Store | None:
+    def reopen(self, store: Store) -> Store | None:  # noqa: ARG002 - a hook
         """Close the store and open another on the same data; None (the default) if it keeps none."""
         return None
 
     def lapse(self, now_ms: int, lease_ms: int) -> int:
-        """Let leases lapse that were given at ``now_ms``; the present after that. A server with a clock of its own waits here."""
+        """Let leases lapse that were given at ``now_ms``; the present after that.
+
+        A store on a server that has a clock of its own waits here.
+        """
         return now_ms + lease_ms
 
     # ---- around each test --------------------------------------------------------------------------------

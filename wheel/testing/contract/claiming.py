@@ -15,7 +15,12 @@ class ClaimContract(ContractBase):
     def test_a_claim_shows_the_job_as_it_runs(self) -> None:
         self.add(a_job("a", -5, priority=3))
         claim = self.claim_one(7, owner="worker-1")
-        assert (claim.owner, claim.job.owner, claim.token, claim.lease_until_ms) == ("worker-1", "worker-1", claim.job.token, None)
+        assert (claim.owner, claim.job.owner, claim.token, claim.lease_until_ms) == (
+            "worker-1",
+            "worker-1",
+            claim.job.token,
+            None,
+        )
         assert claim.token >= 1
         assert claim.job == self.job("a")
         assert claim.job == a_job(
@@ -51,7 +56,7 @@ class ClaimContract(ContractBase):
             for priority in (-5, 0, 2)
         ]
         wanted = [job.id for job in sorted(jobs, key=lambda job: (-job.priority, job.due_ms, job.id))]
-        random.Random(3).shuffle(jobs)
+        random.Random(3).shuffle(jobs)  # noqa: S311 - any order will do
         self.add(*jobs)
         taken: list[str] = []
         for limit in (1, 2, 3, 5, 100):
@@ -91,9 +96,10 @@ class ClaimContract(ContractBase):
         self.add(*jobs, a_job("last", 0, queue="x", priority=-1), a_job("first", 0, queue="z", priority=1))
         wanted = ["first", *[job.id for job in jobs], "last"]
         assert self.claimed_ids(limit=5) == wanted[:5]
-        assert self.claimed_ids(queues=["x", "y"], limit=3) == [
-            job.id for job in jobs if job.id in wanted[5:] and job.queue != "z"
-        ][:3]
+        assert (
+            self.claimed_ids(queues=["x", "y"], limit=3)
+            == [job.id for job in jobs if job.id in wanted[5:] and job.queue != "z"][:3]
+        )
         assert len(self.claimed_ids()) == 6
 
     def test_a_queue_that_nobody_asks_for_does_not_stand_in_the_way(self) -> None:

@@ -138,7 +138,9 @@ class ReadContract(ContractBase):
     def test_density_counts_the_scheduled_by_slot_up_to_the_horizon(self) -> None:
         assert self.store.density(NOW) == [0] * 3600
         slot = NOW // 1000 % 3600
-        self.add(a_job("now"), a_job("now-too", 999), a_job("next", SECOND), a_job("end", HOUR - 1), a_job("beyond", HOUR))
+        self.add(
+            a_job("now"), a_job("now-too", 999), a_job("next", SECOND), a_job("end", HOUR - 1), a_job("beyond", HOUR)
+        )
         self.add(a_job("overdue", -2 * SECOND), a_job("far", YEAR))
         cells = self.store.density(NOW)
         assert len(cells) == 3600

@@ -23,7 +23,11 @@ class SettleContract(ContractBase):
         claim = self.claim_one()
         self.settle(claim, Succeeded(returned='{"n":[1,2.5,null],"\\u00fc":true}'), 5)
         job = self.job("a")
-        assert (job.state, job.returned, job.finished_ms) == (State.SUCCEEDED, '{"n":[1,2.5,null],"\\u00fc":true}', NOW + 5)
+        assert (job.state, job.returned, job.finished_ms) == (
+            State.SUCCEEDED,
+            '{"n":[1,2.5,null],"\\u00fc":true}',
+            NOW + 5,
+        )
         assert (job.owner, job.attempt, job.token, job.due_ms, job.error) == (None, 1, claim.token, NOW, None)
         assert self.store.stats(NOW).succeeded == 1
         assert self.claim(HOUR) == []
@@ -32,7 +36,12 @@ class SettleContract(ContractBase):
         self.add(a_job("a"))
         self.settle(self.claim_one(), Failed(error=FAILURE, reason="no attempt is left"), 5)
         job = self.job("a")
-        assert (job.state, job.error, job.reason, job.finished_ms) == (State.FAILED, FAILURE, "no attempt is left", NOW + 5)
+        assert (job.state, job.error, job.reason, job.finished_ms) == (
+            State.FAILED,
+            FAILURE,
+            "no attempt is left",
+            NOW + 5,
+        )
         assert (job.owner, job.returned) == (None, None)
         assert self.store.stats(NOW).failed == 1
         assert self.claim(HOUR) == []
@@ -68,7 +77,9 @@ class SettleContract(ContractBase):
     def test_a_job_may_go_round_many_times(self) -> None:
         self.add(a_job("a"))
         for number in range(50):
-            self.settle(self.claim_one(number), (Released(), Retried(due_ms=NOW + number), Snoozed(due_ms=NOW))[number % 3])
+            self.settle(
+                self.claim_one(number), (Released(), Retried(due_ms=NOW + number), Snoozed(due_ms=NOW))[number % 3]
+            )
         assert self.job("a").attempt == 17
         self.settle(self.claim_one(50), Succeeded())
         assert self.store.stats(NOW).accepted == 1

@@ -1,0 +1,189 @@
+"""A store in the simplest way: one dict of jobs, every verb a walk over it. What the real ones are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from noria.wheel.contract import Filter, Found, Stats
+from noria.wheel.errors import DuplicateJob
+from noria.wheel.job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+
+
+class ModelStore:
+    """Jobs by id, lease ends by id, and owners that have died."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.leases: dict[str, int] = {}
+        self.dead: set[str] = set()
+
+    # ---- changing ----------------------------------------------------------------------------------------
+
+    def add(self, jobs: Sequence[Job], on_conflict: str) -> list[str]:
+        held, standing, new = dict(self.jobs), list[str](), set[str]()
+        for job in jobs:
+            if job.id in held:
+                standing.append(job.id)
+                continue
+            holder = self._holder(held, job.key)
+            if holder is not None and on_conflict == "raise":
+                raise DuplicateJob(str(job.key))
+            if holder is not None and on_conflict == "keep":
+                standing.append(holder.id)
+                continue
+            if holder is not None and holder.id in new:
+                del held[holder.id]
+                standing = [job.id if id == holder.id else id for id in standing]
+            elif holder is not None and holder.state is State.SCHEDULED:
+                held[holder.id] = holder._replace(state=State.CANCELLED, finished_ms=0)
+            held[job.id] = job
+            new.add(job.id)
+            standing.append(job.id)
+        self.jobs = held
+        return standing
+
+    def _holder(self, held: dict[str, Job], key: str | None) -> Job | None:
+        holders = [job for job in held.values() if key is not None and job.key == key and not job.finished]
+        return min(holders, key=lambda job: job.state is not State.SCHEDULED, default=None)
+
+    def rescue(self, now_ms: int) -> None:
+        """What a claim does first."""
+        lapsed = {id for id, until_ms in self.leases.items() if until_ms <= now_ms}
+        for job in list(self.jobs.values()):
+            if job.state is not State.RUNNING or (job.id not in lapsed and job.owner not in self.dead):
+                continue
+            self.leases.pop(job.id, None)
+            job = job._replace(crashes=job.crashes + 1, owner=None)
+            if job.crashes < job.max_crashes:
+                self.jobs[job.id] = job._replace(state=State.SCHEDULED)
+            else:
+                self.jobs[job.id] = job._replace(state=State.FAILED, finished_ms=now_ms)
+
+    def claimable(self, now_ms: int, queues: Collection[str] | None) -> list[str]:
+        """Ids that a claim may take, in its order."""
+        due = [
+            job
+            for job in self.scheduled(queues)
+            if job.due_ms <= now_ms and (job.expires_ms is None or job.expires_ms > now_ms)
+        ]
+        return [job.id for job in sorted(due, key=lambda job: (-job.priority, job.due_ms, job.id))]
+
+    def expiring(self, now_ms: int) -> list[str]:
+        """Ids of jobs that a claim may end as expired; when it must is left to the store."""
+        return [job.id for job in self.scheduled() if job.expires_ms is not None and job.expires_ms <= now_ms]
+
+    def expired(self, id: str, now_ms: int) -> None:
+        self.jobs[id] = self.jobs[id]._replace(state=State.EXPIRED, finished_ms=now_ms)
+
+    def claimed(self, claim: Claim, now_ms: int, lease_ms: int | None) -> Job:
+        job = self.jobs[claim.job.id]
+        self.jobs[job.id] = job = job._replace(
+            state=State.RUNNING, attempt=job.attempt + 1, token=claim.token, owner=claim.owner, started_ms=now_ms
+        )
+        if lease_ms is not None:
+            self.leases[job.id] = now_ms + lease_ms
+        return job
+
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        lost = []
+        for claim, outcome in settlements:
+            if self.holds(claim):
+                self.leases.pop(claim.job.id, None)
+                job = self.jobs[claim.job.id]._replace(owner=None)
+                self.jobs[job.id] = _ended(job, outcome, now_ms)
+            else:
+                lost.append(claim)
+        return lost
+
+    def holds(self, claim: Claim) -> bool:
+        job = self.jobs.get(claim.job.id)
+        return job is not None and job.state is State.RUNNING and job.token == claim.token
+
+    def cancel(self, ids: Sequence[str], now_ms: int) -> list[Found]:
+        found = []
+        for id in ids:
+            found.append(self.find(id))
+            if found[-1] is Found.SCHEDULED:
+                self.jobs[id] = self.jobs[id]._replace(state=State.CANCELLED, finished_ms=now_ms)
+        return found
+
+    def reschedule(self, id: str, due_ms: int) -> Found:
+        found = self.find(id)
+        if found is Found.SCHEDULED:
+            self.jobs[id] = self.jobs[id]._replace(due_ms=due_ms)
+        return found
+
+    # ---- reading -----------------------------------------------------------------------------------------
+
+    def find(self, id: str) -> Found:
+        job = self.jobs.get(id)
+        if job is None:
+            return Found.UNKNOWN
+        if job.state is State.SCHEDULED:
+            return Found.SCHEDULED
+        return Found.RUNNING if job.state is State.RUNNING else Found.FINISHED
+
+    def everything(self) -> list[Job]:
+        return sorted(self.jobs.values(), key=lambda job: (job.due_ms, job.id))
+
+    def scheduled(self, queues: Collection[str] | None = None) -> Iterator[Job]:
+        return (
+            job
+            for job in self.jobs.values()
+            if job.state is State.SCHEDULED and (queues is None or job.queue in queues)
+        )
+
+    def running_keys(self) -> set[str]:
+        return {job.key for job in self.jobs.values() if job.key is not None and job.state is State.RUNNING}
+
+    def scan(self, filter: Filter, limit: int) -> list[Job]:
+        return [job for job in self.everything() if _passes(job, filter)][:limit]
+
+    def next_due(self, queues: Collection[str] | None) -> int | None:
+        return min((job.due_ms for job in self.scheduled(queues)), default=None)
+
+    def stats(self, now_ms: int, hand: int) -> Stats:
+        count = [job.state for job in self.jobs.values()].count
+        return Stats(
+            accepted=len(self.jobs),
+            scheduled=count(State.SCHEDULED),
+            overdue=sum(job.due_ms <= now_ms for job in self.scheduled()),
+            running=count(State.RUNNING),
+            succeeded=count(State.SUCCEEDED),
+            failed=count(State.FAILED),
+            cancelled=count(State.CANCELLED),
+            expired=count(State.EXPIRED),
+            hand=hand,
+            next_due_ms=self.next_due(None),
+        )
+
+    def density(self, before_ms: int) -> list[int]:
+        cells = [0] * 3600
+        for job in self.scheduled():
+            cells[job.slot] += job.due_ms < before_ms
+        return cells
+
+
+def _ended(job: Job, outcome: Outcome, now_ms: int) -> Job:
+    match outcome:
+        case Succeeded(returned=returned):
+            return job._replace(state=State.SUCCEEDED, returned=returned, finished_ms=now_ms)
+        case Failed(error=error):
+            return job._replace(state=State.FAILED, error=error, finished_ms=now_ms)
+        case Retried(due_ms=due_ms, error=error):
+            return job._replace(state=State.SCHEDULED, due_ms=due_ms, error=error or job.error)
+        case Snoozed(due_ms=due_ms):
+            return job._replace(state=State.SCHEDULED, due_ms=due_ms, attempt=job.attempt - 1)
+        case Released():
+            return job._replace(state=State.SCHEDULED, attempt=job.attempt - 1)
+
+
+def _passes(job: Job, filter: Filter) -> bool:
+    return (
+        (filter.states is None or job.state in filter.states)
+        and (filter.queue is None or job.queue == filter.queue)
+        and (filter.key is None or job.key == filter.key)
+        and (filter.task is None or job.task == filter.task)
+        and (filter.due_from_ms is None or job.due_ms >= filter.due_from_ms)
+        and (filter.due_before_ms is None or job.due_ms < filter.due_before_ms)
+    )

@@ -1,0 +1,251 @@
+"""A hypothesis machine: verbs in any order on a store and on the model, with all answers and all jobs compared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from model_store import ModelStore
+from noria.wheel.contract import Filter, Found, Store
+from noria.wheel.errors import DuplicateJob
+from noria.wheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+
+START_MS = 1_800_000_000_000
+HOUR_MS = 3_600_000
+ALL = 10_000
+
+QUEUES = st.sampled_from(["default", "mail", "slow"])
+SOME_QUEUES = st.sampled_from([None, None, [], ["default"], ["mail"], ["slow", "default"]])
+TASKS = st.sampled_from(["app.a", "app.b"])
+KEYS = st.none() | st.sampled_from(["k1", "k2"])
+PLACES = st.integers(0, 5) | st.integers(0, 40)
+SOON = st.sampled_from([0, 0, -1, 1, -1_000, 999, 1_000, 1_001])
+DELAYS = SOON | st.sampled_from([HOUR_MS, HOUR_MS - 1, 5 * HOUR_MS]) | st.integers(-2_000, 5_000)
+LEASES = st.none() | st.sampled_from([1, 1_000, HOUR_MS])
+_LONG: dict[str, Any] = {"result_ttl_ms": 10**13}
+ERRORS = st.none() | st.just(Failure("E", "broken", "Traceback"))
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Verbs in any order on a store and on the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = self.make_store()
+        self.model = ModelStore()
+        self.now_ms = START_MS
+        self.hand = 0
+        self.token = 0
+        self.claims: list[Claim] = []
+
+    def make_store(self) -> Store:
+        raise NotImplementedError
+
+    def owner(self, name: str) -> str:
+        """The name under which the present opener of the store claims."""
+        return name
+
+    # ---- changing ----------------------------------------------------------------------------------------
+
+    @initialize()
+    def begin(self) -> None:
+        # Hypothesis leaves out some rules in each history; every history is to have jobs, due and not due.
+        self._add([Job(id=f"first-{n}", task="app.a", due_ms=START_MS + n // 3, **_LONG) for n in range(6)])
+        self._add([Job(id=f"other-{n}", task="app.b", due_ms=START_MS + n, queue="mail", **_LONG) for n in range(2)])
+
+    @rule(count=st.integers(1, 6), priority=st.integers(-1, 1))
+    def add_what_is_due(self, count: int, priority: int) -> None:
+        due_ms, held = self.now_ms, len(self.model.jobs)
+        self._add(
+            [Job(id=f"due-{held + n}", task="app.a", due_ms=due_ms, priority=priority, **_LONG) for n in range(count)]
+        )
+
+    @rule(
+        count=st.integers(1, 6),
+        again=st.none() | st.none() | PLACES,
+        delay=DELAYS,
+        apart=st.sampled_from([0, 0, 1, 1_000]),
+        fields=st.fixed_dictionaries({"queue": QUEUES, "task": TASKS, "priority": st.integers(-1, 1), "key": KEYS}),
+        lives=st.none() | st.none() | DELAYS,
+        max_crashes=st.integers(1, 3),
+        on_conflict=st.sampled_from(["keep", "replace", "raise"]),
+    )
+    def add(
+        self,
+        count: int,
+        again: int | None,
+        delay: int,
+        apart: int,
+        fields: dict[str, Any],
+        lives: int | None,
+        max_crashes: int,
+        on_conflict: Any,
+    ) -> None:
+        ids = [f"job-{(len(self.model.jobs) + number) * 7 % 1000:03}" for number in range(count)]
+        ids += [] if again is None else [self._id_at(again)]
+        due_ms = self.now_ms + delay
+        expires_ms = None if lives is None else due_ms + lives
+        own = {**_LONG, "created_ms": self.now_ms, "expires_ms": expires_ms, "max_crashes": max_crashes}
+        jobs = [Job(id=id, due_ms=due_ms + number * apart, **own, **fields) for number, id in enumerate(ids)]
+        if fields["key"] in self.model.running_keys():
+            on_conflict = "keep"  # a pending job beside a running one of the same key: SUPERSEDED has its own tests
+        self._add(jobs, on_conflict)
+
+    def _add(self, jobs: list[Job], on_conflict: Any = "keep") -> None:
+        try:
+            standing = self.model.add(jobs, on_conflict)
+        except DuplicateJob:
+            with pytest.raises(DuplicateJob):
+                self.store.add(jobs, on_conflict=on_conflict)
+        else:
+            assert self.store.add(jobs, on_conflict=on_conflict) == standing
+
+    @rule(
+        owner=st.sampled_from(["me", "you"]),
+        limit=st.sampled_from([0, 1, 1, 2, 100]),
+        lease_ms=LEASES,
+        queues=SOME_QUEUES,
+    )
+    def claim(self, owner: str, limit: int, lease_ms: int | None, queues: Collection[str] | None) -> None:
+        self.model.rescue(self.now_ms)
+        wanted = self.model.claimable(self.now_ms, queues)[:limit]
+        owner = self.owner(owner)
+        claims = self.store.claim(owner, self.now_ms, limit, lease_ms=lease_ms, queues=queues)
+        assert [claim.job.id for claim in claims] == wanted
+        for claim in claims:
+            assert claim.token > self.token
+            self.token = claim.token
+            assert (claim.owner, claim.lease_until_ms is None) == (owner, lease_ms is None)
+            assert _plain(claim.job) == _plain(self.model.claimed(claim, self.now_ms, lease_ms))
+        for id in self.model.expiring(self.now_ms):
+            job = self.store.get(id)
+            if job is not None and job.state is State.EXPIRED:
+                self.model.expired(id, self.now_ms)
+        self.claims += claims
+        self.hand = max(self.hand, self.now_ms // 1000)
+
+    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 4), delay=DELAYS, error=ERRORS)
+    def settle(self, places: list[int], kind: int, delay: int, error: Failure | None) -> None:
+        due_ms = self.now_ms + delay
+        outcomes: list[Outcome] = [
+            Succeeded(returned="[1]"),
+            Failed(error=error or Failure("F", "f")),
+            Retried(due_ms=due_ms, error=error),
+            Snoozed(due_ms=due_ms),
+            Released(),
+        ]
+        some = [(claim, outcomes[(kind + n) % 5]) for n, claim in enumerate(self._claims_at(places))]
+        assert self.store.settle(some, self.now_ms) == self.model.settle(some, self.now_ms)
+
+    @rule(limit=st.integers(1, 3), lease_ms=LEASES)
+    def some_are_claimed_given_back_and_claimed_again(self, limit: int, lease_ms: int | None) -> None:
+        self.claim("me", limit, None, None)
+        given_back = [(claim, Released()) for claim in self.claims[-limit:] if self.model.holds(claim)]
+        assert self.store.settle(given_back, self.now_ms) == self.model.settle(given_back, self.now_ms) == []
+        self.claim("you", limit, lease_ms, None)
+
+    @rule(place=PLACES)
+    def one_who_has_lost_his_claim_settles_it(self, place: int) -> None:
+        running = [claim for claim in self.claims if self.model.find(claim.job.id) is Found.RUNNING]
+        for claim in [claim for claim in running if not self.model.holds(claim)][place : place + 1]:
+            assert self.store.settle([(claim, Succeeded())], self.now_ms) == [claim]
+
+    @rule(places=st.lists(PLACES, max_size=4, unique=True), lease_ms=st.sampled_from([1, 1_000, HOUR_MS]))
+    def renew(self, places: list[int], lease_ms: int) -> None:
+        # A lease that has lapsed may or may not be lost before a claim gives the job to another: not asked here.
+        some = [
+            claim
+            for claim in self._claims_at(places)
+            if not self.model.holds(claim) or self.model.leases.get(claim.job.id, 0) > self.now_ms
+        ]
+        lost = [claim for claim in some if not self.model.holds(claim)]
+        assert self.store.renew(some, self.now_ms, lease_ms) == lost
+        self.model.leases.update((claim.job.id, self.now_ms + lease_ms) for claim in some if claim not in lost)
+
+    @rule(places=st.lists(PLACES, max_size=2))
+    def cancel(self, places: list[int]) -> None:
+        ids = [self._id_at(place) for place in places]
+        assert self.store.cancel(ids, self.now_ms, reason="why not") == self.model.cancel(ids, self.now_ms)
+
+    @rule(place=PLACES, delay=DELAYS)
+    def reschedule(self, place: int, delay: int) -> None:
+        self._reschedule(self._id_at(place), self.now_ms + delay)
+
+    @rule(place=PLACES, delay=st.sampled_from([0, 1_000]))
+    def reschedule_to_where_it_was(self, place: int, delay: int) -> None:
+        for job in list(self.model.scheduled())[place : place + 1]:
+            self._reschedule(job.id, job.due_ms + delay)
+            self._reschedule(job.id, job.due_ms)
+
+    def _reschedule(self, id: str, due_ms: int) -> None:
+        assert self.store.reschedule(id, due_ms, self.now_ms) is self.model.reschedule(id, due_ms)
+
+    @rule(passed=st.sampled_from([1, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
+    def time_passes(self, passed: int) -> None:
+        self.now_ms += passed
+
+    @rule(back=st.sampled_from([1, 1_000, HOUR_MS]))
+    def the_clock_is_set_back(self, back: int) -> None:
+        self.now_ms -= back
+
+    # ---- reading -----------------------------------------------------------------------------------------
+
+    @rule(queues=SOME_QUEUES, horizon_s=st.sampled_from([1, 3600, 10**6]))
+    def read(self, queues: list[str] | None, horizon_s: int) -> None:
+        assert self.store.next_due(queues) == self.model.next_due(queues)
+        assert self.store.next_due() == self.model.next_due(None)
+        assert self.store.stats(self.now_ms) == self.model.stats(self.now_ms, self.hand)
+        assert self.store.density(self.now_ms, horizon_s) == self.model.density(self.now_ms + horizon_s * 1000)
+
+    @rule(
+        filter=st.builds(
+            Filter,
+            states=st.none() | st.frozensets(st.sampled_from(list(State)), max_size=3),
+            task=st.none() | TASKS,
+            queue=st.none() | QUEUES,
+            key=KEYS,
+        ),
+        window=st.none() | st.tuples(PLACES, PLACES),
+        limit=st.integers(0, 5) | st.just(ALL),
+    )
+    def scan(self, filter: Filter, window: tuple[int, int] | None, limit: int) -> None:
+        if window is not None:
+            dues = [job.due_ms for job in self.model.everything()]
+            start_ms, end_ms = (dues[place % len(dues)] for place in window)
+            filter = replace(filter, due_from_ms=start_ms, due_before_ms=end_ms)
+        assert _all_plain(self.store.scan(filter, limit)) == _all_plain(self.model.scan(filter, limit))
+
+    @invariant()
+    def every_job_is_as_the_model_has_it(self) -> None:
+        assert _all_plain(self.store.scan(Filter(), ALL)) == _all_plain(self.model.everything())
+
+    @invariant()
+    def the_store_is_sound(self) -> None:
+        assert self.store.check() == []
+
+    def teardown(self) -> None:
+        self.store.close()
+
+    def _id_at(self, place: int) -> str:
+        """The id of one of the jobs ever added, or an unknown one."""
+        ids = list(self.model.jobs)
+        return ids[-1 - place] if place < len(ids) else "unknown"
+
+    def _claims_at(self, places: Sequence[int]) -> list[Claim]:
+        """Some of the claims ever made, the newest for small numbers: most of those are still held."""
+        return [self.claims[-1 - place] for place in places if place < len(self.claims)]
+
+
+def _plain(job: Job) -> Job:
+    """The job without what a store words in its own way, or cannot know exactly (add() has no present)."""
+    error = Failure("", "") if job.state is State.FAILED else job.error
+    finished_ms = 0 if job.state is State.CANCELLED else job.finished_ms
+    return job._replace(reason=None, error=error, finished_ms=finished_ms)
+
+
+def _all_plain(jobs: Sequence[Job]) -> list[Job]:
+    return [_plain(job) for job in jobs]

@@ -1,0 +1,244 @@
+"""Any history of verbs gives the same answers on every store as on a dict of jobs. And the proof that this can fail."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import rule, run_state_machine_as_test
+from noria.store import JsonStore, MemoryStore
+from noria.wheel.contract import Filter, Found, Stats, Store
+from noria.wheel.errors import NoriaError
+from noria.wheel.job import Claim, Job, Outcome, Retried, Snoozed
+from store_machine import StoreMachine
+
+# ---- the stores ----------------------------------------------------------------------------------------------
+
+
+class MemoryMachine(StoreMachine):
+    def make_store(self) -> Store:
+        return MemoryStore()
+
+
+class JsonMachine(StoreMachine):
+    """Also opened anew, compacted, and used by a second opener of the same file, at any moment."""
+
+    def make_store(self) -> Store:
+        self.directory = Path(tempfile.mkdtemp(prefix="noria-machine-"))
+        self.openers: dict[Store, set[str]] = {}
+        return self.open()
+
+    def open(self) -> JsonStore:
+        store = JsonStore(self.directory / "tasks.json", durability="os")
+        self.openers[store] = set()
+        return store
+
+    def owner(self, name: str) -> str:
+        owner = f"{name}-{id(self.store)}-{len(self.model.dead)}"
+        self.openers[self.store].add(owner)
+        return owner
+
+    @rule()
+    def open_anew(self) -> None:
+        self.store.close()
+        self.model.dead |= self.openers.pop(self.store)
+        self._use(self.open())
+
+    @rule()
+    def compact(self) -> None:
+        assert isinstance(self.store, JsonStore)
+        self.store.compact()
+
+    @rule()
+    def change_places_with_another_opener(self) -> None:
+        others = [store for store in self.openers if store is not self.store]
+        self._use(others[0] if others else self.open())
+
+    def _use(self, store: Store) -> None:
+        self.store = store
+        self.hand = store.stats(self.now_ms).hand  # a sweep that found nothing is known to its own opener only
+
+    def teardown(self) -> None:
+        for store in self.openers:
+            store.close()
+        shutil.rmtree(self.directory)
+
+
+NOT_EXPLAINED = tuple(phase for phase in Phase if phase is not Phase.explain)
+
+
+@pytest.mark.timeout(600)  # for the shrinking, should there be something to shrink
+@pytest.mark.parametrize("machine", [MemoryMachine, JsonMachine])
+def test_a_store_answers_as_a_dict_of_jobs_does(machine: type[StoreMachine]) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=30,
+            deadline=None,
+            phases=NOT_EXPLAINED,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("machine", [MemoryMachine, JsonMachine])
+def test_a_store_answers_as_a_dict_of_jobs_does_in_long_histories(machine: type[StoreMachine]) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=400,
+            stateful_step_count=100,
+            deadline=None,
+            phases=NOT_EXPLAINED,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+# ---- the machine can fail ------------------------------------------------------------------------------------
+# Each class below is the memory store with one plausible mistake. The machine must find every one of them.
+
+
+class AddsWhatItRefuses(MemoryStore):
+    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        return [id for job in jobs for id in super(AddsWhatItRefuses, self).add([job], on_conflict=on_conflict)]
+
+
+class KeepsWhatItShouldReplace(MemoryStore):
+    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        return super().add(jobs, on_conflict="keep" if on_conflict == "replace" else on_conflict)
+
+
+class ForgetsThatAnIdIsHeld(MemoryStore):
+    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        again = [job for job in jobs if (held := self.get(job.id)) is not None and held.finished]
+        for job in again:
+            self._state.rows.pop(job.id)
+        return super().add(jobs, on_conflict=on_conflict)
+
+
+class ClaimsOneMillisecondEarly(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+        return super().claim(owner, now_ms + 1, limit, **options)
+
+
+class ClaimsFromAnyQueue(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, *, queues: Any = None, **options: Any) -> list[Claim]:
+        return super().claim(owner, now_ms, limit, queues=queues and None, **options)
+
+
+class ClaimsOneMoreThanAsked(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+        return super().claim(owner, now_ms, limit + 1, **options)
+
+
+class ForgetsThePriority(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+        claims = super().claim(owner, now_ms, limit, **options)
+        return sorted(claims, key=lambda claim: (claim.job.due_ms, claim.job.id))
+
+
+class ForgetsLeases(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, *, lease_ms: Any = None, **options: Any) -> list[Claim]:
+        claims = super().claim(owner, now_ms, limit, lease_ms=lease_ms, **options)
+        self._state.leases.clear()
+        return claims
+
+
+class RenewsWhatIsLost(MemoryStore):
+    def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
+        super().renew(claims, now_ms, lease_ms)
+        return []
+
+
+class SettlesWithoutAFence(MemoryStore):
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        newest = [
+            (claim._replace(token=getattr(self.get(claim.job.id), "token", 0)), how) for claim, how in settlements
+        ]
+        lost = super().settle(newest, now_ms)
+        return [claim for claim, _ in settlements if claim.job.id in {one.job.id for one in lost}]
+
+
+class CountsASnoozeAsAnAttempt(MemoryStore):
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        return super().settle(
+            [(claim, Retried(due_ms=how.due_ms) if isinstance(how, Snoozed) else how) for claim, how in settlements],
+            now_ms,
+        )
+
+
+class SettlesAllOrNone(MemoryStore):
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        if any(not self._state.holds(claim) for claim, _ in settlements):
+            return [claim for claim, _ in settlements if not self._state.holds(claim)]
+        return super().settle(settlements, now_ms)
+
+
+class SaysScheduledOfACancelledOne(MemoryStore):
+    def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
+        found = super().cancel(ids, now_ms, reason=reason)
+        return [Found.SCHEDULED if one is Found.FINISHED else one for one in found]
+
+
+class ReschedulesToTheWholeSecond(MemoryStore):
+    def reschedule(self, id: str, due_ms: int, now_ms: int) -> Found:
+        return super().reschedule(id, -(-due_ms // 1000) * 1000, now_ms)
+
+
+class ScansOneTooFar(MemoryStore):
+    def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:
+        if filter.due_before_ms is not None:
+            filter = replace(filter, due_before_ms=filter.due_before_ms + 1)
+        return super().scan(filter, limit)
+
+
+class OverlooksWhatIsOverdue(MemoryStore):
+    def stats(self, now_ms: int) -> Stats:
+        return replace(super().stats(now_ms), overdue=super().stats(now_ms - 1).overdue)
+
+
+BUGS: list[type[MemoryStore]] = [
+    AddsWhatItRefuses,
+    KeepsWhatItShouldReplace,
+    ForgetsThatAnIdIsHeld,
+    ClaimsOneMillisecondEarly,
+    ClaimsFromAnyQueue,
+    ClaimsOneMoreThanAsked,
+    ForgetsThePriority,
+    ForgetsLeases,
+    RenewsWhatIsLost,
+    SettlesWithoutAFence,
+    CountsASnoozeAsAnAttempt,
+    SettlesAllOrNone,
+    SaysScheduledOfACancelledOne,
+    ReschedulesToTheWholeSecond,
+    ScansOneTooFar,
+    OverlooksWhatIsOverdue,
+]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+def test_the_machine_finds_each_seeded_bug(bug: type[MemoryStore]) -> None:
+    machine = type(f"MachineFor{bug.__name__}", (StoreMachine,), {"make_store": lambda self: bug()})
+    looking = settings(
+        max_examples=1_000,
+        stateful_step_count=40,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    with pytest.raises((AssertionError, NoriaError)):
+        run_state_machine_as_test(machine, settings=looking)  # type: ignore[no-untyped-call]
