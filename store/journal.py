@@ -58,11 +58,21 @@ def frame(text: str, more: bool = False) -> bytes:
     return b"%08x%b\n" % (crc32(body), body)
 
 
-def frame_add(seq: int, job_text: str) -> bytes:
-    """``frame(encode_add(seq, job_text))``, in one step for the hot path."""
+def frame_add(seq: int, job_text: str, mark: str = " ") -> bytes:
+    """The line of a record that adds a job, given as text; in one step, being on the path of every call."""
     text = f'{{"seq":{seq},"op":"add","job":{job_text}}}'
-    body = f" {len(text):06x} {text}".encode("ascii")
+    body = f"{mark}{len(text):06x} {text}".encode("ascii")
     return b"%08x%b\n" % (crc32(body), body)
+
+
+def frame_change(texts: list[str], seq: int, job_texts: list[str]) -> bytes:
+    """The lines of one indivisible change: records given as text, then jobs to add, numbered from ``seq`` on."""
+    if not job_texts:
+        return frame_all(texts)
+    lines = [frame(text, more=True) for text in texts]
+    lines += [frame_add(n, text, "+") for n, text in enumerate(job_texts[:-1], seq)]
+    lines.append(frame_add(seq + len(job_texts) - 1, job_texts[-1]))
+    return b"".join(lines)
 
 
 def frame_all(texts: list[str]) -> bytes:

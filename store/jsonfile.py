@@ -21,11 +21,11 @@ from ..wheel.contract import OnConflict
 from ..wheel.errors import InvalidValue
 from ..wheel.job import Job
 from .epoch import Epoch
-from .journal import frame_add, frame_all
+from .journal import frame_add, frame_change
 from .keeper import POLL_S, Keeper
 from .lock import drop_inherited
 from .place import Place, refuse_unsafe
-from .records import Record, encode_add, encode_job, encode_record
+from .records import Record, encode_job, encode_record
 from .state import State
 from .system import SYSTEM, System
 from .together import Together
@@ -166,16 +166,14 @@ class JsonStore(Keeper, StateVerbs):
         epoch = self._epoch
         seq = epoch.journal.seq
         texts = [encode_record(seq + n, record) for n, record in enumerate(records, 1)]
-        seq += len(texts)
         jobs = [encode_job(job) for job in new]
-        texts.extend([encode_add(seq + n, job) for n, job in enumerate(jobs, 1)])
-        if not texts:
+        if not texts and not jobs:
             return
-        lines = frame_all(texts)
+        lines = frame_change(texts, seq + len(texts) + 1, jobs)
         if epoch.journal.end + len(lines) > self._compact_at:
             self._compact_soon()
         try:
-            epoch.journal.append(lines, len(texts), reserve=bool(jobs))
+            epoch.journal.append(lines, len(texts) + len(jobs), reserve=bool(jobs))
         except OSError as error:
             raise self._failed(error) from error
         state = epoch.state

@@ -275,11 +275,6 @@ def encode_record(seq: int, record: Record) -> str:
     return str(_ENCODER.encode({"seq": seq, "op": _OP_OF[type(record)], **fields}))
 
 
-def encode_add(seq: int, job_text: str) -> str:
-    """The record that adds one job, given as text."""
-    return f'{{"seq":{seq},"op":"add","job":{job_text}}}'
-
-
 def decode_record(fields: dict[str, Any]) -> Record:
     """The record of parsed JSON.
 

@@ -259,13 +259,12 @@ class Task(Sender[P, R]):
         call = self.options(**options) if options else self
         plan, countdown, eta, check, name = call._plan, call._countdown, call._eta, self._check, self.name
         scheduler = self.scheduler
-        now_ns, ttl_ms = scheduler.clock.now_ns(), scheduler.result_ttl_ms
-        jobs = []
+        texts = []
         for args, kwargs in calls:
             check(*args, **kwargs)
-            text = encode_call(tuple(args), dict(kwargs))
-            jobs.append(plan.job(name, text, now_ns, ttl_ms, countdown, eta))
-        return jobs, plan
+            texts.append(encode_call(tuple(args), dict(kwargs)))
+        now_ns, ttl_ms = scheduler.clock.now_ns(), scheduler.result_ttl_ms
+        return plan.jobs(name, texts, now_ns, ttl_ms, countdown, eta), plan
 
     @property
     def scheduler(self) -> Carrier:
