@@ -27,27 +27,46 @@ def open_store(url: str | os.PathLike[str], **options: Any) -> Store:
     >>> open_store("memory:")
     MemoryStore()
     """
-    text = os.fspath(url)
-    scheme, colon, _ = text.partition(":")
-    if not colon or "/" in scheme or os.sep in scheme:
-        return _json(text, options)
-    match scheme.lower():
-        case "json" | "file":
-            parts = urlsplit(text)
-            if parts.netloc not in ("", "localhost"):
-                raise InvalidValue.of("url", "a local path after its scheme, as in json:///var/lib/tasks.json", text)
-            return _json(unquote(parts.path), dict(parse_qsl(parts.query)) | options)
-        case "memory":
-            if options:
-                raise InvalidValue.of("options", "empty for a memory store", options)
-            return MemoryStore()
-    raise InvalidValue.of("url", "a path, json:PATH or memory:", text)
-
-
-def _json(path: str, options: dict[str, Any]) -> JsonStore:
-    if not path:
-        raise InvalidValue.of("path", "the path of a file", path)
+    path, told = _parse(os.fspath(url))
+    if path is None:
+        if options:
+            raise InvalidValue.of("options", "empty for a memory store", options)
+        return MemoryStore()
     try:
-        return JsonStore(path, **options)
+        return JsonStore(path, **(told | options))
     except TypeError as error:
         raise InvalidValue(f"options must be those of JsonStore: {error}") from None
+
+
+def path_of(url: str | os.PathLike[str]) -> str | None:
+    """The path of the file that a path or URL names; None if that store is in no file.
+
+    Raises:
+        InvalidValue: no store has that scheme.
+
+    >>> path_of("json:tasks.json?durability=os"), path_of("memory:")
+    ('tasks.json', None)
+    """
+    return _parse(os.fspath(url))[0]
+
+
+def _parse(text: str) -> tuple[str | None, dict[str, Any]]:
+    """(the path or None, the options in the URL)."""
+    path, told = text, {}
+    scheme, colon, _ = text.partition(":")
+    if colon and "/" not in scheme:
+        match scheme.lower():
+            case "json" | "file":
+                parts = urlsplit(text)
+                if parts.netloc not in ("", "localhost"):
+                    raise InvalidValue.of(
+                        "url", "a local path after its scheme, as in json:///var/lib/tasks.json", text
+                    )
+                path, told = unquote(parts.path), dict(parse_qsl(parts.query))
+            case "memory":
+                return None, {}
+            case _:
+                raise InvalidValue.of("url", "a path, json:PATH or memory:", text)
+    if not path:
+        raise InvalidValue.of("path", "the path of a file", path)
+    return path, told

@@ -45,7 +45,9 @@ class Replay:
             state.ring.add(job.id, job.due_ms)
         elif job.state is JobState.RUNNING:
             state.running[job.id] = job.owner or UNKNOWN_OWNER
-        if job.key is not None and not job.finished:
+            if job.lease_until_ms is not None:
+                state.leases[job.id] = job.lease_until_ms
+        if job.key is not None and (job.state is JobState.SCHEDULED or not (job.finished or job.key in state.keys)):
             state.keys[job.key] = job.id
 
     def apply(self, fields: Mapping[str, Any], text: bytes) -> None:

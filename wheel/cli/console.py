@@ -1,0 +1,153 @@
+"""Console: what the commands write on, whether it is a terminal or a pipe.
+
+Text that came out of a store was written by programs of all kinds. It is shown with its control characters escaped, so
+that a task's argument cannot move the cursor or repaint what stands above it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from json import dumps
+from textwrap import wrap
+from typing import Any, Final, TextIO
+from unicodedata import combining, east_asian_width
+
+_COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
+_GAP: Final = "  "
+_ELLIPSIS: Final = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A piece of text and the colour that it has on a terminal."""
+
+    text: str
+    colour: str = ""
+
+
+class Console:
+    """Where a command writes: ``out`` is for what was asked, ``err`` for everything said besides."""
+
+    def __init__(
+        self, out: TextIO, err: TextIO, environ: Mapping[str, str] = os.environ, *, colour: bool = True
+    ) -> None:
+        self._out = out
+        self._err = err
+        terminal = out.isatty()
+        self.width: Final = _width(environ) if terminal or environ.get("COLUMNS") else None
+        """How many columns a line may have; None where nobody looks at a screen."""
+        self._paints = colour and terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+    def prose(self, lead: Cell | str, text: str) -> None:
+        """Write a sentence or more behind a word in colour, wrapped to the width of the terminal."""
+        lead = lead if isinstance(lead, Cell) else Cell(lead)
+        lines = _wrapped(plain(lead.text) + plain(text), self.width)
+        coloured = self._paint(lines[0][: len(lead.text)], lead.colour) + lines[0][len(lead.text) :]
+        _write(self._out, "\n".join([coloured, *lines[1:]]) + "\n")
+
+    def raw(self, text: str) -> None:
+        """Write a line that somebody may copy: never cut or wrapped."""
+        _write(self._out, plain(text) + "\n")
+
+    def line(self, *cells: str | Cell) -> None:
+        """Write one line, cut to the width of the terminal."""
+        left = self.width
+        pieces: list[str] = []
+        for cell in cells:
+            text, colour = (cell.text, cell.colour) if isinstance(cell, Cell) else (cell, "")
+            text = plain(text)
+            if left is not None:
+                text = cut(text, left)
+                left -= columns(text)
+            pieces.append(self._paint(text, colour))
+        _write(self._out, "".join(pieces).rstrip() + "\n")
+
+    def text(self, text: str) -> None:
+        """Write text of several lines, such as a traceback, indented; a line that is too long is cut."""
+        for line in text.rstrip("\n").split("\n"):
+            self.line("    " + line.expandtabs())
+
+    def json(self, document: Any) -> None:
+        """Write one JSON document."""
+        _write(self._out, dumps(document, indent=2, allow_nan=False) + "\n")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
+        """Write rows in columns; the last one may be cut. False if the terminal is too narrow: nothing was written."""
+        widths = [max(columns(cell.text) for cell in column) for column in zip(map(Cell, header), *rows, strict=True)]
+        fixed = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
+        if self.width is not None and fixed + min(widths[-1], 24) > self.width:
+            return False
+        for row in [[Cell(name, "dim") for name in header], *rows]:
+            self.line(*(self._padded(cell, width) for cell, width in zip(row, [*widths[:-1], 0], strict=True)))
+        return True
+
+    def error(self, text: str) -> None:
+        """Say something besides, on standard error."""
+        _write(self._err, text + "\n")
+
+    def flush(self) -> None:
+        """Have it all written; a reader that has gone is noticed here at the latest."""
+        self._out.flush()
+        self._err.flush()
+
+    def _padded(self, cell: Cell, width: int) -> Cell:
+        if width == 0:
+            return cell
+        return Cell(cell.text + " " * (width - columns(cell.text)) + _GAP, cell.colour)
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if colour and self._paints and text else text
+
+
+def plain(text: str) -> str:
+    r"""Text that cannot do anything to a terminal: control characters are escaped.
+
+    >>> plain("a\x1b[2J")
+    'a\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def cut(text: str, width: int) -> str:
+    """The text, shortened with an ellipsis if it takes more than ``width`` columns.
+
+    >>> cut("app.remind(1, 'x')", 12)
+    'app.remind(…'
+    """
+    if columns(text) <= width:
+        return text
+    while text and columns(text) > width - 1:
+        text = text[: min(len(text) - 1, width)]
+    return text + _ELLIPSIS if width > 0 else ""
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    if width is None:
+        return [text]
+    indent = "    " if width > 20 else ""
+    return wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _width(environ: Mapping[str, str]) -> int:
+    told = environ.get("COLUMNS", "")
+    return int(told) if told.isdecimal() and int(told) > 0 else shutil.get_terminal_size().columns
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:  # a terminal of another age
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "replace").decode(encoding))

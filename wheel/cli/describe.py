@@ -1,0 +1,105 @@
+"""Describe: a job in words for people, and as a document for programs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..contract import Stats
+from ..errors import PayloadError
+from ..job import Job, State
+from .console import Cell
+from .when import local, since, span, until, utc
+
+COLOURS: Final = {
+    State.SCHEDULED: "",
+    State.RUNNING: "cyan",
+    State.SUCCEEDED: "green",
+    State.FAILED: "red",
+    State.CANCELLED: "dim",
+    State.EXPIRED: "dim",
+}
+_LONGEST_CALL: Final = 200
+
+
+def call(job: Job) -> str:
+    """The job as the call that it is, such as ``app.remind(1, text='x')``."""
+    try:
+        args, kwargs = job.args, job.kwargs
+    except PayloadError:
+        return f"{job.task}({job.payload[:_LONGEST_CALL]})"
+    parts = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
+    text = f"{job.task}({', '.join(parts)})"
+    return text if len(text) <= _LONGEST_CALL else text[: _LONGEST_CALL - 1] + "…"
+
+
+def state(job: Job) -> Cell:
+    """The job's state, in its colour."""
+    return Cell(str(job.state), COLOURS[job.state])
+
+
+def moment(job: Job, now_ms: int) -> Cell:
+    """What time means for the job now: when it comes, for how long it has run, when it ended."""
+    if job.state is State.SCHEDULED:
+        return Cell(until(job.due_ms, now_ms), "" if job.due_ms > now_ms else "yellow")
+    if job.state is State.RUNNING and job.started_ms is not None:
+        return Cell(f"for {span(max(0, now_ms - job.started_ms))}", "cyan")
+    return Cell("" if job.finished_ms is None else since(job.finished_ms, now_ms), "dim")
+
+
+def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
+    """Everything about a job that is worth a line: (name, text)."""
+    found = [
+        ("id", job.id),
+        ("call", call(job)),
+        ("state", str(job.state)),
+        ("due", f"{local(job.due_ms, milliseconds=True)} ({_due(job, now_ms)})"),
+        ("place", f"slot {job.slot} of cycle {job.cycle}"),
+        ("queue", job.queue),
+        ("priority", str(job.priority) if job.priority else ""),
+        ("key", job.key or ""),
+        ("created", _when(job.created_ms or None, now_ms)),
+        ("expires", "" if job.expires_ms is None else f"{local(job.expires_ms)} ({_expiry(job.expires_ms, now_ms)})"),
+        ("attempt", str(job.attempt) if job.attempt else ""),
+        ("crashes", f"{job.crashes} of at most {job.max_crashes}" if job.crashes else ""),
+        ("owner", job.owner or ""),
+        ("started", _when(job.started_ms, now_ms)),
+        ("finished", _when(job.finished_ms, now_ms)),
+        ("result", job.returned or ""),
+        ("reason", job.reason or ""),
+        ("error", f"{job.error.type}: {job.error.message}" if job.error else ""),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def _due(job: Job, now_ms: int) -> str:
+    if job.state is State.SCHEDULED:
+        return until(job.due_ms, now_ms)
+    return since(job.due_ms, now_ms) if job.due_ms <= now_ms else f"in {span(job.due_ms - now_ms)}"
+
+
+def _expiry(expires_ms: int, now_ms: int) -> str:
+    return f"in {span(expires_ms - now_ms)}" if expires_ms > now_ms else since(expires_ms, now_ms)
+
+
+def _when(ms: int | None, now_ms: int) -> str:
+    return "" if ms is None else f"{local(ms, milliseconds=True)} ({since(ms, now_ms)})"
+
+
+def document(job: Job) -> dict[str, Any]:
+    """The job for programs. Times are milliseconds since the epoch; ``due`` is the same in ISO 8601."""
+    told: dict[str, Any] = {
+        name: getattr(job, name) for name in Job._fields if name not in ("payload", "returned", "error", "extra")
+    }
+    told |= {"state": str(job.state), "due": utc(job.due_ms), "slot": job.slot, "cycle": job.cycle}
+    try:
+        told |= {"args": list(job.args), "kwargs": job.kwargs, "result": job.result}
+    except PayloadError as error:
+        told |= {"args": None, "kwargs": None, "result": None, "unreadable": str(error)}
+    told["error"] = None if job.error is None else job.error._asdict()
+    return told
+
+
+def ledger(stats: Stats) -> str:
+    """The sum that must always be right."""
+    finished = stats.succeeded + stats.failed + stats.cancelled + stats.expired
+    return f"accepted {stats.accepted} = scheduled {stats.scheduled} + running {stats.running} + finished {finished}"

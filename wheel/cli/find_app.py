@@ -1,0 +1,153 @@
+"""Find the Scheduler that ``-A`` names, importing from the current directory first, as Celery does.
+
+``-A module``            its ``app``, its ``scheduler``, or else the only Scheduler in it
+``-A package.module:app``  and ``-A package.module.app``  say which
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from traceback import extract_tb
+from types import ModuleType
+from typing import Any, Final
+
+from ..scheduler import Scheduler
+from .outcome import CommandError
+
+_USUAL: Final = ("app", "scheduler")
+
+
+def find_app(name: str, directory: str | None = None) -> Scheduler:
+    """The Scheduler that a name stands for.
+
+    Args:
+        name: "module", "module:attribute" or "module.attribute", with packages.
+        directory: where modules are looked for first; the current one by default.
+
+    Raises:
+        CommandError: there is no such module, it cannot be imported, or there is no Scheduler of that name in it.
+    """
+    directory = os.getcwd() if directory is None else directory
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+    module_name, colon, attribute = _as_module(name).partition(":")
+    if not module_name or not all(part.isidentifier() for part in module_name.split(".")):
+        raise CommandError(f"-A must be module or module:attribute, got {name!r}")
+    if colon:
+        return _named(_import(module_name, directory), attribute)
+    try:
+        return _guessed(_import(module_name, directory))
+    except _NoSuchModule:
+        parent, dot, attribute = module_name.rpartition(".")
+        if not dot:
+            raise
+    try:
+        return _named(_import(parent, directory), attribute)
+    except _NoSuchAttribute:
+        raise _NoSuchModule(module_name, directory) from None
+
+
+def _as_module(name: str) -> str:
+    """The name as it was meant: who completes file names by Tab gives ``app.py`` or ``shop/app.py``."""
+    path, colon, attribute = name.partition(":")
+    if path.endswith(".py"):
+        path = path.removesuffix(".py").removeprefix("./").replace(os.sep, ".")
+    return path + colon + attribute
+
+
+# ---- importing -------------------------------------------------------------------------------------------
+
+
+class _NoSuchModule(CommandError):
+    def __init__(self, name: str, directory: str) -> None:
+        near = get_close_matches(name.partition(".")[0], _modules_in(directory), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"there is no module {name!r} in {directory}, nor on Python's path{hint}")
+
+
+class _NoSuchAttribute(CommandError):
+    pass
+
+
+def _modules_in(directory: str) -> list[str]:
+    found = []
+    for entry in os.scandir(directory):
+        if entry.name.endswith(".py"):
+            found.append(entry.name.removesuffix(".py"))
+        elif entry.is_dir() and os.path.exists(os.path.join(entry.path, "__init__.py")):
+            found.append(entry.name)
+    return found
+
+
+def _import(name: str, directory: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            raise _NoSuchModule(name, directory) from None
+        raise CommandError(_failure(name, error)) from error
+    except (Exception, SystemExit) as error:
+        raise CommandError(_failure(name, error)) from error
+
+
+def _failure(name: str, error: BaseException) -> str:
+    """What went wrong in the user's module, and where."""
+    if isinstance(error, SyntaxError):
+        where = f"{error.filename}, line {error.lineno}"
+        return f"{name!r} cannot be imported: {type(error).__name__}: {error.msg} ({where})"
+    if isinstance(error, SystemExit):
+        what = 'it ends the program when it is imported; put that under: if __name__ == "__main__":'
+    else:
+        what = f"{type(error).__name__}: {error}"
+    frames = [frame for frame in extract_tb(error.__traceback__) if not _is_importing(frame.filename)]
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{name!r} cannot be imported: {what}{where}"
+
+
+def _is_importing(filename: str) -> bool:
+    return filename.startswith("<frozen importlib") or filename in (__file__, import_module.__code__.co_filename)
+
+
+# ---- looking into a module ---------------------------------------------------------------------------------
+
+
+def _named(module: ModuleType, attribute: str) -> Scheduler:
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise _NoSuchAttribute(f"{module.__name__!r} ({_file(module)}) has no {attribute!r}{_choices(module)}")
+        found = getattr(found, part)
+    if not isinstance(found, Scheduler):
+        raise CommandError(f"{module.__name__}:{attribute} must be a Scheduler, got {type(found).__name__}")
+    return found
+
+
+def _guessed(module: ModuleType) -> Scheduler:
+    for name in _USUAL:
+        found = getattr(module, name, None)
+        if isinstance(found, Scheduler):
+            return found
+    names = _schedulers(module)
+    if len(set(names.values())) == 1:
+        return next(iter(names.values()))
+    if names:
+        choices = " or ".join(f"-A {module.__name__}:{name}" for name in sorted(names))
+        raise CommandError(f"there are several Schedulers in {module.__name__!r}; say which: {choices}")
+    hint = 'it needs one, such as: app = Scheduler("tasks.json")'
+    raise CommandError(f"there is no Scheduler in {module.__name__!r} ({_file(module)}); {hint}")
+
+
+def _schedulers(module: ModuleType) -> dict[str, Scheduler]:
+    return {name: value for name, value in vars(module).items() if isinstance(value, Scheduler)}
+
+
+def _choices(module: ModuleType) -> str:
+    names = sorted(_schedulers(module))
+    return f"; its Schedulers: {', '.join(names)}" if names else ", and no Scheduler either"
+
+
+def _file(module: ModuleType) -> str:
+    return getattr(module, "__file__", None) or "a package without __init__.py"

@@ -1,0 +1,55 @@
+"""Findings: what is wrong with a store, as check and repair say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from ...store.repair import Damage, Salvage
+from .console import Cell, Console
+
+_SHOWN: Final = 20
+_WORDS: Final = {"damaged": "damaged: ", "mended": "mended: ", "unfinished": "cut off: "}
+_COLOURS: Final = {"damaged": "red", "mended": "yellow", "unfinished": "dim"}
+
+
+def show_damages(console: Console, damages: Sequence[Damage]) -> None:
+    """Each damaged place, with its offset."""
+    for damage in damages[:_SHOWN]:
+        console.prose(Cell(_WORDS[damage.kind], _COLOURS[damage.kind]), str(damage))
+    if len(damages) > _SHOWN:
+        console.prose("", f"and {len(damages) - _SHOWN:,} more places; --json has them all")
+
+
+def show_lines(console: Console, lead: Cell | str, lines: Sequence[str]) -> None:
+    """The first lines of many."""
+    for line in lines[:_SHOWN]:
+        console.prose(lead, line)
+    if len(lines) > _SHOWN:
+        console.prose(lead, f"and {len(lines) - _SHOWN:,} more; --json has them all")
+
+
+def losses(found: Salvage) -> list[str]:
+    """What could not be brought back, a line each."""
+    if not found.lost:
+        return []
+    lines = [f"job {id}: {words}" for id, words in found.lost_jobs.items()]
+    if found.lost_pending is None:
+        lines.append("how many jobs the snapshot held is not on record: its header cannot be read")
+    elif found.lost_pending:
+        lines.append(f"{found.lost_pending:,} of the pending jobs that the snapshot held")
+    if found.lost_changes:
+        lines.append(_lost_changes(found.lost_changes))
+    return lines
+
+
+def _lost_changes(seqs: Sequence[int]) -> str:
+    numbers = ", ".join(map(str, seqs[:_SHOWN])) + (", ..." if len(seqs) > _SHOWN else "")
+    count = f"{len(seqs):,} recorded change{'s' if len(seqs) > 1 else ''}"
+    return f"{count} (record {numbers}): what was done is undone, so a job that was finished by it runs again"
+
+
+def documents(damages: Sequence[Damage]) -> list[dict[str, Any]]:
+    """Damages for programs."""
+    return [asdict(damage) for damage in damages]

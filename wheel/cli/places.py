@@ -1,0 +1,114 @@
+"""Places: the store that a command is to look into, by path, URL or ``-A``. To look never makes a store.
+
+This module and check.py are the only ones of wheel that know the stores, but for the scheduler, which opens them.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from ...store.place import Place
+from ...store.system import SYSTEM
+from ...store.url import open_store, path_of
+from ..contract import Store
+from .outcome import CommandError
+
+if TYPE_CHECKING:
+    from ..scheduler import Scheduler
+
+STORE_VARIABLE: Final = "NORIA_STORE"
+APP_VARIABLE: Final = "NORIA_APP"
+
+
+def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
+    """The Scheduler that ``-A`` or NORIA_APP names.
+
+    Raises:
+        CommandError: neither is given, or there is none of that name.
+    """
+    name = args.app or environ.get(APP_VARIABLE)
+    if not name:
+        raise CommandError(f"which app? give -A module:app, or set {APP_VARIABLE}")
+    from .find_app import find_app
+
+    return find_app(name)
+
+
+@contextmanager
+def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
+    """The store that the arguments name, open for as long as the block runs.
+
+    Raises:
+        CommandError: none is named, or there is none.
+        NoriaError: it cannot be opened.
+    """
+    url = _url(args, environ)
+    if url is None:
+        app = app_of(args, environ)
+        if app._url is not None:
+            file_of(app._url)
+        try:
+            yield app.store
+        finally:
+            app.close()
+        return
+    file_of(url)
+    store = open_store(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def url_of(args: Namespace, environ: Mapping[str, str]) -> str:
+    """The path or URL that the arguments name, for commands that work on a file that need not be sound.
+
+    Raises:
+        CommandError: none is named.
+    """
+    url = _url(args, environ)
+    if url is not None:
+        return url
+    store = app_of(args, environ)._url  # only the URL: opening the store may be what fails
+    if store is None:
+        raise CommandError("the app was given a store that it did not open itself; name the file instead")
+    return store
+
+
+def file_of(url: str) -> str:
+    """The absolute path of the file of a store that is there.
+
+    Raises:
+        CommandError: the store is in no file, or the file does not exist.
+    """
+    path = path_of(url)
+    if path is None:
+        raise CommandError(f"{url} is in the memory of the process that made it; there is nothing to look at from here")
+    path = os.path.abspath(path)
+    if not os.path.lexists(path) and not _has_journal(path):
+        raise CommandError(f"there is no store at {path}")
+    return path
+
+
+def _has_journal(path: str) -> bool:
+    try:
+        return bool(Place(path).siblings(SYSTEM, "journal"))
+    except OSError:
+        return False
+
+
+def _url(args: Namespace, environ: Mapping[str, str]) -> str | None:
+    """The store named; None for that of an app. What is said comes before what is in the environment."""
+    said: str | None = getattr(args, "store", None)
+    if said:
+        return said
+    if args.app:
+        return None
+    url = environ.get(STORE_VARIABLE)
+    if not url and not environ.get(APP_VARIABLE):
+        raise CommandError(f"which store? name its path or URL, give -A module:app, or set {STORE_VARIABLE}")
+    return url or None

@@ -1,0 +1,95 @@
+"""The program ``noria``: what it is told, and what every error becomes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from ..clock import Clock, SystemClock
+from ..errors import NoriaError
+from .change import CANCEL, RESCHEDULE
+from .check import CHECK, COMPACT
+from .command import Command, Context
+from .console import Console
+from .jobs import JOBS, SHOW
+from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
+from .parser import Misuse, make_parser
+from .repair import REPAIR
+from .stats import RING, STATS
+from .worker import WORKER
+
+COMMANDS: Final = (WORKER, JOBS, SHOW, CANCEL, RESCHEDULE, STATS, RING, CHECK, COMPACT, REPAIR)
+DEBUG_VARIABLE: Final = "NORIA_DEBUG"
+
+
+def main(argv: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: the words behind ``noria``; those of the process by default.
+        clock: for tests.
+
+    Returns:
+        The exit status; outcome.py says what each means.
+
+    >>> main(["stats", "tasks.json"])
+    0
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _run(words, clock or SystemClock())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+        return READER_GONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def _run(words: list[str], clock: Clock) -> int:
+    parser = make_parser(COMMANDS)
+    try:
+        args = parser.parse_args(words)
+    except SystemExit as ended:  # --help and --version have been answered
+        return int(ended.code or 0)
+    except Misuse as error:
+        return _say(str(error), WRONG)
+    command: Command | None = args.command
+    if command is None:
+        return _say(parser.format_help(), WRONG)
+    console = Console(sys.stdout, sys.stderr, colour=not args.no_color)
+    try:
+        return command.run(args, Context(console, clock, os.environ))
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) or os.environ.get(DEBUG_VARIABLE):
+            raise
+        return _complain(error)
+
+
+def _complain(error: Exception) -> int:
+    match error:
+        case CommandError() | NoriaError():
+            return _say(f"noria: {error}", WRONG)
+        case OSError():
+            place = f"{error.filename}: " if error.filename else ""
+            return _say(f"noria: {place}{error.strerror or error}", WRONG)
+    hint = f"this is a bug, and {DEBUG_VARIABLE}=1 shows where"
+    return _say(f"noria: unexpected {type(error).__name__}: {error} ({hint})", BUG)
+
+
+def _say(text: str, status: int) -> int:
+    print(text.rstrip(), file=sys.stderr)
+    return status
+
+
+def _forget_output() -> None:
+    """Whoever read our output has gone; Python would try to write the rest of it at exit, and complain."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return
