@@ -118,15 +118,18 @@ class State:
         id = self.keys.get(key)
         if id is not None:
             return self.get(id)
+        job = self._frozen_holder(key)
+        if job is not None:
+            return job
+        running = map(job_of, map(self.rows.__getitem__, self.running))  # replaced while it ran, by one that has ended
+        return next((job for job in running if job.key == key), None)
+
+    def _frozen_holder(self, key: str) -> Job | None:
         for id in self.frozen.find_key(key):
             if id not in self.rows:
                 job = self.frozen.get(id)
                 if job is not None and job.key == key and not job.finished:
                     return job
-        for id in self.running:  # replaced while it ran, by a job that has ended since
-            running = job_of(self.rows[id])
-            if running.key == key:
-                return running
         return None
 
     # ---- deciding ----------------------------------------------------------------------------------------
@@ -349,8 +352,7 @@ class State:
 
     def _again(self, job: Job, event: Event, now_ms: int, due_ms: int, **changes: Any) -> None:
         if job.key is not None:
-            holder = self.holder(job.key)
-            if holder is not None and holder.id != job.id:
+            if self.keys.get(job.key, job.id) != job.id or self._frozen_holder(job.key) is not None:
                 reason = f"replaced by a newer job with the same key before it could {event}"
                 self._finish(job._replace(**changes), Event.SUPERSEDE, now_ms, reason=reason)
                 return
