@@ -60,9 +60,10 @@ class Ready:
                 last = entry
                 yield queue, entry
 
-    def earliest(self) -> int | None:
+    def earliest(self, queues: Collection[str] | None) -> int | None:
         """The earliest due_ms."""
-        firsts = [first for queue in self._heaps if (first := self._earliest_of(queue)) is not None]
+        names = [name for name in self._heaps if queues is None or name in queues]
+        firsts = [first for name in names if (first := self._earliest_of(name)) is not None]
         return min(firsts, default=None)
 
     def _earliest_of(self, queue: str) -> int | None:

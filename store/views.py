@@ -11,10 +11,8 @@ from .state import State, job_of
 
 
 def next_due(state: State, queues: Collection[str] | None) -> int | None:
-    """See Store.next_due."""
-    if queues is not None:
-        return min((job.due_ms for job in scheduled(state) if job.queue in queues), default=None)
-    firsts = (state.ready.earliest(), state.ring.next_due(), state.frozen.next_due(state.hides))
+    """See Store.next_due. Queues are told apart only once jobs are due: the ring and the snapshot do not know them."""
+    firsts = (state.ready.earliest(queues), state.ring.next_due(), state.frozen.next_due(state.hides))
     return min((first for first in firsts if first is not None), default=None)
 
 
@@ -65,16 +63,6 @@ def jobs(state: State) -> Iterator[Job]:
     """Every job, in no particular order."""
     yield from _unfrozen(state)
     yield from (job for job in state.frozen.jobs() if not state.hides(job.id))
-
-
-def scheduled(state: State) -> Iterator[Job]:
-    """Every scheduled job, in no particular order."""
-    yield from (job for job in _unfrozen(state) if job.state is JobState.SCHEDULED)
-    for _, id, found in state.frozen.scheduled():
-        if not state.hides(id):
-            job = found or state.frozen.get(id)
-            if job is not None:
-                yield job
 
 
 def scan(state: State, filter: Filter, limit: int) -> list[Job]:

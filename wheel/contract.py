@@ -122,7 +122,12 @@ class Store(Protocol):
         """Up to ``limit`` jobs that pass the filter, in the order (due_ms, id)."""
 
     def next_due(self, queues: Collection[str] | None = None) -> int | None:
-        """The earliest due_ms of a scheduled job (it may have passed already), or None."""
+        """The earliest due_ms of a scheduled job (it may have passed already), or None.
+
+        This is asked at every step of a ticker, so it must not cost a look at all jobs. For some ``queues`` it may
+        therefore be earlier than theirs, when jobs of other queues come due before; never later, and exact for what a
+        claim has found due already.
+        """
 
     def stats(self, now_ms: int) -> Stats:
         """The counts; see Stats."""
