@@ -10,11 +10,10 @@ from noria.wheel.job import Claim, Failed, Job, Outcome, Released, Retried, Snoo
 
 
 class ModelStore:
-    """Jobs by id, lease ends by id, and owners that have died."""
+    """Jobs by id in the order in which they were added, and owners that have died."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
-        self.leases: dict[str, int] = {}
         self.dead: set[str] = set()
 
     # ---- changing ----------------------------------------------------------------------------------------
@@ -44,20 +43,28 @@ class ModelStore:
 
     def _holder(self, held: dict[str, Job], key: str | None) -> Job | None:
         holders = [job for job in held.values() if key is not None and job.key == key and not job.finished]
-        return min(holders, key=lambda job: job.state is not State.SCHEDULED, default=None)
+        return next(
+            (job for job in reversed(holders) if job.state is State.SCHEDULED), holders[-1] if holders else None
+        )
 
     def rescue(self, now_ms: int) -> None:
         """What a claim does first."""
-        lapsed = {id for id, until_ms in self.leases.items() if until_ms <= now_ms}
         for job in list(self.jobs.values()):
-            if job.state is not State.RUNNING or (job.id not in lapsed and job.owner not in self.dead):
+            lapsed = job.lease_until_ms is not None and job.lease_until_ms <= now_ms
+            if job.state is not State.RUNNING or not (lapsed or job.owner in self.dead):
                 continue
-            self.leases.pop(job.id, None)
-            job = job._replace(crashes=job.crashes + 1, owner=None)
+            job = job._replace(crashes=job.crashes + 1, owner=None, lease_until_ms=None)
             if job.crashes < job.max_crashes:
-                self.jobs[job.id] = job._replace(state=State.SCHEDULED)
+                self.jobs[job.id] = self._again(job, job.due_ms, now_ms)
             else:
                 self.jobs[job.id] = job._replace(state=State.FAILED, finished_ms=now_ms)
+
+    def _again(self, job: Job, due_ms: int, now_ms: int) -> Job:
+        """A job that is to run again does, unless a newer one with its key has replaced it meanwhile."""
+        holder = self._holder(self.jobs, job.key)
+        if holder is None or holder.id == job.id:
+            return job._replace(state=State.SCHEDULED, due_ms=due_ms)
+        return job._replace(state=State.CANCELLED, finished_ms=now_ms)
 
     def claimable(self, now_ms: int, queues: Collection[str] | None) -> list[str]:
         """Ids that a claim may take, in its order."""
@@ -78,22 +85,40 @@ class ModelStore:
     def claimed(self, claim: Claim, now_ms: int, lease_ms: int | None) -> Job:
         job = self.jobs[claim.job.id]
         self.jobs[job.id] = job = job._replace(
-            state=State.RUNNING, attempt=job.attempt + 1, token=claim.token, owner=claim.owner, started_ms=now_ms
+            state=State.RUNNING,
+            attempt=job.attempt + 1,
+            token=claim.token,
+            owner=claim.owner,
+            lease_until_ms=None if lease_ms is None else now_ms + lease_ms,
+            started_ms=now_ms,
         )
-        if lease_ms is not None:
-            self.leases[job.id] = now_ms + lease_ms
         return job
+
+    def renewed(self, claim: Claim, until_ms: int) -> None:
+        self.jobs[claim.job.id] = self.jobs[claim.job.id]._replace(lease_until_ms=until_ms)
 
     def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
         lost = []
         for claim, outcome in settlements:
             if self.holds(claim):
-                self.leases.pop(claim.job.id, None)
-                job = self.jobs[claim.job.id]._replace(owner=None)
-                self.jobs[job.id] = _ended(job, outcome, now_ms)
+                self.jobs[claim.job.id] = self._ended(self.jobs[claim.job.id], outcome, now_ms)
             else:
                 lost.append(claim)
         return lost
+
+    def _ended(self, job: Job, outcome: Outcome, now_ms: int) -> Job:
+        job = job._replace(owner=None, lease_until_ms=None)
+        match outcome:
+            case Succeeded(returned=returned):
+                return job._replace(state=State.SUCCEEDED, returned=returned, finished_ms=now_ms)
+            case Failed(error=error):
+                return job._replace(state=State.FAILED, error=error, finished_ms=now_ms)
+            case Retried(due_ms=due_ms, error=error):
+                return self._again(job._replace(error=error or job.error), due_ms, now_ms)
+            case Snoozed(due_ms=due_ms):
+                return self._again(job._replace(attempt=job.attempt - 1), due_ms, now_ms)
+            case Released():
+                return self._again(job._replace(attempt=job.attempt - 1), job.due_ms, now_ms)
 
     def holds(self, claim: Claim) -> bool:
         job = self.jobs.get(claim.job.id)
@@ -133,9 +158,6 @@ class ModelStore:
             if job.state is State.SCHEDULED and (queues is None or job.queue in queues)
         )
 
-    def running_keys(self) -> set[str]:
-        return {job.key for job in self.jobs.values() if job.key is not None and job.state is State.RUNNING}
-
     def scan(self, filter: Filter, limit: int) -> list[Job]:
         return [job for job in self.everything() if _passes(job, filter)][:limit]
 
@@ -162,20 +184,6 @@ class ModelStore:
         for job in self.scheduled():
             cells[job.slot] += job.due_ms < before_ms
         return cells
-
-
-def _ended(job: Job, outcome: Outcome, now_ms: int) -> Job:
-    match outcome:
-        case Succeeded(returned=returned):
-            return job._replace(state=State.SUCCEEDED, returned=returned, finished_ms=now_ms)
-        case Failed(error=error):
-            return job._replace(state=State.FAILED, error=error, finished_ms=now_ms)
-        case Retried(due_ms=due_ms, error=error):
-            return job._replace(state=State.SCHEDULED, due_ms=due_ms, error=error or job.error)
-        case Snoozed(due_ms=due_ms):
-            return job._replace(state=State.SCHEDULED, due_ms=due_ms, attempt=job.attempt - 1)
-        case Released():
-            return job._replace(state=State.SCHEDULED, attempt=job.attempt - 1)
 
 
 def _passes(job: Job, filter: Filter) -> bool:
