@@ -126,13 +126,16 @@ def live_line(stats: Stats, density: Sequence[int], news: Sequence[Mark]) -> str
     return f"{counts}   {coloured(36, strip)}   {began}"
 
 
-def watch(app: Scheduler, witness: Witness, until: Callable[[Stats], bool], look: Callable[[], None] = list) -> None:
+def watch(
+    app: Scheduler, witness: Witness, until: Callable[[Stats], bool], look: Callable[[], None] | None = None
+) -> None:
     """A line a second, on the second, until ``until`` says so; ``look`` is called in between."""
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up:
         second = time.time() // 1
         while time.time() // 1 == second:
-            look()
+            if look is not None:
+                look()
             time.sleep(min(0.02, 1.0 - time.time() % 1.0))
         stats = app.store.stats(now_ms())
         say(live_line(stats, app.store.density(now_ms(), AHEAD), witness.news()))

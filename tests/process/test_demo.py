@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import demo
 import pytest
 from noria.store import MemoryStore
 from noria.wheel import Scheduler
+
+import demo
 
 DEMO = Path(demo.__file__)
 

@@ -1,0 +1,49 @@
+"""A FastAPI app whose requests leave work behind; the scheduler lives as long as the app does.
+
+pip install fastapi uvicorn
+uvicorn --app-dir examples fastapi_app:web --workers 4
+
+POST /numbers         a random number is worked on in the background; the answer has the job's id
+GET  /jobs/{id}       how it stands, and its result
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, HTTPException
+from noria.wheel import Scheduler
+
+app = Scheduler(os.environ.get("NORIA_STORE", "tasks.json"))
+
+
+@app.task
+async def square(number: int) -> int:
+    await asyncio.sleep(0.2)
+    return number * number
+
+
+@asynccontextmanager
+async def life(_: FastAPI) -> AsyncIterator[None]:
+    app.start()
+    yield
+    await asyncio.to_thread(app.stop, 10)
+
+
+web = FastAPI(lifespan=life)
+
+
+@web.post("/numbers", status_code=202)
+def numbers() -> dict[str, object]:  # not async: delay() writes to the disk, so it belongs into FastAPI's threads
+    number = random.randrange(1000)
+    return {"id": square.delay(number).id, "number": number}
+
+
+@web.get("/jobs/{id}")
+def job(id: str) -> dict[str, object]:
+    found = app.AsyncResult(id).job()
+    if found is None:
+        raise HTTPException(404, "no such job")
+    return {"id": found.id, "state": found.state, "result": found.result}

@@ -1,0 +1,42 @@
+"""A Flask app whose requests leave work behind: each process that serves it also runs the jobs of all of them.
+
+pip install flask
+flask --app examples/flask_app run            or: gunicorn -w 4 --chdir examples flask_app:web
+
+POST /numbers         a random number is worked on in the background; the answer has the job's id
+GET  /jobs/<id>       how it stands, and its result
+"""
+
+import os
+import random
+import time
+
+from flask import Flask, jsonify
+from noria.wheel import Scheduler
+
+app = Scheduler(os.environ.get("NORIA_STORE", "tasks.json"))
+web = Flask(__name__)
+
+
+@app.task
+def square(number: int) -> int:
+    time.sleep(0.2)
+    return number * number
+
+
+app.start()  # in each worker process: gunicorn imports this file there (with --preload see docs/deployment.md)
+
+
+@web.post("/numbers")
+def numbers():
+    number = random.randrange(1000)
+    result = square.delay(number)
+    return jsonify(id=result.id, number=number), 202
+
+
+@web.get("/jobs/<id>")
+def job(id: str):
+    found = app.AsyncResult(id).job()
+    if found is None:
+        return jsonify(error="no such job"), 404
+    return jsonify(id=found.id, state=found.state, result=found.result)

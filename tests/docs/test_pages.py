@@ -1,0 +1,79 @@
+"""The pages hang together: links lead somewhere, decisions are numbered and short, no page is left out of the README."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose_of(page: Path) -> str:
+    return FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The headings as the usual renderers name them."""
+    headings = re.findall(r"^#+ (.*)$", prose_of(page), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in LINK.findall(prose_of(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    linked = {(ROOT / link.partition("#")[0]).resolve() for link in LINK.findall(prose_of(ROOT / "README.md"))}
+    assert [name_of(page) for page in sorted((ROOT / "docs").glob("*.md")) if page.resolve() not in linked] == []
+
+
+def test_decisions_have_a_number_each_and_a_title() -> None:
+    assert len(DECISIONS) >= 18
+    numbers = Counter(page.name[:4] for page in DECISIONS)
+    assert [number for number, count in numbers.items() if count > 1 or not number.isdigit()] == []
+    assert [name_of(page) for page in DECISIONS if not page.read_text(encoding="utf-8").startswith("# ")] == []
+
+
+def test_decisions_are_short() -> None:
+    lengths = {name_of(page): len(page.read_text(encoding="utf-8").splitlines()) for page in DECISIONS}
+    assert {name: length for name, length in lengths.items() if length > 16} == {}
+
+
+def test_decisions_that_the_code_names_exist() -> None:
+    sources = [path for folder in ("wheel", "store") for path in (ROOT / folder).rglob("*.py")]
+    named = {
+        found
+        for path in sources
+        for found in re.findall(r"docs/decisions/[\w-]+\.md", path.read_text(encoding="utf-8"))
+    }
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_lines_of_prose_can_be_read_in_an_editor() -> None:
+    long = [
+        f"{name_of(page)}: {line[:60]}"
+        for page in PAGES
+        for line in prose_of(page).splitlines()
+        if len(line) > 122 and not line.startswith("|")
+    ]
+    assert long == []

@@ -1,0 +1,114 @@
+"""The house's layout: the listing is the architecture, files and functions stay short, `__init__` only re-exports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path for folder in ("wheel", "store") for path in (ROOT / folder).rglob("*.py"))
+LINES_MOST = 400
+FUNCTION_LINES_MOST = 60
+NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
+WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
+OURS = {"noria", "wheel", "store"}
+PUT_TOGETHER_IN_INIT = {"wheel/testing/contract/__init__.py"}
+"""The contract is one class of many parts, and the package is that class."""
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree_of(path)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+
+
+def exports_of(path: Path) -> list[str] | None:
+    for node in tree_of(path).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
+            return list(ast.literal_eval(node.value))
+    return None
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {"wheel/ring.py", "wheel/scheduler.py", "store/jsonfile.py"} <= {name_of(path) for path in FILES}
+
+
+def test_a_file_has_at_most_400_lines() -> None:
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {name: length for name, length in lengths.items() if length > LINES_MOST} == {}
+
+
+def test_a_function_has_at_most_60_lines_besides_its_docstring() -> None:
+    lengths = {f"{name_of(path)}: {node.name}": length_of(node) for path in FILES for node in functions_of(path)}
+    assert {name: length for name, length in lengths.items() if length > FUNCTION_LINES_MOST} == {}
+
+
+def test_most_functions_have_at_most_20_lines() -> None:
+    lengths = [length_of(node) for path in FILES for node in functions_of(path)]
+    assert sum(length <= 20 for length in lengths) >= 0.85 * len(lengths)
+
+
+def length_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first = node.body[0]
+    told = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    docstring = first.end_lineno - first.lineno + 1 if told else 0
+    return node.end_lineno - node.lineno + 1 - docstring
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    parts = {part.lower() for path in FILES for part in path.relative_to(ROOT).with_suffix("").parts}
+    assert parts & NAMES_OF_NOTHING == set()
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [name_of(path) for path in FILES if not ast.get_docstring(tree_of(path))] == []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=name_of)
+def test_what_an_init_exports_is_sorted_and_is_all_that_it_imports(path: Path) -> None:
+    exports = exports_of(path)
+    body = tree_of(path).body
+    names = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    defined = [node.name for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    assert exports is not None or not names | set(defined)
+    if exports is not None:
+        assert exports == sorted(set(exports))
+        assert set(exports) == set(defined) if defined else set(exports) == names - {"annotations"}
+    assert defined == [] or name_of(path) in PUT_TOGETHER_IN_INIT
+
+
+def test_only_clock_reads_the_wall_clock() -> None:
+    read = {
+        name_of(path)
+        for path in FILES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL_CLOCKS
+    }
+    assert read == {"wheel/clock.py"}
+
+
+def test_packages_of_ours_are_imported_relatively() -> None:
+    absolute = {
+        f"{name_of(path)}: {node.module}"
+        for path in FILES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] in OURS
+    }
+    assert absolute == set()
+
+
+def test_the_readme_names_the_two_commands_a_newcomer_needs() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in readme
+    assert "make test" in readme
