@@ -95,6 +95,14 @@ class ChangeContract(ContractBase):
         assert self.claimed_ids() == ["b", "c"]
         assert self.claim(HOUR) == []
 
+    def test_a_job_that_was_moved_to_and_fro_is_counted_once(self) -> None:
+        self.add(a_job("a"), a_job("b"))
+        assert self.claimed_ids(limit=1) == ["a"]
+        for due_ms in (NOW, NOW + SECOND, NOW):
+            self.store.reschedule("b", due_ms, NOW)
+        assert self.store.stats(NOW).overdue == self.store.stats(NOW).scheduled == 1
+        assert sum(self.store.density(NOW)) == 1
+
     def test_moving_a_job_keeps_everything_else_of_it(self) -> None:
         job = a_job("a", 5, priority=4, key="k", queue="q", payload='[["x"],{}]', expires_ms=NOW + 2 * HOUR)
         self.add(job)
