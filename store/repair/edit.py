@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ...wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError
+from ...wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
 from ..compaction import Compaction, claim_work
 from ..epoch import Epoch
 from ..invariants import violations
@@ -67,7 +67,10 @@ def accept_edit(
     with _alone(place, system, lock_timeout_s):
         if _is_as_written(place, system):
             return None
-        document = read_document(read_file(place.path, system), place.path)
+        data = read_file(place.path, system)
+        if b'"noria"' not in data:
+            raise StoreFormatError(f"{place.path} is not a Noria store")
+        document = read_document(data, place.path)
         try:
             return _accept(place, system, document)
         except OSError as error:

@@ -46,7 +46,7 @@ def find_app(name: str, directory: str | None = None) -> Scheduler:
             raise
     try:
         return _named(_import(parent, directory), attribute)
-    except _NoSuchAttribute:
+    except (_NoSuchModule, _NoSuchAttribute):
         raise _NoSuchModule(module_name, directory) from None
 
 

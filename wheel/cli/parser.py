@@ -15,14 +15,14 @@ _ENDING: Final = """\
 exit status:
   0  yes
   1  no: no such job, not cancelled, not sound
-  2  it could not be answered: wrong use, no store there, one that cannot be read
+  2  cannot be answered: wrong use, no store there, one that cannot be read
 environment:
   NORIA_STORE  the default of STORE and --store
   NORIA_APP    the default of -A
   NO_COLOR     no colours"""
 
 
-class Misuse(Exception):  # noqa: N818 - it is what the user did, and never leaves the command line
+class Misuse(Exception):
     """The words are not a command of ours. The message is for the user, usage included."""
 
 

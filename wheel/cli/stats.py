@@ -90,7 +90,7 @@ def _run_ring(args: Namespace, context: Context) -> int:
         _write_svg(args.svg, ring_svg(density, hand, title=str(name), labels=[f"due within {span(args.within)}"]))
         console.line(f"{args.svg}: {sum(density):,} jobs due within {span(args.within)}")
     else:
-        console.prose("", f"{name}: jobs due within {span(args.within)}, by minute and second (UTC)")
+        console.line(f"jobs due within {span(args.within)}, by minute and second (UTC), in {name}")
         room = (console.width or 80) - _MARGIN
         columns = next((columns for columns in _COLUMNS if columns <= room), 1)
         for line in ring_text(density, hand, columns=columns, rows=_ROWS).splitlines():

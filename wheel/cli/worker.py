@@ -44,7 +44,12 @@ def _arguments(parser: ArgumentParser) -> None:
         "-c", "--concurrency", metavar="N", type=checked(_workers), help="how many jobs run at once; default: the app's"
     )
     parser.add_argument(
-        "-l", "--loglevel", metavar="LEVEL", type=_level, default="INFO", help="debug, info, warning, error or critical"
+        "-l",
+        "--loglevel",
+        metavar="LEVEL",
+        type=_level,
+        default="INFO",
+        help="debug, info, warning, error or critical; default: info",
     )
     parser.add_argument(
         "-Q", "--queues", metavar="A,B", type=names, help="take jobs from these queues only; default: the app's"

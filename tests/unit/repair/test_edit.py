@@ -183,7 +183,6 @@ def test_whoever_has_the_store_open_goes_on_with_the_edited_one(made: Made) -> N
         (lambda text: text.replace('"ring":{', '"ring":{"12":{"x":[]},'), "a cycle must be a number"),
         (lambda text: text.replace('"ring":{', '"colour":1,"ring":{'), "'colour' is no part of a store"),
         (lambda text: text.replace('"ring":{', '"epoch":1,"ring":{'), "'epoch' stands twice"),
-        (lambda text: text.replace('"format":"noria"', '"format":"tinydb"'), "not a Noria store"),
         (lambda text: text.replace('"epoch":2', '"epoch":"two"'), "epoch in the header must be a whole number"),
     ],
 )
@@ -255,6 +254,12 @@ def test_bytes_that_are_no_text_are_refused(made: Made) -> None:
     with pytest.raises(EditRefused, match="not UTF-8") as caught:
         accept_edit(made.path)
     assert caught.value.line == made.path.read_bytes()[:at].count(b"\n") + 1
+
+
+def test_the_document_of_another_program_is_refused(made: Made) -> None:
+    edit(made, lambda text: text.replace('"format":"noria"', '"format":"tinydb"'))
+    with pytest.raises(StoreFormatError, match="not a Noria store"):
+        accept_edit(made.path)
 
 
 def test_a_store_of_a_newer_noria_is_refused(made: Made) -> None:

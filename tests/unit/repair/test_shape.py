@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from noria.store.records import decode_job, encode_job
 from noria.store.repair.shape import _RULES, is_canonical, job_of, read_job
 from noria.wheel.job import Failure, Job, State
@@ -57,7 +56,9 @@ def test_another_layout_is_the_same_job_but_not_canonical() -> None:
     assert not is_canonical(raw, read_job(raw))
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"7", b'"a"', b"{}", b'{"id":"a","id":"b","due_ms":1,"task":"t"}', b"\xff"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"[]", b"7", b'"a"', b"{}", b'{"id":"a","id":"b","due_ms":1,"task":"t"}', b"\xff"]
+)
 def test_what_is_no_job_is_a_value_error(raw: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         read_job(raw)
@@ -69,7 +70,9 @@ def test_any_bytes_are_a_job_or_a_value_error(raw: bytes) -> None:
         read_job(raw)
 
 
-@given(st.sampled_from(sorted(set(Job._fields) - {"extra"})), st.none() | st.integers() | st.lists(st.text()) | st.text())
+@given(
+    st.sampled_from(sorted(set(Job._fields) - {"extra"})), st.none() | st.integers() | st.lists(st.text()) | st.text()
+)
 def test_any_value_in_any_field_is_a_job_that_can_be_written_or_a_value_error(name: str, value: object) -> None:
     try:
         job = job_of({"id": "a", "due_ms": 1, "task": "t", name: value})

@@ -1,0 +1,237 @@
+"""What goes wrong is said in one line, with the right status, and nothing is made by looking."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from noria.wheel.cli import main
+from noria.wheel.cli import program as program_module
+from noria.wheel.cli.command import Command
+
+from .conftest import Run
+
+LOOKING = [
+    ("jobs", "{}"),
+    ("stats", "{}"),
+    ("ring", "{}"),
+    ("check", "{}"),
+    ("check", "{}", "--accept-edit"),
+    ("compact", "{}"),
+    ("repair", "{}"),
+    ("show", "x", "--store", "{}"),
+    ("cancel", "x", "--store", "{}"),
+    ("reschedule", "x", "--countdown", "5", "--store", "{}"),
+]
+
+
+def words_for(words: tuple[str, ...], store: object) -> list[str]:
+    return [word.format(store) for word in words]
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=" ".join)
+def test_to_look_for_a_store_does_not_make_one(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    status, out, err = run(*words_for(words, "none.json"))
+    assert (status, out, err) == (2, "", f"noria: there is no store at {tmp_path / 'none.json'}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=" ".join)
+@pytest.mark.parametrize("content", [b"", b"hello\n", b'{"tasks": []}\n', b"\xff\xfe\0"])
+def test_what_is_no_store_is_called_so(run: Run, tmp_path: Path, words: tuple[str, ...], content: bytes) -> None:
+    (tmp_path / "notes.json").write_bytes(content)
+    status, out, err = run(*words_for(words, "notes.json"))
+    assert (status, out) == (2, "")
+    assert "not a Noria store" in err
+    assert err.count("\n") == 1
+    assert (tmp_path / "notes.json").read_bytes() == content
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=" ".join)
+def test_a_newer_format_is_called_so(run: Run, store: Path, words: tuple[str, ...]) -> None:
+    store.write_text(store.read_text().replace('"min_reader":1', '"min_reader":99'))
+    status, out, err = run(*words_for(words, store))
+    assert (status, out) == (2, "")
+    assert "newer Noria" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=" ".join)
+def test_a_directory_is_no_store(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "dir").mkdir()
+    status, out, err = run(*words_for(words, "dir"))
+    assert (status, out) == (2, "")
+    assert "not a regular file" in err or "Is a directory" in err
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=" ".join)
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("memory:", "in the memory of the process that made it"),
+        ("mongodb://x", "url must be a path, json:PATH or memory:"),
+        ("json://host/x", "a local path after its scheme"),
+    ],
+)
+def test_a_url_of_no_use_is_explained(run: Run, words: tuple[str, ...], url: str, message: str) -> None:
+    status, out, err = run(*words_for(words, url))
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_a_store_is_named_by_url_too(run: Run, store: Path) -> None:
+    assert run("check", f"json:{store}?durability=os")[0] == 0
+    assert "options must be those of JsonStore" in run("check", f"json:{store}?colour=blue")[2]
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def test_a_store_that_may_not_be_read_is_an_error(run: Run, store: Path) -> None:
+    store.chmod(0)
+    status, _, err = run("jobs", store)
+    assert status == 2
+    assert "Permission denied" in err
+
+
+# ---- which store -----------------------------------------------------------------------------------------
+
+
+def test_a_store_must_be_named(run: Run) -> None:
+    status, _, err = run("jobs")
+    assert status == 2
+    assert err == "noria: which store? name its path or URL, give -A module:app, or set NORIA_STORE\n"
+
+
+def test_the_environment_names_the_store(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NORIA_STORE", str(store))
+    assert run("jobs")[0] == 0
+    assert run("show", "soon")[0] == 0
+    assert run("check", "none.json")[0] == 2  # what is said comes first
+
+
+def test_the_environment_names_the_app(run: Run, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NORIA_APP", module)
+    assert run("jobs")[0] == 0
+    assert run("cancel", "soon")[0] == 0
+
+
+def test_an_app_that_is_named_comes_before_a_store_in_the_environment(
+    run: Run, module: str, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NORIA_STORE", "none.json")
+    assert str(store) in run("stats", "-A", module)[1]
+    assert str(store) in run("-A", module, "stats")[1]
+
+
+def test_the_store_of_an_app_is_not_made_by_looking(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "fresh.py").write_text("from noria.wheel import Scheduler\napp = Scheduler('later.json')\n")
+    status, _, err = run("jobs", "-A", "fresh")
+    assert status == 2
+    assert f"there is no store at {tmp_path / 'later.json'}" in err
+    assert not list(tmp_path.glob("later*"))
+
+
+def test_the_store_in_the_memory_of_an_app_can_be_looked_at_but_not_repaired(run: Run, tmp_path: Path) -> None:
+    text = "from noria.store import MemoryStore\nfrom noria.wheel import Scheduler\napp = Scheduler(MemoryStore())\n"
+    (tmp_path / "inmemory.py").write_text(text)
+    assert run("jobs", "-A", "inmemory")[:2] == (0, "no jobs\n")
+    assert run("check", "-A", "inmemory")[0] == 0
+    assert "name the file instead" in run("repair", "-A", "inmemory")[2]
+    assert "has no journal" in run("compact", "-A", "inmemory")[2]
+
+
+# ---- the program -----------------------------------------------------------------------------------------
+
+
+def test_no_command_is_answered_with_help(run: Run) -> None:
+    status, out, err = run()
+    assert (status, out) == (2, "")
+    assert "commands:" in err
+    assert "exit status:" in err
+
+
+def test_a_mistyped_command_is_guessed(run: Run) -> None:
+    status, _, err = run("job", "x")
+    assert status == 2
+    assert "there is no command 'job'. Did you mean 'jobs'?" in err
+
+
+def test_an_unknown_command_is_answered_with_those_there_are(run: Run) -> None:
+    status, _, err = run("frobnicate")
+    assert status == 2
+    assert "there is no command 'frobnicate'. The commands are worker, jobs, show, cancel" in err
+
+
+def test_the_version_is_told(run: Run) -> None:
+    status, out, _ = run("--version")
+    assert status == 0
+    assert out.startswith("noria ")
+
+
+def broken(error: BaseException) -> Command:
+    def run(args: Any, context: Any) -> int:
+        raise error
+
+    return Command(name="fail", summary="", description="", examples=("x",), arguments=lambda parser: None, run=run)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 141, ""),
+        (OSError(28, "No space left on device", "/x"), 2, "noria: /x: No space left on device\n"),
+        (
+            ZeroDivisionError("oops"),
+            70,
+            "noria: unexpected ZeroDivisionError: oops (this is a bug, and NORIA_DEBUG=1 shows where)\n",
+        ),
+    ],
+)
+def test_no_error_becomes_a_traceback(
+    run: Run, error: BaseException, status: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program_module, "COMMANDS", (broken(error),))
+    monkeypatch.setattr(program_module, "_forget_output", lambda: None)
+    assert run("fail") == (status, "", message)
+
+
+def test_whoever_wants_the_traceback_can_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program_module, "COMMANDS", (broken(ZeroDivisionError("oops")),))
+    monkeypatch.setenv("NORIA_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["fail"])
+
+
+def test_a_reader_that_goes_away_is_no_error(store: Path) -> None:
+    """As in ``noria jobs ... | head -1``: no message, no traceback."""
+    command = [sys.executable, "-m", "noria.wheel.cli", "ring", "--json", str(store)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (141, b"")
+
+
+def test_a_signal_at_the_keyboard_ends_the_program_quietly(store: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from noria.wheel.cli import main\n"
+        "from noria.wheel.cli import stats\n"
+        "stats.ring_text = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n"
+        f"sys.exit(main(['ring', {str(store)!r}]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGINT, b"")
+
+
+def test_output_that_the_terminal_cannot_show_is_replaced(store: Path) -> None:
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "noria.wheel.cli", "ring", str(store)]
+    done = subprocess.run(command, capture_output=True, timeout=30, check=False, env=environ)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"00:00 ?" in done.stdout

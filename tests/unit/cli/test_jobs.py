@@ -1,0 +1,177 @@
+"""``noria jobs`` and ``noria show``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from noria.store import JsonStore
+from noria.wheel.testing import FakeClock
+
+from .conftest import DAY_MS, NOW_MS, Run, job
+
+
+def ids(out: str) -> list[str]:
+    return [document["id"] for document in json.loads(out)]
+
+
+def test_jobs_lists_every_job_by_due_time_with_its_state_and_call(run: Run, store: Path) -> None:
+    status, out, err = run("jobs", store)
+    assert (status, err) == (0, "")
+    rows = out.splitlines()
+    assert rows[0].split() == ["ID", "STATE", "DUE", "WHEN", "CALL"]
+    assert [row.split()[0] for row in rows[1:]] == ["late", "bad", "done", "run", "soon", "mail"]
+    assert rows[1].endswith("3m 2s late  app.remind(1, text='x')")
+    assert "in 14m 32s" in rows[5]
+    assert "running    2030-03-17 17:46:30 UTC  for 5s" in rows[4]
+    assert "2s ago" in rows[3]
+
+
+def test_the_columns_of_a_table_are_aligned(run: Run, store: Path) -> None:
+    rows = run("jobs", store)[1].splitlines()
+    starts = {row.index("app.") for row in rows[1:]}
+    assert starts == {rows[0].index("CALL")}
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 100, 120, 200])
+def test_no_line_is_wider_than_the_terminal(
+    run: Run, store: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for words in (("jobs", store), ("show", "bad", "--store", store), ("stats", store), ("ring", store)):
+        status, out, _ = run(*words)
+        assert status == 0
+        assert max(len(line) for line in out.splitlines()) <= columns, words
+
+
+def test_a_narrow_terminal_shows_every_id_whole(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = run("jobs", store)[1].splitlines()
+    assert [row.split()[0] for row in rows[::2]] == ["late", "bad", "done", "run", "soon", "mail"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--state", "failed"], ["bad"]),
+        (["--state", "scheduled,running"], ["late", "run", "soon", "mail"]),
+        (["--task", "app.mail"], ["mail"]),
+        (["--queue", "mail"], ["mail"]),
+        (["--key", "m"], ["mail"]),
+        (["--due-before", "15m"], ["late", "bad", "done", "run", "soon"]),
+        (["--due-before", "2030-03-17T17:46:30"], ["late"]),
+        (["--due-before", "2030-03-17T18:46:30+01:00"], ["late"]),
+        (["--limit", "2"], ["late", "bad"]),
+        (["--limit", "0"], ["late", "bad", "done", "run", "soon", "mail"]),
+        (["--state", "expired"], []),
+    ],
+)
+def test_jobs_can_be_chosen(run: Run, store: Path, words: list[str], expected: list[str]) -> None:
+    status, out, _ = run("jobs", store, "--json", *words)
+    assert (status, ids(out)) == (0, expected)
+
+
+def test_the_json_of_a_job_has_everything_a_program_needs(run: Run, store: Path) -> None:
+    [found] = json.loads(run("jobs", store, "--json", "--state", "failed")[1])
+    assert found["args"] == [1]
+    assert found["kwargs"] == {"text": "x"}
+    assert found["due_ms"] == NOW_MS - 10_000
+    assert found["due"] == "2030-03-17T17:46:30.250Z"
+    assert (found["state"], found["attempt"], found["result"]) == ("failed", 1, None)
+    assert found["error"] == {"type": "ValueError", "message": "no", "traceback": found["error"]["traceback"]}
+
+
+def test_more_jobs_than_the_limit_are_mentioned(run: Run, store: Path) -> None:
+    assert "the first 2 by due time" in run("jobs", store, "--limit", "2")[1]
+    assert "by due time" not in run("jobs", store, "--limit", "6")[1]
+
+
+def test_an_empty_store_has_no_jobs(run: Run, tmp_path: Path) -> None:
+    JsonStore(tmp_path / "empty.json").close()
+    assert run("jobs", "empty.json")[:2] == (0, "no jobs\n")
+    assert run("jobs", "empty.json", "--json")[:2] == (0, "[]\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--state", "asleep"], "must be of scheduled, running"),
+        (["--limit", "-1"], "must be a whole number"),
+        (["--limit", "x"], "must be a whole number"),
+        (["--due-before", "soon"], "a time must be a date and time such as"),
+        (["--due-before", "5 parsecs"], "a length of time must be seconds, or such as 15m"),
+        (["--due", "5"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_options_are_explained(run: Run, store: Path, words: list[str], message: str) -> None:
+    status, out, err = run("jobs", store, *words)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_what_a_task_was_called_with_cannot_touch_the_terminal(run: Run, tmp_path: Path) -> None:
+    opened = JsonStore(tmp_path / "evil.json", clock=FakeClock(NOW_MS))
+    opened.add([job("evil", NOW_MS + DAY_MS, payload='[["\\u001b[2J\\u009b"],{}]', task="app\x1b]0;x\x07")])
+    opened.close()
+    for words in (("jobs", "evil.json"), ("show", "evil", "--store", "evil.json")):
+        out = run(*words)[1]
+        assert "\x1b" not in out
+        assert "\x9b" not in out
+        assert "\x07" not in out
+        assert "app\\x1b]0;x\\x07" in out
+
+
+# ---- show ------------------------------------------------------------------------------------------------
+
+
+def test_show_tells_what_is_known_of_a_job(run: Run, store: Path) -> None:
+    status, out, _ = run("show", "mail", "--store", store)
+    told = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert status == 0
+    assert told["call"] == "app.mail(1, text='x')"
+    assert told["state"] == "scheduled"
+    assert told["due"] == "2030-03-18 17:46:40.250 UTC (in 1d)"
+    assert told["place"] == "slot 2800 of cycle 527801"
+    assert (told["queue"], told["priority"], told["key"]) == ("mail", "3", "m")
+    assert told["created"] == "2030-03-17 17:45:40.250 UTC (1m ago)"
+    assert "owner" not in told
+
+
+def test_show_has_the_traceback_of_a_failed_job(run: Run, store: Path) -> None:
+    out = run("show", "bad", "--store", store)[1]
+    assert "error     ValueError: no" in out
+    assert '      File "x.py"\n    ValueError: no\n' in out
+
+
+def test_show_has_the_result_and_the_owner(run: Run, store: Path) -> None:
+    assert 'result    {"sent":true}' in run("show", "done", "--store", store)[1]
+    assert "owner     worker-a" in run("show", "run", "--store", store)[1]
+
+
+def test_show_json_is_one_object(run: Run, store: Path) -> None:
+    assert json.loads(run("show", "done", "--store", store, "--json")[1])["result"] == {"sent": True}
+
+
+def test_show_of_a_job_that_is_not_there_says_no(run: Run, store: Path) -> None:
+    status, out, err = run("show", "nobody", "--store", store)
+    assert (status, out) == (1, "")
+    assert "no job nobody" in err
+
+
+def test_an_id_may_be_spelt_in_any_way(run: Run, tmp_path: Path) -> None:
+    opened = JsonStore(tmp_path / "uuid.json", clock=FakeClock(NOW_MS))
+    opened.add([job("0192e4c0-a1b2-7c3d-8e4f-5a6b7c8d9e0f", NOW_MS + DAY_MS)])
+    opened.close()
+    assert run("show", "0192E4C0A1B27C3D8E4F5A6B7C8D9E0F", "--store", "uuid.json")[0] == 0
+    assert run("show", "!!", "--store", "uuid.json")[0] == 1
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+def test_times_are_local_with_their_zone(run: Run, store: Path, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    out = run("show", "soon", "--store", store)[1]
+    expected = {"America/New_York": "14:01:12.250 EDT", "Asia/Kolkata": "23:31:12.250 IST"}[zone]
+    assert expected in out

@@ -1,0 +1,125 @@
+"""``noria worker``: what it makes of its words. (That it runs jobs is for tests/process.)"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from noria.wheel import Registry, Scheduler
+from noria.wheel.cli.worker import noria_version
+
+from .conftest import Run, job
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """Put back what the command does to logging."""
+    root, noria = logging.getLogger(), logging.getLogger("noria")
+    before = root.level, noria.level, list(root.handlers)
+    yield
+    root.setLevel(before[0])
+    noria.setLevel(before[1])
+    root.handlers[:] = before[2]
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the Scheduler was told when it was asked to run; it returns at once."""
+    seen: list[dict[str, Any]] = []
+
+    def run(self: Scheduler, *, timeout: float = 30.0) -> list[Any]:
+        seen.append({"workers": self.workers, "queues": self.queues, "timeout": timeout})
+        return []
+
+    monkeypatch.setattr(Scheduler, "run", run)
+    return seen
+
+
+def test_the_app_runs_as_it_was_made(run: Run, module: str, runs: list[dict[str, Any]]) -> None:
+    assert run("worker", "-A", module)[0] == 0
+    assert runs == [{"workers": 2, "queues": None, "timeout": 30.0}]
+
+
+def test_the_banner_says_what_will_run(run: Run, module: str, store: Path, runs: list[dict[str, Any]]) -> None:
+    out = run("worker", "-A", module)[1].splitlines()
+    assert out[0].startswith(f"noria {noria_version()}")
+    told = dict(line.split(maxsplit=1) for line in out[1:])
+    assert str(store) in told["store"]
+    assert (told["queues"], told["concurrency"]) == ("all", "2 threads")
+    assert told["tasks"] == "shop_tasks.remind"
+
+
+def test_an_app_without_tasks_is_told_so(
+    run: Run, tmp_path: Path, runs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "idle.py").write_text("from noria.wheel import Scheduler\nmine = Scheduler('idle.json')\n")
+    monkeypatch.setattr(Registry, "names", lambda self: [])
+    assert "none: jobs stay scheduled" in run("worker", "-A", "idle")[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["worker", "-A", "{}", "-c", "8", "-Q", "mail,sms", "--timeout", "2.5", "-l", "debug", "-P", "threads"],
+        ["worker", "-A", "{}", "--concurrency=8", "--queues=sms, mail", "--timeout=2.5", "--loglevel=DEBUG"],
+        ["-A", "{}", "worker", "-l", "debug", "-c8", "-Qmail,sms", "--timeout", "2.5"],
+        ["--app={}:app", "worker", "-l", "debug", "-c8", "-Qmail,sms", "--timeout", "2.5"],
+    ],
+    ids=" ".join,
+)
+def test_options_are_those_that_celery_users_know(
+    run: Run, module: str, runs: list[dict[str, Any]], words: list[str]
+) -> None:
+    status, out, err = run(*[word.format(module) for word in words])
+    assert (status, err) == (0, "")
+    assert runs == [{"workers": 8, "queues": frozenset({"mail", "sms"}), "timeout": 2.5}]
+    assert "mail, sms" in out
+    assert logging.getLogger("noria").level == logging.DEBUG
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-c", "0"], "workers must be a whole number from 1 to 1024, got 0"),
+        (["-c", "many"], "workers must be a whole number"),
+        (["-l", "loud"], "must be one of debug, info, warning, error, critical, got 'loud'"),
+        (["-P", "prefork"], "invalid choice: 'prefork' (choose from 'threads')"),
+        (["-Q", ","], "must be names with commas between"),
+        (["--timeout", "-1"], "timeout must be a number of seconds, zero or more"),
+        (["--timeout", "soon"], "timeout must be a number of seconds, zero or more, got 'soon'"),
+        (["--timeout", "nan"], "timeout must be a number of seconds, zero or more"),
+        (["-E"], "unrecognized arguments: -E"),
+    ],
+)
+def test_wrong_options_are_explained(run: Run, module: str, words: list[str], message: str) -> None:
+    status, out, err = run("worker", "-A", module, *words)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_an_app_must_be_named(run: Run) -> None:
+    status, _, err = run("worker")
+    assert (status, err) == (2, "noria: which app? give -A module:app, or set NORIA_APP\n")
+
+
+def test_an_app_that_is_not_there_is_explained(run: Run) -> None:
+    status, out, err = run("worker", "-A", "nothere")
+    assert (status, out) == (2, "")
+    assert "there is no module 'nothere'" in err
+
+
+def test_the_store_of_the_app_must_be_usable(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.json").write_text("hello")
+    (tmp_path / "wrong.py").write_text("from noria.wheel import Scheduler\napp = Scheduler('notes.json')\n")
+    status, out, err = run("worker", "-A", "wrong")
+    assert (status, out) == (2, "")
+    assert "not a Noria store" in err
+
+
+def test_jobs_that_were_still_running_are_a_no(run: Run, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scheduler, "run", lambda self, *, timeout: [job("x", 1)])
+    status, _, err = run("worker", "-A", module)
+    assert (status, err) == (1, "noria: 1 jobs were still running; they start again\n")
