@@ -1,0 +1,31 @@
+"""schedule_many() against the encoding alone of as many records."""
+
+from __future__ import annotations
+
+from . import floor
+from .harness import Row, Scale, interleave, rate, ratio, seconds
+from .workload import CALL, countdowns, scheduler
+
+
+def rows(scale: Scale) -> list[Row]:
+    return [_row(scale, durability) for durability in ("os", "sync")]
+
+
+def _row(scale: Scale, durability: str) -> Row:
+    most = scale.size(10_000, 2_000)
+    calls, when = [CALL] * most, countdowns()
+    app, remind = scheduler(f"{scale.scratch('bulk')}/tasks.json", durability=durability)
+    parts = {
+        "encode": lambda: rate(floor.encode, most),
+        "noria": lambda: most / seconds(lambda: app.schedule_many(remind, calls, countdown=next(when))),
+    }
+    found = interleave(parts, scale.size(15, 3))
+    app.close()
+    return Row(
+        what=f"`schedule_many()`, {most:,} calls at a time, {durability}",
+        figure=found["noria"].show("/s"),
+        beside=f"encoding alone {found['encode'].show('/s')}",
+        measure=ratio(found["noria"], found["encode"]).median,
+        unit=" of that",
+        bound=0.5,
+    )
