@@ -59,7 +59,13 @@ def note(epoch: Epoch) -> Noted:
     """Note the state of an epoch. Quick; the caller holds the epoch."""
     state = epoch.state
     return Noted(
-        epoch.snapshot, dict(state.rows), copy(state.counts), state.token, state.ring.hand, epoch.journal.seq, epoch.journal.end
+        epoch.snapshot,
+        dict(state.rows),
+        copy(state.counts),
+        state.token,
+        state.ring.hand,
+        epoch.journal.seq,
+        epoch.journal.end,
     )
 
 
@@ -160,7 +166,9 @@ class Compaction:
             added = sorting.slots[slot]
             text = None if added else old.slot_text(slot, sorting.changed)
             if text is None:
-                jobs = [(due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows]
+                jobs = [
+                    (due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows
+                ]
                 jobs.extend((due_ms, id, text_of(rows[id])) for due_ms, id in added)
                 jobs.sort()
                 if jobs:
@@ -175,7 +183,8 @@ class Compaction:
         data = self._old.journal.between(self._copied, end if most is None else min(end, self._copied + most))
         batches, stop = split(data, self._copied)
         if not batches and most is not None:
-            return self._copy()
+            self._copy()
+            return
         journal = self.new.journal
         start = journal.end
         journal.append(data[: stop - self._copied], 0, reserve=False)

@@ -132,7 +132,7 @@ class Epoch:
         self.state.insert(job.id, job.due_ms, raw, job.key)
 
     def mend_tail(self, *, after_power_loss: bool = False) -> None:
-        """Cut an unfinished write off the end of the journal. The caller holds the writers' lock, so its writer is dead.
+        """Cut an unfinished write off the end of the journal. The caller holds the lock, so its writer is dead.
 
         Args:
             after_power_loss: look at everything up to the end of the file, even if the next byte is blank. A power loss

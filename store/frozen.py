@@ -40,22 +40,28 @@ class Frozen(Protocol):
 class Nothing:
     """No frozen jobs."""
 
-    def get(self, id: str) -> Job | None:
+    def get(self, id: str) -> Job | None:  # noqa: ARG002
+        """See Frozen.get."""
         return None
 
-    def find_key(self, key: str) -> list[str]:
+    def find_key(self, key: str) -> list[str]:  # noqa: ARG002
+        """See Frozen.find_key."""
         return []
 
-    def take_due(self, until_ms: int, hidden: Hidden) -> list[Job]:
+    def take_due(self, until_ms: int, hidden: Hidden) -> list[Job]:  # noqa: ARG002
+        """See Frozen.take_due."""
         return []
 
-    def next_due(self, hidden: Hidden) -> int | None:
+    def next_due(self, hidden: Hidden) -> int | None:  # noqa: ARG002
+        """See Frozen.next_due."""
         return None
 
     def jobs(self) -> Iterator[Job]:
+        """See Frozen.jobs."""
         return iter(())
 
     def scheduled(self) -> Iterator[tuple[int, str, Job | None]]:
+        """See Frozen.scheduled."""
         return iter(())
 
 

@@ -68,7 +68,9 @@ class Index:
 
     def save(self, path: str, system: System, snapshot_crc: str) -> None:
         """Write the index of the snapshot with that checksum. Not synced: a torn index is noticed and made anew."""
-        body = b"".join([self.starts.tobytes(), self.ends.tobytes(), self.heads.tobytes(), *(row.tobytes() for row in self.rows)])
+        body = b"".join(
+            [self.starts.tobytes(), self.ends.tobytes(), self.heads.tobytes(), *(row.tobytes() for row in self.rows)]
+        )
         sizes = ",".join(str(len(row)) for row in self.rows)
         told = (
             f'"index":"noria","version":1,"of":"{snapshot_crc}",'

@@ -13,7 +13,7 @@ from .state import State
 def violations(state: State) -> list[str]:
     """Every violated invariant, in words; [] when the state is sound."""
     jobs = list(views.jobs(state))
-    return [*_ledger(state, jobs), *_places(state), *_claims(state, jobs), *_keys(state, jobs), *_each(jobs)]
+    return [*_ledger(state, jobs), *_places(state), *_claims(state, jobs), *_keys(jobs), *_each(jobs)]
 
 
 def _ledger(state: State, jobs: list[Job]) -> list[str]:
@@ -73,7 +73,7 @@ def _claims(state: State, jobs: list[Job]) -> list[str]:
     return found
 
 
-def _keys(state: State, jobs: list[Job]) -> list[str]:
+def _keys(jobs: list[Job]) -> list[str]:
     held = Counter(job.key for job in jobs if job.key is not None and job.state is JobState.SCHEDULED)
     return [f"key {key!r} is held by {count} scheduled jobs" for key, count in held.items() if count > 1]
 

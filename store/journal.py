@@ -49,7 +49,7 @@ Tail = Literal["clean", "torn", "damaged"]
 
 
 def frame(text: str, more: bool = False) -> bytes:
-    """A line of the journal.
+    r"""A line of the journal.
 
     >>> frame('{"seq":1}')
     b'3d8f6660 000009 {"seq":1}\\n'
@@ -132,9 +132,9 @@ def classify(data: bytes, offset: int) -> tuple[Tail, str]:
     stop = len(rest) if stop < 0 else stop
     behind = rest[stop:].strip(b"\n")
     unfinished = stop == at or _is_prefix(data[at:stop])
-    if unfinished and (stop == at or (offset + stop) % SECTOR == 0):
-        if not behind or _hole_is_sector_wide(rest, stop, offset):
-            return "torn", "unwritten sectors"
+    at_a_seam = stop == at or (offset + stop) % SECTOR == 0
+    if unfinished and at_a_seam and (not behind or _hole_is_sector_wide(rest, stop, offset)):
+        return "torn", "unwritten sectors"
     if unfinished and not behind:
         return "torn", "an unfinished line"
     return "damaged", "the checksum of a record does not match" if stop - at > _PREFIX else "this is not a record"
@@ -163,7 +163,7 @@ def _is_prefix(line: bytes) -> bool:
 
 
 def _is_unbegun(fd: int, system: System) -> bool:
-    """Whether a journal is blank but for the beginning of a header: nothing that was ever accepted can have been in it."""
+    """Whether a journal is blank but for the beginning of a header: nothing can have been accepted in it."""
     line, _, _ = system.pread(fd, 4096, 0).replace(b"\0", b"\n").partition(b"\n")
     return _is_prefix(line) and _is_blank(fd, system, len(line))
 
@@ -191,8 +191,20 @@ class Journal:
     """One journal file, open. The caller holds the writers' lock around append() and heal()."""
 
     __slots__ = (
-        "_closing", "_fd", "_fdatasync", "_pread", "_pwrite", "_system", "_turn", "broken", "end", "path", "seq", "size", "synced",
-    )  # fmt: skip
+        "_closing",
+        "_fd",
+        "_fdatasync",
+        "_pread",
+        "_pwrite",
+        "_system",
+        "_turn",
+        "broken",
+        "end",
+        "path",
+        "seq",
+        "size",
+        "synced",
+    )
 
     def __init__(self, path: str, fd: int, system: System, *, end: int, seq: int, size: int) -> None:
         self.path = path
@@ -215,7 +227,7 @@ class Journal:
 
     @classmethod
     def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, tail: bytes = b"") -> Journal:
-        """Begin the journal of an epoch: the snapshot of it has everything up to ``seq``; ``tail`` is what came since."""
+        """Begin the journal of an epoch whose snapshot has everything up to ``seq``; ``tail`` is what came since."""
         fd = system.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             header = frame(f'{{"journal":"noria","version":1,"store_id":"{store_id}","epoch":{epoch},"after":{seq}}}')
@@ -243,7 +255,9 @@ class Journal:
                 raise StoreCorrupt(path, 0, "the header's checksum does not match")
             header = loads(line[_PREFIX:])
             if header.get("version") != 1:
-                raise StoreFormatError(f"{path} was written by a newer Noria (journal version {header.get('version')!r})")
+                raise StoreFormatError(
+                    f"{path} was written by a newer Noria (journal version {header.get('version')!r})"
+                )
             if (header.get("store_id"), header.get("epoch"), header.get("after")) != (store_id, epoch, seq):
                 raise StoreCorrupt(path, 0, f"the journal is that of another store or epoch: {line[_PREFIX:].decode()}")
             size = system.fstat(fd).st_size
@@ -260,12 +274,14 @@ class Journal:
         return found != b"\n" and found not in (b"", b"\0")
 
     def read(self, most: int = _READ) -> list[Batch]:
-        """Whole changes after the last one known, about ``most`` bytes of them; [] at the end. The caller moves
-        ``end`` and ``seq`` as it applies them."""
+        """Whole changes after the last one known, about ``most`` bytes of them; [] at the end.
+
+        The caller moves ``end`` and ``seq`` as it applies them.
+        """
         size = most
         while True:
             data = self._pread(self._fd, size, self.end)
-            batches, end = split(data, self.end)
+            batches, _ = split(data, self.end)
             if batches or len(data) < size or b"\n\n" in data:
                 return batches
             size *= 4

@@ -77,9 +77,7 @@ class JsonStore(Keeper, StateVerbs):
             raise InvalidValue.of("lock_timeout_s", "0 or more seconds", lock_timeout_s)
         place = Place(os.path.abspath(os.fspath(path)))
         refuse_unsafe(place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory)
-        super().__init__(
-            place, system, clock or SystemClock(), durability=durability, lock_timeout_s=lock_timeout_s
-        )
+        super().__init__(place, system, clock or SystemClock(), durability=durability, lock_timeout_s=lock_timeout_s)
         _PATHS.add(self.path)
         self._begin()
         _OPEN.add(self)

@@ -64,7 +64,9 @@ class Keeper:
                 self._lock.check()
                 self._epoch = open_or_create(self._place, self._system)
                 if self._lock.made and self._epoch.journal.seq:
-                    self._compact_now(self._epoch)  # somebody removed the lock file: let those who hold the old one notice
+                    self._compact_now(
+                        self._epoch
+                    )  # somebody removed the lock file: let those who hold the old one notice
             finally:
                 self._lock.release()
         except BaseException as error:
@@ -100,7 +102,9 @@ class Keeper:
                 if sound and self.durability != "os":
                     self._epoch.journal.sync()
             except OSError as error:
-                raise store_error(error, f"{self.path}: whether the last changes are on the disk is not known") from error
+                raise store_error(
+                    error, f"{self.path}: whether the last changes are on the disk is not known"
+                ) from error
             finally:
                 self._epoch.close()
                 self._signs.close(remove=True)
@@ -203,8 +207,11 @@ class Keeper:
         return store_error(error, f"{self.path}: whether this change is on the disk is not known")
 
     def _broken_off(self, error: BaseException) -> None:
-        """Work on the state was broken off. Unless an error of ours says that this was in order, it may be half done (by
-        Ctrl-C or a failed read, say), so the next verb reads the store anew."""
+        """Work on the state was broken off.
+
+        Unless an error of ours says that this was in order, it may be half done (by Ctrl-C or a failed read, say), so
+        the next verb reads the store anew.
+        """
         if isinstance(error, NoriaError):
             return
         if self._trouble is None:
@@ -258,7 +265,7 @@ class Keeper:
     # ---- compaction --------------------------------------------------------------------------------------
 
     def _plan_compaction(self, behind: int = 0) -> None:
-        """Compact when the journal has grown long, by as much again if the last attempt did not succeed at ``behind``."""
+        """Compact when the journal has grown long, by as much again if the last attempt failed at ``behind``."""
         length = self._epoch.snapshot.header.length
         self._compact_at = behind + max(_LEAST_JOURNAL, int(_SHARE * length))
 

@@ -32,7 +32,9 @@ class FileLock:
     others have appended and by every verb but the adding of one job, looks whether the locked file still has a name.
     """
 
-    def __init__(self, path: str, system: System, *, timeout_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, path: str, system: System, *, timeout_s: float, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._path = path
         self._system = system
         self._timeout_s = timeout_s
@@ -98,7 +100,8 @@ class FileLock:
             except BlockingIOError:
                 if waited >= self._timeout_s:
                     raise StoreBusy(
-                        f"{self._path} has been locked by another process for {self._timeout_s} s (see `fuser {self._path}`)"
+                        f"{self._path} has been locked by another process for {self._timeout_s} s "
+                        f"(see `fuser {self._path}`)"
                     ) from None
                 pause = min(pause * 1.5, _LONGEST_PAUSE_S)
             else:

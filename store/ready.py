@@ -1,11 +1,13 @@
 """Ready: the jobs that are due and wait for a claim, by queue, in claim order.
 
-Entries are never removed when a job is cancelled, moved or claimed another way; each is checked when it comes up.
+A job that is cancelled, moved or claimed another way is forgotten in ``_due``; its entry stays in the heap and is
+found dead when it comes up. One that comes back at the same instant leaves two equal entries: the first to come up
+takes it, and so the other is dead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
@@ -21,12 +23,13 @@ class Entry(NamedTuple):
 
 
 class Ready:
-    """Entries of due jobs; ``live`` tells whether an entry of a queue is still that of a scheduled job."""
+    """Entries of due jobs."""
 
-    __slots__ = ("_heaps", "_live", "_lowest")
+    __slots__ = ("_due", "_heaps", "_lowest")
 
-    def __init__(self, live: Callable[[Entry, str], bool]) -> None:
-        self._live = live
+    def __init__(self) -> None:
+        self._due: dict[str, int] = {}
+        """The due_ms of each job that is here."""
         self._heaps: dict[str, list[Entry]] = {}
         self._lowest: dict[str, int] = {}
         """By queue, the largest rank that was put since its heap was last empty."""
@@ -34,6 +37,7 @@ class Ready:
     def put(self, job: Job) -> None:
         """Add a due job."""
         queue, rank = job.queue, -job.priority
+        self._due[job.id] = job.due_ms
         heap = self._heaps.get(queue)
         if heap is None:
             heap = self._heaps[queue] = []
@@ -41,23 +45,27 @@ class Ready:
             self._lowest[queue] = rank
         heappush(heap, Entry(rank, job.due_ms, job.id))
 
+    def discard(self, id: str) -> bool:
+        """Take a job out, wherever it stands; False if it is not here."""
+        return self._due.pop(id, None) is not None
+
     def put_back(self, entries: list[tuple[str, Entry]]) -> None:
         """Add entries again that were taken."""
         for queue, entry in entries:
+            self._due[entry.id] = entry.due_ms
             heappush(self._heaps[queue], entry)
 
     def take(self, queues: Collection[str] | None) -> Iterator[tuple[str, Entry]]:
         """Take live entries in claim order, with their queues, for as long as the caller goes on."""
         heaps = {name: heap for name, heap in self._heaps.items() if heap and (queues is None or name in queues)}
-        last: Entry | None = None
         while heaps:
             queue = min(heaps, key=lambda name: heaps[name][0]) if len(heaps) > 1 else next(iter(heaps))
             heap = heaps[queue]
             entry = heappop(heap)
             if not heap:
                 del heaps[queue]
-            if entry != last and self._live(entry, queue):  # a job that left and came back to its due instant is here twice
-                last = entry
+            if self._live(entry):
+                del self._due[entry.id]
                 yield queue, entry
 
     def earliest(self, queues: Collection[str] | None) -> int | None:
@@ -68,7 +76,7 @@ class Ready:
 
     def _earliest_of(self, queue: str) -> int | None:
         heap = self._heaps[queue]
-        while heap and not self._live(heap[0], queue):
+        while heap and not self._live(heap[0]):
             heappop(heap)
         if not heap:
             return None
@@ -83,8 +91,11 @@ class Ready:
 
     def _clean(self, queue: str) -> list[Entry]:
         heap = self._heaps[queue]
-        live = [entry for entry in set(heap) if self._live(entry, queue)]
+        live = [entry for entry in set(heap) if self._live(entry)]
         if len(live) < len(heap):
             heap[:] = live
             heapify(heap)
         return live
+
+    def _live(self, entry: Entry) -> bool:
+        return self._due.get(entry.id) == entry.due_ms

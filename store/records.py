@@ -30,7 +30,8 @@ _DEFAULT: Final = Job(id="", task="", due_ms=0)
 _TAIL_FROM: Final = Job._fields.index("queue")
 _DEFAULT_TAIL: Final = tuple(_DEFAULT[_TAIL_FROM:])
 _SCALARS: Final = (
-    "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms started_ms finished_ms reason"
+    "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms "
+    "started_ms finished_ms reason"
 ).split()
 _KNOWN: Final = frozenset(Job._fields) - {"extra"}
 _HEAD: Final = re.compile(rb'\{"id":"([^"\\]+)","due_ms":(\d+),')
@@ -115,9 +116,8 @@ def encode_job(job: Job) -> str:
     """
     if type(job.due_ms) is not int or type(job.created_ms) is not int:
         raise InvalidValue.of("due_ms and created_ms", "whole milliseconds (int)", (job.due_ms, job.created_ms))
-    head = (
-        f'{{"id":{_quote(job.id)},"due_ms":{job.due_ms},"task":{_quote(job.task)},"created_ms":{job.created_ms},"payload":'
-    )
+    id, task = _quote(job.id), _quote(job.task)
+    head = f'{{"id":{id},"due_ms":{job.due_ms},"task":{task},"created_ms":{job.created_ms},"payload":'
     if job[_TAIL_FROM:] == _DEFAULT_TAIL:
         return f"{head}{job.payload}}}"
     return _encode_unusual(job)

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import asdict, dataclass
 from heapq import merge
 from typing import Final
@@ -66,10 +66,14 @@ class Header:
         """The header as it stands in the file."""
         counts = ",".join(f'"{name}":{value}' for name, value in asdict(self.counts).items())
         return (
-            f'{{"format":"noria","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
-            f'"epoch":{self.epoch},"seq":{self.seq},"token":{self.token},"hand":{self.hand},"counts":{{{counts}}},'
-            f'"length":{length:15d},"crc":"'
-        ).encode("ascii") + crc + b'",\n'
+            (
+                f'{{"format":"noria","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
+                f'"epoch":{self.epoch},"seq":{self.seq},"token":{self.token},"hand":{self.hand},"counts":{{{counts}}},'
+                f'"length":{length:15d},"crc":"'
+            ).encode("ascii")
+            + crc
+            + b'",\n'
+        )
 
 
 def index_job(index: Index, raw: bytes, offset: int) -> None:
@@ -80,7 +84,6 @@ def index_job(index: Index, raw: bytes, offset: int) -> None:
         job = decode_job(raw)
         if job.key is not None:
             index.add(key_name(job.key), offset)
-
 
 
 def read_header(fd: int, path: str, system: System) -> Header:
@@ -100,10 +103,16 @@ def read_header(fd: int, path: str, system: System) -> Header:
     if not found:
         raise StoreCorrupt(path, len(line), "the file ends within its first line")
     if not isinstance(told.get("min_reader"), int) or told["min_reader"] > VERSION:
-        raise StoreFormatError(f"{path} was written by a newer Noria: it asks for format {told.get('min_reader')!r} or later, this is {VERSION}")
+        raise StoreFormatError(
+            f"{path} was written by a newer Noria: it asks for format {told.get('min_reader')!r} or later, "
+            f"this is {VERSION}"
+        )
     try:
         counts = Counts(**told["counts"])
-        return Header(counts=counts, **{name: told[name] for name in ("store_id", "epoch", "seq", "token", "hand", "length", "crc")})
+        return Header(
+            counts=counts,
+            **{name: told[name] for name in ("store_id", "epoch", "seq", "token", "hand", "length", "crc")},
+        )
     except (KeyError, TypeError) as error:
         raise StoreCorrupt(path, 0, f"the header is incomplete: {error}") from None
 
@@ -123,7 +132,9 @@ def verify(fd: int, path: str, system: System, header: Header) -> None:
     if at != header.length:
         raise StoreCorrupt(path, min(at, header.length), f"the file has {at} bytes, its header says {header.length}")
     if found != header.crc or line + b"\n" != header.line(header.length, header.crc.encode("ascii", "replace")):
-        raise StoreCorrupt(path, 0, "the checksum does not match; if you have edited it, see `noria check --accept-edit`")
+        raise StoreCorrupt(
+            path, 0, "the checksum does not match; if you have edited it, see `noria check --accept-edit`"
+        )
 
 
 def scan_index(fd: int, system: System) -> Index:
@@ -328,6 +339,7 @@ def open_snapshot(path: str, index_path: Callable[[int], str], system: System, *
     Args:
         path: of the snapshot.
         index_path: a function from the epoch to the path of its index.
+        system: the system calls.
         check: compare the file with its checksum.
 
     Raises:

@@ -16,13 +16,12 @@ _WRITE: Final = 1 << 16
 
 
 class Content(NamedTuple):
-    """What a snapshot is written from: for each slot that has jobs its lines by cycle, or the text between its braces as
-    an older snapshot has it; running and finished jobs."""
+    """What a snapshot is written from."""
 
     slots: Iterable[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]
+    """For each slot that has jobs its lines by cycle, or the text between its braces as an older snapshot has it."""
     running: Iterable[bytes]
     finished: Iterable[bytes]
-
 
 
 class _Writer:

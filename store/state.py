@@ -82,14 +82,20 @@ class State:
     __slots__ = ("counts", "frozen", "hides", "keys", "leases", "ready", "ring", "rows", "running", "token")
 
     def __init__(
-        self, frozen: Frozen = NOTHING, *, counts: Counts | None = None, hand: int = 0, token: int = 0, running: Sequence[Job] = ()
+        self,
+        frozen: Frozen = NOTHING,
+        *,
+        counts: Counts | None = None,
+        hand: int = 0,
+        token: int = 0,
+        running: Sequence[Job] = (),
     ) -> None:
         self.frozen = frozen
         self.rows: dict[str, Row] = {}
         self.hides = self.rows.__contains__
         """Whether what is frozen under an id is out of date."""
         self.ring: Ring[str] = Ring(hand)
-        self.ready = Ready(self._is_live)
+        self.ready = Ready()
         self.keys: dict[str, str] = {}
         self.running: dict[str, str] = {}
         self.leases: dict[str, int] = {}
@@ -345,7 +351,8 @@ class State:
         if job is None or (job.state, event) not in TRANSITIONS:
             raise ValueError(f"job {id!r} cannot {event}: it is {'unknown' if job is None else job.state}")
         if row is not None:
-            self.ring.discard(id, job.due_ms)
+            if not self.ready.discard(id):
+                self.ring.discard(id, job.due_ms)
         elif job.key is not None:
             self.keys[job.key] = id
         return job
@@ -370,7 +377,7 @@ class State:
             del self.keys[job.key]
 
     def forget(self, now_ms: int) -> int:
-        """Drop finished rows whose result_ttl is over; how many. (The totals still count them.)"""
+        """Drop finished rows whose result_ttl is over, and say how many; the totals still count them."""
         over = [
             id
             for id, row in self.rows.items()
@@ -379,10 +386,6 @@ class State:
         for id in over:
             del self.rows[id]
         return len(over)
-
-    def _is_live(self, entry: Entry, queue: str) -> bool:
-        row = self.rows.get(entry.id)
-        return isinstance(row, Job) and row.state is SCHEDULED and row.due_ms == entry.due_ms and row.queue == queue
 
 
 _APPLY: Final[dict[type[Record], Any]] = {

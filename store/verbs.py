@@ -26,8 +26,10 @@ class StateVerbs(ABC):
 
     @abstractmethod
     def _changing(self) -> AbstractContextManager[State]:
-        """The newest state, held alone until the end of the block; on leaving it cleanly, what was committed in it is
-        as durable as the store promises."""
+        """The newest state, held alone until the end of the block.
+
+        On leaving it cleanly, what was committed in it is as durable as the store promises.
+        """
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[State]:
@@ -37,7 +39,7 @@ class StateVerbs(ABC):
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
         """Write jobs to add and records as one indivisible change, then apply them, the records first."""
 
-    def _watch(self, owner: str) -> None:
+    def _watch(self, owner: str) -> None:  # noqa: B027 - a memory dies with its owners
         """Be able to tell from now on whether ``owner`` lives."""
 
     def _dead(self, state: State, owner: str, now_ms: int) -> dict[str, list[str]]:  # noqa: ARG002 - for who knows more
@@ -134,7 +136,7 @@ class StateVerbs(ABC):
                 self._commit((), [Cancelled(now_ms, list(won), reason)])
             return found
 
-    def reschedule(self, id: str, due_ms: int, now_ms: int) -> Found:
+    def reschedule(self, id: str, due_ms: int, now_ms: int) -> Found:  # noqa: ARG002 - of the contract
         """See Store.reschedule."""
         with self._changing() as state:
             found = state.find(id)

@@ -40,12 +40,15 @@ class SystemClock:
     """The machine's clocks."""
 
     def now_ms(self) -> int:
+        """See Clock.now_ms."""
         return time.time_ns() // _NS_IN_MS
 
     def now_ns(self) -> int:
+        """See Clock.now_ns."""
         return time.time_ns()
 
     def monotonic(self) -> float:
+        """See Clock.monotonic."""
         return time.monotonic()
 
 

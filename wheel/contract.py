@@ -97,6 +97,7 @@ class Store(Protocol):
         ``due_ms <= now_ms`` are taken in the order (higher priority, earlier due, id); attempt and token grow by one.
 
         Args:
+            now_ms: the present, in milliseconds since the epoch.
             owner: who claims; the store watches from now on whether it lives.
             limit: at most so many, 0 or more.
             lease_ms: how long a remote claim holds, in milliseconds; None where the kernel watches owners.
@@ -118,7 +119,7 @@ class Store(Protocol):
     def get(self, id: str) -> Job | None:
         """The job, or None if the store holds none of that id."""
 
-    def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:  # noqa: B008 - frozen value
+    def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:
         """Up to ``limit`` jobs that pass the filter, in the order (due_ms, id)."""
 
     def next_due(self, queues: Collection[str] | None = None) -> int | None:

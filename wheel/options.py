@@ -121,7 +121,6 @@ class Plan:
             result_ttl_ms if self.result_ttl_ms is None else self.result_ttl_ms,
         )
 
-
     def jobs(
         self,
         task: str,
