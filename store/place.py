@@ -17,6 +17,7 @@ import os
 import stat
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from ..wheel.errors import StoreUnsafe
 from .system import System
@@ -58,7 +59,7 @@ class Place:
 
     def owner(self, name: str) -> str:
         """The life sign of an owner."""
-        return f"{self.path}.owner.{name.replace('/', '_')}"
+        return f"{self.path}.owner.{quote(name, safe='')}"
 
     def siblings(self, system: System, kind: str) -> list[str]:
         """Names in the directory that begin as the store's files of a kind do, such as "journal"."""

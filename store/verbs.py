@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
+from typing import Final
 
 from ..wheel.contract import Filter, Found, OnConflict, Stats
 from ..wheel.errors import InvalidValue
@@ -18,7 +19,8 @@ from .invariants import violations
 from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled, refuse_unsound
 from .state import State, job_of
 
-_NO_JOBS: list[Job] = []
+_OWNER_MOST: Final = 150
+"""Characters; some stores keep a file named after an owner."""
 
 
 class StateVerbs(ABC):
@@ -82,6 +84,8 @@ class StateVerbs(ABC):
         """See Store.claim."""
         if limit < 0:
             raise InvalidValue.of("limit", "0 or more", limit)
+        if not 0 < len(owner) <= _OWNER_MOST:
+            raise InvalidValue.of("owner", f"1 to {_OWNER_MOST} characters", owner)
         with self._changing() as state:
             self._watch(owner)
             dead = self._dead(state, owner, now_ms)
