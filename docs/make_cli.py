@@ -18,16 +18,16 @@ _INTRODUCTION = """\
 `noria` looks after a store, or runs the jobs of an app. `noria COMMAND --help` says what this page says;
 `python -m noria.wheel.cli` is the same program.
 
-**Which store.** STORE is a path (`tasks.json`) or URL (`json:/var/lib/shop/tasks.json`). Wherever a store can be named,
-`-A module:app` can stand in its place: then it is the store of that Scheduler. Modules are found from the current
-directory first. In `-A module` the Scheduler is the module's `app`, its `scheduler`, or else the only one in it;
-`-A package.module:name` and `-A package.module.name` say which. `-A` may stand before the command as well, as Celery
-has it. `NORIA_STORE` is the default of STORE and `--store`, `NORIA_APP` that of `-A`; what is said comes before what
-is in the environment. To look at a store never makes one.
+**Which store.** STORE is a path (`tasks.json`) or URL (`json:/var/lib/shop/tasks.json`). Wherever a store can be
+named, `-A module:app` can stand in its place: then it is the store of that Scheduler. Modules are found from the
+current directory first. In `-A module` the Scheduler is the module's `app`, its `scheduler`, or else the only one
+in it; `-A package.module:name` and `-A package.module.name` say which. `-A` may stand before the command as well,
+as Celery has it. `NORIA_STORE` is the default of STORE and `--store`, `NORIA_APP` that of `-A`; what is said comes
+before what is in the environment. To look at a store never makes one.
 
-**Exit status.** 0 yes: it was done, it is so. 1 no: no such job, not cancelled, not sound. 2 it could not be answered:
-wrong use, no store there, a store that is damaged or in use. So a script never takes a damaged store for a job that
-does not exist. Ctrl-C is 130, a reader that went away (`| head`) 141, a bug of ours 70.
+**Exit status.** 0 yes: it was done, it is so. 1 no: no such job, not cancelled, not sound. 2 it could not be
+answered: wrong use, no store there, a store that is damaged or in use. So a script never takes a damaged store for
+a job that does not exist. Ctrl-C is 130, a reader that went away (`| head`) 141, a bug of ours 70.
 
 **Times** are shown on this machine's clock with their zone, and from now. A time that you write without a zone is
 local: `--eta 2026-12-24T18:00`; with one it is that: `2026-12-24T18:00Z`. A length of time is a number of seconds,

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ...wheel.job import Job, Retried
 from ...wheel.job import State as JobState
-from ..records import Claimed, Moved, Record, Renewed, Rescued, Settled, decode_job, decode_record
+from ..records import Claimed, Moved, Record, Renewed, Rescued, Settled, decode_job, decode_record, peek
 from ..state import Counts, Row, State
 from .shape import is_canonical, job_of
 
@@ -38,6 +38,11 @@ class Replay:
     def hold(self, row: Row) -> None:
         """A job of the snapshot; the counts have it already."""
         state = self.state
+        if isinstance(row, bytes) and b'"key":' not in row and b'"token":' not in row:
+            id, due_ms = peek(row)  # the usual kind, of which there may be a million
+            state.rows[id] = row
+            state.ring.add(id, due_ms)
+            return
         job = row if isinstance(row, Job) else decode_job(row)
         state.rows[job.id] = row
         state.token = max(state.token, job.token)

@@ -36,9 +36,10 @@ class Console:
     ) -> None:
         self._out = out
         self._err = err
-        terminal = out.isatty()
-        self.width: Final = _width(environ) if terminal or environ.get("COLUMNS") else None
-        """How many columns a line may have; None where nobody looks at a screen."""
+        terminal = _is_terminal(out)
+        self.width: Final = _width(environ) if terminal else None
+        """How many columns a line may have; None in a pipe or file, whatever COLUMNS says: readline gives that to all
+        children of an interactive Python."""
         self._paints = colour and terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
     def prose(self, lead: Cell | str, text: str) -> None:
@@ -138,6 +139,10 @@ def _wrapped(text: str, width: int | None) -> list[str]:
         return [text]
     indent = "    " if width > 20 else ""
     return wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty()
 
 
 def _width(environ: Mapping[str, str]) -> int:

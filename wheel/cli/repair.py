@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
+from glob import escape, glob
 from shlex import quote
 from typing import Any, Final
 
@@ -46,9 +48,16 @@ def _show(console: Console, done: Repaired, output: str) -> None:
     console.prose("written: ", f"{output}; {done.path} and its other files are as they were")
     if found.harmed:
         console.prose("", "to use it, stop all workers, put the old files away, and give the new one the name:")
-        old, aside = quote(done.path), quote(done.path + ".damaged")
-        console.raw(f"  mkdir {aside} && mv {old} {old}.journal.* {aside}/")
-        console.raw(f"  mv {quote(output)} {old}")
+        for command in _commands(done.path, output):
+            console.raw("  " + command)
+
+
+def _commands(path: str, output: str) -> list[str]:
+    """What puts the new store into the place of the old one, whose lock stays where it is."""
+    old, aside = quote(path), quote(path + ".damaged")
+    files = [old] if os.path.lexists(path) else []
+    files += [f"{old}.journal.*"] if glob(escape(path) + ".journal.*") else []
+    return [f"mkdir {aside}", f"mv {' '.join(files)} {aside}/", f"mv {quote(output)} {old}"]
 
 
 def _kept(done: Repaired) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from noria.store import JsonStore
-from noria.wheel.cli import main
+from noria.wheel.cli import console, main
 from noria.wheel.job import Failed, Failure, Job, Succeeded
 from noria.wheel.testing import FakeClock
 
@@ -49,6 +49,18 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return status, out, err
 
     return run
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """``terminal(80)``: what is written goes to a terminal without colours, so many columns wide."""
+
+    def terminal(columns: int) -> None:
+        monkeypatch.setattr(console, "_is_terminal", lambda stream: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("NO_COLOR", "1")
+
+    return terminal
 
 
 def job(id: str, due_ms: int, **fields: object) -> Job:

@@ -176,7 +176,7 @@ def test_the_commands_that_repair_prints_put_the_new_store_into_place(run: Run, 
     damage(journal_of(store), b'"op":"settle"')
     out = run("repair", store)[1]
     commands = [line.strip() for line in out.splitlines() if line.startswith("  m")]
-    assert len(commands) == 2
+    assert len(commands) == 3
     subprocess.run(["sh", "-ec", "\n".join(commands)], check=True, cwd="/")
     assert run("check", store)[0] == 0
     assert len(json.loads(run("jobs", store, "--json")[1])) == 6
@@ -230,6 +230,17 @@ def test_a_damaged_store_is_not_taken_for_a_missing_job(run: Run, store: Path) -
         status, out, err = run(*words)
         assert (status, out) == (2, "")
         assert re.search(r"damaged at byte \d+: .*; nothing was changed, see `noria repair`", err)
+
+
+def test_the_commands_work_where_the_snapshot_is_missing_and_the_path_is_odd(run: Run, store: Path) -> None:
+    odd = store.parent / "a [b] 'c'"
+    odd.mkdir()
+    for path in store.parent.glob("tasks.json.*"):
+        path.rename(odd / path.name)
+    out = run("repair", odd / "tasks.json")[1]
+    commands = [line.strip() for line in out.splitlines() if line.startswith("  m")]
+    subprocess.run(["sh", "-ec", "\n".join(commands)], check=True, cwd="/")
+    assert run("check", odd / "tasks.json")[0] == 0
 
 
 @pytest.mark.parametrize("command", ["check", "repair"])

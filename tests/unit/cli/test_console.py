@@ -43,15 +43,16 @@ def test_no_colour_in_a_pipe_or_when_told() -> None:
     assert painted({}, colour=False) == "red plain\n"
 
 
-def test_a_pipe_is_as_wide_as_it_takes() -> None:
+@pytest.mark.parametrize("environ", [{}, {"COLUMNS": "80"}])
+def test_a_pipe_is_as_wide_as_it_takes(environ: dict[str, str]) -> None:
     out = io.StringIO()
-    Console(out, io.StringIO(), {}).line("x" * 500)
+    Console(out, io.StringIO(), environ).line("x" * 500)
     assert out.getvalue() == "x" * 500 + "\n"
 
 
 def test_prose_is_wrapped_and_keeps_its_words() -> None:
-    out = io.StringIO()
-    console = Console(out, io.StringIO(), {"COLUMNS": "30"})
+    out = Screen()
+    console = Console(out, io.StringIO(), {"COLUMNS": "30"}, colour=False)
     console.prose(Cell("lost: ", "red"), "the quick brown fox jumps over the lazy dog")
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 30
@@ -59,7 +60,7 @@ def test_prose_is_wrapped_and_keeps_its_words() -> None:
 
 
 def test_what_may_be_copied_is_never_cut() -> None:
-    out = io.StringIO()
+    out = Screen()
     Console(out, io.StringIO(), {"COLUMNS": "10"}).raw("mv a-long-name another-long-name")
     assert out.getvalue() == "mv a-long-name another-long-name\n"
 

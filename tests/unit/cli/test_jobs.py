@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,17 +38,17 @@ def test_the_columns_of_a_table_are_aligned(run: Run, store: Path) -> None:
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 100, 120, 200])
 def test_no_line_is_wider_than_the_terminal(
-    run: Run, store: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+    run: Run, store: Path, columns: int, terminal: Callable[[int], None]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal(columns)
     for words in (("jobs", store), ("show", "bad", "--store", store), ("stats", store), ("ring", store)):
         status, out, _ = run(*words)
         assert status == 0
         assert max(len(line) for line in out.splitlines()) <= columns, words
 
 
-def test_a_narrow_terminal_shows_every_id_whole(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
+def test_a_narrow_terminal_shows_every_id_whole(run: Run, store: Path, terminal: Callable[[int], None]) -> None:
+    terminal(60)
     rows = run("jobs", store)[1].splitlines()
     assert [row.split()[0] for row in rows[::2]] == ["late", "bad", "done", "run", "soon", "mail"]
 
