@@ -80,7 +80,12 @@ def repair(
         return Repaired(path=old, output=None, salvage=found, violations=[])
     new = os.path.abspath(old + ".repaired" if output is None else os.fspath(output))
     _write(new, found, system)
-    return Repaired(path=old, output=new, salvage=found, violations=_violations(new, system))
+    try:
+        violations = _violations(new, system)
+    except (OSError, StoreError) as error:
+        system.unlink(new)
+        raise StoreError(f"{new} was written, but cannot be read back: {error}") from error
+    return Repaired(path=old, output=new, salvage=found, violations=violations)
 
 
 def _write(path: str, found: Salvage, system: System) -> None:

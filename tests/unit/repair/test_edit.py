@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 import simplejson
 from noria.store import JsonStore
 from noria.store.repair import EditRefused, accept_edit
-from noria.wheel.errors import StoreBusy, StoreCorrupt, StoreFormatError
+from noria.store.system import System
+from noria.wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreFormatError
 from noria.wheel.job import State
 from noria.wheel.testing import FakeClock
 
@@ -289,3 +291,47 @@ def test_the_rubbish_of_a_killed_attempt_is_no_hindrance(made: Made) -> None:
     edit(made, other_due("s7", NOW_MS + DAY_MS))
     assert accept_edit(made.path) is not None
     assert not Path(f"{made.path}.edited").exists()
+
+
+# ---- when the disk fails, or the process dies ------------------------------------------------------------------
+
+
+class FailingAt(System):
+    """The call with this number fails, and so do all after it if the process is to have died there."""
+
+    def __init__(self, number: int, *, dies: bool) -> None:
+        self.left = number
+        for name in [name for name in vars(System) if not name.startswith("_") and name != "close"]:
+            setattr(self, name, self._counted(getattr(System, name), dies=dies))
+
+    def _counted(self, real: Callable[..., object], *, dies: bool) -> Callable[..., object]:
+        def call(*args: object) -> object:
+            self.left -= 1
+            if self.left == 0 or (self.left < 0 and dies):
+                raise OSError(errno.EIO, "the disk is broken")
+            return real(*args)
+
+        return call
+
+
+@pytest.mark.parametrize("dies", [True, False])
+@pytest.mark.parametrize("rest", range(4))
+def test_whatever_call_fails_the_edit_can_be_accepted_afterwards(
+    make: Callable[[], Made], rest: int, dies: bool
+) -> None:
+    number = rest + 1
+    while True:
+        made = make()
+        edit(made, other_due("s7", NOW_MS + DAY_MS))
+        expected = made.jobs | {"s7": made.jobs["s7"]._replace(due_ms=NOW_MS + DAY_MS)}
+        system = FailingAt(number, dies=dies)
+        try:
+            accept_edit(made.path, system=system)
+        except (NoriaError, OSError):
+            accept_edit(made.path)
+        assert jobs_in(made.path) == expected, number
+        if system.left > 0:
+            return
+        for path in made.path.parent.iterdir():
+            path.unlink()
+        number += 4

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from noria.store import JsonStore
 from noria.store.journal import frame
 from noria.store.repair import repair, survey
+from noria.store.system import System
 from noria.wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
 from noria.wheel.job import Job, State
 from noria.wheel.testing import FakeClock
@@ -378,3 +381,41 @@ def test_a_store_of_a_newer_noria_is_not_repaired(made: Made) -> None:
     made.path.write_bytes(made.path.read_bytes().replace(b'"min_reader":1', b'"min_reader":99'))
     with pytest.raises(NoriaError, match="newer Noria"):
         repair(made.path)
+
+
+@pytest.mark.parametrize("rest", range(4))
+def test_a_repair_that_fails_leaves_nothing_behind_and_can_be_tried_again(made: Made, rest: int) -> None:
+    destroy(made, b'"op":"cancel"')
+    before = made.files()
+    output = Path(f"{made.path}.repaired")
+    number = rest + 1
+    while True:
+        system = FailingOnce(number)
+        try:
+            repair(made.path, system=system)
+        except (NoriaError, OSError):
+            assert not output.exists(), number
+        assert made.files() == before
+        if system.left > 0:
+            break
+        output.unlink(missing_ok=True)
+        number += 4
+    assert set(jobs_in(output)) == set(made.jobs)
+
+
+class FailingOnce(System):
+    """The call with this number fails."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        for name in [name for name in vars(System) if not name.startswith("_") and name not in ("close", "unlink")]:
+            setattr(self, name, self._counted(getattr(System, name)))
+
+    def _counted(self, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object) -> object:
+            self.left -= 1
+            if self.left == 0:
+                raise OSError(errno.EIO, "the disk is broken")
+            return real(*args)
+
+        return call
