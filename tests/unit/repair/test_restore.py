@@ -341,7 +341,7 @@ def wounds(draw: st.DrawFn) -> list[tuple[bool, float, bytes]]:
     return draw(st.lists(one, min_size=1, max_size=4))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wounds())
 def test_whatever_is_damaged_the_new_store_is_sound_and_not_silently_different(
     made: Made, damages: list[tuple[bool, float, bytes]]
