@@ -6,6 +6,7 @@ This module and check.py are the only ones of wheel that know the stores, but fo
 from __future__ import annotations
 
 import os
+import re
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 STORE_VARIABLE: Final = "NORIA_STORE"
 APP_VARIABLE: Final = "NORIA_APP"
+_HEADER: Final = re.compile(rb'"format"\s*:\s*"noria"')
+_HEADER_WITHIN: Final = 1 << 20
 
 
 def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
@@ -89,14 +92,22 @@ def file_of(url: str) -> str:
     if path is None:
         raise CommandError(f"{url} is in the memory of the process that made it; there is nothing to look at from here")
     path = os.path.abspath(path)
-    if not os.path.lexists(path) and not _has_journal(path):
+    if _has_company(path):
+        return path  # whatever the file has come to, it was a store
+    if not os.path.lexists(path):
         raise CommandError(f"there is no store at {path}")
+    if not os.path.isfile(path):
+        raise CommandError(f"{path} is not a regular file")
+    with open(path, "rb") as file:
+        if not _HEADER.search(file.read(_HEADER_WITHIN)):
+            raise CommandError(f"{path} is not a Noria store")
     return path
 
 
-def _has_journal(path: str) -> bool:
+def _has_company(path: str) -> bool:
+    """Whether the files stand there that stand beside every store: to open anything else would make them."""
     try:
-        return bool(Place(path).siblings(SYSTEM, "journal"))
+        return os.path.exists(Place(path).lock) or bool(Place(path).siblings(SYSTEM, "journal"))
     except OSError:
         return False
 

@@ -140,6 +140,14 @@ def test_accept_edit_can_answer_in_json(run: Run, store: Path) -> None:
     assert (status, json.loads(out)["sound"]) == (0, True)
 
 
+def test_a_copy_that_was_edited_somewhere_else_is_a_store_still(run: Run, store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere" / "copy.json"
+    copy.parent.mkdir()
+    copy.write_text(json.dumps(json.loads(compacted(store).read_text()), indent=4, sort_keys=True))
+    assert run("check", copy, "--accept-edit")[0] == 0
+    assert len(json.loads(run("jobs", copy, "--json")[1])) == 6
+
+
 # ---- compact ---------------------------------------------------------------------------------------------
 
 

@@ -49,7 +49,7 @@ def test_what_is_no_store_is_called_so(run: Run, tmp_path: Path, words: tuple[st
     assert (status, out) == (2, "")
     assert "not a Noria store" in err
     assert err.count("\n") == 1
-    assert (tmp_path / "notes.json").read_bytes() == content
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"notes.json": content}
 
 
 @pytest.mark.parametrize("words", LOOKING, ids=" ".join)
