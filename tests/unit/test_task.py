@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -50,16 +49,6 @@ class Desk:
 @pytest.fixture
 def app() -> Desk:
     return Desk()
-
-
-@pytest.fixture(autouse=True)
-def no_default() -> Iterator[None]:
-    set_default(None)
-    shared = dict(SHARED._tasks)
-    yield
-    set_default(None)
-    SHARED._tasks.clear()
-    SHARED._tasks.update(shared)
 
 
 @pytest.fixture
