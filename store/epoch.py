@@ -60,6 +60,7 @@ class Epoch:
             try:
                 journal = Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
             except FileNotFoundError:
+                _refuse_newer_journal(place, system, header.epoch)
                 journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
                 journal.sync()
             sync_directory(system, place.directory)  # whoever began this epoch may have died before he did
@@ -180,3 +181,16 @@ class Epoch:
         seq = self.journal.seq + 1
         self.journal.append(frame(f'{{"seq":{seq},"op":"unseal"}}'), 1, reserve=False)
         self.sealed = None
+
+
+def _refuse_newer_journal(place: Place, system: System, epoch: int) -> None:
+    """No journal means that nothing has happened since; but not beside a later one, which is made before it goes."""
+    for name in place.siblings(system, "journal"):
+        number = name.rpartition(".")[2]
+        if number.isdecimal() and int(number) > epoch:
+            raise StoreCorrupt(
+                place.path,
+                0,
+                f"the snapshot is of epoch {epoch}, whose journal is missing, but there is {name}: "
+                "the snapshot is an older one, put back from a copy perhaps",
+            )

@@ -159,6 +159,18 @@ class LifeSigns:
             self._system.close(fd)
         return False
 
+    def bury_idle(self, paths: Iterable[str]) -> None:
+        """Remove signs that nobody holds, of programs that ended without closing the store.
+
+        The writers' lock is held, so nobody is about to show one.
+        """
+        for path in paths:
+            try:
+                if not self.lives(path):
+                    self.bury(path)
+            except StoreError:
+                continue
+
     def bury(self, path: str) -> None:
         """Remove the sign of an owner that is dead. One that cannot be removed does no harm: nobody holds it."""
         try:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...wheel.errors import StoreFormatError
+from ...wheel.errors import StoreBusy, StoreFormatError
 from ...wheel.job import Job
 from ...wheel.job import State as JobState
 from ..place import Place
@@ -28,6 +28,7 @@ from .replay import Replay
 
 _FINISHED: Final = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 _READ: Final = 1 << 24
+_TRIES: Final = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,10 +65,10 @@ def salvage(place: Place, system: System) -> Salvage:
     Raises:
         FileNotFoundError: nothing is left: neither a snapshot nor a journal.
         StoreFormatError: what is there is not a Noria store, or that of a newer Noria.
+        StoreBusy: the store is in use, and new epochs begin faster than one can be read.
         OSError: a file cannot be read.
     """
-    journals = _read_journals(place, system)
-    snapshot, notes = _read_best_snapshot(place, system, journals)
+    journals, snapshot, notes = _read_one_epoch(place, system)
     _refuse_strangers(place, snapshot, journals)
     ours, ignored = _of_this_store(snapshot.header, journals)
     notes += ignored + _later(snapshot.header, ours) + _unproved(place, snapshot)
@@ -106,6 +107,30 @@ def epoch_of(name: str) -> int:
     """The epoch in the name of a journal; -1 if there is none."""
     number = name.rpartition(".")[2]
     return int(number) if number.isdecimal() else -1
+
+
+def _read_one_epoch(place: Place, system: System) -> tuple[list[LooseJournal], LooseSnapshot, list[str]]:
+    """Journals and snapshot that belong together: of a store in use, another epoch may begin between two readings."""
+    for _ in range(_TRIES):
+        before = _files_of(place, system)
+        try:
+            journals = _read_journals(place, system)
+            snapshot, notes = _read_best_snapshot(place, system, journals)
+        except FileNotFoundError:
+            if _files_of(place, system) == before:
+                raise
+            continue
+        if _files_of(place, system) == before:
+            return journals, snapshot, notes
+    raise StoreBusy(f"{place.path} begins new epochs faster than it can be read; try again, or stop its schedulers")
+
+
+def _files_of(place: Place, system: System) -> tuple[int | None, list[str]]:
+    try:
+        inode: int | None = system.stat(place.path).st_ino
+    except FileNotFoundError:
+        inode = None
+    return inode, place.siblings(system, "journal")
 
 
 def _read_journals(place: Place, system: System) -> list[LooseJournal]:

@@ -31,3 +31,14 @@ def test_a_name_that_cannot_be_kept_is_refused_before_anything_is_claimed(tmp_pa
             store.claim(owner, 1, 1)
         assert store.stats(1).scheduled == 1
         store.close()
+
+
+def test_the_sign_of_a_program_that_ended_without_closing_the_store_goes_when_it_is_next_opened(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    store = JsonStore(path, durability="os")
+    store.add([Job(id="a", task="t", due_ms=0)])
+    store.claim("alive", 1, 1)
+    (tmp_path / "tasks.json.owner.gone").touch()
+    JsonStore(path, durability="os").close()
+    assert sorted(found.name for found in tmp_path.glob("*.owner.*")) == ["tasks.json.owner.alive"]
+    store.close()
