@@ -146,6 +146,10 @@ class Epoch:
         if not (after_power_loss or self.journal.has_more()):
             return
         rest = self.journal.rest()
+        if rest and not rest.endswith((b"\n", b"\0")):
+            self.journal.end_line(len(rest))  # the file was cut; a record that lost nothing but its line feed is whole
+            self.follow()
+            rest = self.journal.rest()
         verdict, why = classify(rest, self.journal.end)
         if verdict == "damaged":
             raise StoreCorrupt(self.journal.path, self.journal.end, why)

@@ -341,6 +341,11 @@ class Journal:
                 return
             self.size += CHUNK
 
+    def end_line(self, length: int) -> None:
+        """Write a line feed ``length`` bytes after the last record known."""
+        write_all(self._system, self._fd, b"\n", self.end + length)
+        self._fdatasync(self._fd)
+
     def blank(self, length: int) -> None:
         """Make the ``length`` bytes after the last record blank again, durably."""
         for at in range(0, length, CHUNK):
