@@ -8,7 +8,7 @@ from .clock import deadline_ms, instant_ms
 from .errors import InvalidValue, NoriaError
 
 
-class Retry(NoriaError):  # noqa: N818 - a request rather than an error, and the name that the peers use
+class Retry(NoriaError):
     """Raised by a task: this attempt failed, run the job again.
 
     Raise it ``from`` the exception that was the reason, so that the job shows that one as its error. When

@@ -9,7 +9,22 @@ from typing import Any
 
 from noria.store.system import System
 
-CALLS = ("open", "close", "pread", "pwrite", "fsync", "fdatasync", "ftruncate", "fstat", "stat", "lstat", "replace", "unlink", "listdir", "flock")
+CALLS = (
+    "open",
+    "close",
+    "pread",
+    "pwrite",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "fstat",
+    "stat",
+    "lstat",
+    "replace",
+    "unlink",
+    "listdir",
+    "flock",
+)
 """The names of every system call that a store makes."""
 
 

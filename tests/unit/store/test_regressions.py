@@ -114,7 +114,7 @@ def test_a_key_that_was_taken_over_from_a_running_job_stays_taken_over_after_reo
         {"state": "running"},
         {"payload": "oops"},
         {"payload": "[[1]]"},
-        {"payload": '[[1],\n{}]'},
+        {"payload": "[[1],\n{}]"},
         {"payload": '[["ü"],{}]'},
     ],
 )
