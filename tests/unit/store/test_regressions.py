@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from noria.store import JsonStore, MemoryStore, keeper
 from noria.store.aside import Aside
 from noria.store.lock import LifeSigns
@@ -19,6 +18,7 @@ from noria.store.records import decode_job, encode_job
 from noria.store.system import SYSTEM
 from noria.wheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
 from noria.wheel.job import Released, Succeeded
+
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
 from tests.kit.systems import Failing, Watched
 
