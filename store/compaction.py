@@ -207,7 +207,11 @@ class Compaction:
         self.stage = "sealed"
         system.replace(place.next, place.path)
         self.stage = "renamed"
-        sync_directory(system, place.directory)
+        try:
+            sync_directory(system, place.directory)
+        except OSError:
+            new.seal(self.number + 1, doubtful=True)  # should we die before we have begun another
+            raise
         self._let_go()
         return new
 

@@ -3,7 +3,8 @@
 A store lives in one epoch until the journal has grown long; then a new snapshot is written aside and a new epoch
 begins (compaction.py). The last record of a journal that was left is a *seal*: whoever still follows that journal finds
 it before he could append, and looks by name for the snapshot of the next epoch. A seal whose epoch never came (the one
-who wrote it died) is lifted by the next writer.
+who wrote it died) is lifted by the next writer. A *doubtful* seal is written after a failed sync, and whoever finds it
+begins the next epoch himself.
 """
 
 from __future__ import annotations
@@ -26,7 +27,18 @@ _ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\]+)","
 class Epoch:
     """An open epoch. Not safe for threads: whoever holds it locks around it."""
 
-    __slots__ = ("_place", "_system", "dropped", "journal", "number", "sealed", "snapshot", "state", "store_id")
+    __slots__ = (
+        "_place",
+        "_system",
+        "doubtful",
+        "dropped",
+        "journal",
+        "number",
+        "sealed",
+        "snapshot",
+        "state",
+        "store_id",
+    )
 
     def __init__(self, place: Place, system: System, snapshot: SnapshotFile, journal: Journal) -> None:
         header = snapshot.header
@@ -38,6 +50,8 @@ class Epoch:
         self.number = header.epoch
         self.sealed: int | None = None
         """The epoch that is to come after this one, once it has been announced."""
+        self.doubtful = False
+        """A sync of this journal has failed: what is read from it may not be on the disk."""
         self.dropped = 0
         """Bytes of an unfinished write that were cut from the journal."""
         counts = type(header.counts)(**{name: getattr(header.counts, name) for name in header.counts.__slots__})
@@ -120,6 +134,7 @@ class Epoch:
         match fields["op"]:
             case "seal":
                 self.sealed = fields["epoch"]
+                self.doubtful = self.doubtful or fields.get("doubtful", False)
             case "unseal":
                 self.sealed = None
             case "add":
@@ -143,7 +158,7 @@ class Epoch:
         Raises:
             StoreCorrupt: what stands there is no unfinished write.
         """
-        if not (after_power_loss or self.journal.has_more()):
+        if self.journal.is_blank() if after_power_loss else not self.journal.has_more():
             return
         rest = self.journal.rest()
         if rest and not rest.endswith((b"\n", b"\0")):
@@ -156,7 +171,7 @@ class Epoch:
         if verdict == "torn":
             length = len(rest.rstrip(b"\n\0"))
             self._keep(rest[:length])
-            self.journal.blank(len(rest))
+            self.journal.cut()
             self.dropped += length
 
     def _keep(self, dropped: bytes) -> None:
@@ -174,11 +189,18 @@ class Epoch:
 
     # ---- writing -----------------------------------------------------------------------------------------
 
-    def seal(self, next_epoch: int) -> None:
-        """Announce the next epoch: from now on nobody appends here without looking for it."""
+    def seal(self, next_epoch: int, *, doubtful: bool = False) -> None:
+        """Announce the next epoch: from now on nobody appends here without looking for it.
+
+        Args:
+            next_epoch: its number.
+            doubtful: a sync has failed, so that if the next epoch has not come, it is to be begun.
+        """
         seq = self.journal.seq + 1
-        self.journal.append(frame(f'{{"seq":{seq},"op":"seal","epoch":{next_epoch}}}'), 1, reserve=False)
+        doubt = ',"doubtful":true' if doubtful else ""
+        self.journal.append(frame(f'{{"seq":{seq},"op":"seal","epoch":{next_epoch}{doubt}}}'), 1, reserve=False)
         self.sealed = next_epoch
+        self.doubtful = doubtful
 
     def unseal(self) -> None:
         """Take the announcement back: that epoch never came."""

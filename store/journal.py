@@ -170,7 +170,7 @@ def _is_unbegun(fd: int, system: System) -> bool:
 
 def _is_blank(fd: int, system: System, at: int) -> bool:
     while piece := system.pread(fd, CHUNK, at):
-        if piece.strip(b"\n\0"):
+        if piece != _BLANK[: len(piece)] and piece.strip(b"\n\0"):  # comparing is a hundred times faster
             return False
         at += len(piece)
     return True
@@ -188,7 +188,7 @@ def is_unused(path: str, system: System) -> bool:
 
 
 class Journal:
-    """One journal file, open. The caller holds the writers' lock around append() and heal()."""
+    """One journal file, open. The caller holds the writers' lock around append() and cut()."""
 
     __slots__ = (
         "_closing",
@@ -273,6 +273,10 @@ class Journal:
         found = self._pread(self._fd, 1, self.end)
         return found != b"\n" and found not in (b"", b"\0")
 
+    def is_blank(self) -> bool:
+        """Whether nothing stands after the last record known here, up to the end of the file."""
+        return _is_blank(self._fd, self._system, self.end)
+
     def read(self, most: int = _READ) -> list[Batch]:
         """Whole changes after the last one known, about ``most`` bytes of them; [] at the end.
 
@@ -346,11 +350,15 @@ class Journal:
         write_all(self._system, self._fd, b"\n", self.end + length)
         self._fdatasync(self._fd)
 
-    def blank(self, length: int) -> None:
-        """Make the ``length`` bytes after the last record blank again, durably."""
-        for at in range(0, length, CHUNK):
-            write_all(self._system, self._fd, _BLANK[: min(CHUNK, length - at)], self.end + at)
+    def cut(self) -> None:
+        """Cut off everything after the last record known here, durably.
+
+        Not by writing blanks over it: a process that is killed at that would leave a hole with remains behind it, which
+        look like damage.
+        """
+        self._system.ftruncate(self._fd, self.end)
         self._fdatasync(self._fd)
+        self._allocate(self.end + RESERVE, 0)
 
     def sync(self, upto: int | None = None) -> None:
         """Make everything that was appended durable, at least up to ``upto``.

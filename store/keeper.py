@@ -65,10 +65,9 @@ class Keeper:
                 self._lock.check()
                 self._epoch = open_or_create(self._place, self._system)
                 self._bury_the_idle()
-                if self._lock.made and self._epoch.journal.seq:
-                    self._compact_now(
-                        self._epoch
-                    )  # somebody removed the lock file: let those who hold the old one notice
+                lock_was_removed = self._lock.made and self._epoch.journal.seq > 0
+                if lock_was_removed or self._epoch.doubtful:  # whoever holds the old lock must notice
+                    self._compact_now(self._epoch)
             finally:
                 self._lock.release()
         except BaseException as error:
@@ -109,6 +108,7 @@ class Keeper:
                 if sound and self.durability != "os":
                     self._epoch.journal.sync()
             except OSError as error:
+                self._seal_doubtful(self._epoch)
                 raise store_error(
                     error, f"{self.path}: whether the last changes are on the disk is not known"
                 ) from error
@@ -160,6 +160,8 @@ class Keeper:
                 epoch.mend_tail()
             while epoch.sealed is not None:
                 epoch = self._follow_seal(epoch)
+        except NoriaError:
+            raise
         except OSError as error:
             raise self._failed(error) from error
         return epoch
@@ -169,12 +171,22 @@ class Keeper:
         if newer.store_id != epoch.store_id:
             newer.close()
             raise StoreError(f"{self.path} has been replaced by another store; open it anew")
+        if newer.doubtful:
+            return self._redo(newer)
         if newer.number == epoch.number:
             newer.close()
             epoch.unseal()
             return epoch
         self._switch(newer)
         return newer
+
+    def _redo(self, doubtful: Epoch) -> Epoch:
+        """Write what is read of a doubtful epoch into a new one. The lock and the mutex are held."""
+        try:
+            self._compact_now(doubtful)
+        finally:
+            doubtful.close()
+        return self._epoch
 
     def _switch(self, newer: Epoch) -> None:
         older, self._epoch = self._epoch, newer
@@ -194,8 +206,31 @@ class Keeper:
                 journal.sync(end)  # else a newer epoch was begun, and that was synced as a whole
         except OSError as error:
             if epoch is self._epoch:
-                raise self._failed(error) from error
+                failed = self._failed(error)
+                self._warn_others(epoch)
+                raise failed from error
             raise store_error(error, f"{self.path}: whether this change is on the disk is not known") from error
+
+    def _warn_others(self, epoch: Epoch) -> None:
+        """After a failed sync: have whoever reads this journal write what he reads into a new epoch.
+
+        Above all who opens it later: the kernel tells the failure only to those who had it open, and what is read looks
+        right.
+        """
+        with self._mutex:
+            if epoch is self._epoch:
+                self._seal_doubtful(epoch)
+
+    def _seal_doubtful(self, epoch: Epoch) -> None:
+        try:
+            self._lock.acquire()
+            try:
+                epoch.follow()
+                epoch.seal(epoch.number + 1, doubtful=True)
+            finally:
+                self._lock.release()
+        except (OSError, NoriaError):
+            return  # then nobody is warned; this process still begins a new epoch itself
 
     def _sync_quietly(self) -> None:
         epoch = self._epoch
@@ -232,15 +267,10 @@ class Keeper:
         try:
             self._lock.check()
             found = Epoch.open(self._place, self._system)
-            try:
-                if found.sealed is not None:
-                    found.unseal()
-                if self._wants_sync:
-                    found.journal.sync()  # other threads may wait for the sync of what they wrote to it
-            except BaseException:
-                found.close()
-                raise
-            self._switch(found)
+            if found.doubtful:
+                self._redo(found)
+            else:
+                self._go_over_to(found)
             self._trouble = None
         except NoriaError:
             raise
@@ -249,18 +279,23 @@ class Keeper:
         finally:
             self._lock.release()
 
+    def _go_over_to(self, found: Epoch) -> None:
+        try:
+            if found.sealed is not None:
+                found.unseal()
+            if self._wants_sync:
+                found.journal.sync()  # other threads may wait for the sync of what they wrote to it
+        except BaseException:
+            found.close()
+            raise
+        self._switch(found)
+
     def _renew(self) -> None:
         """After a failure: read back what is there, and write it into a new epoch. The mutex is held."""
         self._lock.acquire()
         try:
             self._lock.check()
-            found = Epoch.open(self._place, self._system)
-            try:
-                if found.sealed is not None:
-                    found.unseal()
-                self._compact_now(found)
-            finally:
-                found.close()
+            self._redo(Epoch.open(self._place, self._system))
         except NoriaError:
             raise
         except OSError as error:
@@ -320,6 +355,9 @@ class Keeper:
                 self._plan_compaction(behind=self._epoch.journal.end)  # the old epoch stands
 
     def _compact(self, pause: Callable[[], None]) -> bool:
+        with self._mutex:
+            if self._trouble is not None:
+                self._trouble()  # which may begin a new epoch itself, and then must find the work unclaimed
         work: Compaction | None = None
         try:
             fd = claim_work(self._place, self._system)

@@ -434,6 +434,75 @@ def test_an_add_that_finds_its_job_already_there_returns_only_once_that_is_on_th
     store.close()
 
 
+def test_who_opens_a_store_after_a_sync_failed_in_a_process_that_died_writes_it_anew(path: str) -> None:
+    """What he reads looks right, but is in the memory of the machine only; and no sync of his would bring it to the disk."""
+    system = Failing("fdatasync")
+    failed = JsonStore(path, system=system)
+    failed.add([a_job("a")])
+    system.failing = True
+    with pytest.raises(StorePoisoned):
+        failed.add([a_job("b")])
+    failed._lock.close()  # it dies: nothing is closed in order
+    with JsonStoreAgain(path) as other:
+        assert other._epoch.number == 2
+        assert set(content(other)) == {"a", "b"}
+
+
+def test_who_has_a_store_open_when_a_sync_fails_elsewhere_writes_it_anew_before_he_goes_on(path: str) -> None:
+    system = Failing("fdatasync")
+    failed, other = JsonStore(path, system=system), JsonStore(path)
+    system.failing = True
+    with pytest.raises(StorePoisoned):
+        failed.add([a_job("a")])
+    assert other.get("a") is not None
+    assert other._epoch.number == 2
+    system.failing = False
+    failed.add([a_job("b")])
+    assert set(content(other)) == {"a", "b"}
+    failed.close()
+    other.close()
+
+
+def test_compacting_mends_what_a_failed_write_has_left_before_it_begins(path: str) -> None:
+    system = Failing("fdatasync")
+    store = JsonStore(path, system=system)
+    system.failing = True
+    with pytest.raises(StorePoisoned):
+        store.add([a_job("a")])
+    system.failing = False
+    store.compact()
+    assert set(content(store)) == {"a"}
+    store.close()
+
+
+def test_a_process_killed_while_it_cuts_off_an_unfinished_write_leaves_no_damage(path: str) -> None:
+    store = JsonStore(path)
+    store.add([a_job("a")])
+    end = store._epoch.journal.end
+    store.close()
+    data = bytearray(_journal(path).read_bytes())
+    data[end : end + 400] = b'0123abcd 000400 {"seq":2,' + b"x" * 375
+    _journal(path).write_bytes(data)
+    written: list[int] = []
+
+    class Killed(BaseException):
+        pass
+
+    def before(name: str, args: tuple[Any, ...]) -> None:
+        if name == "pwrite":
+            half = len(args[1]) // 2
+            os.pwrite(args[0], args[1][:half], args[2])
+            written.append(half)
+            raise Killed
+
+    try:
+        JsonStore(path, system=Watched(before)).close()
+    except Killed:
+        pass
+    with JsonStoreAgain(path) as again:
+        assert set(content(again)) == {"a"}
+
+
 def test_a_change_that_closing_made_durable_is_not_called_doubtful(path: str) -> None:
     store = JsonStore(path)
     with store._changing():
