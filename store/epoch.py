@@ -161,14 +161,13 @@ class Epoch:
         if self.journal.is_blank() if after_power_loss else not self.journal.has_more():
             return
         rest = self.journal.rest()
-        if rest and not rest.endswith((b"\n", b"\0")):
-            self.journal.end_line(len(rest))  # the file was cut; a record that lost nothing but its line feed is whole
-            self.follow()
-            rest = self.journal.rest()
         verdict, why = classify(rest, self.journal.end)
         if verdict == "damaged":
             raise StoreCorrupt(self.journal.path, self.journal.end, why)
-        if verdict == "torn":
+        if verdict == "unended":
+            self.journal.end_line(len(rest))
+            self.follow()
+        elif verdict == "torn":
             length = len(rest.rstrip(b"\n\0"))
             self._keep(rest[:length])
             self.journal.cut()

@@ -19,6 +19,7 @@ What the end of a journal can look like, and what is done about it (``classify``
   loss leaves any subset of the 512-byte sectors of what was not yet synced, so a hole of blanks that begins where the
   line does, or at a sector. Nobody was told that such a record is stored. The tail is cut (and kept in a file beside it
   when whole records stand behind a hole).
+* *unended*: a whole record of which nothing but the line feed is missing, at the end of the file. It is kept.
 * anything else is *damage*: a complete line whose checksum is wrong, say. It may have been acknowledged, so the store
   refuses to open rather than forget it.
 
@@ -33,7 +34,7 @@ import threading
 from typing import Final, Literal, NamedTuple
 from zlib import crc32
 
-from ..wheel.errors import StoreCorrupt, StoreFormatError
+from ..wheel.errors import StoreCorrupt, StoreError, StoreFormatError
 from .records import loads
 from .system import System, write_all
 
@@ -43,9 +44,10 @@ RESERVE: Final = 256 * 1024
 """Bytes of allocated room that adding jobs leaves, so that claims can be settled when the disk is full."""
 _BLANK: Final = b"\n" * CHUNK
 _PREFIX: Final = 16
+_LONGEST: Final = 0xFFFFFF
 _READ: Final = 1 << 18
 
-Tail = Literal["clean", "torn", "damaged"]
+Tail = Literal["clean", "torn", "unended", "damaged"]
 
 
 def frame(text: str, more: bool = False) -> bytes:
@@ -54,13 +56,21 @@ def frame(text: str, more: bool = False) -> bytes:
     >>> frame('{"seq":1}')
     b'3d8f6660 000009 {"seq":1}\\n'
     """
+    if len(text) > _LONGEST:
+        raise _too_long(text)
     body = b"%b%06x %b" % (b"+" if more else b" ", len(text), text.encode("ascii"))
     return b"%08x%b\n" % (crc32(body), body)
+
+
+def _too_long(text: str) -> StoreError:
+    return StoreError(f"a record must have at most {_LONGEST} bytes, got {len(text)} for {text[:80]}...")
 
 
 def frame_add(seq: int, job_text: str, mark: str = " ") -> bytes:
     """The line of a record that adds a job, given as text; in one step, being on the path of every call."""
     text = f'{{"seq":{seq},"op":"add","job":{job_text}}}'
+    if len(text) > _LONGEST:
+        raise _too_long(text)
     body = f"{mark}{len(text):06x} {text}".encode("ascii")
     return b"%08x%b\n" % (crc32(body), body)
 
@@ -129,6 +139,8 @@ def classify(data: bytes, offset: int) -> tuple[Tail, str]:
         if stop < 0 or stop == at or not is_sound(data[at:stop]):
             break
         at = stop + 1
+    if stop < 0 and is_sound(data[at:]):
+        return ("unended", "") if data[at + 8] == 0x20 else ("torn", "an unfinished change")
     stop = len(rest) if stop < 0 else stop
     behind = rest[stop:].strip(b"\n")
     unfinished = stop == at or _is_prefix(data[at:stop])

@@ -25,7 +25,7 @@ from .journal import frame_add, frame_change
 from .keeper import POLL_S, Keeper
 from .lock import drop_inherited
 from .place import Place, refuse_unsafe
-from .records import Record, encode_job, encode_record
+from .records import Record, encode_job, encode_record, portions
 from .state import State
 from .system import SYSTEM, System
 from .together import Together
@@ -163,7 +163,8 @@ class JsonStore(Keeper, StateVerbs):
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
         epoch = self._epoch
         seq = epoch.journal.seq
-        texts = [encode_record(seq + n, record) for n, record in enumerate(records, 1)]
+        parts = [part for record in records for part in portions(record)]
+        texts = [encode_record(seq + n, part) for n, part in enumerate(parts, 1)]
         jobs = [encode_job(job) for job in new]
         if not texts and not jobs:
             return

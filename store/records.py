@@ -13,7 +13,7 @@ they are written: applying one reads no clock and makes no choice.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import simplejson
@@ -33,6 +33,9 @@ _SCALARS: Final = (
     "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms "
     "started_ms finished_ms reason"
 ).split()
+_MOST_ITEMS: Final = 32
+"""Of a settle record: a result has up to 256 KiB, a line of the journal up to 16 MiB."""
+_MOST_IDS: Final = 10_000
 _KNOWN: Final = frozenset(Job._fields) - {"extra"}
 _HEAD: Final = re.compile(rb'\{"id":"([^"\\]+)","due_ms":(\d+),')
 
@@ -273,6 +276,22 @@ def encode_record(seq: int, record: Record) -> str:
         return f'{{"seq":{seq},"op":"settle","now_ms":{record.now_ms},"items":[{items}]}}'
     fields = {name: value for name, value in record._asdict().items() if value is not None}
     return str(_ENCODER.encode({"seq": seq, "op": _OP_OF[type(record)], **fields}))
+
+
+def portions(record: Record) -> Iterator[Record]:
+    """The record as one or more that come to the same, none of them too long for a line of the journal."""
+    match record:
+        case Settled(items=items) if len(items) > _MOST_ITEMS:
+            for at in range(0, len(items), _MOST_ITEMS):
+                yield record._replace(items=items[at : at + _MOST_ITEMS])
+        case Claimed(ids=ids) if len(ids) > _MOST_IDS:
+            for at in range(0, len(ids), _MOST_IDS):
+                yield record._replace(token=record.token + at, ids=ids[at : at + _MOST_IDS])
+        case Cancelled(ids=ids) | Expired(ids=ids) | Rescued(ids=ids) | Renewed(ids=ids) if len(ids) > _MOST_IDS:
+            for at in range(0, len(ids), _MOST_IDS):
+                yield record._replace(ids=ids[at : at + _MOST_IDS])
+        case _:
+            yield record
 
 
 def decode_record(fields: dict[str, Any]) -> Record:
