@@ -219,10 +219,10 @@ def test_a_reader_that_goes_away_is_no_error(store: Path) -> None:
 
 def test_a_signal_at_the_keyboard_ends_the_program_quietly(store: Path) -> None:
     code = (
-        "import os, signal, sys\n"
+        "import os, signal, sys, time\n"
         "from noria.wheel.cli import main\n"
         "from noria.wheel.cli import stats\n"
-        "stats.ring_text = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n"
+        "stats.ring_text = lambda *a, **k: (os.kill(os.getpid(), signal.SIGINT), time.sleep(20))\n"
         f"sys.exit(main(['ring', {str(store)!r}]))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
