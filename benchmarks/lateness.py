@@ -20,7 +20,7 @@ _NEAR = 20
 
 def rows(scale: Scale) -> list[Row]:
     others = scale.size(100_000, 5_000)
-    jobs, spread_s = scale.size(1_000, 100), scale.size(20, 2)
+    jobs, spread_s = scale.size(1_000, 100), scale.size(20, 1)
     near_s = scale.size(5, 1)
     spread: list[list[float]] = []
     bare: list[list[float]] = []

@@ -14,18 +14,18 @@ from .workload import ARGS, copy, countdowns, killed, pending
 
 
 def rows(scale: Scale) -> list[Row]:
-    count = scale.size(1_000_000, 20_000)
+    count, watched_s = scale.size(1_000_000, 20_000), scale.size(3, 1)
     path, held = pending(scale, count)
     full = copy(path, scale.scratch("memory"))
     journal = copy(killed(scale, count), scale.scratch("memory-killed"))
     empty = os.path.join(scale.scratch("memory-empty"), "tasks.json")
     parts = {
-        "empty": lambda: float(children.run("memory:hold", empty)),
-        "full": lambda: float(children.run("memory:hold", full)),
+        "empty": lambda: float(children.run("memory:hold", empty, watched_s)),
+        "full": lambda: float(children.run("memory:hold", full, watched_s)),
         "heap": lambda: float(children.run("memory:heap", count)),
     }
     found = interleave(parts, scale.size(3, 1))
-    raw = children.run("memory:hold", journal)
+    raw = children.run("memory:hold", journal, watched_s)
     each = (found["full"].median - found["empty"].median) / count
     adder = (held["after"] - held["before"]) / count
     left = (held["compacted"] - held["before"]) / count
@@ -42,11 +42,11 @@ def rows(scale: Scale) -> list[Row]:
     ]  # fmt: skip
 
 
-def hold(path: str) -> int:
+def hold(path: str, watched_s: int) -> int:
     """Resident bytes of a scheduler that has run for some ticks; in a child."""
     app = Scheduler(path)
     with app:
-        time.sleep(2.5)
+        time.sleep(watched_s)
         return children.rss()
 
 
