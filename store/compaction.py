@@ -28,7 +28,8 @@ from ..wheel.job import Job
 from ..wheel.job import State as JobState
 from .epoch import Epoch
 from .index import SLOTS, Index
-from .journal import Batch, Journal, split
+from .journal import Journal
+from .lines import Batch, split
 from .place import Place
 from .records import decode_job, peek
 from .snapshot import Header, SnapshotFile, read_header

@@ -14,7 +14,8 @@ import re
 from typing import Final
 
 from ..wheel.errors import StoreCorrupt
-from .journal import Batch, Journal, classify, frame
+from .journal import Journal
+from .lines import Batch, classify, frame
 from .place import Place
 from .records import decode_job, decode_record, loads
 from .snapshot import SnapshotFile, open_snapshot

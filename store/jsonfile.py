@@ -21,8 +21,8 @@ from ..wheel.contract import OnConflict
 from ..wheel.errors import InvalidValue
 from ..wheel.job import Job
 from .epoch import Epoch
-from .journal import frame_add, frame_change
 from .keeper import POLL_S, Keeper
+from .lines import frame_add, frame_change
 from .lock import drop_inherited
 from .place import Place, refuse_unsafe
 from .records import Record, encode_job, encode_record, portions

@@ -13,7 +13,6 @@ first verb.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,7 +63,7 @@ class Keeper:
             try:
                 self._lock.check()
                 self._epoch = open_or_create(self._place, self._system)
-                self._bury_the_idle()
+                self._signs.bury_idle(self._place, self._epoch.state.running.values())
                 lock_was_removed = self._lock.made and self._epoch.journal.seq > 0
                 if lock_was_removed or self._epoch.doubtful:  # whoever holds the old lock must notice
                     self._compact_now(self._epoch)
@@ -79,11 +78,6 @@ class Keeper:
         self._trouble = None
         if self.durability == "interval":
             self._aside.every(_INTERVAL_S, self._sync_quietly)
-
-    def _bury_the_idle(self) -> None:
-        needed = {self._place.owner(owner) for owner in self._epoch.state.running.values()}
-        signs = (os.path.join(self._place.directory, name) for name in self._place.siblings(self._system, "owner"))
-        self._signs.bury_idle(path for path in signs if path not in needed)
 
     def _start_afresh(self) -> None:
         """Make whatever a thread of a parent process may have held at the moment of a fork; opens nothing."""

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ..wheel.errors import StoreBusy, StoreError, StoreUnsafe
+from .place import Place
 from .system import System
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -159,14 +160,16 @@ class LifeSigns:
             self._system.close(fd)
         return False
 
-    def bury_idle(self, paths: Iterable[str]) -> None:
-        """Remove signs that nobody holds, of programs that ended without closing the store.
+    def bury_idle(self, place: Place, owners: Iterable[str]) -> None:
+        """Remove the signs that nobody holds, of programs that ended without closing the store.
 
-        The writers' lock is held, so nobody is about to show one.
+        The writers' lock is held, so nobody is about to show one. Those of ``owners``, who still have jobs, stay.
         """
-        for path in paths:
+        needed = {place.owner(owner) for owner in owners}
+        for name in place.siblings(self._system, "owner"):
+            path = os.path.join(place.directory, name)
             try:
-                if not self.lives(path):
+                if path not in needed and not self.lives(path):
                     self.bury(path)
             except StoreError:
                 continue

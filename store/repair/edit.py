@@ -17,7 +17,8 @@ from ...wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError, Sto
 from ..compaction import Compaction, claim_work
 from ..epoch import Epoch
 from ..invariants import violations
-from ..journal import Batch, Journal
+from ..journal import Journal
+from ..lines import Batch
 from ..lock import FileLock, LifeSigns
 from ..place import Place, refuse_unsafe
 from ..records import loads

@@ -11,7 +11,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from ...wheel.errors import StoreFormatError
-from ..journal import classify, is_sound
+from ..lines import classify, is_sound
 from ..records import loads
 from .bitrot import flip, flipped_bit
 from .damage import Damage, Kind, id_in, short

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, epoch, journal
+from noria.store import JsonStore, epoch, journal, lines
 from noria.store.compaction import Compaction
 from noria.store.epoch import Epoch
-from noria.store.journal import Batch, Journal
+from noria.store.journal import Journal
+from noria.store.lines import Batch
 from noria.store.records import Claimed
 from noria.store.state import State
 from noria.store.system import sync_directory
@@ -226,7 +227,7 @@ def remains_behind_a_hole_are_left_there(patch: pytest.MonkeyPatch) -> None:
 
 @_seed()
 def an_unfinished_write_is_taken_for_damage(patch: pytest.MonkeyPatch) -> None:
-    real = journal.classify
+    real = lines.classify
     patch.setattr(
         epoch,
         "classify",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from noria.store.journal import frame, frame_all
+from noria.store.lines import frame, frame_all
 from noria.store.repair.bitrot import flip
 from noria.store.repair.loose_journal import LooseJournal, read_journal
 from noria.wheel.errors import StoreFormatError

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from noria.store import JsonStore
-from noria.store.journal import frame
+from noria.store.lines import frame
 from noria.store.repair import repair, survey
 from noria.store.system import System
 from noria.wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError

@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, journal
+from noria.store import JsonStore, lines
 from noria.store.epoch import Epoch
-from noria.store.journal import SECTOR, Journal, classify, frame, frame_add, frame_all, frame_change, is_sound, split
+from noria.store.journal import Journal
+from noria.store.lines import SECTOR, classify, frame, frame_add, frame_all, frame_change, is_sound, split
 from noria.store.records import encode_job
 from noria.wheel.errors import StoreCorrupt, StoreError, StoreFormatError
 from noria.wheel.job import Job, Released, Retried, Succeeded
@@ -54,7 +55,7 @@ def test_a_change_without_its_last_line_is_no_batch() -> None:
 
 
 def test_a_record_too_long_for_a_line_is_refused_before_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "_LONGEST", 300)
+    monkeypatch.setattr(lines, "_LONGEST", 300)
     store = _store(system := MemorySystem())
     with pytest.raises(StoreError, match="at most 300 bytes"):
         store.add([a_job("a", payload=f'[["{"x" * 300}"],{{}}]')])
@@ -65,7 +66,7 @@ def test_a_record_too_long_for_a_line_is_refused_before_it_is_written(monkeypatc
 
 
 def test_a_change_of_many_items_is_written_in_lines_that_are_not_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "_LONGEST", 40_000)
+    monkeypatch.setattr(lines, "_LONGEST", 40_000)
     store = _store(system := MemorySystem())
     store.add(some_jobs(200), fresh=True)
     claims = store.claim("owner", NOW, 200)
