@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, lines
+from noria.store import JsonStore, journal, lines
 from noria.store.epoch import Epoch
 from noria.store.journal import Journal
 from noria.store.lines import SECTOR, classify, frame, frame_add, frame_all, frame_change, is_sound, split
