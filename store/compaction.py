@@ -35,7 +35,7 @@ from .records import decode_job, peek
 from .snapshot import Header, SnapshotFile, read_header
 from .snapshot_writer import Content, text_of, write_snapshot
 from .state import Counts, Row
-from .system import System, sync_directory
+from .system import System, close_file, sync_directory
 
 _PIECE: Final = 512
 _NEARLY: Final = 1 << 16
@@ -82,12 +82,12 @@ def claim_work(place: Place, system: System) -> int | None:
         if os.path.samestat(system.fstat(fd), system.stat(place.next)):
             return fd
     except (BlockingIOError, FileNotFoundError):
-        system.close(fd)
+        close_file(system, fd)
         return None
     except BaseException:
-        system.close(fd)
+        close_file(system, fd)
         raise
-    system.close(fd)  # it was renamed before we had the lock
+    close_file(system, fd)  # it was renamed before we had the lock
     return None
 
 
@@ -133,15 +133,22 @@ class Compaction:
         header = read_header(self._fd, self._place.next, system)
         index.save(self._place.index(self.number), system, header.crc)
         fd = system.open(self._place.next, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        snapshot = SnapshotFile(fd, self._place.path, system, header, index)
-        yield
-        journal = Journal.create(
-            self._place.journal(self.number), system, store_id=header.store_id, epoch=self.number, seq=header.seq
-        )
-        self.new = Epoch(self._place, system, snapshot, journal)
+        self.new = self._begin_epoch(SnapshotFile(fd, self._place.path, system, header, index))
         yield from self._copy_until_near()
-        journal.sync()
+        self.new.journal.sync()
         sync_directory(system, self._place.directory)
+
+    def _begin_epoch(self, snapshot: SnapshotFile) -> Epoch:
+        header, path = snapshot.header, self._place.journal(self.number)
+        journal: Journal | None = None
+        try:
+            journal = Journal.create(path, self._system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
+            return Epoch(self._place, self._system, snapshot, journal)
+        except BaseException:
+            if journal is not None:
+                journal.close()
+            snapshot.close()
+            raise
 
     def _copy_until_near(self) -> Iterator[None]:
         """Copy records until hardly any are left; in larger and larger pieces if more come than were copied."""
@@ -165,6 +172,8 @@ class Compaction:
         old, rows = self._noted.snapshot, self._noted.rows
         for slot in range(SLOTS):
             added = sorting.slots[slot]
+            if not added and not old.holds(slot):
+                continue
             text = None if added else old.slot_text(slot, sorting.changed)
             if text is None:
                 jobs = [
@@ -219,18 +228,21 @@ class Compaction:
     def _let_go(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            self._system.close(fd)
+            close_file(self._system, fd)
 
     def clean_up(self) -> None:
         """Remove what belongs to epochs that are over. What cannot be removed does no harm."""
-        for kind in ("journal", "index"):
-            for name in self._place.siblings(self._system, kind):
-                number = name.rpartition(".")[2]
-                if number.isdigit() and int(number) < self.number:
-                    try:
-                        self._system.unlink(os.path.join(self._place.directory, name))
-                    except OSError:
-                        continue
+        try:
+            names = [name for kind in ("journal", "index") for name in self._place.siblings(self._system, kind)]
+        except OSError:
+            return
+        for name in names:
+            number = name.rpartition(".")[2]
+            if number.isdigit() and int(number) < self.number:
+                try:
+                    self._system.unlink(os.path.join(self._place.directory, name))
+                except OSError:
+                    continue
 
     def continues(self, epoch: Epoch) -> bool:
         """Whether ``epoch`` is the one whose state was noted."""

@@ -13,7 +13,7 @@ from .place import Place
 from .snapshot import Header
 from .snapshot_writer import Content, write_snapshot
 from .state import Counts
-from .system import System, sync_directory
+from .system import System, close_file, sync_directory
 
 _FIRST = 1
 _MAKE = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -67,7 +67,7 @@ def _write_empty(path: str, system: System, header: Header) -> None:
             pass
         system.fsync(fd)
     finally:
-        system.close(fd)
+        close_file(system, fd)
 
 
 def _undo(place: Place, system: System) -> None:

@@ -20,7 +20,7 @@ from .place import Place
 from .records import decode_job, decode_record, loads
 from .snapshot import SnapshotFile, open_snapshot
 from .state import State
-from .system import System, sync_directory, write_all
+from .system import System, close_file, sync_directory, write_all
 
 _ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\]+)","due_ms":(\d+),.*\})\}')
 
@@ -185,7 +185,7 @@ class Epoch:
             write_all(self._system, fd, dropped, 0)
             self._system.fsync(fd)
         finally:
-            self._system.close(fd)
+            close_file(self._system, fd)
 
     # ---- writing -----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Final
 from zlib import crc32
 
 from .records import loads
-from .system import System, write_all
+from .system import System, close_file, write_all
 
 SLOTS: Final = 3600
 NEVER: Final = 1 << 62
@@ -81,7 +81,7 @@ class Index:
         try:
             write_all(system, fd, head + body, 0)
         finally:
-            system.close(fd)
+            close_file(system, fd)
 
     @classmethod
     def load(cls, path: str, system: System, snapshot_crc: str) -> Index | None:
@@ -131,4 +131,4 @@ def _read_whole(path: str, system: System) -> bytes:
             at += len(piece)
         return b"".join(pieces)
     finally:
-        system.close(fd)
+        close_file(system, fd)

@@ -14,7 +14,7 @@ from typing import Final
 from ..wheel.errors import StoreCorrupt, StoreFormatError
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
 from .records import loads
-from .system import System, write_all
+from .system import System, close_file, write_all
 
 CHUNK: Final = 1 << 20
 RESERVE: Final = 256 * 1024
@@ -49,7 +49,7 @@ def is_unused(path: str, system: System) -> bool:
         line, _, _ = first.partition(b"\n")
         return _is_blank(fd, system, len(line)) if is_sound(line) else _is_unbegun(fd, system)
     finally:
-        system.close(fd)
+        close_file(system, fd)
 
 
 class Journal:
@@ -99,7 +99,7 @@ class Journal:
             content = header + tail
             write_all(system, fd, content + _BLANK, 0)
         except BaseException:
-            system.close(fd)
+            close_file(system, fd)
             raise
         return cls(path, fd, system, end=len(header), seq=seq, size=len(content) + CHUNK)
 
@@ -127,7 +127,7 @@ class Journal:
                 raise StoreCorrupt(path, 0, f"the journal is that of another store or epoch: {line[PREFIX:].decode()}")
             size = system.fstat(fd).st_size
         except BaseException:
-            system.close(fd)
+            close_file(system, fd)
             raise
         return cls(path, fd, system, end=len(line) + 1, seq=seq, size=size)
 
@@ -263,4 +263,4 @@ class Journal:
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            self._system.close(fd)
+            close_file(self._system, fd)

@@ -30,7 +30,7 @@ from .journal import NoRoom
 from .lock import FileLock, LifeSigns
 from .place import Place
 from .state import State
-from .system import System
+from .system import System, close_file
 
 POLL_S: Final = 0.03
 _INTERVAL_S: Final = 0.5
@@ -62,11 +62,7 @@ class Keeper:
             self._lock.acquire()
             try:
                 self._lock.check()
-                self._epoch = open_or_create(self._place, self._system)
-                self._signs.bury_idle(self._place, self._epoch.state.running.values())
-                lock_was_removed = self._lock.made and self._epoch.journal.seq > 0
-                if lock_was_removed or self._epoch.doubtful:  # whoever holds the old lock must notice
-                    self._compact_now(self._epoch)
+                self._open_epoch()
             finally:
                 self._lock.release()
         except BaseException as error:
@@ -78,6 +74,17 @@ class Keeper:
         self._trouble = None
         if self.durability == "interval":
             self._aside.every(_INTERVAL_S, self._sync_quietly)
+
+    def _open_epoch(self) -> None:
+        epoch = self._epoch = open_or_create(self._place, self._system)
+        try:
+            lock_was_removed = self._lock.made and epoch.journal.seq > 0
+            if lock_was_removed or epoch.doubtful:  # whoever holds the old lock must notice
+                self._compact_now(epoch)
+        except BaseException:
+            epoch.close()
+            raise
+        self._signs.bury_idle(self._place, self._epoch.state.running.values())
 
     def _start_afresh(self) -> None:
         """Make whatever a thread of a parent process may have held at the moment of a fork; opens nothing."""
@@ -377,7 +384,7 @@ class Keeper:
             with self._changing():
                 return Compaction(self._place, self._system, fd, self._epoch, self._clock.now_ms())
         except BaseException:
-            self._system.close(fd)
+            close_file(self._system, fd)
             raise
 
     def _finish(self, work: Compaction) -> bool:

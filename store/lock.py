@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 
 from ..wheel.errors import StoreBusy, StoreError, StoreUnsafe
 from .place import Place
-from .system import System
+from .system import System, close_file
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
@@ -89,7 +89,7 @@ class FileLock:
         """Close the file; a lock that is held is dropped with it, unless a parent process shares it."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            self._system.close(fd)
+            close_file(self._system, fd)
 
     def _poll(self) -> None:
         waited, pause = 0.0, _FIRST_PAUSE_S
@@ -130,7 +130,7 @@ class LifeSigns:
         try:
             self._system.flock(fd, _TRY)
         except OSError as error:
-            self._system.close(fd)
+            close_file(self._system, fd)
             if isinstance(error, BlockingIOError):
                 raise StoreError(f"{path} is locked: another process uses this owner's name") from error
             raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
@@ -157,7 +157,7 @@ class LifeSigns:
         except OSError as error:
             raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
         finally:
-            self._system.close(fd)
+            close_file(self._system, fd)
         return False
 
     def bury_idle(self, place: Place, owners: Iterable[str]) -> None:
@@ -166,7 +166,11 @@ class LifeSigns:
         The writers' lock is held, so nobody is about to show one. Those of ``owners``, who still have jobs, stay.
         """
         needed = {place.owner(owner) for owner in owners}
-        for name in place.siblings(self._system, "owner"):
+        try:
+            names = place.siblings(self._system, "owner")
+        except OSError:
+            return  # they do no harm
+        for name in names:
             path = os.path.join(place.directory, name)
             try:
                 if path not in needed and not self.lives(path):
@@ -187,7 +191,7 @@ class LifeSigns:
         for path, fd in held.items():
             if remove:
                 self.bury(path)
-            self._system.close(fd)
+            close_file(self._system, fd)
 
 
 def drop_inherited(stores: Iterable[str]) -> None:

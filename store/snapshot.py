@@ -38,7 +38,7 @@ from .frozen import Hidden
 from .index import NEVER, SLOTS, Index, key_name
 from .records import decode_job, loads, peek
 from .state import Counts
-from .system import System
+from .system import System, close_file
 
 VERSION: Final = 1
 ZEROS: Final = b"00000000"
@@ -212,7 +212,7 @@ class SnapshotFile:
         """Close the file."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            self._system.close(fd)
+            close_file(self._system, fd)
 
     def get(self, id: str) -> Job | None:
         """See Frozen.get."""
@@ -291,6 +291,10 @@ class SnapshotFile:
             if line.startswith(b'{"id":'):
                 yield line.rstrip(b",\n")
 
+    def holds(self, slot: int) -> bool:
+        """Whether a slot had jobs when the snapshot was made."""
+        return self.index.starts[slot] < self.index.ends[slot]
+
     def slot_text(self, slot: int, hidden: Set[bytes]) -> bytes | None:
         """A slot as it stands in the file, if it can be copied: none of its jobs is hidden, has a key or an odd id."""
         start, end = self.index.starts[slot], self.index.ends[slot]
@@ -355,6 +359,6 @@ def open_snapshot(path: str, index_path: Callable[[int], str], system: System, *
         if index is None:
             index = scan_index(fd, system)
     except BaseException:
-        system.close(fd)
+        close_file(system, fd)
         raise
     return SnapshotFile(fd, path, system, header, index)

@@ -237,10 +237,10 @@ class Ring(Generic[K]):
         for key, due_ms in self._under.items():
             cycle, slot = divmod(due_ms // 1000, SLOTS)
             under.setdefault(slot, {}).setdefault(cycle, {})[key] = due_ms
-        for slot in range(SLOTS):
-            cycles = under.get(slot, {})
-            cycles.update((cycle, dict(_as_dict(bucket))) for cycle, bucket in self._slots[slot].items())
-            if cycles:
+        for slot, buckets in enumerate(self._slots):
+            if buckets or slot in under:
+                cycles = under.get(slot, {})
+                cycles.update((cycle, dict(_as_dict(bucket))) for cycle, bucket in buckets.items())
                 yield slot, dict(sorted(cycles.items()))
 
     # ---- beyond the hand ---------------------------------------------------------------------------------

@@ -17,11 +17,11 @@ from noria.store.invariants import violations
 from noria.store.place import Place
 from noria.store.views import jobs
 
-from tests.kit.jobs import a_job, content
+from tests.kit.jobs import StoppedClock, a_job, content
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 
 from .disk import Disk, Order, Process
-from .workload import DOUBTFUL, USUAL, Content, Others, Scene, StoppedClock, history, steps
+from .workload import DOUBTFUL, USUAL, Content, Others, Scene, history, steps
 
 NAME = "tasks.json"
 _SMALL = 4096

@@ -26,19 +26,6 @@ Content = dict[str, Job]
 FAILURE = Failure("ValueError", "on purpose", "Traceback ...\n")
 
 
-class StoppedClock:
-    """A clock that stands still, so that no result is ever too old to be kept."""
-
-    def now_ms(self) -> int:
-        return NOW
-
-    def now_ns(self) -> int:
-        return NOW * 1_000_000
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
 class Witness(MemoryStore):
     """Notes what it holds after each indivisible change."""
 

@@ -11,6 +11,19 @@ NOW = 1_700_000_000_000
 """A present, in milliseconds; no test asks what time it is."""
 
 
+class StoppedClock:
+    """A clock that stands still, so that no result is ever too old to be kept."""
+
+    def now_ms(self) -> int:
+        return NOW
+
+    def now_ns(self) -> int:
+        return NOW * 1_000_000
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
 def a_job(id: str, due_ms: int = NOW, **fields: Any) -> Job:
     fields.setdefault("created_ms", NOW - 1000)
     return Job(id=id, task="app.remind", due_ms=due_ms, **fields)

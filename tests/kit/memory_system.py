@@ -53,6 +53,15 @@ class MemorySystem(System):
         """What is in the directory now."""
         return {os.path.basename(name): bytes(file.data) for name, file in self._names.items()}
 
+    def open_count(self) -> int:
+        """How many descriptors are open."""
+        return len(self._held)
+
+    def path_of(self, fd: int) -> str:
+        """The name of an open file, or "" if it has none."""
+        file = self._held.get(fd)
+        return next((name for name, other in self._names.items() if other is file), "")
+
     def _make(self, path: str) -> _File:
         self._numbers += 1
         file = self._names[path] = _File(bytearray(), self._numbers)
