@@ -1,14 +1,10 @@
 """Keeper: holds the newest epoch of a JSON store open, for all threads, beside other processes.
 
-*Following.* Whoever takes the lock first applies what others have appended, and goes over to the epoch that another
-process may have begun.
+Whoever takes the lock applies what others have appended, and goes over to an epoch that another process has begun.
 
 *Poison.* After a failed write or sync nobody knows what is on the disk, and asking again may be answered with a lie
 (the kernel reports a failed write-back once). Nothing more is acknowledged from that journal: the next verb reads back
 what is there and writes it, whole and synced, into a new epoch. ``_trouble`` is what the next verb has to do first.
-
-*Fork.* A child shares its parent's open files and locks. It closes them, untouched, and opens the store anew at its
-first verb.
 """
 
 from __future__ import annotations
@@ -78,8 +74,7 @@ class Keeper:
     def _open_epoch(self) -> None:
         epoch = self._epoch = open_or_create(self._place, self._system)
         try:
-            lock_was_removed = self._lock.made and epoch.journal.seq > 0
-            if lock_was_removed or epoch.doubtful:  # whoever holds the old lock must notice
+            if (self._lock.made and epoch.journal.seq > 0) or epoch.doubtful:  # who holds a removed lock must notice
                 self._compact_now(epoch)
         except BaseException:
             epoch.close()
@@ -110,9 +105,7 @@ class Keeper:
                     self._epoch.journal.sync()
             except OSError as error:
                 self._seal_doubtful(self._epoch)
-                raise store_error(
-                    error, f"{self.path}: whether the last changes are on the disk is not known"
-                ) from error
+                raise store_error(error, f"{self.path}: the last changes may not be on the disk") from error
             finally:
                 self._epoch.close()
                 self._signs.close(remove=True)
