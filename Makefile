@@ -7,7 +7,7 @@ STEP := @bash -c 'start=$$(date +%s.%N); "$${@:2}"; code=$$?; printf "== %s: %.1
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types directions bench bench-smoke torture build coverage clean
+.PHONY: help demo test models lint format types directions bench bench-smoke torture build coverage clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -20,6 +20,9 @@ test: $(VENV)/.tests  ## the tests (a few minutes at most)
 
 torture: $(VENV)/.tests  ## the slow suites: model checks, kills and power loss at full size
 	$(STEP) "slow tests" $(PYTEST) -m slow --timeout 1800
+
+models: $(VENV)/.tests  ## of the slow suites those that compare ring, stores and repair with simple models (minutes)
+	$(STEP) "models" $(PYTEST) -m slow --timeout 1800 tests/unit/test_ring_machine.py tests/contract tests/unit/repair
 
 lint: $(VENV)/.lint format-check directions  ## style (ruff), layout and import directions
 	$(STEP) "ruff" $(BIN)/ruff check .
