@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STEP := @bash -c 'start=$$(date +%s.%N); "$${@:2}"; code=$$?; printf "== %s: %.1f s\n" "$$1" "$$(echo "$$(date +%s.%N) - $$start" | bc 2>/dev/null || $(PYTHON) -c "import time; print(time.time() - $$start)")"; exit $$code' step
+SIZE ?= full
+SEED ?= 1
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
@@ -18,11 +20,8 @@ demo: $(VENV)/.installed  ## ten delayed jobs, a live ring, a worker killed with
 test: $(VENV)/.tests  ## the tests (a few minutes at most)
 	$(STEP) "tests" $(PYTEST) -m "not slow"
 
-torture: $(VENV)/.tests  ## the slow suites: model checks, kills and power loss at full size
-	$(STEP) "slow tests" $(PYTEST) -m slow --timeout 1800
-
-models: $(VENV)/.tests  ## of the slow suites those that compare ring, stores and repair with simple models (minutes)
-	$(STEP) "models" $(PYTEST) -m slow --timeout 1800 tests/unit/test_ring_machine.py tests/contract tests/unit/repair
+torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: half an hour; SIZE=ci: minutes)
+	$(STEP) "torture, $(SIZE)" $(BIN)/python -m tests.torture --size $(SIZE) --seed $(SEED)
 
 lint: $(VENV)/.lint format-check directions  ## style (ruff), layout and import directions
 	$(STEP) "ruff" $(BIN)/ruff check .

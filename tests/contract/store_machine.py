@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from model_store import ModelStore
 from noria.wheel.contract import Filter, Found, Store
 from noria.wheel.errors import DuplicateJob
 from noria.wheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+
+from tests.contract.model_store import ModelStore
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000

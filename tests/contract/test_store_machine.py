@@ -16,7 +16,8 @@ from noria.store import JsonStore, MemoryStore
 from noria.wheel.contract import Filter, Found, Stats, Store
 from noria.wheel.errors import NoriaError
 from noria.wheel.job import Claim, Job, Outcome, Retried, Snoozed
-from store_machine import StoreMachine
+
+from tests.contract.store_machine import StoreMachine
 
 # ---- the stores ----------------------------------------------------------------------------------------------
 
@@ -81,22 +82,6 @@ def test_a_store_answers_as_a_dict_of_jobs_does(machine: type[StoreMachine]) -> 
         settings=settings(
             max_examples=40,
             stateful_step_count=30,
-            deadline=None,
-            phases=NOT_EXPLAINED,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("machine", [MemoryMachine, JsonMachine])
-def test_a_store_answers_as_a_dict_of_jobs_does_in_long_histories(machine: type[StoreMachine]) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        machine,
-        settings=settings(
-            max_examples=400,
-            stateful_step_count=100,
             deadline=None,
             phases=NOT_EXPLAINED,
             suppress_health_check=list(HealthCheck),
@@ -227,9 +212,12 @@ BUGS: list[type[MemoryStore]] = [
 ]
 
 
+def machine_for(bug: type[MemoryStore]) -> type[StoreMachine]:
+    return type(f"MachineFor{bug.__name__}", (StoreMachine,), {"make_store": lambda self: bug()})
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
 def test_the_machine_finds_each_seeded_bug(bug: type[MemoryStore]) -> None:
-    machine = type(f"MachineFor{bug.__name__}", (StoreMachine,), {"make_store": lambda self: bug()})
     looking = settings(
         max_examples=1_000,
         stateful_step_count=40,
@@ -241,4 +229,4 @@ def test_the_machine_finds_each_seeded_bug(bug: type[MemoryStore]) -> None:
         suppress_health_check=list(HealthCheck),
     )
     with pytest.raises((AssertionError, NoriaError)):
-        run_state_machine_as_test(machine, settings=looking)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(machine_for(bug), settings=looking)  # type: ignore[no-untyped-call]

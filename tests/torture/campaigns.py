@@ -1,12 +1,15 @@
-"""The campaigns, in the order in which they are run and shown."""
+"""The campaigns, in the order in which they are shown."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from .report import Report, Size
+
+How = Literal["beside", "alone", "throughout"]
+"""How a campaign shares the machine: beside another one, alone because it measures time, or throughout the whole run."""
 
 
 class Campaign(NamedTuple):
@@ -15,12 +18,12 @@ class Campaign(NamedTuple):
     Args:
         name: of the module in this directory, and what ``--only`` takes.
         title: what the table calls it.
-        how: "beside" others on the second core, "alone" because it measures time, or "long": all the while.
+        how: it shares the machine.
     """
 
     name: str
     title: str
-    how: str = "beside"
+    how: How = "beside"
 
     def run(self, size: Size, seed: int) -> Report:
         """Run it here and now."""
@@ -28,5 +31,4 @@ class Campaign(NamedTuple):
         return found(size, seed)
 
 
-CAMPAIGNS: Final = (
-)
+CAMPAIGNS: Final = (Campaign("models", "State machines against simple models"),)
