@@ -319,8 +319,10 @@ def _encode_item(item: tuple[str, int, Outcome]) -> str:
             return f'{start}"succeeded",{returned}]'
         case Failed(error=error, reason=reason):
             rest: list[Any] = ["failed", list(error), reason]
-        case Retried(due_ms=due_ms, error=error):
+        case Retried(due_ms=due_ms, error=error, payload=payload):
             rest = ["retried", due_ms, None if error is None else list(error)]
+            if payload is not None:
+                rest.append(payload)
         case Snoozed(due_ms=due_ms, reason=reason):
             rest = ["snoozed", due_ms, reason]
         case Released(reason=reason):
@@ -342,10 +344,16 @@ def _outcome_of(rest: list[Any]) -> Outcome:
                 raise ValueError(str(error)) from None
         case ["failed", error, reason]:
             return Failed(error=Failure(*error), reason=reason)
-        case ["retried", due_ms, error]:
-            return Retried(due_ms=due_ms, error=None if error is None else Failure(*error))
+        case ["retried", due_ms, error, *payload]:
+            return Retried(due_ms=due_ms, error=None if error is None else Failure(*error), payload=_only(payload))
         case ["snoozed", due_ms, reason]:
             return Snoozed(due_ms=due_ms, reason=reason)
         case ["released", reason]:
             return Released(reason=reason)
     raise ValueError(f"not an outcome: {rest!r}")
+
+
+def _only(rest: list[Any]) -> Any:
+    if len(rest) > 1:
+        raise ValueError(f"not an outcome: {rest!r} is too much")
+    return rest[0] if rest else None

@@ -38,7 +38,7 @@ from .errors import (
 from .job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .registry import Registry
 from .result import AsyncResult
-from .retry import Retry
+from .retry import MaxRetriesExceeded, Retry, Snooze
 from .scheduler import Scheduler
 from .task import Call, Task
 
@@ -57,6 +57,7 @@ __all__ = [
     "JobCancelled",
     "JobExpired",
     "JobFailed",
+    "MaxRetriesExceeded",
     "NoScheduler",
     "NoriaError",
     "NotRegistered",
@@ -71,6 +72,7 @@ __all__ = [
     "Retry",
     "Scheduler",
     "SchedulerError",
+    "Snooze",
     "Snoozed",
     "State",
     "Stats",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, cast, overlo
 
 from .errors import InvalidValue
 from .registry import SHARED
-from .task import Carrier, P, R, Sender, Task, TaskOptions, refuse_unknown
+from .task import Carrier, P, R, Sender, Task
+from .task_options import TaskOptions, refuse_unknown
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -135,6 +135,11 @@ class Job(NamedTuple):
         return None if self.returned is None else _payload.decode(self.returned)
 
     @property
+    def retries(self) -> int:
+        """How many of the attempts before this one were tried again, as Celery counts them: 0 in the first."""
+        return max(0, self.attempt - 1)
+
+    @property
     def slot(self) -> int:
         """Due second mod 3600: the job's place on the ring."""
         return self.due_ms // 1000 % 3600
@@ -182,6 +187,8 @@ class Retried:
 
     due_ms: int
     error: Failure | None = None
+    payload: str | None = None
+    """The arguments of the next attempt; None for the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

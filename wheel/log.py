@@ -69,6 +69,12 @@ def retried(job: Job, due_ms: int, now_ms: int, message: str) -> None:
     LOG.info("Task %s[%s] retry: Retry in %gs: %s", job.task, job.id, wait, message, extra=_fields(job))
 
 
+def snoozed(job: Job, due_ms: int, now_ms: int, reason: str | None) -> None:
+    """The job is to run later."""
+    wait = max(0, due_ms - now_ms) / 1000
+    LOG.info("Task %s[%s] snoozed for %gs: %s", job.task, job.id, wait, reason or "not yet", extra=_fields(job))
+
+
 def unregistered(job: Job, due_ms: int) -> None:
     """Nobody here knows the task; said once for each name."""
     again = as_datetime(due_ms).isoformat(timespec="seconds")

@@ -39,6 +39,8 @@ class Options(TypedDict, total=False):
     """"keep" the first (the default), "replace" it, or "raise" DuplicateJob."""
     acks_early: bool | None
     """At most once: a job whose worker died is not run again."""
+    max_crashes: int | None
+    """After so many deaths of its worker, 3 by default, the job is set aside as failed."""
     result_ttl: Seconds | None
     """How long the finished job and its result are kept."""
 
@@ -166,6 +168,7 @@ def due_ms(now_ns: int, countdown: Seconds | None, eta: datetime | None) -> int:
 _QUEUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,99}")
 _PRIORITY_MOST: Final = 100
 _KEY_MOST: Final = 200
+_CRASHES_MOST: Final = 1_000_000
 _CONFLICTS: Final = ("keep", "replace", "raise")
 
 
@@ -221,6 +224,12 @@ def _acks_early(value: Any) -> dict[str, Any]:
     return {"max_crashes": 1 if value else DEFAULT_MAX_CRASHES}
 
 
+def _max_crashes(value: Any) -> dict[str, Any]:
+    if type(value) is not int or not 1 <= value <= _CRASHES_MOST:
+        raise InvalidValue.of("max_crashes", f"a whole number from 1 to {_CRASHES_MOST}", value)
+    return {"max_crashes": value}
+
+
 def _result_ttl(value: Any) -> dict[str, Any]:
     return {"result_ttl_ms": deadline_ms(0, span("result_ttl", value))}
 
@@ -233,6 +242,7 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "key": _key,
     "on_conflict": _on_conflict,
     "acks_early": _acks_early,
+    "max_crashes": _max_crashes,
     "result_ttl": _result_ttl,
 }
 CALL: Final = frozenset({"countdown", "eta", *_RULES})

@@ -1,25 +1,44 @@
-"""Retry: what a task raises to be run again later."""
+"""What a task raises to be run again later (Retry, Snooze), and the policy by which it is run again unasked.
+
+The policy belongs to the task and not to the job: what is deployed holds for the jobs that wait already. What a job
+carries is how often it has run, which the store counts before each run, so the count survives whatever happens.
+"""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 
+from .backoff import delay_s
 from .clock import deadline_ms, instant_ms
 from .errors import InvalidValue, NoriaError
+from .options import Seconds, span
+from .payload import encode_call
 
 
 class Retry(NoriaError):
     """Raised by a task: this attempt failed, run the job again.
+
+    ``self.retry(...)`` of a task with ``bind`` raises it, too.
 
     Raise it ``from`` the exception that was the reason, so that the job shows that one as its error. When
     ``max_retries`` runs have been tried again already, the job fails with it.
 
     Args:
         message: why, for people.
-        countdown: seconds until the next attempt; the task's ``default_retry_delay`` if neither is given.
+        countdown: seconds until the next attempt. If neither is given, the task's ``retry_backoff`` says how long,
+            or its ``default_retry_delay``.
         eta: the aware datetime of the next attempt, in the place of countdown.
         exc: the exception that was the reason, where ``raise ... from`` does not say it.
         max_retries: in the place of the task's own.
+        args: positional arguments for the next attempt, in the place of those of this one.
+        kwargs: keyword arguments, likewise.
+
+    Raises:
+        InvalidValue, PayloadError: an argument breaks its rule.
 
     >>> raise Retry("the gateway is busy", countdown=30)
     Traceback (most recent call last):
@@ -34,6 +53,8 @@ class Retry(NoriaError):
         eta: datetime | None = None,
         exc: BaseException | None = None,
         max_retries: int | None = None,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         if type(message) is not str:  # as in Retry(60)
             raise InvalidValue.of("message", "text; seconds are given as countdown=", message)
@@ -46,10 +67,12 @@ class Retry(NoriaError):
         self.countdown = countdown
         self.eta = None if eta is None else instant_ms(eta)
         self.max_retries = max_retries
+        self.new_args = args
+        self.new_kwargs = kwargs
         if exc is not None:
             self.__cause__ = exc
 
-    def due_ms(self, now_ns: int, default_delay_s: float | timedelta) -> int:
+    def due_ms(self, now_ns: int, default_delay_s: Seconds) -> int:
         """When the next attempt is due, in milliseconds since the epoch.
 
         Args:
@@ -59,3 +82,180 @@ class Retry(NoriaError):
         if self.eta is not None:
             return self.eta
         return deadline_ms(now_ns, default_delay_s if self.countdown is None else self.countdown)
+
+    def payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        """The arguments of the next attempt as JSON text, where they are others than those of this one, given here."""
+        if self.new_args is None and self.new_kwargs is None:
+            return None
+        new_kwargs = kwargs if self.new_kwargs is None else dict(self.new_kwargs)
+        return encode_call(args if self.new_args is None else tuple(self.new_args), new_kwargs)
+
+
+class Snooze(NoriaError):
+    """Raised by a task: not yet, run the job later. The attempt is not counted.
+
+    Args:
+        countdown: seconds, or a timedelta; or
+        eta: an aware datetime.
+        reason: for people; it is shown with the job.
+
+    >>> raise Snooze(60, reason="the shop is closed")
+    Traceback (most recent call last):
+    noria.wheel.retry.Snooze: the shop is closed
+    """
+
+    def __init__(
+        self, countdown: Seconds | None = None, *, eta: datetime | None = None, reason: str | None = None
+    ) -> None:
+        if (countdown is None) is (eta is None):
+            raise InvalidValue.of("countdown", "given, or eta, and not both", countdown)
+        if reason is not None and type(reason) is not str:
+            raise InvalidValue.of("reason", "text", reason)
+        super().__init__(reason or "not yet")
+        self.reason = reason
+        self.countdown = None if countdown is None else span("countdown", countdown)
+        self.eta = None if eta is None else instant_ms(eta)
+
+    def due_ms(self, now_ns: int) -> int:
+        """When the job is due again, in milliseconds since the epoch."""
+        return deadline_ms(now_ns, self.countdown or 0) if self.eta is None else self.eta
+
+
+class MaxRetriesExceeded(NoriaError):
+    """``self.retry()`` was called once more than ``max_retries`` allows, with no exception to raise instead."""
+
+
+# ---- the policy ------------------------------------------------------------------------------------------
+
+Errors = tuple[type[BaseException], ...]
+
+OPTIONS: Final = frozenset(
+    {
+        "max_retries",
+        "default_retry_delay",
+        "autoretry_for",
+        "dont_autoretry_for",
+        "retry_backoff",
+        "retry_backoff_max",
+        "retry_jitter",
+        "retry_kwargs",
+        "retries",
+        "retry_delay",
+    }
+)
+"""The options of a task that make its policy; the last two are huey's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """When a task is run again, and how long after."""
+
+    max_retries: int | None = 3
+    delay: Seconds = 180
+    backoff: float = 0.0
+    """The first delay of those that double, in seconds; 0 to wait ``delay`` each time."""
+    backoff_max: float = 600.0
+    jitter: bool = True
+    on: Errors = ()
+    never: Errors = ()
+
+    def covers(self, error: BaseException) -> bool:
+        """Whether a function that raised ``error`` is to be run again unasked."""
+        return isinstance(error, self.on) and not isinstance(error, self.never)
+
+    def exhausted(self, retries: int, most: int | None = None) -> bool:
+        """Whether there is no attempt left; ``most`` stands in the place of max_retries."""
+        limit = self.max_retries if most is None else most
+        return limit is not None and retries >= limit
+
+    def wait(self, retries: int, draw: Callable[[], float] = random.random) -> Seconds:
+        """How long until the next attempt, after so many that were tried again."""
+        if not self.backoff:
+            return self.delay
+        return delay_s(retries, factor=self.backoff, most=self.backoff_max, jitter=self.jitter, draw=draw)
+
+
+def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
+    """The policy that a task's options make; None stands for "not given", but for max_retries, where it is "no end".
+
+    Raises:
+        InvalidValue: an option breaks its rule, or contradicts another.
+
+    >>> policy_of({"autoretry_for": (OSError,), "retry_backoff": 3, "retry_jitter": False}).wait(2)
+    12.0
+    """
+    given = {**options, **_of_huey(options), **_of_kwargs(options)}
+    backoff = given.get("retry_backoff")
+    return RetryPolicy(
+        max_retries=_checked_retries(given.get("max_retries", 3)),
+        delay=span("default_retry_delay", _or(given.get("default_retry_delay"), 180)),
+        backoff=0.0
+        if backoff is None or backoff is False
+        else _number("retry_backoff", 1 if backoff is True else backoff),
+        backoff_max=_number("retry_backoff_max", _or(given.get("retry_backoff_max"), 600)),
+        jitter=_truth("retry_jitter", _or(given.get("retry_jitter"), True)),
+        on=_errors("autoretry_for", given.get("autoretry_for")),
+        never=_errors("dont_autoretry_for", given.get("dont_autoretry_for")),
+    )
+
+
+def _of_huey(options: Mapping[str, Any]) -> dict[str, Any]:
+    """``retries`` and ``retry_delay``, as Celery would say it: any exception is tried again so often."""
+    retries, delay = options.get("retries"), options.get("retry_delay")
+    if retries is None and delay is None:
+        return {}
+    if retries is None:
+        raise InvalidValue.of("retry_delay", "given with retries; without it, default_retry_delay is meant", delay)
+    for other in ("max_retries", "autoretry_for", "default_retry_delay", "retry_kwargs"):
+        if options.get(other) is not None:
+            raise InvalidValue.of("retries", f"absent when {other} is given", retries)
+    if delay is not None and options.get("retry_backoff") is not None:
+        raise InvalidValue.of("retry_delay", "absent when retry_backoff is given, which says how long", delay)
+    if _checked_retries(retries, "retries") == 0:
+        return {"max_retries": 0}
+    return {"max_retries": retries, "default_retry_delay": _or(delay, 0), "autoretry_for": (Exception,)}
+
+
+def _of_kwargs(options: Mapping[str, Any]) -> dict[str, Any]:
+    found = options.get("retry_kwargs")
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping) or not set(found) <= {"max_retries", "countdown"}:
+        raise InvalidValue.of("retry_kwargs", "a dict of max_retries and countdown", found)
+    names = {"max_retries": "max_retries", "countdown": "default_retry_delay"}
+    return {names[name]: value for name, value in found.items()}
+
+
+def _checked_retries(most: object, name: str = "max_retries") -> int | None:
+    if most is not None and (type(most) is not int or most < 0):
+        raise InvalidValue.of(name, "a whole number, zero or more, or None", most)
+    return most
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise InvalidValue.of(name, "a number of seconds, more than zero", value)
+    return float(value)
+
+
+def _truth(name: str, value: object) -> bool:
+    if type(value) is not bool:
+        raise InvalidValue.of(name, "True or False", value)
+    return value
+
+
+def _errors(name: str, value: object) -> Errors:
+    if value is None:
+        return ()
+    found = (value,) if isinstance(value, type) else value
+    if not isinstance(found, (tuple, list, set, frozenset)) or not all(
+        isinstance(one, type) and issubclass(one, BaseException) for one in found
+    ):
+        raise InvalidValue.of(name, "exception classes in a tuple", value)
+    return tuple(found)
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value

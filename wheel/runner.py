@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import context, log
 from .clock import Clock
-from .errors import NotRegistered
+from .errors import NoriaError, NotRegistered
 from .job import Claim, Failed, Failure, Job, Outcome, Retried, Snoozed, Succeeded
 from .payload import decode_call, encode
 from .registry import Registry
-from .retry import Retry
+from .retry import Retry, Snooze
 
 if TYPE_CHECKING:
     from .task import Task
@@ -46,7 +46,7 @@ class Runner:
         try:
             task = self._registry.get(job.task)
         except NotRegistered:
-            return self._snooze(job)
+            return self._put_off(job)
         log.accepted(job)
         started = self._clock.monotonic()
         value, text, raised = None, "null", None
@@ -60,10 +60,19 @@ class Runner:
                 return Succeeded(returned=text)
             case Retry():
                 return self._retry(job, task, raised)
+            case Snooze():
+                return self._snoozed(job, raised)
+            case _ if task.retrying.covers(raised):
+                return self._retry(job, task, Retry(exc=raised))
             case _:
                 return _fail(job, raised)
 
-    def _snooze(self, job: Job) -> Outcome:
+    def _snoozed(self, job: Job, asked: Snooze) -> Outcome:
+        due_ms = asked.due_ms(self._clock.now_ns())
+        log.snoozed(job, due_ms, self._clock.now_ms(), asked.reason)
+        return Snoozed(due_ms=due_ms, reason=asked.reason)
+
+    def _put_off(self, job: Job) -> Outcome:
         due_ms = self._clock.now_ms() + UNREGISTERED_MS
         if job.task not in self._unknown:
             self._unknown.add(job.task)
@@ -71,14 +80,19 @@ class Runner:
         return Snoozed(due_ms=due_ms, reason=f"unregistered: no task named {job.task!r} in the process that took it")
 
     def _retry(self, job: Job, task: Task[..., Any], asked: Retry) -> Outcome:
-        limit = asked.max_retries if asked.max_retries is not None else task.max_retries
-        cause = _reason_of(asked)
-        if limit is not None and job.attempt - 1 >= limit:
-            return _fail(job, cause, f"it was tried {job.attempt} times, and max_retries is {limit}")
-        due_ms = asked.due_ms(self._clock.now_ns(), task.default_retry_delay)
+        policy, cause = task.retrying, _reason_of(asked)
+        if policy.exhausted(job.retries, asked.max_retries):
+            limit = policy.max_retries if asked.max_retries is None else asked.max_retries
+            return _fail(job, cause, f"it was run {job.attempt} times, and max_retries is {limit}")
+        now_ns = self._clock.now_ns()
+        try:
+            due_ms = asked.due_ms(now_ns, policy.wait(job.retries))
+            payload = asked.payload(*decode_call(job.payload))
+        except NoriaError as error:
+            return _fail(job, error, "it was to be tried again in a way that is not possible")
         failure = failure_of(cause)
         log.retried(job, due_ms, self._clock.now_ms(), failure.message or failure.type)
-        return Retried(due_ms=due_ms, error=failure)
+        return Retried(due_ms=due_ms, error=failure, payload=payload)
 
 
 def _call(task: Task[..., Any], job: Job) -> tuple[Any, str]:

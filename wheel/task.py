@@ -7,31 +7,33 @@ make a Job, give it to the scheduler. Everything that can be found out when the 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from .clock import instant_ms
-from .context import current_job
+from .context import Request, current_job
 from .contract import OnConflict
 from .default import get_default
 from .errors import InvalidValue
 from .job import Job
 from .naming import checked_name, default_name, origin_of
-from .options import STANDING, CallOptions, Options, Plan, Seconds, span
+from .options import CallOptions, Plan, Seconds, span
 from .payload import encode_call
 from .registry import Registry
 from .result import AsyncResult, Keeper
+from .retry import OPTIONS as RETRY_OPTIONS
+from .retry import MaxRetriesExceeded, Retry, policy_of
 from .signature import takes, twin
+from .task_options import TaskOptions, listed, refuse_unknown
 
 if TYPE_CHECKING:
     from typing import Unpack
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-OWN_OPTIONS: Final = frozenset({"name", "bind", "aliases", "max_retries", "default_retry_delay"})
 
 
 class Carrier(Keeper, Protocol):
@@ -47,19 +49,6 @@ class Carrier(Keeper, Protocol):
 
     def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
         """Store a job, durably; the id of the job that stands for it."""
-
-
-class TaskOptions(Options, total=False):
-    """Of a task: its own, and the defaults for all its calls."""
-
-    name: str | None
-    """By default module.function. Jobs are stored under it: keep it, or name the old one in ``aliases``."""
-    aliases: Iterable[str]
-    """Names that the task had before."""
-    max_retries: int | None
-    """How often Retry may be raised for one job, 3 by default; None for no end."""
-    default_retry_delay: Seconds | None
-    """How long until the next attempt if Retry does not say, 180 s by default."""
 
 
 class Sender(Generic[P, R]):
@@ -215,9 +204,9 @@ class Task(Sender[P, R]):
         """(module, qualified name) of the function."""
         name = rest.pop("name", None)
         self.name: Final = default_name(self.origin) if name is None else checked_name("name", name)
-        self.aliases: Final = tuple(checked_name("aliases", one) for one in _listed(rest.pop("aliases", ())))
-        self.max_retries: Final = _checked_retries(rest.pop("max_retries", 3))
-        self.default_retry_delay: Final = span("default_retry_delay", _or(rest.pop("default_retry_delay", None), 180))
+        self.aliases: Final = tuple(checked_name("aliases", one) for one in listed(rest.pop("aliases", ())))
+        self.retrying: Final = policy_of({name: rest.pop(name) for name in RETRY_OPTIONS & rest.keys()})
+        """When it is run again, and how long after."""
         self.fn: Final = fn
         self.bind: Final = bind
         self._countdown, self._eta = _checked_time(rest.pop("countdown", None), None)
@@ -240,6 +229,67 @@ class Task(Sender[P, R]):
     def job(self) -> Job | None:
         """The job that the calling code runs in, for functions with ``bind``; None in a plain call."""
         return current_job()
+
+    @property
+    def request(self) -> Request:
+        """The same under the names that Celery's users know: id, args, retries, called_directly ..."""
+        return Request(current_job())
+
+    @property
+    def max_retries(self) -> int | None:
+        """How often a job is tried again; None for no end."""
+        return self.retrying.max_retries
+
+    @property
+    def default_retry_delay(self) -> Seconds:
+        """How long until the next attempt, in seconds, if nothing else says."""
+        return self.retrying.delay
+
+    def retry(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        throw: bool = True,
+        eta: datetime | None = None,
+        countdown: Seconds | None = None,
+        max_retries: int | None = None,
+    ) -> Retry:
+        """Be run again later: in a function with ``bind``, ``raise self.retry(exc=error, countdown=60)``.
+
+        The delay is, in this order: ``eta`` or ``countdown``; the task's ``retry_backoff`` (which Celery ignores here,
+        silently); its ``default_retry_delay``. Attempts are counted in the store, so they survive restarts.
+
+        Args:
+            args: positional arguments for the next attempt; None for the same.
+            kwargs: keyword arguments, likewise.
+            exc: why; raised as it is when no attempt is left. By default the exception that is being handled.
+            throw: raise the Retry here; otherwise return it.
+            eta: an aware datetime.
+            countdown: seconds, or a timedelta.
+            max_retries: in the place of the task's own.
+
+        Raises:
+            Retry: to be let through.
+            MaxRetriesExceeded: no attempt is left, and there is no ``exc``.
+
+        >>> @app.task(bind=True, retry_backoff=3, max_retries=3)
+        ... def send_code(self, mobile):
+        ...     try:
+        ...         post_sms(mobile)
+        ...     except OSError as error:
+        ...         raise self.retry(exc=error)
+        """
+        cause = exc if exc is not None else sys.exc_info()[1]
+        job = current_job()
+        if job is None or self.retrying.exhausted(job.retries, max_retries):
+            if cause is not None:
+                raise cause
+            raise MaxRetriesExceeded(f"{self.name} was run {1 if job is None else job.attempt} times")
+        asked = Retry(countdown=countdown, eta=eta, exc=cause, max_retries=max_retries, args=args, kwargs=kwargs)
+        if throw:
+            raise asked
+        return asked
 
     def prepare(
         self, calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], **options: Unpack[CallOptions]
@@ -308,32 +358,9 @@ def send(
 # ---- what is allowed -------------------------------------------------------------------------------------
 
 
-def refuse_unknown(options: Mapping[str, Any]) -> None:
-    """Raise InvalidValue if an option is none of a task's."""
-    for name in options:
-        if name not in STANDING and name not in OWN_OPTIONS:
-            raise InvalidValue.of("option", f"one of {', '.join(sorted(STANDING | OWN_OPTIONS))}", name)
-
-
-def _checked_retries(most: object) -> int | None:
-    if most is not None and (type(most) is not int or most < 0):
-        raise InvalidValue.of("max_retries", "a whole number, zero or more, or None", most)
-    return most
-
-
 def _checked_time(countdown: Seconds | None, eta: datetime | None) -> tuple[Seconds | None, datetime | None]:
     if countdown is not None and eta is not None:
         raise InvalidValue.of("countdown", "absent when eta is given", countdown)
     if eta is not None:
         instant_ms(eta)
     return (None if countdown is None else span("countdown", countdown)), eta
-
-
-def _listed(names: object) -> Iterable[object]:
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise InvalidValue.of("aliases", "a list of names", names)
-    return names
-
-
-def _or(value: Any, default: Any) -> Any:
-    return default if value is None else value

@@ -15,7 +15,7 @@ from noria.wheel.context import current_job
 from noria.wheel.errors import InvalidValue, NotRegistered, PayloadError
 from noria.wheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State, Succeeded
 from noria.wheel.payload import encode_call
-from noria.wheel.retry import Retry
+from noria.wheel.retry import Retry, RetryPolicy
 from noria.wheel.runner import UNREGISTERED_MS, Runner, failure_of
 from noria.wheel.testing import FakeClock
 
@@ -49,7 +49,7 @@ def claim(*args: Any, attempt: int = 1, token: int = 7, **kwargs: Any) -> Claim:
 
 
 def run(function: Callable[..., Any], *args: Any, attempt: int = 1, bind: bool = False, **kwargs: Any) -> Outcome:
-    task = SimpleNamespace(name="t", fn=function, bind=bind, max_retries=3, default_retry_delay=180)
+    task = SimpleNamespace(name="t", fn=function, bind=bind, retrying=RetryPolicy())
     return Runner(Tasks(t=task), CLOCK)(claim(*args, attempt=attempt, **kwargs))  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def test_arguments_that_no_longer_fit_the_function_fail_the_job_with_a_type_erro
 
 
 def test_payload_that_cannot_be_read_fails_the_job() -> None:
-    task = SimpleNamespace(name="t", fn=lambda: None, bind=False)
+    task = SimpleNamespace(name="t", fn=lambda: None, bind=False, retrying=RetryPolicy())
     broken = claim()._replace(job=Job(id="j", task="t", due_ms=0, payload="[["))
     outcome = Runner(Tasks(t=task), CLOCK)(broken)  # type: ignore[arg-type]
     assert isinstance(outcome, Failed) and "PayloadError" in outcome.error.type
@@ -221,7 +221,7 @@ def test_retry_fails_when_max_retries_runs_have_been_tried_again() -> None:
     assert isinstance(run(function, attempt=3), Retried)
     last = run(function, attempt=4)
     assert isinstance(last, Failed)
-    assert last.reason == "it was tried 4 times, and max_retries is 3"
+    assert last.reason == "it was run 4 times, and max_retries is 3"
 
 
 def test_retry_may_say_its_own_max_retries() -> None:
@@ -312,7 +312,7 @@ def test_long_result_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None
 )
 def test_durations_are_logged_without_an_exponent(caplog: pytest.LogCaptureFixture, seconds: float, shown: str) -> None:
     clock = FakeClock()
-    task = SimpleNamespace(name="t", fn=lambda: clock.advance(seconds), bind=False)
+    task = SimpleNamespace(name="t", fn=lambda: clock.advance(seconds), bind=False, retrying=RetryPolicy())
     caplog.set_level(logging.INFO, "noria.worker")
     Runner(Tasks(t=task), clock)(claim())  # type: ignore[arg-type]
     assert f"succeeded in {shown}s:" in caplog.text

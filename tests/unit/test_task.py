@@ -142,7 +142,7 @@ def test_the_options_of_a_task_are_kept_and_those_of_calls_stand_for_each_call(a
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rate": "10/m"}, "option must be one of acks_early, aliases, bind, countdown, .* got 'rate'"),
+        ({"rate": "10/m"}, "option must be one of acks_early, aliases, autoretry_for, bind, countdown, .* got 'rate'"),
         ({"eta": LATER}, "option must be one of"),
         ({"task_id": "a"}, "option must be one of"),
         ({"name": ""}, "name must be 1 to 200 characters without blanks"),
