@@ -38,6 +38,7 @@ from .errors import (
 from .job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .registry import Registry
 from .result import AsyncResult
+from .results import Results
 from .retry import MaxRetriesExceeded, Retry, Snooze
 from .scheduler import Scheduler
 from .task import Call, Task
@@ -68,6 +69,7 @@ __all__ = [
     "Released",
     "ResultError",
     "ResultTimeout",
+    "Results",
     "Retried",
     "Retry",
     "Scheduler",

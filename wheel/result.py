@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import datetime, timedelta
-from typing import Any, Final, Generic, Protocol, TypeVar
+import asyncio
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
 
-from .clock import Clock
-from .contract import Found, Store, Wakeup
-from .errors import InvalidValue, JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, UnknownJob
+from .clock import as_datetime
+from .contract import Found, Wakeup
+from .errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, UnknownJob
 from .job import FINISHED, Job, State
 from .options import Seconds, due_ms
+from .waiting import Keeper, Patience
 
 R_co = TypeVar("R_co", covariant=True)
 
 UNKNOWN: Final = "unknown"
-_ONE_SECOND: Final = timedelta(seconds=1)
-_FIRST_WAIT_S: Final = 0.002
-_LONGEST_WAIT_S: Final = 0.1
-"""Between two looks at the store: a missed wake-up, or a store that has none, costs so much at most."""
-
-
-class Keeper(Protocol):
-    """What a result needs of a scheduler."""
-
-    @property
-    def store(self) -> Store:
-        """Where the jobs are."""
-
-    @property
-    def clock(self) -> Clock:
-        """Where time comes from."""
 
 
 class AsyncResult(Generic[R_co]):
@@ -105,9 +90,60 @@ class AsyncResult(Generic[R_co]):
         job = self.job()
         return None if job is None or job.error is None else job.error.traceback
 
+    @property
+    def info(self) -> Any:
+        """The result, as Celery calls it too."""
+        return self.result
+
+    @property
+    def name(self) -> str | None:
+        """The task's name; None of an unknown job, as in all that follow."""
+        job = self.job()
+        return None if job is None else job.task
+
+    @property
+    def args(self) -> tuple[Any, ...] | None:
+        """The positional arguments."""
+        job = self.job()
+        return None if job is None else job.args
+
+    @property
+    def kwargs(self) -> dict[str, Any] | None:
+        """The keyword arguments."""
+        job = self.job()
+        return None if job is None else job.kwargs
+
+    @property
+    def queue(self) -> str | None:
+        """The job's queue."""
+        job = self.job()
+        return None if job is None else job.queue
+
+    @property
+    def retries(self) -> int | None:
+        """How often the job was tried again already."""
+        job = self.job()
+        return None if job is None else job.retries
+
+    @property
+    def eta(self) -> datetime | None:
+        """When the job is due, or was."""
+        job = self.job()
+        return None if job is None else as_datetime(job.due_ms)
+
+    @property
+    def date_done(self) -> datetime | None:
+        """When the job ended; None before."""
+        job = self.job()
+        return None if job is None or job.finished_ms is None else as_datetime(job.finished_ms)
+
+    def exists(self) -> bool:
+        """Whether the store holds the job."""
+        return self.job() is not None
+
     # ---- waiting -----------------------------------------------------------------------------------------
 
-    def get(self, timeout: Seconds | None = None) -> R_co:
+    def get(self, timeout: Seconds | None = None, *, propagate: bool = True) -> R_co:
         """Wait for the job to end, and return what the function returned.
 
         Something must run the job: a scheduler that was started, here or in another process. Called from inside a job
@@ -115,6 +151,7 @@ class AsyncResult(Generic[R_co]):
 
         Args:
             timeout: how long to wait, in seconds or as a timedelta; None for as long as it takes.
+            propagate: raise the JobFailed, JobCancelled or JobExpired of a job that did not succeed; or return it.
 
         Raises:
             JobFailed: the function raised; type, message and traceback are those of the worker's exception.
@@ -126,17 +163,46 @@ class AsyncResult(Generic[R_co]):
         >>> remind.delay(1, "x").get(timeout=5)
         'X'
         """
-        patience = _Patience(self._keeper, timeout)
-        while True:
-            job = self.job()
-            if job is None:
-                raise UnknownJob(f"the store holds no job {self.id}: it never did, or its result_ttl is over")
-            if job.state is State.SUCCEEDED:
-                return job.result  # type: ignore[no-any-return]
-            if job.state in FINISHED:
-                raise _error_of(job)
+        patience = Patience(self._keeper, timeout)
+        while not (job := self._held(self.job())).finished:
             if not patience.wait():
-                raise ResultTimeout(f"job {self.id} of {job.task} is still {job.state} after {timeout} s")
+                raise self._too_late(job, timeout)
+        found: R_co = self._given(job, propagate=propagate)
+        return found
+
+    async def aget(self, timeout: Seconds | None = None, *, propagate: bool = True) -> R_co:  # noqa: ASYNC109 - as get()
+        """get() for coroutines: the event loop goes on meanwhile.
+
+        >>> asyncio.run(remind.delay(1, "x").aget(timeout=5))
+        'X'
+        """
+        patience = Patience(self._keeper, timeout)
+        while not (job := self._held(await self.ajob())).finished:
+            if not await patience.await_():
+                raise self._too_late(job, timeout)
+        found: R_co = self._given(job, propagate=propagate)
+        return found
+
+    async def ajob(self) -> Job | None:
+        """job() for coroutines."""
+        return await asyncio.to_thread(self.job)
+
+    def _held(self, job: Job | None) -> Job:
+        if job is None:
+            raise UnknownJob(f"the store holds no job {self.id}: it never did, or its result_ttl is over")
+        return job
+
+    def _too_late(self, job: Job, timeout: Seconds | None) -> ResultTimeout:
+        return ResultTimeout(f"job {self.id} of {job.task} is still {job.state} after {timeout} s")
+
+    @staticmethod
+    def _given(job: Job, *, propagate: bool) -> Any:
+        if job.state is State.SUCCEEDED:
+            return job.result
+        error = _error_of(job)
+        if propagate:
+            raise error
+        return error
 
     # ---- changing ----------------------------------------------------------------------------------------
 
@@ -186,45 +252,3 @@ def _error_of(job: Job) -> ResultError:
     kind, message, traceback = job.error
     words = f"{kind}: {message}" if message else kind
     return JobFailed(f"{words} ({job.reason})" if job.reason else words, type=kind, traceback=traceback)
-
-
-class _Patience:
-    """Waits between two looks at a store, and knows when to give up.
-
-    Time that passed is what the clock says, or the sum of the waits if that is more: a clock that stands still
-    (freezegun, FakeClock) must not make a timeout last for ever.
-    """
-
-    def __init__(self, keeper: Keeper, timeout: Seconds | None) -> None:
-        self._left_s = _seconds(timeout)
-        self._clock = keeper.clock
-        self._last = self._clock.monotonic()
-        store = keeper.store
-        self._sleep = store.wait if isinstance(store, Wakeup) else _sleep
-        self._nap_s = _FIRST_WAIT_S
-
-    def wait(self) -> bool:
-        """Sleep until it may be worth a look; False if the time is over."""
-        if self._left_s <= 0.0:
-            return False
-        nap_s = min(self._nap_s, self._left_s)
-        self._nap_s = min(self._nap_s * 2.0, _LONGEST_WAIT_S)
-        slept_s = 0.0 if self._sleep(nap_s) else nap_s
-        now = self._clock.monotonic()
-        self._left_s -= max(slept_s, now - self._last)
-        self._last = now
-        return True
-
-
-def _sleep(seconds: float) -> bool:
-    threading.Event().wait(seconds)
-    return False
-
-
-def _seconds(timeout: Seconds | None) -> float:
-    if timeout is None:
-        return float("inf")
-    seconds = timeout / _ONE_SECOND if isinstance(timeout, timedelta) else timeout
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
-        raise InvalidValue.of("timeout", "a number of seconds or a timedelta, zero or more, or None", timeout)
-    return seconds

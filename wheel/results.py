@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar, overload
 
-from .result import AsyncResult, Keeper
+from .result import AsyncResult
+from .waiting import Keeper
 
 R = TypeVar("R")
 

@@ -7,6 +7,7 @@ make a Job, give it to the scheduler. Everything that can be found out when the 
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -23,11 +24,12 @@ from .naming import checked_name, default_name, origin_of
 from .options import CallOptions, Plan, Seconds, span
 from .payload import encode_call
 from .registry import Registry
-from .result import AsyncResult, Keeper
+from .result import AsyncResult
 from .retry import OPTIONS as RETRY_OPTIONS
 from .retry import MaxRetriesExceeded, Retry, policy_of
 from .signature import takes, twin
 from .task_options import TaskOptions, listed, refuse_unknown
+from .waiting import Keeper
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -131,6 +133,23 @@ class Sender(Generic[P, R]):
             countdown, eta = self._countdown, self._eta
         plan = self._plan.but(rest) if rest else self._plan
         return self._task._send(plan, tuple(args), dict(kwargs or {}), countdown, eta)
+
+    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """delay() for coroutines: the event loop goes on while the job is written and synced.
+
+        >>> asyncio.run(remind.after(900).adelay(1, "x")).state
+        'scheduled'
+        """
+        return await asyncio.to_thread(self.delay, *args, **kwargs)
+
+    async def aapply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]:
+        """apply_async() for coroutines."""
+        return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
 
     def after(self, delay: Seconds) -> Call[P, R]:
         """The same task, to be called so many seconds (or a timedelta) after the call.

@@ -103,3 +103,10 @@ result.reschedule(60)  # type: ignore[call-arg]
 result.get().nothing  # type: ignore[attr-defined]
 app.task(1)  # type: ignore[call-overload]
 app.task(nmae="x")  # type: ignore[call-overload]
+
+
+async def coroutine() -> None:
+    assert_type(await remind.adelay(1, "x"), AsyncResult[str])
+    assert_type(await remind.after(5).adelay(1, urgent=True), AsyncResult[str])
+    assert_type(await remind.delay(1).aget(timeout=5), str)
+    await remind.adelay("1")  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -250,3 +251,49 @@ def test_get_polls_a_store_that_cannot_tell_of_new_work(store: MemoryStore, resu
 def test_a_timeout_that_is_none_is_refused(result: AsyncResult[Any], timeout: Any) -> None:
     with pytest.raises(InvalidValue, match="timeout must be a number of seconds or a timedelta, zero or more, or None"):
         result.get(timeout=timeout)
+
+
+# ---- under Celery's names, and for coroutines ------------------------------------------------------------
+
+
+def test_what_celery_shows_of_a_job(store: MemoryStore, result: AsyncResult[Any]) -> None:
+    assert (result.name, result.args, result.kwargs, result.queue) == ("app.remind", (1,), {"b": 2}, "default")
+    assert (result.retries, result.eta, result.date_done) == (0, datetime(2026, 1, 1, tzinfo=UTC), None)
+    assert result.exists()
+    settle(store, Succeeded(returned="7"))
+    assert (result.info, result.date_done) == (7, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_what_celery_shows_of_a_job_that_nobody_knows(store: MemoryStore) -> None:
+    gone: AsyncResult[Any] = AsyncResult("gone", SimpleNamespace(store=store, clock=FakeClock(NOW_MS)))
+    assert (gone.name, gone.args, gone.kwargs, gone.queue) == (None, None, None, None)
+    assert (gone.retries, gone.eta, gone.date_done, gone.info) == (None, None, None, None)
+    assert not gone.exists()
+
+
+def test_get_may_return_the_error_instead_of_raising_it(store: MemoryStore, result: AsyncResult[Any]) -> None:
+    settle(store, Failed(error=BOOM))
+    assert isinstance(result.get(propagate=False), JobFailed)
+
+
+def test_a_coroutine_waits_for_a_result_while_its_loop_goes_on(store: MemoryStore, result: AsyncResult[Any]) -> None:
+    async def main() -> Any:
+        waiting = asyncio.ensure_future(result.aget(timeout=10))
+        await asyncio.sleep(0.01)
+        settle(store, Succeeded(returned="7"))
+        return await waiting
+
+    assert asyncio.run(main()) == 7
+
+
+def test_a_coroutine_that_waits_too_long_is_told_so(result: AsyncResult[Any]) -> None:
+    with pytest.raises(ResultTimeout, match="still scheduled after 0"):
+        asyncio.run(result.aget(timeout=0))
+    with pytest.raises(ResultTimeout):
+        asyncio.run(result.aget(timeout=0.02))
+
+
+def test_a_coroutine_is_told_of_a_failure(store: MemoryStore, result: AsyncResult[Any]) -> None:
+    settle(store, Failed(error=BOOM))
+    with pytest.raises(JobFailed, match="boom"):
+        asyncio.run(result.aget())

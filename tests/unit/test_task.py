@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 from datetime import UTC, datetime, timedelta
@@ -565,3 +566,18 @@ def test_a_result_can_be_cancelled_and_moved(app: Desk, remind: Task[..., str]) 
     assert app.only().due_ms == NOW_MS + 60_000
     assert result.cancel() is Found.SCHEDULED
     assert result.state == State.CANCELLED
+
+
+def test_a_coroutine_may_call_later_without_stopping_its_loop(app: Desk, remind: Task[..., str]) -> None:
+    async def main() -> list[str]:
+        first = await remind.after(60).adelay(1, "x", urgent=True)
+        second = await remind.aapply_async((2,), {"text": "y"}, queue="mail")
+        return [first.id, second.id]
+
+    ids = asyncio.run(main())
+    jobs = {job.id: job for job in app.store.scan()}
+    assert [(jobs[id].args, jobs[id].kwargs, jobs[id].queue) for id in ids] == [
+        ((1, "x"), {"urgent": True}, "default"),
+        ((2,), {"text": "y"}, "mail"),
+    ]
+    assert jobs[ids[0]].due_ms == NOW_MS + 60_000
