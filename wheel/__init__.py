@@ -35,6 +35,7 @@ from .errors import (
     StoreUnsafe,
     UnknownJob,
 )
+from .events import Events, Hook
 from .job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .registry import Registry
 from .result import AsyncResult
@@ -49,10 +50,12 @@ __all__ = [
     "Claim",
     "Clock",
     "DuplicateJob",
+    "Events",
     "Failed",
     "Failure",
     "Filter",
     "Found",
+    "Hook",
     "InvalidValue",
     "Job",
     "JobCancelled",

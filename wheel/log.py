@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from .clock import as_datetime
+from .events import Events
 from .job import Claim, Job
 
 LOG: Final = logging.getLogger("noria.worker")
@@ -28,8 +29,11 @@ def _fields(job: Job) -> dict[str, Any]:
     return {"job_id": job.id, "task_name": job.task, "attempt": job.attempt}
 
 
-def received(claims: Sequence[Claim]) -> None:
-    """A line for each claim that came out of the ring."""
+def received(claims: Sequence[Claim], on: Events) -> None:
+    """A line for each claim that came out of the ring, and a word to the hooks."""
+    if on.received:
+        for claim in claims:
+            on.received.tell(claim.job)
     if LOG.isEnabledFor(logging.INFO):
         for claim in claims:
             LOG.info("Received task: %s[%s]", claim.job.task, claim.job.id, extra=_fields(claim.job))

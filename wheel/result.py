@@ -215,7 +215,10 @@ class AsyncResult(Generic[R_co]):
         >>> remind.after(900).delay(1, "x").cancel()
         <Found.SCHEDULED: 'scheduled'>
         """
-        return self._keeper.store.cancel([self.id], self._keeper.clock.now_ms())[0]
+        found = self._keeper.store.cancel([self.id], self._keeper.clock.now_ms())[0]
+        if found is Found.SCHEDULED:
+            self._keeper.on.cancelled.tell(self.id)
+        return found
 
     def revoke(self) -> Found:
         """cancel(), as Celery calls it."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import context, log
 from .clock import Clock
 from .errors import NoriaError, NotRegistered
+from .events import Events
 from .job import Claim, Failed, Failure, Job, Outcome, Retried, Snoozed, Succeeded
 from .payload import decode_call, encode
 from .registry import Registry
@@ -35,9 +36,10 @@ _TRACEBACK_MOST: Final = 20_000
 class Runner:
     """Runs claims of the tasks in a registry."""
 
-    def __init__(self, registry: Registry, clock: Clock) -> None:
+    def __init__(self, registry: Registry, clock: Clock, on: Events | None = None) -> None:
         self._registry = registry
         self._clock = clock
+        self._on = on or Events()
         self._unknown: set[str] = set()
 
     def __call__(self, claim: Claim) -> Outcome:
@@ -48,6 +50,8 @@ class Runner:
         except NotRegistered:
             return self._put_off(job)
         log.accepted(job)
+        if self._on.started:
+            self._on.started.tell(job)
         started = self._clock.monotonic()
         value, text, raised = None, "null", None
         try:
@@ -56,7 +60,10 @@ class Runner:
             raised = error
         match raised:
             case None:
-                log.succeeded(job, value, text, self._clock.monotonic() - started)
+                seconds = self._clock.monotonic() - started
+                log.succeeded(job, value, text, seconds)
+                if self._on.succeeded:
+                    self._on.succeeded.tell(job, value, seconds)
                 return Succeeded(returned=text)
             case Retry():
                 return self._retry(job, task, raised)
@@ -65,11 +72,12 @@ class Runner:
             case _ if task.retrying.covers(raised):
                 return self._retry(job, task, Retry(exc=raised))
             case _:
-                return _fail(job, raised)
+                return self._fail(job, raised)
 
     def _snoozed(self, job: Job, asked: Snooze) -> Outcome:
         due_ms = asked.due_ms(self._clock.now_ns())
         log.snoozed(job, due_ms, self._clock.now_ms(), asked.reason)
+        self._on.snoozed.tell(job, due_ms)
         return Snoozed(due_ms=due_ms, reason=asked.reason)
 
     def _put_off(self, job: Job) -> Outcome:
@@ -83,16 +91,23 @@ class Runner:
         policy, cause = task.retrying, _reason_of(asked)
         if policy.exhausted(job.retries, asked.max_retries):
             limit = policy.max_retries if asked.max_retries is None else asked.max_retries
-            return _fail(job, cause, f"it was run {job.attempt} times, and max_retries is {limit}")
+            return self._fail(job, cause, f"it was run {job.attempt} times, and max_retries is {limit}")
         now_ns = self._clock.now_ns()
         try:
             due_ms = asked.due_ms(now_ns, policy.wait(job.retries))
             payload = asked.payload(*decode_call(job.payload))
         except NoriaError as error:
-            return _fail(job, error, "it was to be tried again in a way that is not possible")
+            return self._fail(job, error, "it was to be tried again in a way that is not possible")
         failure = failure_of(cause)
         log.retried(job, due_ms, self._clock.now_ms(), failure.message or failure.type)
+        self._on.retried.tell(job, cause, due_ms)
         return Retried(due_ms=due_ms, error=failure, payload=payload)
+
+    def _fail(self, job: Job, error: BaseException, reason: str | None = None) -> Failed:
+        failure = failure_of(error)
+        log.failed(job, failure.message or failure.type, (type(error), error, _trimmed(error.__traceback__)))
+        self._on.failed.tell(job, error)
+        return Failed(error=failure, reason=reason)
 
 
 def _call(task: Task[..., Any], job: Job) -> tuple[Any, str]:
@@ -103,12 +118,6 @@ def _call(task: Task[..., Any], job: Job) -> tuple[Any, str]:
     if type(value) is CoroutineType:
         value = asyncio.run(value)
     return value, encode(value)
-
-
-def _fail(job: Job, error: BaseException, reason: str | None = None) -> Failed:
-    failure = failure_of(error)
-    log.failed(job, failure.message or failure.type, (type(error), error, _trimmed(error.__traceback__)))
-    return Failed(error=failure, reason=reason)
 
 
 def _reason_of(asked: Retry) -> BaseException:

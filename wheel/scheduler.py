@@ -13,8 +13,9 @@ import os
 import secrets
 import threading
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from uuid import UUID
@@ -35,6 +36,7 @@ from .contract import OnConflict, Store
 from .decorator import TaskDecorator
 from .default import offer_default, withdraw_default
 from .errors import InvalidValue, SchedulerError
+from .events import Events
 from .ids import normal_id
 from .job import Job
 from .naming import checked_name
@@ -109,7 +111,9 @@ class Scheduler:
         self.registry: Final = Registry(SHARED)
         self.task: Final = TaskDecorator(self)
         """The decorator: ``@app.task`` or ``@app.task(name=..., ...)``; see TaskDecorator."""
-        self._runner = Runner(self.registry, self.clock)
+        self.on: Final = Events()
+        """Hooks: ``@app.on.failed`` and others; see Events."""
+        self._runner = Runner(self.registry, self.clock, self.on)
         self._begin()
         _ALL.add(self)
         offer_default(self)
@@ -166,6 +170,8 @@ class Scheduler:
         store = self._store
         if store is None:
             store = self.store
+        if self.on.before_add:
+            self.on.before_add.tell(job)
         id = store.add((job,), on_conflict=on_conflict, fresh=fresh)[0]
         ticker = self._ticker
         if ticker is not None and job.due_ms < ticker.horizon_ms:
@@ -185,6 +191,9 @@ class Scheduler:
         """
         if not jobs:
             return []
+        if self.on.before_add:
+            for job in jobs:
+                self.on.before_add.tell(job)
         ids = self.store.add(jobs, on_conflict=on_conflict, fresh=fresh)
         ticker = self._ticker
         if ticker is not None and min(job.due_ms for job in jobs) < ticker.horizon_ms:
@@ -271,10 +280,13 @@ class Scheduler:
                 return
             self._ticker = self._new_ticker(store, owed=[] if before is None else before.owes())
             self._ticker.start()
+        self.on.worker_ready.tell(self)
 
     def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
         pool = ThreadPool(self.workers, self._runner, self.clock)
-        return Ticker(store, pool, self.clock, owner=self.owner, queues=self.queues, owed=owed)
+        ticker = Ticker(store, pool, self.clock, owner=self.owner, queues=self.queues, owed=owed, on=self.on)
+        ticker.on_end = partial(self.on.shutdown.tell, self)
+        return ticker
 
     def stop(self, timeout: float = 30.0) -> list[Job]:
         """Claim nothing more, and wait for the running jobs; what was claimed and not begun goes back to the ring.
@@ -323,7 +335,7 @@ class Scheduler:
             self.start()
             ticker = self._ticker
             assert ticker is not None
-            ticker.on_end = waiter.happened
+            ticker.on_end = partial(_one_after_the_other, ticker.on_end, waiter.happened)
             log.LOG.info("Ready: %d workers on %r as %s", self.workers, self.store, self.owner)
             waiter.wait_while(lambda: not ticker.ended and waiter.signals < 1)
             if waiter.signals:
@@ -354,8 +366,13 @@ class Scheduler:
         clock, run = self.clock, self._runner
         if now is not None:
             clock = At(self.clock, moment_ms(now))
-            run = Runner(self.registry, clock)
-        return Sweep(self.store, run, clock, owner=self.owner, queues=self.queues).sweep()
+            run = Runner(self.registry, clock, self.on)
+        return Sweep(self.store, run, clock, owner=self.owner, queues=self.queues, on=self.on).sweep()
+
+
+def _one_after_the_other(*functions: Callable[[], None]) -> None:
+    for function in functions:
+        function()
 
 
 # ---- the ends of a process -------------------------------------------------------------------------------

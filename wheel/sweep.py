@@ -8,6 +8,7 @@ from typing import Final
 from . import log
 from .clock import Clock
 from .contract import Store
+from .events import Events
 from .job import Claim, Failed, Outcome, Released
 from .pool.credit import STUCK_S, Pace
 
@@ -27,12 +28,14 @@ class Sweep:
         *,
         owner: str,
         queues: Collection[str] | None = None,
+        on: Events | None = None,
     ) -> None:
         self._store = store
         self._run = run
         self._clock = clock
         self._owner = owner
         self._queues = queues
+        self._on = on or Events()
         self._pace = Pace(workers=1)
         self._runs = 0
         self._unsettled: list[tuple[Claim, Outcome]] = []
@@ -49,7 +52,7 @@ class Sweep:
             claims = self._store.claim(self._owner, now_ms, 1 + self._pace.queue_room(), queues=self._queues)
             if not claims:
                 return self._runs
-            log.received(claims)
+            log.received(claims, self._on)
             self._run_all(claims)
 
     def _run_all(self, claims: Sequence[Claim]) -> None:

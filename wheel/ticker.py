@@ -27,6 +27,7 @@ from . import log
 from .clock import Clock
 from .contract import Store, Wakeup
 from .errors import StoreClosed, StoreError
+from .events import Events
 from .job import Claim, Job, Outcome, Released
 from .pool.credit import CLAIM_MOST, STUCK_S, Pace
 from .pool.threads import Done, ThreadPool
@@ -91,6 +92,7 @@ class Ticker:
         owner: str,
         queues: Collection[str] | None = None,
         owed: Sequence[tuple[Claim, Outcome]] = (),
+        on: Events | None = None,
         name: str = "noria",
     ) -> None:
         """A ticker that is not started.
@@ -102,6 +104,7 @@ class Ticker:
             owner: in whose name to claim; unique among all that use the store.
             queues: claim from these only; None for all.
             owed: outcomes that an earlier ticker could not settle.
+            on: the hooks to tell.
             name: what the thread is called.
         """
         self.horizon_ms = 0
@@ -118,6 +121,7 @@ class Ticker:
         self._clock = clock
         self._owner = owner
         self._queues = queues
+        self._on = on or Events()
         self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
         self._inflight = 0  # claims handed to the pool and not collected yet
         self._next_due_ms: int | None = None
@@ -295,7 +299,7 @@ class Ticker:
             return
         self._inflight += len(claims)
         self.pool.low_water = self.pace.queue_room() // 2
-        log.received(claims)
+        log.received(claims, self._on)
         self.pool.put(claims)
 
     def _penance_s(self) -> float:

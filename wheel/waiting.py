@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from .clock import Clock
 from .contract import Store, Wakeup
 from .errors import InvalidValue
+from .events import Events
 from .options import Seconds
 
 _ONE_SECOND: Final = timedelta(seconds=1)
@@ -28,6 +29,10 @@ class Keeper(Protocol):
     @property
     def clock(self) -> Clock:
         """Where time comes from."""
+
+    @property
+    def on(self) -> Events:
+        """The hooks to tell."""
 
 
 class Patience:

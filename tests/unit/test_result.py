@@ -14,6 +14,7 @@ from noria.store.memory import MemoryStore
 from noria.wheel.clock import SystemClock
 from noria.wheel.contract import Found
 from noria.wheel.errors import InvalidValue, JobCancelled, JobExpired, JobFailed, ResultTimeout, UnknownJob
+from noria.wheel.events import Events
 from noria.wheel.job import Failed, Failure, Job, Outcome, State, Succeeded
 from noria.wheel.result import AsyncResult
 from noria.wheel.testing import FakeClock
@@ -42,7 +43,7 @@ def store() -> MemoryStore:
 @pytest.fixture
 def result(store: MemoryStore) -> AsyncResult[Any]:
     store.add([Job(id="a", task="app.remind", due_ms=NOW_MS, payload='[[1],{"b":2}]', expires_ms=NOW_MS + 5_000)])
-    return AsyncResult("a", SimpleNamespace(store=store, clock=FakeClock(NOW_MS)))
+    return AsyncResult("a", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events()))
 
 
 def claim(store: MemoryStore) -> Any:
@@ -118,7 +119,7 @@ def test_the_message_of_a_failure_says_what_is_known(
 def test_a_job_that_was_set_aside_says_so(store: MemoryStore) -> None:
     job = Job(id="a", task="app.remind", due_ms=NOW_MS, state=State.FAILED, reason="its worker died 3 times")
     result: AsyncResult[Any] = AsyncResult(
-        "a", SimpleNamespace(store=SimpleNamespace(get={"a": job}.get), clock=FakeClock(NOW_MS))
+        "a", SimpleNamespace(store=SimpleNamespace(get={"a": job}.get), clock=FakeClock(NOW_MS), on=Events())
     )
     with pytest.raises(JobFailed, match="job a of app.remind failed: its worker died 3 times"):
         result.get()
@@ -148,7 +149,9 @@ def test_a_job_that_expired(store: MemoryStore, result: AsyncResult[Any]) -> Non
 
 
 def test_an_unknown_id_is_unknown_and_never_pending_celery_3596(store: MemoryStore) -> None:
-    result: AsyncResult[Any] = AsyncResult("ANY-THING", SimpleNamespace(store=store, clock=FakeClock(NOW_MS)))
+    result: AsyncResult[Any] = AsyncResult(
+        "ANY-THING", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events())
+    )
     assert (result.state, result.ready(), result.successful(), result.failed()) == ("unknown", False, False, False)
     assert (result.job(), result.result, result.traceback) == (None, None, None)
     with pytest.raises(UnknownJob, match="the store holds no job ANY-THING"):
@@ -193,8 +196,8 @@ def test_reschedule_wakes_who_waits_for_the_store(store: MemoryStore, result: As
 
 
 def test_results_are_equal_by_their_ids(store: MemoryStore, result: AsyncResult[Any]) -> None:
-    same: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=store, clock=SystemClock()))
-    other: AsyncResult[Any] = AsyncResult("b", SimpleNamespace(store=store, clock=SystemClock()))
+    same: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=store, clock=SystemClock(), on=Events()))
+    other: AsyncResult[Any] = AsyncResult("b", SimpleNamespace(store=store, clock=SystemClock(), on=Events()))
     assert result == same
     assert hash(result) == hash(same)
     assert result != other
@@ -232,14 +235,14 @@ def test_get_gives_up_after_the_timeout_though_the_clock_stands_still(
 
 
 def test_get_gives_up_under_frozen_time_too(store: MemoryStore, result: AsyncResult[Any]) -> None:
-    frozen: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=store, clock=SystemClock()))
+    frozen: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=store, clock=SystemClock(), on=Events()))
     with freeze_time("2026-01-01"), pytest.raises(ResultTimeout):
         frozen.get(timeout=0.01)
 
 
 def test_get_polls_a_store_that_cannot_tell_of_new_work(store: MemoryStore, result: AsyncResult[Any]) -> None:
     deaf = Deaf(store)
-    polling: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=deaf, clock=SystemClock()))
+    polling: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=deaf, clock=SystemClock(), on=Events()))
     with pytest.raises(ResultTimeout):
         polling.get(timeout=0.02)
     assert deaf.looks >= 3
@@ -265,7 +268,7 @@ def test_what_celery_shows_of_a_job(store: MemoryStore, result: AsyncResult[Any]
 
 
 def test_what_celery_shows_of_a_job_that_nobody_knows(store: MemoryStore) -> None:
-    gone: AsyncResult[Any] = AsyncResult("gone", SimpleNamespace(store=store, clock=FakeClock(NOW_MS)))
+    gone: AsyncResult[Any] = AsyncResult("gone", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events()))
     assert (gone.name, gone.args, gone.kwargs, gone.queue) == (None, None, None, None)
     assert (gone.retries, gone.eta, gone.date_done, gone.info) == (None, None, None, None)
     assert not gone.exists()

@@ -16,6 +16,7 @@ from noria.wheel.contract import Found, OnConflict
 from noria.wheel.decorator import TaskDecorator, task
 from noria.wheel.default import get_default, offer_default, set_default, withdraw_default
 from noria.wheel.errors import DuplicateJob, InvalidValue, NoScheduler, NotRegistered, PayloadError
+from noria.wheel.events import Events
 from noria.wheel.job import Job, State
 from noria.wheel.naming import origin_of
 from noria.wheel.registry import SHARED, Registry
@@ -35,6 +36,7 @@ class Desk:
         self.clock = FakeClock(NOW_MS)
         self.registry = Registry(SHARED)
         self.result_ttl_ms = 5_000
+        self.on = Events()
         self.task = TaskDecorator(self)
         self.submitted: list[tuple[bool, OnConflict]] = []
 
