@@ -21,7 +21,7 @@ from simplejson.encoder import encode_basestring_ascii as _quote
 
 from ..wheel import payload as _payload
 from ..wheel.errors import InvalidValue, PayloadError
-from ..wheel.job import Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from ..wheel.job import Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 
 _ENCODER: Final = simplejson.JSONEncoder(
     allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
@@ -327,6 +327,8 @@ def _encode_item(item: tuple[str, int, Outcome]) -> str:
             rest = ["snoozed", due_ms, reason]
         case Released(reason=reason):
             rest = ["released", reason]
+        case Crashed(reason=reason):
+            rest = ["crashed", reason]
     return start + str(_ENCODER.encode(rest))[1:]
 
 
@@ -350,6 +352,8 @@ def _outcome_of(rest: list[Any]) -> Outcome:
             return Snoozed(due_ms=due_ms, reason=reason)
         case ["released", reason]:
             return Released(reason=reason)
+        case ["crashed", reason]:
+            return Crashed(reason=reason)
     raise ValueError(f"not an outcome: {rest!r}")
 
 

@@ -28,6 +28,7 @@ from ..wheel.errors import DuplicateJob
 from ..wheel.job import (
     TRANSITIONS,
     Claim,
+    Crashed,
     Event,
     Failed,
     Failure,
@@ -309,6 +310,8 @@ class State:
                     self._again(job, Event.SNOOZE, record.now_ms, due_ms, attempt=job.attempt - 1, reason=reason)
                 case Released(reason=reason):
                     self._again(job, Event.RELEASE, record.now_ms, job.due_ms, attempt=job.attempt - 1, reason=reason)
+                case Crashed(reason=reason):
+                    self._crashed(job, record.now_ms, reason)
 
     def _cancelled(self, record: Cancelled) -> None:
         for id in record.ids:
@@ -333,12 +336,15 @@ class State:
             del self.running[id]
             self.leases.pop(id, None)
             self.counts.running -= 1
-            crashes = job.crashes + 1
-            if crashes < job.max_crashes:
-                self._again(job, Event.RESCUE, record.now_ms, job.due_ms, crashes=crashes, reason=record.reason)
-            else:
-                error = Failure("WorkerCrashed", f"its worker died {crashes} times, the last: {record.reason}")
-                self._finish(job, Event.SET_ASIDE, record.now_ms, crashes=crashes, error=error, reason=record.reason)
+            self._crashed(job, record.now_ms, record.reason)
+
+    def _crashed(self, job: Job, now_ms: int, reason: str) -> None:
+        crashes = job.crashes + 1
+        if crashes < job.max_crashes:
+            self._again(job, Event.RESCUE, now_ms, job.due_ms, crashes=crashes, reason=reason)
+        else:
+            error = Failure("WorkerCrashed", f"its worker died {crashes} times, the last: {reason}")
+            self._finish(job, Event.SET_ASIDE, now_ms, crashes=crashes, error=error, reason=reason)
 
     def _renewed(self, record: Renewed) -> None:
         for id in record.ids:

@@ -206,4 +206,11 @@ class Released:
     reason: str | None = None
 
 
-Outcome = Succeeded | Failed | Retried | Snoozed | Released
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crashed:
+    """The worker process died of it; counted as a crash, as if the owner had died: it runs again up to max_crashes."""
+
+    reason: str
+
+
+Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from noria.wheel.contract import Filter, Found, Stats
 from noria.wheel.errors import DuplicateJob
-from noria.wheel.job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from noria.wheel.job import Claim, Crashed, Failed, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 
 
 class ModelStore:
@@ -119,6 +119,11 @@ class ModelStore:
                 return self._again(job._replace(attempt=job.attempt - 1), due_ms, now_ms)
             case Released():
                 return self._again(job._replace(attempt=job.attempt - 1), job.due_ms, now_ms)
+            case Crashed():
+                job = job._replace(crashes=job.crashes + 1)
+                if job.crashes < job.max_crashes:
+                    return self._again(job, job.due_ms, now_ms)
+                return job._replace(state=State.FAILED, finished_ms=now_ms)
 
     def holds(self, claim: Claim) -> bool:
         job = self.jobs.get(claim.job.id)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from noria.wheel.contract import Filter, Found, Store
 from noria.wheel.errors import DuplicateJob
-from noria.wheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from noria.wheel.job import Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 
 from tests.contract.model_store import ModelStore
 
@@ -127,7 +127,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.claims += claims
         self.hand = max(self.hand, self.now_ms // 1000)
 
-    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 4), delay=DELAYS, error=ERRORS)
+    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 5), delay=DELAYS, error=ERRORS)
     def settle(self, places: list[int], kind: int, delay: int, error: Failure | None) -> None:
         due_ms = self.now_ms + delay
         outcomes: list[Outcome] = [
@@ -136,8 +136,9 @@ class StoreMachine(RuleBasedStateMachine):
             Retried(due_ms=due_ms, error=error),
             Snoozed(due_ms=due_ms),
             Released(),
+            Crashed(reason="killed"),
         ]
-        some = [(claim, outcomes[(kind + n) % 5]) for n, claim in enumerate(self._claims_at(places))]
+        some = [(claim, outcomes[(kind + n) % 6]) for n, claim in enumerate(self._claims_at(places))]
         assert self.store.settle(some, self.now_ms) == self.model.settle(some, self.now_ms)
 
     @rule(limit=st.integers(1, 3), lease_ms=LEASES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...job import Failed, Failure, Outcome, Released, Retried, Snoozed, State, Succeeded
+from ...job import Crashed, Failed, Failure, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .base import HOUR, NOW, SECOND, ContractBase, a_job
 
 FAILURE = Failure("app.Broken", 'it "broke"\nünïcödé', "Traceback ...\n  line 1")
@@ -12,6 +12,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     Retried(due_ms=NOW + HOUR),
     Snoozed(due_ms=NOW + HOUR),
     Released(),
+    Crashed(reason="killed by SIGSEGV"),
 )
 
 
@@ -74,6 +75,23 @@ class SettleContract(ContractBase):
         assert self.store.next_due() == NOW - 5
         assert self.claim_one().job.attempt == 1
 
+    def test_crashed_counts_the_attempt_and_the_crash_and_is_due_as_before(self) -> None:
+        self.add(a_job("a", -5))
+        self.settle(self.claim_one(), Crashed(reason="killed by SIGSEGV"))
+        job = self.job("a")
+        assert (job.state, job.due_ms, job.attempt, job.crashes) == (State.SCHEDULED, NOW - 5, 1, 1)
+        assert (job.reason, job.owner) == ("killed by SIGSEGV", None)
+        assert self.claim_one().job.attempt == 2
+
+    def test_a_job_that_crashes_max_crashes_times_is_set_aside_as_failed(self) -> None:
+        self.add(a_job("a", max_crashes=2))
+        self.settle(self.claim_one(), Crashed(reason="exited with status 0"))
+        self.settle(self.claim_one(), Crashed(reason="killed by SIGSEGV"))
+        job = self.job("a")
+        assert (job.state, job.crashes, job.attempt, job.reason) == (State.FAILED, 2, 2, "killed by SIGSEGV")
+        assert job.error is not None and job.error.type == "WorkerCrashed"
+        assert self.claim(HOUR) == []
+
     def test_a_job_may_go_round_many_times(self) -> None:
         self.add(a_job("a"))
         for number in range(50):
@@ -85,7 +103,7 @@ class SettleContract(ContractBase):
         assert self.store.stats(NOW).accepted == 1
 
     def test_one_call_settles_many_each_in_its_own_way(self) -> None:
-        self.add(*[a_job(f"job-{number}", number - 50) for number in range(5)])
+        self.add(*[a_job(f"job-{number}", number - 50) for number in range(6)])
         claims = self.claim()
         assert self.store.settle(list(zip(claims, OUTCOMES, strict=True)), NOW) == []
         assert [self.state(claim.job.id) for claim in claims] == [
@@ -94,8 +112,9 @@ class SettleContract(ContractBase):
             State.SCHEDULED,
             State.SCHEDULED,
             State.SCHEDULED,
+            State.SCHEDULED,
         ]
-        assert self.claimed_ids() == ["job-4"]
+        assert self.claimed_ids() == ["job-4", "job-5"]
 
     def test_settling_nothing_is_nothing(self) -> None:
         assert self.store.settle([], NOW) == []
