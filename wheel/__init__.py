@@ -25,6 +25,7 @@ from .errors import (
     ResultError,
     ResultTimeout,
     SchedulerError,
+    SoftTimeLimitExceeded,
     StoreBusy,
     StoreClosed,
     StoreCorrupt,
@@ -33,10 +34,11 @@ from .errors import (
     StoreFull,
     StorePoisoned,
     StoreUnsafe,
+    TimeLimitExceeded,
     UnknownJob,
 )
 from .events import Events, Hook
-from .job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from .job import Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .registry import Registry
 from .result import AsyncResult
 from .results import Results
@@ -49,6 +51,7 @@ __all__ = [
     "Call",
     "Claim",
     "Clock",
+    "Crashed",
     "DuplicateJob",
     "Events",
     "Failed",
@@ -79,6 +82,7 @@ __all__ = [
     "SchedulerError",
     "Snooze",
     "Snoozed",
+    "SoftTimeLimitExceeded",
     "State",
     "Stats",
     "Store",
@@ -94,6 +98,7 @@ __all__ = [
     "SystemClock",
     "Task",
     "TaskDecorator",
+    "TimeLimitExceeded",
     "UnknownJob",
     "Wakeup",
     "current_job",

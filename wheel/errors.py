@@ -78,6 +78,20 @@ class JobExpired(ResultError):
     """The job ended unrun: its ``expires`` had passed."""
 
 
+# ---- while a job runs ------------------------------------------------------------------------------------
+
+
+class SoftTimeLimitExceeded(NoriaError):
+    """Raised in a function that has run for its ``soft_time_limit``: the time to clean up."""
+
+    def __init__(self, message: str = "the soft time limit is over") -> None:
+        super().__init__(message)
+
+
+class TimeLimitExceeded(NoriaError):
+    """A job ran for its ``time_limit`` and was stopped; the function cannot catch it."""
+
+
 # ---- the scheduler ---------------------------------------------------------------------------------------
 
 

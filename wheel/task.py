@@ -20,6 +20,8 @@ from .contract import OnConflict
 from .default import get_default
 from .errors import InvalidValue
 from .job import Job
+from .limits import OPTIONS as LIMIT_OPTIONS
+from .limits import limits_of
 from .naming import checked_name, default_name, origin_of
 from .options import CallOptions, Plan, Seconds, span
 from .payload import encode_call
@@ -226,6 +228,8 @@ class Task(Sender[P, R]):
         self.aliases: Final = tuple(checked_name("aliases", one) for one in listed(rest.pop("aliases", ())))
         self.retrying: Final = policy_of({name: rest.pop(name) for name in RETRY_OPTIONS & rest.keys()})
         """When it is run again, and how long after."""
+        self.limits: Final = limits_of(**{name: rest.pop(name, None) for name in LIMIT_OPTIONS})
+        """How long a run may take."""
         self.fn: Final = fn
         self.bind: Final = bind
         self._countdown, self._eta = _checked_time(rest.pop("countdown", None), None)

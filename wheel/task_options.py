@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .errors import InvalidValue
+from .limits import OPTIONS as LIMIT_OPTIONS
 from .options import STANDING, Options, Seconds
 from .retry import OPTIONS as RETRY_OPTIONS
 from .retry import Errors
 
-_OWN: Final = frozenset({"name", "bind", "aliases"}) | RETRY_OPTIONS
+_OWN: Final = frozenset({"name", "bind", "aliases"}) | RETRY_OPTIONS | LIMIT_OPTIONS
 
 
 class TaskOptions(Options, total=False):
@@ -40,6 +41,10 @@ class TaskOptions(Options, total=False):
     """As huey has it: any exception is tried again, so often; with
     ``retry_delay`` seconds in between, none by default."""
     retry_delay: Seconds | None
+    time_limit: Seconds | None
+    """A run is stopped after so long, where the pool can: see docs/pools.md."""
+    soft_time_limit: Seconds | None
+    """After so long SoftTimeLimitExceeded is raised in the function."""
 
 
 def refuse_unknown(options: Mapping[str, Any]) -> None:
