@@ -1,8 +1,7 @@
 """The state machine of a store: jobs over a Ring. Pure: no clock, no lock, no file.
 
-A store *decides* here what a verb does (``plan_...`` and ``choose``), makes that durable as records, and then
-*applies* them: live and on replay the same ``apply`` runs, so a store that was reopened cannot differ from one that
-was not.
+A store *decides* what a verb does (deciding.py), makes that durable as records, and then *applies* them here: live
+and on replay the same ``apply`` runs, so a store that was reopened cannot differ from one that was not.
 
 Where a scheduled job is to be found:
 
@@ -19,12 +18,11 @@ they are due. Looking at a State without changing it is in views.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..wheel.contract import Found
-from ..wheel.errors import DuplicateJob
 from ..wheel.job import (
     TRANSITIONS,
     Claim,
@@ -33,7 +31,6 @@ from ..wheel.job import (
     Failed,
     Failure,
     Job,
-    Outcome,
     Released,
     Retried,
     Snoozed,
@@ -42,7 +39,7 @@ from ..wheel.job import (
 from ..wheel.job import State as JobState
 from ..wheel.ring import Ring
 from .frozen import NOTHING, Frozen
-from .ready import Entry, Ready
+from .ready import Ready
 from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled, decode_job
 
 Row = Job | bytes
@@ -66,15 +63,6 @@ class Counts:
     failed: int = 0
     cancelled: int = 0
     expired: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AddPlan:
-    """What add() comes to: jobs to insert, pending ones that they replace, and the id that stands for each."""
-
-    new: list[Job] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
-    standing: list[str] = field(default_factory=list)
 
 
 class State:
@@ -139,105 +127,9 @@ class State:
                     return job
         return None
 
-    # ---- deciding ----------------------------------------------------------------------------------------
-
-    def plan_add(self, jobs: Sequence[Job], on_conflict: str) -> AddPlan:
-        """Which of ``jobs`` are new, which pending ones they replace, and what stands for each.
-
-        Raises:
-            DuplicateJob: on_conflict is "raise" and a key is taken.
-        """
-        plan = AddPlan()
-        coming: dict[str, Job] = {}
-        by_key: dict[str, Job] = {}
-        for job in jobs:
-            if job.id in coming or self.get(job.id) is not None:
-                plan.standing.append(job.id)
-                continue
-            holder = None
-            if job.key is not None:
-                holder = by_key.get(job.key) or self.holder(job.key)
-                if holder is not None and holder.id in plan.replaced:
-                    holder = None
-            if holder is not None and not self._resolve(job, holder, on_conflict, plan, coming):
-                plan.standing.append(holder.id)
-                continue
-            coming[job.id] = job
-            plan.standing.append(job.id)
-            if job.key is not None:
-                by_key[job.key] = job
-        plan.new.extend(coming.values())
-        return plan
-
-    def _resolve(self, job: Job, holder: Job, on_conflict: str, plan: AddPlan, coming: dict[str, Job]) -> bool:
-        if on_conflict == "raise":
-            raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")
-        if on_conflict == "keep":
-            return False
-        if holder.id in coming:
-            del coming[holder.id]
-            plan.standing[:] = [job.id if id == holder.id else id for id in plan.standing]
-        elif holder.state is SCHEDULED:
-            plan.replaced.append(holder.id)
-        return True
-
     def dead_leases(self, now_ms: int) -> list[str]:
         """Running jobs whose lease has lapsed."""
         return [id for id, until in self.leases.items() if until <= now_ms]
-
-    def take_due(self, now_ms: int) -> None:
-        """Move everything due from the ring and the snapshot to ``ready``; changes no job."""
-        for due_ms, id in self.ring.pop_due(now_ms):
-            job = job_of(self.rows[id])
-            if job.due_ms == due_ms:
-                self.rows[id] = job
-                self.ready.put(job)
-        for job in self.frozen.take_due(now_ms, self.hides):
-            self.rows[job.id] = job
-            if job.key is not None:
-                self.keys[job.key] = job.id
-            self.ready.put(job)
-
-    def choose(self, now_ms: int, limit: int, queues: Collection[str] | None) -> tuple[list[Job], list[str]]:
-        """Take the next ``limit`` due jobs off ``ready`` in claim order: (to claim, to expire).
-
-        What was chosen and then not recorded must be given back with ``unchoose``.
-        """
-        chosen: list[Job] = []
-        expired: list[str] = []
-        held: list[tuple[str, Entry]] = []
-        if limit > 0:
-            for queue, entry in self.ready.take(queues):
-                job = job_of(self.rows[entry.id])
-                if entry.due_ms > now_ms:  # the clock was set back since it was taken off the ring
-                    held.append((queue, entry))
-                elif job.expires_ms is not None and job.expires_ms <= now_ms:
-                    expired.append(job.id)
-                else:
-                    chosen.append(job)
-                if len(chosen) == limit:
-                    break
-        self.ready.put_back(held)
-        return chosen, expired
-
-    def unchoose(self, ids: Sequence[str]) -> None:
-        """Give back to ``ready`` what was chosen and could not be recorded."""
-        for id in ids:
-            self.ready.put(job_of(self.rows[id]))
-
-    def judge(self, settlements: Sequence[tuple[Claim, Outcome]]) -> tuple[list[tuple[str, int, Outcome]], list[Claim]]:
-        """(items that hold, claims that are lost): a settlement holds if its token is its job's newest."""
-        items: list[tuple[str, int, Outcome]] = []
-        lost: list[Claim] = []
-        seen: set[str] = set()
-        for claim, outcome in settlements:
-            id = claim.job.id
-            if id in seen or not self.holds(claim):
-                lost.append(claim)
-            else:
-                seen.add(id)
-                items.append((id, claim.token, outcome))
-        return items, lost
 
     def holds(self, claim: Claim) -> bool:
         """Whether the claim is the newest of a running job."""
@@ -252,6 +144,21 @@ class State:
         if job.state is SCHEDULED:
             return Found.SCHEDULED
         return Found.RUNNING if job.state is RUNNING else Found.FINISHED
+
+    # ---- sweeping ----------------------------------------------------------------------------------------
+
+    def take_due(self, now_ms: int) -> None:
+        """Move everything due from the ring and the snapshot to ``ready``; changes no job."""
+        for due_ms, id in self.ring.pop_due(now_ms):
+            job = job_of(self.rows[id])
+            if job.due_ms == due_ms:
+                self.rows[id] = job
+                self.ready.put(job)
+        for job in self.frozen.take_due(now_ms, self.hides):
+            self.rows[job.id] = job
+            if job.key is not None:
+                self.keys[job.key] = job.id
+            self.ready.put(job)
 
     # ---- applying ----------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from ..wheel.contract import Filter, Found, OnConflict, Stats
 from ..wheel.errors import InvalidValue
 from ..wheel.job import Claim, Job, Outcome
 from . import views
+from .deciding import choose, judge, plan_add, unchoose
 from .invariants import violations
 from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled, refuse_unsound
 from .state import State, job_of
@@ -62,7 +63,7 @@ class StateVerbs(ABC):
             if fresh:
                 self._commit(jobs, ())
                 return [job.id for job in jobs]
-            plan = state.plan_add(jobs, on_conflict)
+            plan = plan_add(state, jobs, on_conflict)
             records = [] if not plan.replaced else [self._replacement(plan.replaced, plan.new)]
             if plan.new or records:
                 self._commit(plan.new, records)
@@ -92,7 +93,7 @@ class StateVerbs(ABC):
             if dead:
                 self._commit((), [Rescued(now_ms, ids, reason) for reason, ids in dead.items() if ids])
             state.take_due(now_ms)
-            chosen, expired = state.choose(now_ms, limit, queues)
+            chosen, expired = choose(state, now_ms, limit, queues)
             if not chosen and not expired:
                 return []
             ids = [job.id for job in chosen]
@@ -104,7 +105,7 @@ class StateVerbs(ABC):
             try:
                 self._commit((), records)
             except BaseException:
-                state.unchoose(ids + expired)
+                unchoose(state, ids + expired)
                 raise
             rows = state.rows
             return [Claim(job_of(rows[id]), token + n, owner, lease_until_ms) for n, id in enumerate(ids)]
@@ -122,7 +123,7 @@ class StateVerbs(ABC):
     def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
         """See Store.settle."""
         with self._changing() as state:
-            items, lost = state.judge(settlements)
+            items, lost = judge(state, settlements)
             if items:
                 self._commit((), [Settled(now_ms, items)])
             return lost

@@ -1,0 +1,109 @@
+"""Deciding what a verb does to a State. Nothing is changed here but what is taken off ``ready`` to be claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from ..wheel.errors import DuplicateJob
+from ..wheel.job import Claim, Job, Outcome
+from ..wheel.job import State as JobState
+from .ready import Entry
+from .state import State, job_of
+
+
+@dataclass(frozen=True, slots=True)
+class AddPlan:
+    """What add() comes to: jobs to insert, pending ones that they replace, and the id that stands for each."""
+
+    new: list[Job] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    standing: list[str] = field(default_factory=list)
+
+
+def plan_add(state: State, jobs: Sequence[Job], on_conflict: str) -> AddPlan:
+    """Which of ``jobs`` are new, which pending ones they replace, and what stands for each.
+
+    Raises:
+        DuplicateJob: on_conflict is "raise" and a key is taken.
+    """
+    plan = AddPlan()
+    coming: dict[str, Job] = {}
+    by_key: dict[str, Job] = {}
+    for job in jobs:
+        if job.id in coming or state.get(job.id) is not None:
+            plan.standing.append(job.id)
+            continue
+        holder = None
+        if job.key is not None:
+            holder = by_key.get(job.key) or state.holder(job.key)
+            if holder is not None and holder.id in plan.replaced:
+                holder = None
+        if holder is not None and not _resolve(job, holder, on_conflict, plan, coming):
+            plan.standing.append(holder.id)
+            continue
+        coming[job.id] = job
+        plan.standing.append(job.id)
+        if job.key is not None:
+            by_key[job.key] = job
+    plan.new.extend(coming.values())
+    return plan
+
+
+def _resolve(job: Job, holder: Job, on_conflict: str, plan: AddPlan, coming: dict[str, Job]) -> bool:
+    if on_conflict == "raise":
+        raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")
+    if on_conflict == "keep":
+        return False
+    if holder.id in coming:
+        del coming[holder.id]
+        plan.standing[:] = [job.id if id == holder.id else id for id in plan.standing]
+    elif holder.state is JobState.SCHEDULED:
+        plan.replaced.append(holder.id)
+    return True
+
+
+def choose(state: State, now_ms: int, limit: int, queues: Collection[str] | None) -> tuple[list[Job], list[str]]:
+    """Take the next ``limit`` due jobs off ``ready`` in claim order: (to claim, to expire).
+
+    What was chosen and then not recorded must be given back with ``unchoose``.
+    """
+    chosen: list[Job] = []
+    expired: list[str] = []
+    held: list[tuple[str, Entry]] = []
+    if limit > 0:
+        for queue, entry in state.ready.take(queues):
+            job = job_of(state.rows[entry.id])
+            if entry.due_ms > now_ms:  # the clock was set back since it was taken off the ring
+                held.append((queue, entry))
+            elif job.expires_ms is not None and job.expires_ms <= now_ms:
+                expired.append(job.id)
+            else:
+                chosen.append(job)
+            if len(chosen) == limit:
+                break
+    state.ready.put_back(held)
+    return chosen, expired
+
+
+def unchoose(state: State, ids: Sequence[str]) -> None:
+    """Give back to ``ready`` what was chosen and could not be recorded."""
+    for id in ids:
+        state.ready.put(job_of(state.rows[id]))
+
+
+def judge(
+    state: State, settlements: Sequence[tuple[Claim, Outcome]]
+) -> tuple[list[tuple[str, int, Outcome]], list[Claim]]:
+    """(items that hold, claims that are lost): a settlement holds if its token is its job's newest."""
+    items: list[tuple[str, int, Outcome]] = []
+    lost: list[Claim] = []
+    seen: set[str] = set()
+    for claim, outcome in settlements:
+        id = claim.job.id
+        if id in seen or not state.holds(claim):
+            lost.append(claim)
+        else:
+            seen.add(id)
+            items.append((id, claim.token, outcome))
+    return items, lost
