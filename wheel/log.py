@@ -88,6 +88,15 @@ def unregistered(job: Job, due_ms: int) -> None:
     )  # fmt: skip
 
 
+def refused(job: Job, due_ms: int, reason: str) -> None:
+    """This pool does not run jobs of the task; said once for each."""
+    again = as_datetime(due_ms).isoformat(timespec="seconds")
+    LOG.error(
+        "Refused task: %s[%s]: %s. Its jobs stay scheduled (this one until %s) for a worker that can run it",
+        job.task, job.id, reason, again, extra=_fields(job),
+    )  # fmt: skip
+
+
 def lost(claim: Claim) -> None:
     """The job ended here, but its claim was no longer the newest: its outcome changed nothing."""
     job = claim.job

@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import copy_context
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +23,9 @@ from . import context, log
 from .clock import Clock
 from .errors import NoriaError, NotRegistered
 from .events import Events
+from .interrupt import soft_limit
 from .job import Claim, Failed, Failure, Job, Outcome, Retried, Snoozed, Succeeded
+from .limits import UNLIMITED, Limits, within
 from .payload import decode_call, encode
 from .registry import Registry
 from .retry import Retry, Snooze
@@ -33,31 +39,103 @@ _MESSAGE_MOST: Final = 2_000
 _TRACEBACK_MOST: Final = 20_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A task as one pool runs it."""
+
+    task: Task[..., Any]
+    limits: Limits
+    is_coroutine: bool
+    refusal: str | None = None
+    """Why this pool does not run its jobs."""
+
+
+def known(task: Task[..., Any], limits: Limits | None = None, refusal: str | None = None) -> Known:
+    """The task with its own limits, if no others are given."""
+    return Known(
+        task=task,
+        limits=task.limits if limits is None else limits,
+        is_coroutine=iscoroutinefunction(task.fn),
+        refusal=refusal,
+    )
+
+
 class Runner:
     """Runs claims of the tasks in a registry."""
 
-    def __init__(self, registry: Registry, clock: Clock, on: Events | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        clock: Clock,
+        on: Events | None = None,
+        *,
+        know: Callable[[Task[..., Any]], Known] = known,
+        guard: Callable[[Limits], AbstractContextManager[None]] = soft_limit,
+    ) -> None:
+        """A runner.
+
+        Args:
+            registry: the tasks.
+            clock: measures the runs, and says when a job is tried again.
+            on: hooks to be told.
+            know: what is to be known of a task before its first job is run.
+            guard: holds a plain function that runs in its block to limits.
+        """
         self._registry = registry
         self._clock = clock
         self._on = on or Events()
+        self._know = know
+        self._guard = guard
+        self._known: dict[Task[..., Any], Known] = {}
         self._unknown: set[str] = set()
 
     def __call__(self, claim: Claim) -> Outcome:
         """Run the claim's job in this thread; never raises."""
         job = claim.job
+        found = self.find(job)
+        if type(found) is Snoozed:
+            return found
+        self.begin(job)
+        started = self._clock.monotonic()
+        value, text, raised = None, "null", None
+        try:
+            value, text = self.call(found, job)
+        except BaseException as error:
+            raised = error
+        return self.outcome(job, found.task, value, text, raised, started)
+
+    # ---- the steps of a run, for pools that do not run it in one go ------------------------------------------
+
+    def find(self, job: Job) -> Known | Snoozed:
+        """The job's task, or what is to become of the job if it cannot be run here."""
         try:
             task = self._registry.get(job.task)
         except NotRegistered:
             return self._put_off(job)
+        found = self._known.get(task)
+        if found is None:
+            found = self._known[task] = self._know(task)
+        return found if found.refusal is None else self.refuse(job, found.refusal)
+
+    def begin(self, job: Job) -> None:
+        """Say that the function is about to be called."""
         log.accepted(job)
         if self._on.started:
             self._on.started.tell(job)
-        started = self._clock.monotonic()
-        value, text, raised = None, "null", None
-        try:
-            value, text = copy_context().run(_call, task, job)
-        except BaseException as error:
-            raised = error
+
+    def call(self, known: Known, job: Job) -> tuple[Any, str]:
+        """Call the function in a context of its own: (what it returned, the same as JSON text)."""
+        if known.limits is UNLIMITED:
+            return copy_context().run(_call, known.task, job)
+        if known.is_coroutine:
+            return copy_context().run(_call, known.task, job, known.limits.soft_s)
+        with self._guard(known.limits):
+            return copy_context().run(_call, known.task, job)
+
+    def outcome(
+        self, job: Job, task: Task[..., Any], value: Any, text: str, raised: BaseException | None, started: float
+    ) -> Outcome:
+        """What came of a run that began at ``started`` (monotonic), from what it returned or raised."""
         match raised:
             case None:
                 seconds = self._clock.monotonic() - started
@@ -80,7 +158,15 @@ class Runner:
         self._on.snoozed.tell(job, due_ms)
         return Snoozed(due_ms=due_ms, reason=asked.reason)
 
-    def _put_off(self, job: Job) -> Outcome:
+    def refuse(self, job: Job, reason: str) -> Snoozed:
+        """Put a job off that this pool does not run."""
+        due_ms = self._clock.now_ms() + UNREGISTERED_MS
+        if job.task not in self._unknown:
+            self._unknown.add(job.task)
+            log.refused(job, due_ms, reason)
+        return Snoozed(due_ms=due_ms, reason=f"not run in the pool that took it: {reason}")
+
+    def _put_off(self, job: Job) -> Snoozed:
         due_ms = self._clock.now_ms() + UNREGISTERED_MS
         if job.task not in self._unknown:
             self._unknown.add(job.task)
@@ -110,13 +196,13 @@ class Runner:
         return Failed(error=failure, reason=reason)
 
 
-def _call(task: Task[..., Any], job: Job) -> tuple[Any, str]:
-    """(what the function returned, the same as JSON text)."""
+def _call(task: Task[..., Any], job: Job, soft_s: float | None = None) -> tuple[Any, str]:
+    """(what the function returned, the same as JSON text); the limit is for a coroutine."""
     context.enter(job)
     args, kwargs = decode_call(job.payload)
     value = task.fn(task, *args, **kwargs) if task.bind else task.fn(*args, **kwargs)
     if type(value) is CoroutineType:
-        value = asyncio.run(value)
+        value = asyncio.run(value if soft_s is None else within(value, soft_s))
     return value, encode(value)
 
 
