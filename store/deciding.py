@@ -107,3 +107,11 @@ def judge(
             seen.add(id)
             items.append((id, claim.token, outcome))
     return items, lost
+
+
+def refuse_taken_key(state: State, id: str) -> None:
+    """Raise DuplicateJob if another unfinished job holds the key of a finished one that is to run again."""
+    job = state.get(id)
+    holder = None if job is None or job.key is None else state.holder(job.key)
+    if job is not None and holder is not None:
+        raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")

@@ -79,6 +79,13 @@ class Moved(NamedTuple):
     due_ms: int
 
 
+class Revived(NamedTuple):
+    """A finished job is scheduled once more."""
+
+    id: str
+    due_ms: int
+
+
 class Rescued(NamedTuple):
     """Running jobs lost their owner: back to scheduled, or set aside after max_crashes."""
 
@@ -94,7 +101,7 @@ class Renewed(NamedTuple):
     lease_until_ms: int
 
 
-Record = Claimed | Settled | Cancelled | Expired | Moved | Rescued | Renewed
+Record = Claimed | Settled | Cancelled | Expired | Moved | Revived | Rescued | Renewed
 
 _OPS: Final[dict[str, type[Record]]] = {
     "claim": Claimed,
@@ -102,6 +109,7 @@ _OPS: Final[dict[str, type[Record]]] = {
     "cancel": Cancelled,
     "expire": Expired,
     "move": Moved,
+    "revive": Revived,
     "rescue": Rescued,
     "renew": Renewed,
 }

@@ -40,7 +40,7 @@ from ..wheel.job import State as JobState
 from ..wheel.ring import Ring
 from .frozen import NOTHING, Frozen
 from .ready import Ready
-from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled, decode_job
+from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Revived, Settled, decode_job
 
 Row = Job | bytes
 SCHEDULED: Final = JobState.SCHEDULED
@@ -237,6 +237,17 @@ class State:
         self.rows[job.id] = job._replace(due_ms=record.due_ms)
         self.ring.add(job.id, record.due_ms)
 
+    def _revived(self, record: Revived) -> None:
+        job = self._take(record.id, Event.REVIVE)
+        setattr(self.counts, job.state.value, getattr(self.counts, job.state.value) - 1)
+        self.counts.scheduled += 1
+        self.rows[job.id] = job._replace(
+            state=SCHEDULED, due_ms=record.due_ms, attempt=0, crashes=0, finished_ms=None, returned=None, reason=None
+        )
+        self.ring.add(job.id, record.due_ms)
+        if job.key is not None:
+            self.keys[job.key] = job.id
+
     def _rescued(self, record: Rescued) -> None:
         for id in record.ids:
             job = job_of(self.rows[id])
@@ -259,11 +270,13 @@ class State:
             self.rows[id] = job_of(self.rows[id])._replace(lease_until_ms=record.lease_until_ms)
 
     def _take(self, id: str, event: Event) -> Job:
-        """A scheduled job, off the ring."""
+        """A job that is not running; off the ring, if it was scheduled."""
         row = self.rows.get(id)
         job = self.frozen.get(id) if row is None else job_of(row)
         if job is None or (job.state, event) not in TRANSITIONS:
             raise ValueError(f"job {id!r} cannot {event}: it is {'unknown' if job is None else job.state}")
+        if job.finished:
+            return job
         if row is not None:
             if not self.ready.discard(id):
                 self.ring.discard(id, job.due_ms)
@@ -308,6 +321,7 @@ _APPLY: Final[dict[type[Record], Any]] = {
     Cancelled: State._cancelled,
     Expired: State._expired,
     Moved: State._moved,
+    Revived: State._revived,
     Rescued: State._rescued,
     Renewed: State._renewed,
 }

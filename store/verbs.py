@@ -15,9 +15,9 @@ from ..wheel.contract import Filter, Found, OnConflict, Stats
 from ..wheel.errors import InvalidValue
 from ..wheel.job import Claim, Job, Outcome
 from . import views
-from .deciding import choose, judge, plan_add, unchoose
+from .deciding import choose, judge, plan_add, refuse_taken_key, unchoose
 from .invariants import violations
-from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled, refuse_unsound
+from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Revived, Settled, refuse_unsound
 from .state import State, job_of
 
 _OWNER_MOST: Final = 150
@@ -141,12 +141,15 @@ class StateVerbs(ABC):
                 self._commit((), [Cancelled(now_ms, list(won), reason)])
             return found
 
-    def reschedule(self, id: str, due_ms: int, now_ms: int) -> Found:  # noqa: ARG002 - of the contract
+    def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:  # noqa: ARG002 - of the contract
         """See Store.reschedule."""
         with self._changing() as state:
             found = state.find(id)
             if found is Found.SCHEDULED:
                 self._commit((), [Moved(id, due_ms)])
+            elif found is Found.FINISHED and finished:
+                refuse_taken_key(state, id)
+                self._commit((), [Revived(id, due_ms)])
             return found
 
     # ---- reading -----------------------------------------------------------------------------------------

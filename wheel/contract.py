@@ -113,8 +113,19 @@ class Store(Protocol):
     def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
         """End scheduled jobs as cancelled; for each id how it was found. Only SCHEDULED was cancelled."""
 
-    def reschedule(self, id: str, due_ms: int, now_ms: int) -> Found:
-        """Move a scheduled job to another due instant; how it was found. Only SCHEDULED was moved."""
+    def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:
+        """Move a scheduled job to another due instant; how it was found. Only SCHEDULED was moved.
+
+        Args:
+            id: of the job.
+            due_ms: the new instant, in milliseconds since the epoch.
+            now_ms: the present, likewise.
+            finished: schedule a job that has finished once more, too, as if it had never run (attempts and crashes
+                count from zero; its token goes on growing). FINISHED then says that this was done.
+
+        Raises:
+            DuplicateJob: it has finished, and another job holds its key by now; nothing was changed.
+        """
 
     def get(self, id: str) -> Job | None:
         """The job, or None if the store holds none of that id."""

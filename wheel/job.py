@@ -19,7 +19,7 @@ DEFAULT_RESULT_TTL_MS: Final = 3_600_000
 
 
 class State(StrEnum):
-    """Where a job stands. The last four are final."""
+    """Where a job stands. In the last four it has finished."""
 
     SCHEDULED = "scheduled"
     RUNNING = "running"
@@ -47,6 +47,7 @@ class Event(StrEnum):
     SUPERSEDE = "supersede"
     EXPIRE = "expire"
     RESCHEDULE = "reschedule"
+    REVIVE = "revive"
 
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
@@ -62,8 +63,11 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.RUNNING, Event.RESCUE): State.SCHEDULED,
     (State.RUNNING, Event.SET_ASIDE): State.FAILED,
     (State.RUNNING, Event.SUPERSEDE): State.CANCELLED,
+    **{(state, Event.REVIVE): State.SCHEDULED for state in sorted(FINISHED)},
 }
-"""(state, event) -> next state. What is not in the table cannot happen."""
+"""(state, event) -> next state. What is not in the table cannot happen.
+
+A finished job stays so unless somebody says that it is to run again (revive)."""
 
 
 class Failure(NamedTuple):
@@ -151,7 +155,7 @@ class Job(NamedTuple):
 
     @property
     def finished(self) -> bool:
-        """Whether the job's state is final."""
+        """Whether the job has ended, in whatever way."""
         return self.state in FINISHED
 
 

@@ -244,6 +244,30 @@ class AsyncResult(Generic[R_co]):
             store.notify()  # it may be due before the ticker's nap is over
         return found
 
+    def retry(self, *, countdown: Seconds = 0) -> Found:
+        """Run the job once more, if it has finished: failed, cancelled, expired, or even succeeded.
+
+        Attempts and crashes count from zero; id, arguments and options stay.
+
+        Args:
+            countdown: seconds from now, or a timedelta.
+
+        Returns:
+            How it was found: only Found.FINISHED was scheduled once more.
+
+        Raises:
+            DuplicateJob: another job holds its key by now.
+        """
+        job = self.job()
+        if job is not None and not job.finished:
+            return Found.RUNNING if job.state is State.RUNNING else Found.SCHEDULED
+        now_ns = self._keeper.clock.now_ns()
+        store = self._keeper.store
+        found = store.reschedule(self.id, due_ms(now_ns, countdown, None), now_ns // 1_000_000, finished=True)
+        if found is Found.FINISHED and isinstance(store, Wakeup):
+            store.notify()
+        return found
+
 
 def _error_of(job: Job) -> ResultError:
     if job.state is State.CANCELLED:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ...wheel.job import Job, Retried
 from ...wheel.job import State as JobState
-from ..records import Claimed, Moved, Record, Renewed, Rescued, Settled, decode_job, decode_record, peek
+from ..records import Claimed, Moved, Record, Renewed, Rescued, Revived, Settled, decode_job, decode_record, peek
 from ..state import Counts, Row, State
 from .shape import is_canonical, job_of
 
@@ -92,7 +92,7 @@ def _singles(record: Record) -> Iterator[tuple[str, Record]]:
         case Settled(items=items):
             for item in items:
                 yield item[0], record._replace(items=[item])
-        case Moved(id=id):
+        case Moved(id=id) | Revived(id=id):
             yield id, record
         case Claimed(ids=ids, token=token):
             for n, id in enumerate(ids):
@@ -104,6 +104,8 @@ def _singles(record: Record) -> Iterator[tuple[str, Record]]:
 
 def _bridge(job: Job, record: Record) -> list[Record]:
     """The records that bring ``job`` to where ``record`` finds it, and the record; [] if it is known or overtaken."""
+    if isinstance(record, Revived):
+        return [record] if job.finished else [*_end_run(job, 0), Moved(job.id, record.due_ms)]
     if job.finished or not _is_news(job, record):
         return []
     match record:

@@ -137,10 +137,16 @@ class ModelStore:
                 self.jobs[id] = self.jobs[id]._replace(state=State.CANCELLED, finished_ms=now_ms)
         return found
 
-    def reschedule(self, id: str, due_ms: int) -> Found:
+    def reschedule(self, id: str, due_ms: int, *, finished: bool = False) -> Found:
         found = self.find(id)
         if found is Found.SCHEDULED:
             self.jobs[id] = self.jobs[id]._replace(due_ms=due_ms)
+        elif found is Found.FINISHED and finished:
+            job = self.jobs[id]
+            if self._holder(self.jobs, job.key) is not None:
+                raise DuplicateJob(id)
+            anew = {"attempt": 0, "crashes": 0, "finished_ms": None, "returned": None}
+            self.jobs[id] = job._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
         return found
 
     # ---- reading -----------------------------------------------------------------------------------------

@@ -186,6 +186,26 @@ class StoreMachine(RuleBasedStateMachine):
     def _reschedule(self, id: str, due_ms: int) -> None:
         assert self.store.reschedule(id, due_ms, self.now_ms) is self.model.reschedule(id, due_ms)
 
+    @rule(place=PLACES, delay=DELAYS)
+    def run_once_more(self, place: int, delay: int) -> None:
+        self._run_once_more(self._id_at(place), self.now_ms + delay)
+
+    @rule(place=PLACES, delay=DELAYS)
+    def one_whose_key_is_taken_is_to_run_once_more(self, place: int, delay: int) -> None:
+        taken = {job.key for job in self.model.jobs.values() if job.key is not None and not job.finished}
+        ended = [job.id for job in self.model.jobs.values() if job.finished and job.key in taken]
+        if ended:
+            self._run_once_more(ended[place % len(ended)], self.now_ms + delay)
+
+    def _run_once_more(self, id: str, due_ms: int) -> None:
+        try:
+            found = self.model.reschedule(id, due_ms, finished=True)
+        except DuplicateJob:
+            with pytest.raises(DuplicateJob):
+                assert self.store.reschedule(id, due_ms, self.now_ms, finished=True) is None
+        else:
+            assert self.store.reschedule(id, due_ms, self.now_ms, finished=True) is found
+
     @rule(passed=st.sampled_from([1, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
     def time_passes(self, passed: int) -> None:
         self.now_ms += passed

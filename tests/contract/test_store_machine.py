@@ -176,8 +176,16 @@ class SaysScheduledOfACancelledOne(MemoryStore):
 
 
 class ReschedulesToTheWholeSecond(MemoryStore):
-    def reschedule(self, id: str, due_ms: int, now_ms: int) -> Found:
-        return super().reschedule(id, -(-due_ms // 1000) * 1000, now_ms)
+    def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:
+        return super().reschedule(id, -(-due_ms // 1000) * 1000, now_ms, finished=finished)
+
+
+class LetsAFinishedJobRunOnceMoreBesideTheHolderOfItsKey(MemoryStore):
+    def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:
+        job = self.get(id)
+        if finished and job is not None and job.finished:
+            self._state.rows[id] = job._replace(key=None)
+        return super().reschedule(id, due_ms, now_ms, finished=finished)
 
 
 class ScansOneTooFar(MemoryStore):
@@ -207,6 +215,7 @@ BUGS: list[type[MemoryStore]] = [
     SettlesAllOrNone,
     SaysScheduledOfACancelledOne,
     ReschedulesToTheWholeSecond,
+    LetsAFinishedJobRunOnceMoreBesideTheHolderOfItsKey,
     ScansOneTooFar,
     OverlooksWhatIsOverdue,
 ]

@@ -300,3 +300,25 @@ def test_a_coroutine_is_told_of_a_failure(store: MemoryStore, result: AsyncResul
     settle(store, Failed(error=BOOM))
     with pytest.raises(JobFailed, match="boom"):
         asyncio.run(result.aget())
+
+
+# ---- once more -------------------------------------------------------------------------------------------
+
+
+def test_a_failed_job_can_be_run_once_more(store: MemoryStore, result: AsyncResult[Any]) -> None:
+    assert result.retry() is Found.SCHEDULED
+    claimed = claim(store)
+    assert result.retry() is Found.RUNNING
+    store.settle([(claimed, Failed(error=BOOM))], NOW_MS)
+    assert result.retry(countdown=1) is Found.FINISHED
+    job = result.job()
+    assert job is not None and (job.due_ms, job.attempt) == (NOW_MS + 1_000, 0)
+    assert store.cancel(["a"], NOW_MS) == [Found.SCHEDULED]
+    result.retry()
+    settle(store, Succeeded(returned="7"))
+    assert result.get() == 7
+
+
+def test_a_job_that_nobody_knows_cannot_be_run_once_more(store: MemoryStore) -> None:
+    gone: AsyncResult[Any] = AsyncResult("gone", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events()))
+    assert gone.retry() is Found.UNKNOWN

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ...contract import Found
-from ...job import Claim, State, Succeeded
-from .base import HOUR, NOW, SECOND, ContractBase, a_job
+from ...errors import DuplicateJob
+from ...job import Claim, Failed, Failure, Outcome, Released, State, Succeeded
+from .base import HOUR, NOW, SECOND, ContractBase, a_job, refused
 
 
 class ChangeContract(ContractBase):
@@ -109,3 +110,57 @@ class ChangeContract(ContractBase):
         self.store.reschedule("a", NOW + HOUR, NOW)
         assert self.job("a") == job._replace(due_ms=NOW + HOUR)
         assert self.store.add([a_job("b", key="k")]) == ["a"]
+
+    # ---- once more ---------------------------------------------------------------------------------------
+
+    def test_a_finished_job_runs_once_more_if_it_is_told_to(self) -> None:
+        outcomes: list[Outcome] = [Succeeded(returned="1"), Failed(error=Failure("E", "no"))]
+        for number, outcome in enumerate(outcomes):
+            id = f"job-{number}"
+            self.add(a_job(id, key=id))
+            self.settle(self.claim_one(), outcome)
+            before = self.job(id)
+            assert self.store.reschedule(id, NOW + SECOND, NOW + 5, finished=True) is Found.FINISHED
+            job = self.job(id)
+            assert (job.state, job.due_ms, job.attempt, job.crashes) == (State.SCHEDULED, NOW + SECOND, 0, 0)
+            assert (job.finished_ms, job.returned, job.error) == (None, None, before.error)
+            assert self.store.stats(NOW).succeeded == self.store.stats(NOW).failed == 0
+            assert self.store.add([a_job("other", key=id)]) == [id]
+            assert self.claim() == []
+            (again,) = self.claim(SECOND)
+            assert (again.job.id, again.job.attempt) == (id, 1) and again.token > before.token
+            assert self.store.cancel([id], NOW) == [Found.RUNNING]
+            self.settle(again, Released())
+            self.store.cancel([id], NOW)
+            assert self.store.stats(NOW).cancelled == number + 1
+
+    def test_a_cancelled_job_runs_once_more_if_it_is_told_to(self) -> None:
+        self.add(a_job("a"))
+        self.store.cancel(["a"], NOW)
+        self.store.reschedule("a", NOW, NOW, finished=True)
+        assert self.claimed_ids() == ["a"]
+
+    def test_telling_a_job_to_run_once_more_moves_a_scheduled_one_and_leaves_a_running_one(self) -> None:
+        running, _ = self.one_of_each()
+        assert self.store.reschedule("scheduled", NOW + 7, NOW, finished=True) is Found.SCHEDULED
+        assert self.job("scheduled").due_ms == NOW + 7
+        assert self.store.reschedule("running", NOW + 7, NOW, finished=True) is Found.RUNNING
+        assert self.job("running") == running.job
+        assert self.store.reschedule("unknown", NOW + 7, NOW, finished=True) is Found.UNKNOWN
+
+    def test_a_finished_job_cannot_run_once_more_while_another_holds_its_key(self) -> None:
+        self.add(a_job("a", key="k"))
+        self.settle(self.claim_one(), Succeeded())
+        finished = self.job("a")
+        self.add(a_job("b", key="k"))
+        with refused(DuplicateJob):
+            self.store.reschedule("a", NOW, NOW, finished=True)
+        assert self.job("a") == finished
+
+    def test_the_claim_of_an_earlier_life_settles_nothing(self) -> None:
+        self.add(a_job("a"))
+        old = self.claim_one()
+        self.settle(old, Succeeded())
+        self.store.reschedule("a", NOW, NOW, finished=True)
+        self.claim_one()
+        assert self.store.settle([(old, Succeeded())], NOW) == [old]
