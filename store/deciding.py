@@ -76,7 +76,7 @@ def choose(state: State, now_ms: int, limit: int, queues: Collection[str] | None
             job = job_of(state.rows[entry.id])
             if entry.due_ms > now_ms:  # the clock was set back since it was taken off the ring
                 held.append((queue, entry))
-            elif job.expires_ms is not None and job.expires_ms <= now_ms:
+            elif is_stale(job, now_ms):
                 expired.append(job.id)
             else:
                 chosen.append(job)
@@ -115,3 +115,10 @@ def refuse_taken_key(state: State, id: str) -> None:
     holder = None if job is None or job.key is None else state.holder(job.key)
     if job is not None and holder is not None:
         raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")
+
+
+def is_stale(job: Job, now_ms: int) -> bool:
+    """Whether it is too late to run a due job: it has expired, or nobody took it in time."""
+    if job.expires_ms is not None and job.expires_ms <= now_ms:
+        return True
+    return job.grace_ms is not None and job.due_ms + job.grace_ms < now_ms

@@ -136,6 +136,10 @@ class State:
         row = self.rows.get(claim.job.id)
         return isinstance(row, Job) and row.state is RUNNING and row.token == claim.token
 
+    def is_asked(self, id: str) -> bool:
+        """Whether a running job has been asked to end."""
+        return job_of(self.rows[id]).cancel_ms is not None
+
     def find(self, id: str) -> Found:
         """How a job stands for somebody who wants to change his mind about it."""
         job = self.get(id)
@@ -222,6 +226,9 @@ class State:
 
     def _cancelled(self, record: Cancelled) -> None:
         for id in record.ids:
+            if id in self.running:
+                self.rows[id] = job_of(self.rows[id])._replace(cancel_ms=record.now_ms, reason=record.reason)
+                continue
             job = self._take(id, Event.CANCEL)
             self.counts.scheduled -= 1
             self._finish(job, Event.CANCEL, record.now_ms, reason=record.reason)
@@ -230,7 +237,7 @@ class State:
         for id in record.ids:
             job = self._take(id, Event.EXPIRE)
             self.counts.scheduled -= 1
-            self._finish(job, Event.EXPIRE, record.now_ms, reason=f"expired unrun at {record.now_ms}")
+            self._finish(job, Event.EXPIRE, record.now_ms, reason=_why_unrun(job, record.now_ms))
 
     def _moved(self, record: Moved) -> None:
         job = self._take(record.id, Event.RESCHEDULE)  # off the ring first: an id is never on it twice
@@ -285,6 +292,9 @@ class State:
         return job
 
     def _again(self, job: Job, event: Event, now_ms: int, due_ms: int, **changes: Any) -> None:
+        if job.cancel_ms is not None:
+            self._finish(job._replace(**changes), Event.CANCEL, now_ms, reason=job.reason)
+            return
         if job.key is not None:
             if self.keys.get(job.key, job.id) != job.id or self._frozen_holder(job.key) is not None:
                 reason = f"replaced by a newer job with the same key before it could {event}"
@@ -298,7 +308,9 @@ class State:
 
     def _finish(self, job: Job, event: Event, now_ms: int, **changes: Any) -> None:
         state = TRANSITIONS[job.state, event]
-        self.rows[job.id] = job._replace(state=state, finished_ms=now_ms, owner=None, lease_until_ms=None, **changes)
+        self.rows[job.id] = job._replace(
+            state=state, finished_ms=now_ms, owner=None, lease_until_ms=None, cancel_ms=None, **changes
+        )
         setattr(self.counts, state.value, getattr(self.counts, state.value) + 1)
         if job.key is not None and self.keys.get(job.key) == job.id:
             del self.keys[job.key]
@@ -313,6 +325,12 @@ class State:
         for id in over:
             del self.rows[id]
         return len(over)
+
+
+def _why_unrun(job: Job, now_ms: int) -> str:
+    if job.expires_ms is not None and job.expires_ms <= now_ms:
+        return f"expired unrun at {now_ms}"
+    return f"skipped at {now_ms}: nobody took it within {job.grace_ms} ms after it was due"
 
 
 _APPLY: Final[dict[type[Record], Any]] = {

@@ -132,13 +132,14 @@ class StateVerbs(ABC):
         """See Store.cancel."""
         with self._changing() as state:
             found: list[Found] = []
-            won: dict[str, None] = {}
+            changed: dict[str, None] = {}
             for id in ids:
-                found.append(Found.FINISHED if id in won else state.find(id))
-                if found[-1] is Found.SCHEDULED:
-                    won[id] = None
-            if won:
-                self._commit((), [Cancelled(now_ms, list(won), reason)])
+                stands = state.find(id)
+                found.append(Found.FINISHED if id in changed and stands is Found.SCHEDULED else stands)
+                if stands is Found.SCHEDULED or (stands is Found.RUNNING and not state.is_asked(id)):
+                    changed[id] = None
+            if changed:
+                self._commit((), [Cancelled(now_ms, list(changed), reason)])
             return found
 
     def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:  # noqa: ARG002 - of the contract

@@ -93,7 +93,8 @@ class Store(Protocol):
         """Take up to ``limit`` due jobs for ``owner``: scheduled -> running in one atomic step.
 
         First the jobs of dead owners (or with a lapsed lease) go back to scheduled, or are set aside after
-        max_crashes. Jobs whose ``expires_ms`` has come end as expired and are not claimed. The others with
+        max_crashes. Jobs whose ``expires_ms`` has come, or that are due for longer than their ``grace_ms``, end
+        as expired and are not claimed. The others with
         ``due_ms <= now_ms`` are taken in the order (higher priority, earlier due, id); attempt and token grow by one.
 
         Args:
@@ -111,7 +112,11 @@ class Store(Protocol):
         """Record how claims ended, each fenced by its token; returns the lost ones, which changed nothing."""
 
     def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
-        """End scheduled jobs as cancelled; for each id how it was found. Only SCHEDULED was cancelled."""
+        """End scheduled jobs as cancelled; for each id how it was found. Only SCHEDULED was cancelled.
+
+        A running job is asked to end: its ``cancel_ms`` and ``reason`` say so, its function may look, and instead of
+        being scheduled again (retried, snoozed, given back, rescued) it ends as cancelled.
+        """
 
     def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:
         """Move a scheduled job to another due instant; how it was found. Only SCHEDULED was moved.

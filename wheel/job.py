@@ -63,6 +63,7 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.RUNNING, Event.RESCUE): State.SCHEDULED,
     (State.RUNNING, Event.SET_ASIDE): State.FAILED,
     (State.RUNNING, Event.SUPERSEDE): State.CANCELLED,
+    (State.RUNNING, Event.CANCEL): State.CANCELLED,
     **{(state, Event.REVIVE): State.SCHEDULED for state in sorted(FINISHED)},
 }
 """(state, event) -> next state. What is not in the table cannot happen.
@@ -120,6 +121,10 @@ class Job(NamedTuple):
     """Of the last attempt that failed."""
     reason: str | None = None
     """Why the job was cancelled, expired, set aside or sent back."""
+    grace_ms: int | None = None
+    """A job that nobody took within so many milliseconds after its due instant ends unrun; None to run it late."""
+    cancel_ms: int | None = None
+    """While it runs: since when it has been asked to end."""
     extra: str | None = None
     """Fields that this version does not know, as the JSON text of an object; kept as they are."""
 

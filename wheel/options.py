@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final, Literal, TypedDict
 from uuid import UUID
 
 from .clock import MAX_MS, deadline_ms, instant_ms
@@ -37,6 +37,10 @@ class Options(TypedDict, total=False):
     """Unique among unfinished jobs; what happens to the second job, ``on_conflict`` says."""
     on_conflict: OnConflict | None
     """"keep" the first (the default), "replace" it, or "raise" DuplicateJob."""
+    misfire: Literal["run", "skip"] | None
+    """What becomes of a job that was due while nobody could run it: "run" it late (the default), or "skip" it."""
+    misfire_grace_time: Seconds | None
+    """With "skip": how late it may still be run, 60 s by default. Given alone it means "skip"."""
     acks_early: bool | None
     """At most once: a job whose worker died is not run again."""
     max_crashes: int | None
@@ -68,6 +72,9 @@ class Plan:
     max_crashes: int = DEFAULT_MAX_CRASHES
     result_ttl_ms: int | None = None
     """None for the scheduler's."""
+    skips: bool = False
+    grace_ms: int = 60_000
+    """How late a job may be run that ``skips``."""
     fresh: bool = True
     """No id and no key of the caller's: the store need not look for a job that stands for this one already."""
 
@@ -86,6 +93,8 @@ class Plan:
                 changes.update(rule(value))
         if not changes:
             return self
+        if "grace_ms" in changes:
+            changes.setdefault("skips", True)
         ours = changes.get("task_id", self.task_id) is None and changes.get("key", self.key) is None
         return replace(self, fresh=ours, **changes)
 
@@ -109,7 +118,7 @@ class Plan:
             eta: an aware datetime.
         """
         now_ms = now_ns // 1_000_000
-        return Job(  # by position, which is twice as fast as by name, and this is on the path of every call
+        job = Job(  # by position, which is twice as fast as by name, and this is on the path of every call
             self.task_id or new_id(now_ms),
             task,
             now_ms if countdown is None and eta is None else due_ms(now_ns, countdown, eta),
@@ -122,6 +131,7 @@ class Plan:
             self.max_crashes,
             result_ttl_ms if self.result_ttl_ms is None else self.result_ttl_ms,
         )
+        return job._replace(grace_ms=self.grace_ms) if self.skips else job
 
     def jobs(
         self,
@@ -218,6 +228,16 @@ def _on_conflict(value: Any) -> dict[str, Any]:
     return {"on_conflict": value}
 
 
+def _misfire(value: Any) -> dict[str, Any]:
+    if value not in ("run", "skip"):
+        raise InvalidValue.of("misfire", '"run" or "skip"', value)
+    return {"skips": value == "skip"}
+
+
+def _misfire_grace_time(value: Any) -> dict[str, Any]:
+    return {"grace_ms": deadline_ms(0, span("misfire_grace_time", value))}
+
+
 def _acks_early(value: Any) -> dict[str, Any]:
     if type(value) is not bool:
         raise InvalidValue.of("acks_early", "True or False", value)
@@ -241,6 +261,8 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "priority": _priority,
     "key": _key,
     "on_conflict": _on_conflict,
+    "misfire_grace_time": _misfire_grace_time,
+    "misfire": _misfire,
     "acks_early": _acks_early,
     "max_crashes": _max_crashes,
     "result_ttl": _result_ttl,

@@ -51,6 +51,8 @@ _RULES: Final[dict[str, _Rule]] = {
     "priority": (_integer, "a whole number"),
     "key": _or_null(_TEXT),
     "expires_ms": _or_null(_COUNT),
+    "grace_ms": _or_null(_COUNT),
+    "cancel_ms": _or_null(_COUNT),
     "max_crashes": (lambda value: _count(value) and value > 0, "a whole number, 1 or more"),
     "result_ttl_ms": _COUNT,
     "state": (lambda value: value in list(State), f"one of {', '.join(State)}"),

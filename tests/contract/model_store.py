@@ -60,7 +60,9 @@ class ModelStore:
                 self.jobs[job.id] = job._replace(state=State.FAILED, finished_ms=now_ms)
 
     def _again(self, job: Job, due_ms: int, now_ms: int) -> Job:
-        """A job that is to run again does, unless a newer one with its key has replaced it meanwhile."""
+        """A job that is to run again does, unless it was cancelled or a newer one with its key replaced it meanwhile."""
+        if job.cancel_ms is not None:
+            return job._replace(state=State.CANCELLED, finished_ms=now_ms)
         holder = self._holder(self.jobs, job.key)
         if holder is None or holder.id == job.id:
             return job._replace(state=State.SCHEDULED, due_ms=due_ms)
@@ -68,16 +70,17 @@ class ModelStore:
 
     def claimable(self, now_ms: int, queues: Collection[str] | None) -> list[str]:
         """Ids that a claim may take, in its order."""
-        due = [
-            job
-            for job in self.scheduled(queues)
-            if job.due_ms <= now_ms and (job.expires_ms is None or job.expires_ms > now_ms)
-        ]
+        due = [job for job in self.scheduled(queues) if job.due_ms <= now_ms and not self._stale(job, now_ms)]
         return [job.id for job in sorted(due, key=lambda job: (-job.priority, job.due_ms, job.id))]
 
     def expiring(self, now_ms: int) -> list[str]:
         """Ids of jobs that a claim may end as expired; when it must is left to the store."""
-        return [job.id for job in self.scheduled() if job.expires_ms is not None and job.expires_ms <= now_ms]
+        return [job.id for job in self.scheduled() if self._stale(job, now_ms)]
+
+    @staticmethod
+    def _stale(job: Job, now_ms: int) -> bool:
+        expired = job.expires_ms is not None and job.expires_ms <= now_ms
+        return expired or (job.grace_ms is not None and now_ms - job.due_ms > job.grace_ms)
 
     def expired(self, id: str, now_ms: int) -> None:
         self.jobs[id] = self.jobs[id]._replace(state=State.EXPIRED, finished_ms=now_ms)
@@ -135,6 +138,8 @@ class ModelStore:
             found.append(self.find(id))
             if found[-1] is Found.SCHEDULED:
                 self.jobs[id] = self.jobs[id]._replace(state=State.CANCELLED, finished_ms=now_ms)
+            elif found[-1] is Found.RUNNING and self.jobs[id].cancel_ms is None:
+                self.jobs[id] = self.jobs[id]._replace(cancel_ms=now_ms)
         return found
 
     def reschedule(self, id: str, due_ms: int, *, finished: bool = False) -> Found:
@@ -145,7 +150,7 @@ class ModelStore:
             job = self.jobs[id]
             if self._holder(self.jobs, job.key) is not None:
                 raise DuplicateJob(id)
-            anew = {"attempt": 0, "crashes": 0, "finished_ms": None, "returned": None}
+            anew = {"attempt": 0, "crashes": 0, "finished_ms": None, "returned": None, "cancel_ms": None}
             self.jobs[id] = job._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
         return found
 

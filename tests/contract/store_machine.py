@@ -26,6 +26,7 @@ KEYS = st.none() | st.sampled_from(["k1", "k2"])
 PLACES = st.integers(0, 5) | st.integers(0, 40)
 SOON = st.sampled_from([0, 0, -1, 1, -1_000, 999, 1_000, 1_001])
 DELAYS = SOON | st.sampled_from([HOUR_MS, HOUR_MS - 1, 5 * HOUR_MS]) | st.integers(-2_000, 5_000)
+GRACES = st.sampled_from([None, None, 0, 1_000])
 LEASES = st.none() | st.sampled_from([1, 1_000, HOUR_MS])
 _LONG: dict[str, Any] = {"result_ttl_ms": 10**13}
 ERRORS = st.none() | st.just(Failure("E", "broken", "Traceback"))
@@ -70,7 +71,9 @@ class StoreMachine(RuleBasedStateMachine):
         again=st.none() | st.none() | PLACES,
         delay=DELAYS,
         apart=st.sampled_from([0, 0, 1, 1_000]),
-        fields=st.fixed_dictionaries({"queue": QUEUES, "task": TASKS, "priority": st.integers(-1, 1), "key": KEYS}),
+        fields=st.fixed_dictionaries(
+            {"queue": QUEUES, "task": TASKS, "priority": st.integers(-1, 1), "key": KEYS, "grace_ms": GRACES}
+        ),
         lives=st.none() | st.none() | DELAYS,
         max_crashes=st.integers(1, 3),
         on_conflict=st.sampled_from(["keep", "replace", "raise"]),
@@ -267,7 +270,8 @@ def _plain(job: Job) -> Job:
     """The job without what a store words in its own way, or cannot know exactly (add() has no present)."""
     error = Failure("", "") if job.state is State.FAILED else job.error
     finished_ms = 0 if job.state is State.CANCELLED else job.finished_ms
-    return job._replace(reason=None, error=error, finished_ms=finished_ms)
+    cancel_ms = None if job.finished else job.cancel_ms
+    return job._replace(reason=None, error=error, finished_ms=finished_ms, cancel_ms=cancel_ms)
 
 
 def _all_plain(jobs: Sequence[Job]) -> list[Job]:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 from noria.store import JsonStore, MemoryStore
+from noria.store.state import job_of
 from noria.wheel.contract import Filter, Found, Stats, Store
 from noria.wheel.errors import NoriaError
 from noria.wheel.job import Claim, Job, Outcome, Retried, Snoozed
@@ -175,6 +176,19 @@ class SaysScheduledOfACancelledOne(MemoryStore):
         return [Found.SCHEDULED if one is Found.FINISHED else one for one in found]
 
 
+class SchedulesACancelledOneAgain(MemoryStore):
+    def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
+        found = super().cancel(ids, now_ms, reason=reason)
+        rows = self._state.rows
+        rows.update({id: job_of(rows[id])._replace(cancel_ms=None) for id in ids if id in self._state.running})
+        return found
+
+
+class RunsWhatNobodyTookInTime(MemoryStore):
+    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        return super().add([job._replace(grace_ms=None) for job in jobs], on_conflict=on_conflict, fresh=fresh)
+
+
 class ReschedulesToTheWholeSecond(MemoryStore):
     def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:
         return super().reschedule(id, -(-due_ms // 1000) * 1000, now_ms, finished=finished)
@@ -214,6 +228,8 @@ BUGS: list[type[MemoryStore]] = [
     CountsASnoozeAsAnAttempt,
     SettlesAllOrNone,
     SaysScheduledOfACancelledOne,
+    SchedulesACancelledOneAgain,
+    RunsWhatNobodyTookInTime,
     ReschedulesToTheWholeSecond,
     LetsAFinishedJobRunOnceMoreBesideTheHolderOfItsKey,
     ScansOneTooFar,

@@ -122,3 +122,21 @@ def test_countdown_is_rounded_up_and_eta_too_so_that_nothing_is_due_early() -> N
 def test_a_time_that_breaks_its_rule_is_refused(countdown: Any, eta: Any, message: str) -> None:
     with pytest.raises(InvalidValue, match=message):
         due_ms(NOW_NS, countdown, eta)
+
+
+def test_a_job_is_run_late_unless_it_is_to_be_skipped() -> None:
+    def grace(**options: object) -> int | None:
+        return Plan().but(options).job("t", "[[],{}]", 0, 0).grace_ms
+
+    assert grace() is None
+    assert grace(misfire="run") is None
+    assert grace(misfire="skip") == 60_000
+    assert grace(misfire_grace_time=2.5) == 2_500
+    assert grace(misfire="skip", misfire_grace_time=timedelta(minutes=5)) == 300_000
+    assert grace(misfire="run", misfire_grace_time=1) is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("misfire", "drop"), ("misfire", True), ("misfire_grace_time", -1)])
+def test_a_misfire_option_that_breaks_its_rule_is_refused(name: str, value: object) -> None:
+    with pytest.raises(InvalidValue, match=f"{name} must be"):
+        Plan().but({name: value})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...contract import Found
 from ...errors import DuplicateJob
-from ...job import Claim, Failed, Failure, Outcome, Released, State, Succeeded
+from ...job import Claim, Failed, Failure, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .base import HOUR, NOW, SECOND, ContractBase, a_job, refused
 
 
@@ -27,9 +27,11 @@ class ChangeContract(ContractBase):
         assert found == [Found.UNKNOWN, Found.FINISHED, Found.SCHEDULED, Found.RUNNING]
         job = self.job("scheduled")
         assert (job.state, job.finished_ms, job.reason) == (State.CANCELLED, NOW + 5, "changed my mind")
-        assert (self.job("running"), self.job("finished")) == (running.job, finished)
+        asked = running.job._replace(cancel_ms=NOW + 5, reason="changed my mind")
+        assert (self.job("running"), self.job("finished")) == (asked, finished)
         assert self.store.stats(NOW).cancelled == 1
         self.settle(running, Succeeded())
+        assert (self.state("running"), self.job("running").cancel_ms) == (State.SUCCEEDED, None)
 
     def test_a_cancelled_job_never_runs(self) -> None:
         self.add(a_job("waits", SECOND), a_job("due"), a_job("other", priority=1))
@@ -53,6 +55,20 @@ class ChangeContract(ContractBase):
 
     def test_cancelling_nothing_is_nothing(self) -> None:
         assert self.store.cancel([], NOW) == []
+
+    def test_a_running_job_that_was_cancelled_ends_as_cancelled_instead_of_running_again(self) -> None:
+        outcomes: list[Outcome] = [Retried(due_ms=NOW), Snoozed(due_ms=NOW), Released()]
+        for number, outcome in enumerate(outcomes):
+            self.add(a_job(f"job-{number}", key="k"))
+            claim = self.claim_one()
+            assert self.store.cancel([claim.job.id], NOW + 1, reason="enough") == [Found.RUNNING]
+            assert self.store.cancel([claim.job.id], NOW + 2, reason="still") == [Found.RUNNING]
+            self.settle(claim, outcome, 3)
+            job = self.job(claim.job.id)
+            assert (job.state, job.reason, job.finished_ms) == (State.CANCELLED, "enough", NOW + 3)
+            assert (job.cancel_ms, job.owner) == (None, None)
+        assert self.claim() == []
+        assert self.store.stats(NOW).cancelled == 3
 
     # ---- reschedule --------------------------------------------------------------------------------------
 

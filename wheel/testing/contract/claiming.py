@@ -140,6 +140,18 @@ class ClaimContract(ContractBase):
         self.add(a_job("a", expires_ms=NOW + SECOND))
         assert self.claimed_ids(SECOND - 1) == ["a"]
 
+    def test_a_job_that_nobody_took_within_its_grace_is_skipped_and_says_so(self) -> None:
+        self.add(a_job("strict", grace_ms=0), a_job("patient", grace_ms=SECOND), a_job("late"))
+        assert self.claimed_ids(SECOND) == ["late", "patient"]
+        job = self.job("strict")
+        assert (job.state, job.attempt, job.finished_ms) == (State.EXPIRED, 0, NOW + SECOND)
+        assert job.reason == f"skipped at {NOW + SECOND}: nobody took it within 0 ms after it was due"
+
+    def test_the_grace_counts_from_the_due_instant_of_each_attempt(self) -> None:
+        self.add(a_job("a", grace_ms=SECOND))
+        self.settle(self.claim_one(SECOND), Retried(due_ms=NOW + HOUR))
+        assert self.claimed_ids(HOUR + SECOND) == ["a"]
+
     def test_expired_jobs_do_not_use_up_the_limit(self) -> None:
         self.add(*[a_job(f"over-{number}", -5, expires_ms=NOW - 1) for number in range(5)], a_job("good"))
         assert self.claimed_ids(limit=1) == ["good"]
