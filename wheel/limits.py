@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
-from datetime import timedelta
 from types import coroutine
 from typing import Any, Final, TypeVar
 

@@ -86,7 +86,7 @@ class Runner:
         self._on = on or Events()
         self._know = know
         self._guard = guard
-        self._known: dict[Task[..., Any], Known] = {}
+        self._known: dict[str, Known] = {}
         self._unknown: set[str] = set()
 
     def __call__(self, claim: Claim) -> Outcome:
@@ -112,9 +112,9 @@ class Runner:
             task = self._registry.get(job.task)
         except NotRegistered:
             return self._put_off(job)
-        found = self._known.get(task)
-        if found is None:
-            found = self._known[task] = self._know(task)
+        found = self._known.get(job.task)
+        if found is None or found.task is not task:  # it was registered anew
+            found = self._known[job.task] = self._know(task)
         return found if found.refusal is None else self.refuse(job, found.refusal)
 
     def begin(self, job: Job) -> None:

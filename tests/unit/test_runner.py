@@ -14,6 +14,7 @@ import pytest
 from noria.wheel.context import current_job
 from noria.wheel.errors import InvalidValue, NotRegistered, PayloadError
 from noria.wheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State, Succeeded
+from noria.wheel.limits import UNLIMITED
 from noria.wheel.payload import encode_call
 from noria.wheel.retry import Retry, RetryPolicy
 from noria.wheel.runner import UNREGISTERED_MS, Runner, failure_of
@@ -49,7 +50,7 @@ def claim(*args: Any, attempt: int = 1, token: int = 7, **kwargs: Any) -> Claim:
 
 
 def run(function: Callable[..., Any], *args: Any, attempt: int = 1, bind: bool = False, **kwargs: Any) -> Outcome:
-    task = SimpleNamespace(name="t", fn=function, bind=bind, retrying=RetryPolicy())
+    task = SimpleNamespace(name="t", fn=function, bind=bind, retrying=RetryPolicy(), limits=UNLIMITED)
     return Runner(Tasks(t=task), CLOCK)(claim(*args, attempt=attempt, **kwargs))  # type: ignore[arg-type]
 
 
