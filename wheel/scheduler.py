@@ -29,7 +29,6 @@ from .config import (
     checked_timeout,
     checked_timezone,
     checked_ttl_ms,
-    checked_workers,
     moment_ms,
 )
 from .contract import OnConflict, Store
@@ -41,7 +40,8 @@ from .ids import normal_id
 from .job import Job
 from .naming import checked_name
 from .options import CallOptions, Plan
-from .pool import ThreadPool
+from .pool import PoolArguments, pool_options
+from .pool.make import make_pool
 from .registry import SHARED, Registry
 from .result import AsyncResult
 from .results import Results
@@ -65,13 +65,13 @@ class Scheduler:
 
     Args:
         store: where the ring lives: a path, a URL, or a Store. A path or URL is opened when it is first needed.
-        workers: how many jobs run at the same time, each in a thread of its own.
         clock: where time comes from; tests pass a FakeClock.
         owner: how this process is called in the store, for people; host, pid and a random part make it unique.
         queues: take jobs from these queues only; None for all.
         result_ttl: how long a finished job and its result are kept, in seconds.
         timezone: of crontab() and nothing else.
         durability: passed to the store that is opened: "sync", "interval" or "os".
+        pool: how many jobs run at the same time (``workers=4``), in what (``pool="threads"``); see PoolArguments.
 
     Raises:
         InvalidValue: an argument breaks its rule; nothing was opened.
@@ -90,18 +90,18 @@ class Scheduler:
         self,
         store: str | os.PathLike[str] | Store = "tasks.json",
         *,
-        workers: int = 4,
         clock: Clock | None = None,
         owner: str | None = None,
         queues: Iterable[str] | None = None,
         result_ttl: float | timedelta = 3600,
         timezone: str | tzinfo = "UTC",
         durability: str | None = None,
+        **pool: Unpack[PoolArguments],
     ) -> None:
-        self.workers = checked_workers(workers)
-        """How many jobs run at once; read by start(), so that ``noria worker -c`` may set it before."""
+        self.pool = pool_options(pool)
+        """Which pool; read by start(), so that ``noria worker -P -c`` may set it before."""
         self.queues = checked_queues(queues)
-        """As ``workers``."""
+        """As ``pool``."""
         self.result_ttl_ms: Final = checked_ttl_ms(result_ttl)
         self.timezone: Final = checked_timezone(timezone)
         self.clock: Final[Clock] = clock or SystemClock()
@@ -124,6 +124,11 @@ class Scheduler:
         self._ticker: Ticker | None = None
         self.owner = f"{self._label}-{os.getpid()}-{secrets.token_hex(4)}"
         """In whose name this process claims."""
+
+    @property
+    def workers(self) -> int:
+        """How many jobs run at once."""
+        return self.pool.workers
 
     def __repr__(self) -> str:
         where = self._url if self._store is None else self._store
@@ -271,6 +276,7 @@ class Scheduler:
 
         Raises:
             StoreError: the store cannot be opened.
+            SchedulerError: the pool cannot be had here, or cannot do what a task asks of it.
         """
         store = self.store
         with self._lock:
@@ -283,7 +289,7 @@ class Scheduler:
         self.on.worker_ready.tell(self)
 
     def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
-        pool = ThreadPool(self.workers, self._runner, self.clock)
+        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues)
         ticker = Ticker(store, pool, self.clock, owner=self.owner, queues=self.queues, owed=owed, on=self.on)
         ticker.on_end = partial(self.on.shutdown.tell, self)
         return ticker
@@ -336,7 +342,7 @@ class Scheduler:
             ticker = self._ticker
             assert ticker is not None
             ticker.on_end = partial(_one_after_the_other, ticker.on_end, waiter.happened)
-            log.LOG.info("Ready: %d workers on %r as %s", self.workers, self.store, self.owner)
+            log.LOG.info("Ready: %d workers on %r as %s", self.pool.workers, self.store, self.owner)
             waiter.wait_while(lambda: not ticker.ended and waiter.signals < 1)
             if waiter.signals:
                 log.LOG.info("Stopping: waiting up to %g s for running jobs; once more means now", timeout)

@@ -30,7 +30,7 @@ from .errors import StoreClosed, StoreError
 from .events import Events
 from .job import Claim, Job, Outcome, Released
 from .pool.credit import CLAIM_MOST, STUCK_S, Pace
-from .pool.threads import Done, ThreadPool
+from .pool.protocol import Done, Pool
 from .trouble import Trouble
 
 LINGER_S: Final = 0.01
@@ -86,7 +86,7 @@ class Ticker:
     def __init__(
         self,
         store: Store,
-        pool: ThreadPool,
+        pool: Pool,
         clock: Clock,
         *,
         owner: str,
@@ -258,7 +258,7 @@ class Ticker:
     # ---- claiming ----------------------------------------------------------------------------------------
 
     def _credit(self) -> int:
-        return self.pool.workers + self.pace.queue_room() - self._inflight
+        return self.pool.ready + self.pace.queue_room() - self._inflight
 
     def _claim(self) -> tuple[int, int]:
         """(how many were asked for, how many came)."""
@@ -360,6 +360,7 @@ class Ticker:
         """Let go of the workers, and settle what can be settled; what ends later its worker settles."""
         self._over = True
         self._give_back(self.pool.close(), "the worker stopped before it began")
+        self.pool.join(_JOIN_S / 2)
         self._take(self.pool.abandon())
         try:
             self._settle()

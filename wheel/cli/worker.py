@@ -69,7 +69,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, context: Context) -> int:
     app = app_of(args, context.environ)
     if args.concurrency is not None:
-        app.workers = args.concurrency
+        app.pool = app.pool.but(given_workers=args.concurrency)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)

@@ -15,20 +15,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..clock import Clock
 from ..job import Claim, Failed, Failure, Job, Outcome
+from .protocol import Done
 
 _log: Final = logging.getLogger("noria.worker")
-
-
-class Done(NamedTuple):
-    """What came of a claim, and how long its run took."""
-
-    claim: Claim
-    outcome: Outcome
-    seconds: float
 
 
 class ThreadPool:
@@ -51,8 +44,8 @@ class ThreadPool:
             name: what the threads are called.
         """
         self.workers = workers
+        self.ready = workers
         self.low_water = 0
-        """A worker that leaves no more than so many claims waiting wakes the ticker."""
         self._run = run
         self._clock = clock
         self._wake: Callable[[], None] = _nothing
@@ -126,6 +119,9 @@ class ThreadPool:
         """Take what has ended since; what ends from now on is settled by its worker."""
         self._abandoned = True
         return self.collect()
+
+    def join(self, timeout_s: float) -> None:
+        """A thread that runs nothing holds nothing: there is no need to wait for it."""
 
     # ---- in the worker -----------------------------------------------------------------------------------
 

@@ -1,0 +1,58 @@
+"""Makes the pool that a scheduler's options ask for, or says why this program cannot have it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ..clock import Clock
+from ..errors import SchedulerError
+from ..events import Events
+from ..registry import Registry
+from ..runner import Known, Runner, known
+from ..task import Task
+from . import inside
+from .options import PoolOptions
+from .protocol import Pool
+from .threads import ThreadPool
+
+
+def make_pool(
+    options: PoolOptions, registry: Registry, clock: Clock, on: Events, queues: Collection[str] | None
+) -> Pool:
+    """A pool that is not started.
+
+    Raises:
+        SchedulerError: it cannot be had here, or a task that it would have to run asks for what it cannot do.
+    """
+    inside.refuse_scheduler()
+    _refuse_tasks(options, registry, queues)
+
+    def know(task: Task[..., Any]) -> Known:
+        limits = task.limits.over(options.limits)
+        return known(task, limits, options.kind.refusal(task, limits))
+
+    # What a kind needs is imported when it is asked for: threads must not pay for the others.
+    match options.kind.name:
+        case "asyncio":
+            from .aio import AsyncioPool
+
+            return AsyncioPool(options.workers, Runner(registry, clock, on, know=know), clock)
+        case "processes":
+            from .processes import ProcessPool
+
+            return ProcessPool(options, registry, Runner(registry, clock, on, know=know), clock)
+        case "gevent" | "eventlet" as name:
+            from .green import GreenPool, guard_of
+
+            return GreenPool(options.workers, Runner(registry, clock, on, know=know, guard=guard_of(name)), clock)
+    return ThreadPool(options.workers, Runner(registry, clock, on, know=know), clock)
+
+
+def _refuse_tasks(options: PoolOptions, registry: Registry, queues: Collection[str] | None) -> None:
+    for name in registry.names():
+        task = registry.get(name)
+        if queues is None or task._plan.queue in queues:
+            reason = options.kind.refusal(task, task.limits.over(options.limits))
+            if reason is not None:
+                raise SchedulerError(f"task {name} cannot be run by a pool of {options.kind.name}: {reason}")
