@@ -89,6 +89,8 @@ def _each(jobs: list[Job]) -> list[str]:
             found.append(f"job {job.id} is scheduled, but owned by {job.owner}")
         if job.state is not JobState.RUNNING and job.cancel_ms is not None:
             found.append(f"job {job.id} is {job.state}, but still asked to end")
+        if job.after is not None and not 0 <= job.after.left <= len(job.after.ids):
+            found.append(f"job {job.id} waits for {job.after.left} of {len(job.after.ids)} jobs")
         if job.crashes >= job.max_crashes and not job.finished:
             found.append(f"job {job.id} crashed {job.crashes} times, but is {job.state}")
     return found

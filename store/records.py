@@ -20,8 +20,9 @@ import simplejson
 from simplejson.encoder import encode_basestring_ascii as _quote
 
 from ..wheel import payload as _payload
-from ..wheel.errors import InvalidValue, PayloadError
-from ..wheel.job import Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from ..wheel.errors import InvalidValue
+from ..wheel.job import After, Failure, Job, Outcome, State
+from .outcomes import decode_outcome, encode_outcome
 
 _ENCODER: Final = simplejson.JSONEncoder(
     allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
@@ -142,6 +143,10 @@ def _encode_unusual(job: Job) -> str:
             fields[name] = str(value) if name == "state" else value
     if job.error is not None:
         fields["error"] = list(job.error)
+    if job.wakes:
+        fields["wakes"] = list(job.wakes)
+    if job.after is not None:
+        fields["after"] = {**job.after._asdict(), "ids": list(job.after.ids)}
     text = str(_ENCODER.encode(fields))[:-1]
     if job.extra is not None and (inside := job.extra.strip()[1:-1].strip()):
         text += "," + inside
@@ -177,6 +182,10 @@ def _is_text(value: object) -> bool:
     return type(value) is str and value != ""
 
 
+def _are_ids(value: object) -> bool:
+    return type(value) is tuple and all(map(_is_text, value))
+
+
 _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("id", "a string that is not empty", _is_text),
     ("task", "a string that is not empty", _is_text),
@@ -190,6 +199,8 @@ _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("grace_ms", "whole milliseconds (int) or None", _is_whole_or_none),
     ("max_crashes", "an int, 1 or more", lambda value: _is_whole(value) and value != 0),
     ("result_ttl_ms", "whole milliseconds (int)", _is_whole),
+    ("wakes", "a tuple of ids", _are_ids),
+    ("after", "an After, or None", lambda value: value is None or (type(value) is After and _are_ids(value.ids))),
     ("state", "scheduled", lambda value: value is State.SCHEDULED),
 )
 
@@ -252,8 +263,12 @@ def _job_of(fields: dict[str, Any], payload: str) -> Job:
     if fields.get("error") is not None:
         fields["error"] = Failure(*fields["error"])
     try:
+        if "wakes" in fields:
+            fields["wakes"] = tuple(fields["wakes"])
+        if fields.get("after") is not None:
+            fields["after"] = After(**{**fields["after"], "ids": tuple(fields["after"]["ids"])})
         job = Job(payload=payload, **fields)
-    except TypeError as error:
+    except (TypeError, KeyError) as error:
         raise ValueError(f"not a job: {error}") from None
     if type(job.id) is not str or type(job.task) is not str or type(job.due_ms) is not int:
         raise ValueError("not a job: id and task must be strings, due_ms an integer")
@@ -281,7 +296,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def encode_record(seq: int, record: Record) -> str:
     """A record as one line of JSON text."""
     if type(record) is Settled:
-        items = ",".join(map(_encode_item, record.items))
+        items = ",".join(f"[{_quote(id)},{token},{encode_outcome(outcome)}]" for id, token, outcome in record.items)
         return f'{{"seq":{seq},"op":"settle","now_ms":{record.now_ms},"items":[{items}]}}'
     fields = {name: value for name, value in record._asdict().items() if value is not None}
     return str(_ENCODER.encode({"seq": seq, "op": _OP_OF[type(record)], **fields}))
@@ -313,60 +328,8 @@ def decode_record(fields: dict[str, Any]) -> Record:
     if kind is None:
         raise ValueError(f"unknown operation {fields.get('op')!r}")
     if kind is Settled:
-        return Settled(fields["now_ms"], [_decode_item(item) for item in fields["items"]])
+        return Settled(fields["now_ms"], [(id, token, decode_outcome(rest)) for id, token, *rest in fields["items"]])
     try:
         return kind(**{name: value for name, value in fields.items() if name not in ("seq", "op")})
     except TypeError as error:
         raise ValueError(f"not a {fields['op']} record: {error}") from None
-
-
-def _encode_item(item: tuple[str, int, Outcome]) -> str:
-    id, token, outcome = item
-    start = f"[{_quote(id)},{token},"
-    match outcome:
-        case Succeeded(returned=returned):
-            return f'{start}"succeeded",{returned}]'
-        case Failed(error=error, reason=reason):
-            rest: list[Any] = ["failed", list(error), reason]
-        case Retried(due_ms=due_ms, error=error, payload=payload):
-            rest = ["retried", due_ms, None if error is None else list(error)]
-            if payload is not None:
-                rest.append(payload)
-        case Snoozed(due_ms=due_ms, reason=reason):
-            rest = ["snoozed", due_ms, reason]
-        case Released(reason=reason):
-            rest = ["released", reason]
-        case Crashed(reason=reason):
-            rest = ["crashed", reason]
-    return start + str(_ENCODER.encode(rest))[1:]
-
-
-def _decode_item(item: list[Any]) -> tuple[str, int, Outcome]:
-    id, token, *rest = item
-    return id, token, _outcome_of(rest)
-
-
-def _outcome_of(rest: list[Any]) -> Outcome:
-    match rest:
-        case ["succeeded", returned]:
-            try:
-                return Succeeded(returned=_payload.encode(returned))
-            except PayloadError as error:
-                raise ValueError(str(error)) from None
-        case ["failed", error, reason]:
-            return Failed(error=Failure(*error), reason=reason)
-        case ["retried", due_ms, error, *payload]:
-            return Retried(due_ms=due_ms, error=None if error is None else Failure(*error), payload=_only(payload))
-        case ["snoozed", due_ms, reason]:
-            return Snoozed(due_ms=due_ms, reason=reason)
-        case ["released", reason]:
-            return Released(reason=reason)
-        case ["crashed", reason]:
-            return Crashed(reason=reason)
-    raise ValueError(f"not an outcome: {rest!r}")
-
-
-def _only(rest: list[Any]) -> Any:
-    if len(rest) > 1:
-        raise ValueError(f"not an outcome: {rest!r} is too much")
-    return rest[0] if rest else None

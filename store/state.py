@@ -33,6 +33,7 @@ from ..wheel.job import (
     Job,
     Released,
     Retried,
+    Skipped,
     Snoozed,
     Succeeded,
 )
@@ -221,6 +222,8 @@ class State:
                     self._again(job, Event.SNOOZE, record.now_ms, due_ms, attempt=job.attempt - 1, reason=reason)
                 case Released(reason=reason):
                     self._again(job, Event.RELEASE, record.now_ms, job.due_ms, attempt=job.attempt - 1, reason=reason)
+                case Skipped(reason=reason):
+                    self._finish(job._replace(attempt=job.attempt - 1), Event.CANCEL, record.now_ms, reason=reason)
                 case Crashed(reason=reason):
                     self._crashed(job, record.now_ms, reason)
 
@@ -308,12 +311,24 @@ class State:
 
     def _finish(self, job: Job, event: Event, now_ms: int, **changes: Any) -> None:
         state = TRANSITIONS[job.state, event]
-        self.rows[job.id] = job._replace(
-            state=state, finished_ms=now_ms, owner=None, lease_until_ms=None, cancel_ms=None, **changes
-        )
+        changes |= {"owner": None, "lease_until_ms": None, "cancel_ms": None, "wakes": ()}
+        self.rows[job.id] = job._replace(state=state, finished_ms=now_ms, **changes)
         setattr(self.counts, state.value, getattr(self.counts, state.value) + 1)
         if job.key is not None and self.keys.get(job.key) == job.id:
             del self.keys[job.key]
+        for id in job.wakes:
+            self._arrive(id, now_ms)
+
+    def _arrive(self, id: str, now_ms: int) -> None:
+        """One of those that a job waits for has ended."""
+        job = self.get(id)
+        if job is None or job.state is not SCHEDULED or job.after is None or job.after.left < 1:
+            return
+        after = job.after._replace(left=job.after.left - 1)
+        due_ms = job.due_ms if after.left else now_ms + after.delay_ms
+        self._take(id, Event.RESCHEDULE)
+        self.rows[id] = job._replace(after=after, due_ms=due_ms)
+        self.ring.add(id, due_ms)
 
     def forget(self, now_ms: int) -> int:
         """Drop finished rows whose result_ttl is over, and say how many; the totals still count them."""

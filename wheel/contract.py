@@ -109,7 +109,11 @@ class Store(Protocol):
         """Hold claims for ``lease_ms`` milliseconds more; returns those that were lost. Lost never revives."""
 
     def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
-        """Record how claims ended, each fenced by its token; returns the lost ones, which changed nothing."""
+        """Record how claims ended, each fenced by its token; returns the lost ones, which changed nothing.
+
+        When a job ends, here or by any other verb and in whatever way, each job named in its ``wakes`` that still waits
+        has one less ``left`` in its ``after``; the last one makes it due at once, or ``delay_ms`` later.
+        """
 
     def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
         """End scheduled jobs as cancelled; for each id how it was found. Only SCHEDULED was cancelled.

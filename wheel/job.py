@@ -79,6 +79,22 @@ class Failure(NamedTuple):
     traceback: str = ""
 
 
+class After(NamedTuple):
+    """What a job waits for: others that are to end first."""
+
+    ids: tuple[str, ...]
+    """Of those jobs."""
+    left: int
+    """How many of them have not ended yet; at zero the job is due."""
+    need: str = "succeeded"
+    """How they must have ended for the function to be called: "succeeded", "failed" (one of them), or "finished"."""
+    gives: str = "result"
+    """What the function is given of them, before its own arguments: the "result" of the one job, the list of all
+    "results", the "id" of the one, or "nothing"."""
+    delay_ms: int = 0
+    """The job is due so long after the last of them has ended."""
+
+
 class Job(NamedTuple):
     """One call of a task, stored. Give fields by keyword; times are milliseconds since the epoch, UTC.
 
@@ -125,6 +141,10 @@ class Job(NamedTuple):
     """A job that nobody took within so many milliseconds after its due instant ends unrun; None to run it late."""
     cancel_ms: int | None = None
     """While it runs: since when it has been asked to end."""
+    wakes: tuple[str, ...] = ()
+    """Ids of jobs that wait for this one."""
+    after: After | None = None
+    """What it waits for itself; until then it is due at the end of all time."""
     extra: str | None = None
     """Fields that this version does not know, as the JSON text of an object; kept as they are."""
 
@@ -222,4 +242,11 @@ class Crashed:
     reason: str
 
 
-Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Not to be run after all: it ends as cancelled."""
+
+    reason: str
+
+
+Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed | Skipped

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ...wheel import payload as _payload
 from ...wheel.clock import MAX_MS
 from ...wheel.errors import PayloadError
-from ...wheel.job import Failure, Job, State
+from ...wheel.job import After, Failure, Job, State
 from ..records import decode_job, loads
 
 _Rule = tuple[Callable[[Any], bool], str]
@@ -92,6 +92,8 @@ def job_of(fields: Mapping[str, Any]) -> Job:
         payload=_payload_of(fields.get("payload", [[], {}])),
         returned=None if fields.get("returned", _ABSENT) is _ABSENT else _json(fields["returned"], "returned"),
         error=_failure_of(fields.get("error")),
+        wakes=_ids_of(fields.get("wakes", []), "wakes"),
+        after=_after_of(fields.get("after")),
         extra=_extra_of(fields),
     )
 
@@ -120,6 +122,33 @@ def _failure_of(value: Any) -> Failure | None:
         case [str(type), str(message), str(traceback)]:
             return Failure(type, message, traceback)
     raise ValueError(f"error must be [type, message, traceback], three strings, got {value!r}")
+
+
+def _ids_of(value: Any, name: str) -> tuple[str, ...]:
+    if type(value) is not list or not all(map(_text, value)):
+        raise ValueError(f"{name} must be a list of ids, got {value!r}")
+    return tuple(value)
+
+
+def _after_of(value: Any) -> After | None:
+    match value:
+        case None:
+            return None
+        case dict(fields) if {"ids", "left"} <= fields.keys() <= set(After._fields):
+            after = After(**{**fields, "ids": _ids_of(fields["ids"], "after.ids")})
+            if _is_after(after):
+                return after
+    raise ValueError(f"after must be ids, left, need, gives and delay_ms of jobs to wait for, got {value!r}")
+
+
+def _is_after(after: After) -> bool:
+    return (
+        _count(after.left)
+        and after.left <= len(after.ids)
+        and after.need in ("succeeded", "failed", "finished")
+        and after.gives in ("result", "results", "id", "nothing")
+        and _count(after.delay_ms)
+    )
 
 
 def _extra_of(fields: Mapping[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from noria.wheel.contract import Filter, Found, Stats
 from noria.wheel.errors import DuplicateJob
-from noria.wheel.job import Claim, Crashed, Failed, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from noria.wheel.job import Claim, Crashed, Failed, Job, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
 
 
 class ModelStore:
@@ -39,7 +39,19 @@ class ModelStore:
             new.add(job.id)
             standing.append(job.id)
         self.jobs = held
+        self._wake(max((job.created_ms for job in jobs), default=0))
         return standing
+
+    def _wake(self, now_ms: int) -> None:
+        """Tell those who wait for a job that it has ended, once."""
+        for job in [job for job in self.jobs.values() if job.finished and job.wakes]:
+            self.jobs[job.id] = job._replace(wakes=())
+            for id in job.wakes:
+                one = self.jobs.get(id)
+                if one is not None and one.state is State.SCHEDULED and one.after is not None and one.after.left:
+                    left = one.after.left - 1
+                    due_ms = one.due_ms if left else now_ms + one.after.delay_ms
+                    self.jobs[id] = one._replace(after=one.after._replace(left=left), due_ms=due_ms)
 
     def _holder(self, held: dict[str, Job], key: str | None) -> Job | None:
         holders = [job for job in held.values() if key is not None and job.key == key and not job.finished]
@@ -58,6 +70,7 @@ class ModelStore:
                 self.jobs[job.id] = self._again(job, job.due_ms, now_ms)
             else:
                 self.jobs[job.id] = job._replace(state=State.FAILED, finished_ms=now_ms)
+        self._wake(now_ms)
 
     def _again(self, job: Job, due_ms: int, now_ms: int) -> Job:
         """A job that is to run again does, unless it was cancelled or a newer one with its key replaced it meanwhile."""
@@ -84,6 +97,7 @@ class ModelStore:
 
     def expired(self, id: str, now_ms: int) -> None:
         self.jobs[id] = self.jobs[id]._replace(state=State.EXPIRED, finished_ms=now_ms)
+        self._wake(now_ms)
 
     def claimed(self, claim: Claim, now_ms: int, lease_ms: int | None) -> Job:
         job = self.jobs[claim.job.id]
@@ -107,6 +121,7 @@ class ModelStore:
                 self.jobs[claim.job.id] = self._ended(self.jobs[claim.job.id], outcome, now_ms)
             else:
                 lost.append(claim)
+            self._wake(now_ms)
         return lost
 
     def _ended(self, job: Job, outcome: Outcome, now_ms: int) -> Job:
@@ -127,6 +142,8 @@ class ModelStore:
                 if job.crashes < job.max_crashes:
                     return self._again(job, job.due_ms, now_ms)
                 return job._replace(state=State.FAILED, finished_ms=now_ms)
+            case Skipped():
+                return job._replace(state=State.CANCELLED, finished_ms=now_ms, attempt=job.attempt - 1)
 
     def holds(self, claim: Claim) -> bool:
         job = self.jobs.get(claim.job.id)
@@ -140,6 +157,7 @@ class ModelStore:
                 self.jobs[id] = self.jobs[id]._replace(state=State.CANCELLED, finished_ms=now_ms)
             elif found[-1] is Found.RUNNING and self.jobs[id].cancel_ms is None:
                 self.jobs[id] = self.jobs[id]._replace(cancel_ms=now_ms)
+            self._wake(now_ms)
         return found
 
     def reschedule(self, id: str, due_ms: int, *, finished: bool = False) -> Found:

@@ -9,9 +9,24 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from noria.wheel.clock import MAX_MS
 from noria.wheel.contract import Filter, Found, Store
 from noria.wheel.errors import DuplicateJob
-from noria.wheel.job import Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from noria.wheel.job import (
+    After,
+    Claim,
+    Crashed,
+    Failed,
+    Failure,
+    Job,
+    Outcome,
+    Released,
+    Retried,
+    Skipped,
+    Snoozed,
+    State,
+    Succeeded,
+)
 
 from tests.contract.model_store import ModelStore
 
@@ -106,6 +121,21 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert self.store.add(jobs, on_conflict=on_conflict) == standing
 
+    @rule(count=st.integers(1, 3), delay=st.sampled_from([0, 1, 1_000]), links=st.integers(1, 3))
+    def add_some_that_wait(self, count: int, delay: int, links: int) -> None:
+        """``count`` jobs due now, one that waits for all of them, and a chain behind that."""
+        held = len(self.model.jobs)
+        heads = tuple(f"head-{held}-{n}" for n in range(count))
+        chain = [f"link-{held}-{n}" for n in range(links)]
+        jobs = [Job(id=id, task="app.a", due_ms=self.now_ms, wakes=(chain[0],), **_LONG) for id in heads]
+        for n, id in enumerate(chain):
+            ids = (chain[n - 1],) if n else heads
+            after = After(ids, len(ids), delay_ms=delay)
+            jobs.append(
+                Job(id=id, task="app.b", due_ms=MAX_MS, after=after, wakes=tuple(chain[n + 1 : n + 2]), **_LONG)
+            )
+        self._add(jobs)
+
     @rule(
         owner=st.sampled_from(["me", "you"]),
         limit=st.sampled_from([0, 1, 1, 2, 100]),
@@ -130,7 +160,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.claims += claims
         self.hand = max(self.hand, self.now_ms // 1000)
 
-    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 5), delay=DELAYS, error=ERRORS)
+    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 6), delay=DELAYS, error=ERRORS)
     def settle(self, places: list[int], kind: int, delay: int, error: Failure | None) -> None:
         due_ms = self.now_ms + delay
         outcomes: list[Outcome] = [
@@ -140,8 +170,9 @@ class StoreMachine(RuleBasedStateMachine):
             Snoozed(due_ms=due_ms),
             Released(),
             Crashed(reason="killed"),
+            Skipped(reason="not needed"),
         ]
-        some = [(claim, outcomes[(kind + n) % 6]) for n, claim in enumerate(self._claims_at(places))]
+        some = [(claim, outcomes[(kind + n) % 7]) for n, claim in enumerate(self._claims_at(places))]
         assert self.store.settle(some, self.now_ms) == self.model.settle(some, self.now_ms)
 
     @rule(limit=st.integers(1, 3), lease_ms=LEASES)

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 from noria.store import JsonStore, MemoryStore
 from noria.store.state import job_of
+from noria.wheel.clock import MAX_MS
 from noria.wheel.contract import Filter, Found, Stats, Store
 from noria.wheel.errors import NoriaError
-from noria.wheel.job import Claim, Job, Outcome, Retried, Snoozed
+from noria.wheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State
 
 from tests.contract.store_machine import StoreMachine
 
@@ -184,6 +185,25 @@ class SchedulesACancelledOneAgain(MemoryStore):
         return found
 
 
+class WakesAtTheFirstOfThoseThatAJobWaitsFor(MemoryStore):
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        lost = super().settle(settlements, now_ms)
+        for id in [id for claim, _ in settlements for id in claim.job.wakes]:
+            job = self.get(id)
+            if job is not None and job.state is State.SCHEDULED and job.due_ms == MAX_MS:
+                self.reschedule(id, now_ms, now_ms)
+        return lost
+
+
+class LeavesThoseThatWaitForAFailedJob(MemoryStore):
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        rows = self._state.rows
+        for claim, how in settlements:
+            if isinstance(how, Failed) and claim.job.id in rows:
+                rows[claim.job.id] = job_of(rows[claim.job.id])._replace(wakes=())
+        return super().settle(settlements, now_ms)
+
+
 class RunsWhatNobodyTookInTime(MemoryStore):
     def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
         return super().add([job._replace(grace_ms=None) for job in jobs], on_conflict=on_conflict, fresh=fresh)
@@ -229,6 +249,8 @@ BUGS: list[type[MemoryStore]] = [
     SettlesAllOrNone,
     SaysScheduledOfACancelledOne,
     SchedulesACancelledOneAgain,
+    WakesAtTheFirstOfThoseThatAJobWaitsFor,
+    LeavesThoseThatWaitForAFailedJob,
     RunsWhatNobodyTookInTime,
     ReschedulesToTheWholeSecond,
     LetsAFinishedJobRunOnceMoreBesideTheHolderOfItsKey,

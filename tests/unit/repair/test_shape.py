@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from noria.store.records import decode_job, encode_job
 from noria.store.repair.shape import _RULES, is_canonical, job_of, read_job
-from noria.wheel.job import Failure, Job, State
+from noria.wheel.job import After, Failure, Job, State
 
 FULL = Job(
     id="a",
@@ -32,12 +32,37 @@ FULL = Job(
     returned='{"r":[1]}',
     error=Failure("E", "m", "t"),
     reason="why",
+    grace_ms=60_000,
+    cancel_ms=1_001,
+    wakes=("b", "c"),
+    after=After(("x", "y"), 1, "finished", "results", 5),
     extra='{"colour":"blue"}',
 )
 
 
 def test_every_field_of_a_job_has_a_rule() -> None:
-    assert set(_RULES) == set(Job._fields) - {"payload", "returned", "error", "extra"}
+    assert set(_RULES) == set(Job._fields) - {"payload", "returned", "error", "wakes", "after", "extra"}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {},
+        {"ids": ["x"]},
+        {"ids": "x", "left": 1},
+        {"ids": ["x"], "left": 2},
+        {"ids": ["x"], "left": -1},
+        {"ids": ["x"], "left": True},
+        {"ids": ["x"], "left": 1, "need": "luck"},
+        {"ids": ["x"], "left": 1, "gives": "all"},
+        {"ids": ["x"], "left": 1, "delay_ms": 0.5},
+        {"ids": ["x"], "left": 1, "colour": "blue"},
+        ["x"],
+    ],
+)
+def test_what_a_job_waits_for_must_make_sense(after: object) -> None:
+    with pytest.raises(ValueError, match="after"):
+        job_of({"id": "a", "due_ms": 1, "task": "t", "after": after})
 
 
 def test_what_the_store_writes_is_read_back_whole() -> None:

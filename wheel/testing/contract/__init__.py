@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .adding import AddContract
+from .awaiting import AwaitContract
 from .changing import ChangeContract
 from .claiming import ClaimContract
 from .leasing import LeaseContract
@@ -14,7 +15,14 @@ __all__ = ["StoreContract"]
 
 
 class StoreContract(
-    AddContract, ClaimContract, LeaseContract, SettleContract, ChangeContract, ReadContract, LifeContract
+    AddContract,
+    ClaimContract,
+    LeaseContract,
+    SettleContract,
+    AwaitContract,
+    ChangeContract,
+    ReadContract,
+    LifeContract,
 ):
     """Every promise of noria.wheel.contract.Store as a pytest class; subclass it and say how a store is made.
 

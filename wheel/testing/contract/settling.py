@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...job import Crashed, Failed, Failure, Outcome, Released, Retried, Snoozed, State, Succeeded
+from ...job import Crashed, Failed, Failure, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
 from .base import HOUR, NOW, SECOND, ContractBase, a_job
 
 FAILURE = Failure("app.Broken", 'it "broke"\nünïcödé', "Traceback ...\n  line 1")
@@ -13,6 +13,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     Snoozed(due_ms=NOW + HOUR),
     Released(),
     Crashed(reason="killed by SIGSEGV"),
+    Skipped(reason="not needed"),
 )
 
 
@@ -103,7 +104,7 @@ class SettleContract(ContractBase):
         assert self.store.stats(NOW).accepted == 1
 
     def test_one_call_settles_many_each_in_its_own_way(self) -> None:
-        self.add(*[a_job(f"job-{number}", number - 50) for number in range(6)])
+        self.add(*[a_job(f"job-{number}", number - 50) for number in range(len(OUTCOMES))])
         claims = self.claim()
         assert self.store.settle(list(zip(claims, OUTCOMES, strict=True)), NOW) == []
         assert [self.state(claim.job.id) for claim in claims] == [
@@ -113,6 +114,7 @@ class SettleContract(ContractBase):
             State.SCHEDULED,
             State.SCHEDULED,
             State.SCHEDULED,
+            State.CANCELLED,
         ]
         assert self.claimed_ids() == ["job-4", "job-5"]
 

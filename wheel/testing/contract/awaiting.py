@@ -1,0 +1,114 @@
+"""Jobs that wait for others: ``wakes`` and ``after``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...clock import MAX_MS
+from ...contract import Found
+from ...job import After, Claim, Failed, Failure, Job, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
+from .base import HOUR, NOW, SECOND, ContractBase, a_job
+
+_FAILED: Final = Failed(error=Failure("E", "no"))
+
+
+class AwaitContract(ContractBase):
+    """Tests of jobs that are due when others have ended."""
+
+    def one_after(self, count: int, delay_ms: int = 0) -> None:
+        """Jobs "job-0", "job-1" ..., due now, and "last", which waits for them."""
+        ids = tuple(f"job-{number}" for number in range(count))
+        last = a_job("last", MAX_MS - NOW, after=After(ids, count, delay_ms=delay_ms))
+        self.add(last, *[a_job(id, wakes=("last",)) for id in ids])
+
+    def left(self, id: str) -> int:
+        after = self.job(id).after
+        assert after is not None
+        return after.left
+
+    def test_a_job_is_due_when_the_last_of_those_it_waits_for_has_ended(self) -> None:
+        self.one_after(3)
+        claims = self.claim()
+        assert [claim.job.id for claim in claims] == ["job-0", "job-1", "job-2"]
+        for number, claim in enumerate(claims):
+            assert self.left("last") == 3 - number
+            assert self.claim(SECOND) == []
+            self.settle(claim, Succeeded(returned=str(number)), 5)
+        last = self.job("last")
+        assert (self.left("last"), last.due_ms, last.state) == (0, NOW + 5, State.SCHEDULED)
+        assert self.claimed_ids(5) == ["last"]
+
+    def test_it_may_be_due_some_time_after_that(self) -> None:
+        self.one_after(1, delay_ms=SECOND)
+        self.settle(self.claim_one(), Succeeded(), 5)
+        assert self.store.next_due() == NOW + SECOND + 5
+        assert self.claim(SECOND + 4) == []
+        assert self.claimed_ids(SECOND + 5) == ["last"]
+
+    def test_however_they_end_they_have_ended(self) -> None:
+        self.one_after(4)
+        self.store.cancel(["job-3"], NOW)
+        failed, succeeded, unrun = self.claim()
+        assert self.store.cancel([unrun.job.id], NOW) == [Found.RUNNING]
+        ends: list[tuple[Claim, Outcome]] = [(failed, _FAILED), (succeeded, Succeeded()), (unrun, Released())]
+        self.store.settle(ends, NOW)
+        assert self.state(unrun.job.id) is State.CANCELLED
+        assert self.claimed_ids() == ["last"]
+
+    def test_one_that_expired_has_ended(self) -> None:
+        self.add(a_job("a", expires_ms=NOW + 1, wakes=("last",)), self.waiting("a"))
+        assert self.claim(1) == []
+        assert self.claimed_ids(1) == ["last"]
+
+    def test_one_whose_worker_died_too_often_has_ended(self) -> None:
+        self.add(a_job("a", max_crashes=1, wakes=("last",)), self.waiting("a"))
+        self.claim_one(lease_ms=SECOND)
+        later = self.lapse(NOW, SECOND) - NOW
+        self.claim(later)
+        assert self.state("a") is State.FAILED
+        assert self.state("last") is State.RUNNING or self.claimed_ids(later) == ["last"]
+
+    def test_one_that_runs_again_has_not_ended(self) -> None:
+        self.one_after(1)
+        for outcome in (Retried(due_ms=NOW), Snoozed(due_ms=NOW), Released()):
+            self.settle(self.claim_one(), outcome)
+            assert self.left("last") == 1
+        self.settle(self.claim_one(), Succeeded())
+        assert self.left("last") == 0
+
+    def test_one_that_is_run_once_more_does_not_end_twice_for_those_who_wait(self) -> None:
+        self.one_after(2)
+        first, _ = self.claim()
+        self.settle(first, _FAILED)
+        self.store.reschedule(first.job.id, NOW, NOW, finished=True)
+        self.settle(self.claim_one(), Succeeded())
+        assert self.left("last") == 1
+
+    def test_a_job_that_was_cancelled_while_it_waited_stays_so(self) -> None:
+        self.one_after(1)
+        assert self.store.cancel(["last"], NOW) == [Found.SCHEDULED]
+        self.settle(self.claim_one(), Succeeded())
+        assert self.state("last") is State.CANCELLED
+
+    def test_a_chain_goes_on_from_one_to_the_next(self) -> None:
+        names = ["a", "b", "c"]
+        jobs = [a_job("a", wakes=("b",)), self.waiting("a")._replace(id="b", wakes=("c",)), self.waiting("b")]
+        self.add(*jobs[:2], jobs[2]._replace(id="c"))
+        for name in names:
+            assert self.claimed_ids(HOUR, limit=1) == [name]
+            claim = Claim(self.job(name), self.job(name).token, "me")
+            self.settle(claim, Skipped(reason="not needed") if name == "b" else Succeeded(), HOUR)
+        assert [self.state(name) for name in names] == [State.SUCCEEDED, State.CANCELLED, State.SUCCEEDED]
+        assert (self.job("b").reason, self.job("b").attempt) == ("not needed", 0)
+
+    def test_one_job_may_be_waited_for_by_several_and_by_some_that_are_gone(self) -> None:
+        self.add(
+            a_job("a", wakes=("x", "gone", "y")), self.waiting("a")._replace(id="x"), self.waiting("a")._replace(id="y")
+        )
+        self.settle(self.claim_one(), Succeeded())
+        assert self.claimed_ids() == ["x", "y"]
+
+    @staticmethod
+    def waiting(*ids: str) -> Job:
+        """A job "last" that waits for others."""
+        return a_job("last", MAX_MS - NOW, after=After(ids, len(ids), "finished", "results"))
