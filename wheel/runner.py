@@ -93,7 +93,7 @@ class Runner:
         """Run the claim's job in this thread; never raises."""
         job = claim.job
         found = self.find(job)
-        if type(found) is Snoozed:
+        if isinstance(found, Snoozed):
             return found
         self.begin(job)
         started = self._clock.monotonic()

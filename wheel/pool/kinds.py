@@ -22,7 +22,7 @@ _NO_HARD: Final = (
     "it has a time_limit, and a thread cannot be stopped: use processes (-P processes), "
     "or a soft_time_limit, which raises an exception in the function"
 )
-_NO_COROUTINE: Final = "it is a coroutine function, and greenlets have no event loop: use -P asyncio, threads or processes"
+_NO_COROUTINE: Final = "it is a coroutine function, and greenlets have no event loop: use asyncio, threads or processes"
 _NOT_IMPORTABLE: Final = (
     "it is defined in an interactive session or in code without a file, which a worker process cannot import: "
     "put it into a module"

@@ -1,0 +1,244 @@
+"""A worker process: imports the modules of the tasks, then runs one job after the other, as it is told.
+
+It runs jobs in its main thread, where a soft limit can be an alarm signal. It has no scheduler and does not open the
+store; a task that calls ``delay()`` opens it then, as any program does.
+
+It dies with its parent, at once and whatever it does: the kernel is asked for that. SIGINT and SIGTERM, which
+terminals and service managers send to everybody, are the parent's business and do nothing here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import runpy
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Final
+
+from .. import log, scheduler
+from ..clock import SystemClock
+from ..default import get_default
+from ..errors import NoriaError, NotRegistered, SoftTimeLimitExceeded
+from ..events import Events
+from ..job import Claim, Outcome
+from ..limits import UNLIMITED, Limits
+from ..registry import SHARED, Registry
+from ..runner import Known, Runner, known
+from ..task import Task
+from . import inside
+from .wire import Channel, job_of, packed_outcome, packed_record
+
+_SET_PDEATHSIG: Final = 1
+_MAIN: Final = "__mp_main__"
+"""The name under which the program's file is run here, that of multiprocessing."""
+
+
+def main(fd: int) -> None:
+    """The life of a worker process; ``fd`` is its end of the socket pair."""
+    os.set_inheritable(fd, False)
+    inside.be_child()
+    channel = Channel(socket.socket(fileno=fd))
+    setup = channel.receive()
+    if setup is None:
+        return
+    _die_with(setup["parent"])
+    for number in (signal.SIGINT, signal.SIGTERM):  # a handler: what is ignored stays ignored in programs we start
+        signal.signal(number, _leave_it_to_the_parent)
+    sys.argv[:] = setup["argv"]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what is printed is not to die with us
+    faults = _import_all(setup)
+    _log_to(channel, setup)
+    channel.send(["ready", faults])
+    _serve(channel, setup, Worker(faults))
+
+
+def _serve(channel: Channel, setup: dict[str, Any], worker: Worker) -> None:
+    left, most_kib = setup["max_tasks"] or -1, setup["max_memory"]
+    while left != 0 and (sent := channel.receive()) is not None:
+        left -= 1
+        outcome = worker.run(*sent)
+        if most_kib is not None and _resident_kib() > most_kib:
+            left = 0
+        channel.send(["done", packed_outcome(outcome), left == 0])
+
+
+def _die_with(parent: int) -> None:
+    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() not in (parent, 0):  # it died before that
+        os._exit(1)
+
+
+def _leave_it_to_the_parent(*_: object) -> None:
+    """Nothing; what was interrupted goes on."""
+
+
+def _resident_kib() -> int:
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * (os.sysconf("SC_PAGE_SIZE") // 1024)
+
+
+# ---- what is imported ------------------------------------------------------------------------------------
+
+
+def _import_all(setup: dict[str, Any]) -> dict[str, str]:
+    """Import the modules of the tasks, and say for each that failed how."""
+    faults = {}
+    for name in setup["modules"]:
+        try:
+            if name == "__main__":
+                _import_main(setup["main_name"], setup["main_file"])
+            else:
+                import_module(name)
+        except (Exception, SystemExit) as error:
+            faults[name] = "".join(traceback.format_exception_only(error)).strip()
+    return faults
+
+
+def _import_main(name: str | None, file: str) -> None:
+    """Run the program's file again, but not as ``__main__``, so that what is guarded by that name does not run."""
+    import_module("multiprocessing")  # it sets that name, too, when it is first imported: now, and not in the midst
+    module = ModuleType(_MAIN)
+    if name is not None:
+        found = runpy.run_module(name, run_name=_MAIN, alter_sys=True)
+    else:
+        found = runpy.run_path(file, run_name=_MAIN)
+    module.__dict__.update(found)
+    sys.modules["__main__"] = sys.modules[_MAIN] = module
+
+
+# ---- running ---------------------------------------------------------------------------------------------
+
+
+class Worker:
+    """Runs jobs of the tasks that the imported modules have registered."""
+
+    def __init__(self, faults: dict[str, str]) -> None:
+        self._faults = faults
+        self._runners: dict[tuple[str, float | None], Runner] = {}
+
+    def run(self, fields: list[Any], name: str, origin: list[str], module: str, soft_s: float | None) -> Outcome:
+        """Run a job; never raises.
+
+        Args:
+            fields: the job, packed.
+            name: of the task; the job may have been stored under an alias.
+            origin: (module, function) of the task.
+            module: where it is defined, as the parent imports it.
+            soft_s: its soft limit, in seconds.
+        """
+        job = job_of(fields)
+        runner = self._runners.get((name, soft_s))
+        if runner is None:
+            try:
+                task, app = self._find(name, (origin[0], origin[1]), module)
+            except (NotRegistered, ImportError, SystemExit) as error:
+                return _nobodys().refuse(job, str(error))
+            runner = self._runners[name, soft_s] = _runner_of(task, app, soft_s)
+        return runner(Claim(job, job.token, job.owner or ""))
+
+    def _find(
+        self, name: str, origin: tuple[str, str], module: str
+    ) -> tuple[Task[..., Any], scheduler.Scheduler | None]:
+        if module not in ("__main__", _MAIN) and module not in self._faults:
+            import_module(module)
+        for app in list(scheduler._ALL):
+            task = app.registry._tasks.get(name)
+            if task is not None and task.origin == origin:
+                return task, app
+        task = SHARED._tasks.get(name)
+        if task is not None and task.origin == origin:
+            return task, None
+        why = self._faults.get(module) or "it does not register it when it is imported"
+        raise NotRegistered(f"{module!r} as a worker process imports it has no task {name!r}: {why}")
+
+
+class _Only(Registry):
+    """A registry of one task, under whatever name its job was stored."""
+
+    def __init__(self, task: Task[..., Any]) -> None:
+        super().__init__()
+        self._task = task
+
+    def get(self, name: str) -> Task[..., Any]:  # noqa: ARG002
+        return self._task
+
+
+def _runner_of(task: Task[..., Any], app: scheduler.Scheduler | None, soft_s: float | None) -> Runner:
+    limits = UNLIMITED if soft_s is None else Limits(soft_s=soft_s)
+
+    def know(task: Task[..., Any]) -> Known:
+        return known(task, limits)
+
+    if app is None:
+        try:
+            carrier = get_default()
+            app = carrier if isinstance(carrier, scheduler.Scheduler) else None
+        except NoriaError:
+            app = None
+    clock, on = (SystemClock(), Events()) if app is None else (app.clock, app.on)
+    return Runner(_Only(task), clock, on, know=know, guard=alarm)
+
+
+def _nobodys() -> Runner:
+    return Runner(SHARED, SystemClock())
+
+
+@contextmanager
+def alarm(limits: Limits) -> Iterator[None]:
+    """For as long as the block runs in the main thread: SoftTimeLimitExceeded when its time is over, once."""
+    if limits.soft_s is None:
+        yield
+        return
+    armed = True
+
+    def ring(*_: object) -> None:
+        if armed:
+            raise SoftTimeLimitExceeded
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, limits.soft_s)
+    try:
+        yield
+    finally:
+        armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+# ---- logging ---------------------------------------------------------------------------------------------
+
+
+class _Forwarding(logging.Handler):
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if record.exc_info and not record.exc_text:
+                record.exc_text = logging.Formatter().formatException(record.exc_info)
+            self._channel.send(["log", packed_record(record)])
+        except Exception:
+            self.handleError(record)
+
+
+def _log_to(channel: Channel, setup: dict[str, Any]) -> None:
+    """If the modules have set up no logging here, let the parent write what is logged, as if it had been logged there.
+
+    The levels are the parent's, so what it would not show is not sent.
+    """
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    root.addHandler(_Forwarding(channel))
+    root.setLevel(setup["root_level"])
+    if log.LOG.parent is not None and log.LOG.parent.level == logging.NOTSET:
+        logging.getLogger("noria").setLevel(setup["noria_level"])
