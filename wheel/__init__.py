@@ -7,6 +7,7 @@
 >>> result = remind.delay(1, "x", countdown=900)
 """
 
+from .canvas import Signature, chain, chord, group
 from .clock import Clock, SystemClock
 from .context import current_job
 from .contract import Filter, Found, OnConflict, Stats, Store, Wakeup
@@ -44,7 +45,8 @@ from .result import AsyncResult
 from .results import Results
 from .retry import MaxRetriesExceeded, Retry, Snooze
 from .scheduler import Scheduler
-from .task import Call, Task
+from .sender import Call
+from .task import Task
 
 __all__ = [
     "AsyncResult",
@@ -80,6 +82,7 @@ __all__ = [
     "Retry",
     "Scheduler",
     "SchedulerError",
+    "Signature",
     "Snooze",
     "Snoozed",
     "SoftTimeLimitExceeded",
@@ -101,8 +104,11 @@ __all__ = [
     "TimeLimitExceeded",
     "UnknownJob",
     "Wakeup",
+    "chain",
+    "chord",
     "current_job",
     "get_default",
+    "group",
     "set_default",
     "task",
 ]

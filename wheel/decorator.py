@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, cast, overlo
 
 from .errors import InvalidValue
 from .registry import SHARED
-from .task import Carrier, P, R, Sender, Task
+from .sender import P, R, Sender
+from .task import Carrier, Task
 from .task_options import TaskOptions, refuse_unknown
 
 if TYPE_CHECKING:

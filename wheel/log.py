@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from .clock import as_datetime
 from .events import Events
-from .job import Claim, Job
+from .job import Claim, Job, Outcome
 
 LOG: Final = logging.getLogger("noria.worker")
 FORMAT: Final = "[%(asctime)s: %(levelname)s/%(threadName)s] %(message)s"
@@ -77,6 +77,12 @@ def snoozed(job: Job, due_ms: int, now_ms: int, reason: str | None) -> None:
     """The job is to run later."""
     wait = max(0, due_ms - now_ms) / 1000
     LOG.info("Task %s[%s] snoozed for %gs: %s", job.task, job.id, wait, reason or "not yet", extra=_fields(job))
+
+
+def unmet(job: Job, outcome: Outcome) -> None:
+    """It had waited for others that did not end as they should."""
+    reason = getattr(outcome, "reason", None)
+    LOG.warning("Task %s[%s] is not run: %s", job.task, job.id, reason, extra=_fields(job))
 
 
 def unregistered(job: Job, due_ms: int) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 from uuid import UUID
 
 from .clock import MAX_MS, deadline_ms, instant_ms
@@ -19,6 +19,9 @@ from .contract import OnConflict
 from .errors import InvalidValue
 from .ids import new_id, normal_id
 from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Job
+
+if TYPE_CHECKING:
+    from .canvas import Signature
 
 Seconds = float | timedelta
 
@@ -52,6 +55,11 @@ class Options(TypedDict, total=False):
 class CallOptions(Options, total=False):
     """Of one call."""
 
+    link: Signature[Any] | Sequence[Signature[Any]] | None
+    """A signature, or several: called with the result when the job has succeeded."""
+    link_error: Signature[Any] | Sequence[Signature[Any]] | None
+    """Called with the job's id when it has failed."""
+
     eta: datetime | None
     """The job is due at that instant, an aware datetime; not with countdown."""
     task_id: str | UUID | None
@@ -75,6 +83,8 @@ class Plan:
     skips: bool = False
     grace_ms: int = 60_000
     """How late a job may be run that ``skips``."""
+    link: tuple[Any, ...] = ()
+    link_error: tuple[Any, ...] = ()
     fresh: bool = True
     """No id and no key of the caller's: the store need not look for a job that stands for this one already."""
 
@@ -228,6 +238,16 @@ def _on_conflict(value: Any) -> dict[str, Any]:
     return {"on_conflict": value}
 
 
+def _linked(name: str) -> Callable[[Any], dict[str, Any]]:
+    def rule(value: Any) -> dict[str, Any]:
+        found = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if not all(hasattr(one, "behind") for one in found):
+            raise InvalidValue.of(name, "a signature, as task.s(...) gives it, or a list of them", value)
+        return {name: found}
+
+    return rule
+
+
 def _misfire(value: Any) -> dict[str, Any]:
     if value not in ("run", "skip"):
         raise InvalidValue.of("misfire", '"run" or "skip"', value)
@@ -266,8 +286,10 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "acks_early": _acks_early,
     "max_crashes": _max_crashes,
     "result_ttl": _result_ttl,
+    "link": _linked("link"),
+    "link_error": _linked("link_error"),
 }
 CALL: Final = frozenset({"countdown", "eta", *_RULES})
 """What may be said of one call."""
-STANDING: Final = CALL - {"eta", "task_id"}
+STANDING: Final = CALL - {"eta", "task_id", "link", "link_error"}
 """What may be said of all calls of a task."""

@@ -9,6 +9,7 @@ from . import log
 from .clock import Clock
 from .contract import Store
 from .events import Events
+from .gathering import sift
 from .job import Claim, Failed, Outcome, Released
 from .pool.credit import STUCK_S, Pace
 
@@ -53,7 +54,9 @@ class Sweep:
             if not claims:
                 return self._runs
             log.received(claims, self._on)
-            self._run_all(claims)
+            to_run, ended = sift(claims, self._store.get)
+            self._unsettled += ended
+            self._run_all(to_run)
 
     def _run_all(self, claims: Sequence[Claim]) -> None:
         recorded = 0

@@ -28,6 +28,7 @@ from .clock import Clock
 from .contract import Store, Wakeup
 from .errors import StoreClosed, StoreError
 from .events import Events
+from .gathering import sift
 from .job import Claim, Job, Outcome, Released
 from .pool.credit import CLAIM_MOST, STUCK_S, Pace
 from .pool.protocol import Done, Pool
@@ -297,6 +298,8 @@ class Ticker:
     def _hand_over(self, claims: Sequence[Claim]) -> None:
         if not claims:
             return
+        claims, ended = sift(claims, self._store.get)
+        self._unsettled += ended
         self._inflight += len(claims)
         self.pool.low_water = self.pace.queue_room() // 2
         log.received(claims, self._on)

@@ -43,7 +43,7 @@ class Patience:
     """
 
     def __init__(self, keeper: Keeper, timeout: Seconds | None) -> None:
-        self._left_s = _seconds(timeout)
+        self._left_s = seconds_of(timeout)
         self._clock = keeper.clock
         self._last = self._clock.monotonic()
         store = keeper.store
@@ -83,7 +83,8 @@ def _sleep(seconds: float) -> bool:
     return False
 
 
-def _seconds(timeout: Seconds | None) -> float:
+def seconds_of(timeout: Seconds | None) -> float:
+    """A timeout in seconds; None is for ever."""
     if timeout is None:
         return float("inf")
     seconds = timeout / _ONE_SECOND if isinstance(timeout, timedelta) else timeout

@@ -20,7 +20,8 @@ from noria.wheel.events import Events
 from noria.wheel.job import Job, State
 from noria.wheel.naming import origin_of
 from noria.wheel.registry import SHARED, Registry
-from noria.wheel.task import Call, Task, send
+from noria.wheel.sender import Call
+from noria.wheel.task import Task, send
 from noria.wheel.testing import FakeClock
 
 NOW_MS = 1_767_225_600_000

@@ -1,0 +1,201 @@
+"""The ways to call a task later: delay(), apply_async(), and after(), at(), options() before them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+
+from .canvas import Signature
+from .clock import instant_ms
+from .errors import InvalidValue
+from .options import CallOptions, Plan, Seconds, span
+from .result import AsyncResult
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .task import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Sender(Generic[P, R]):
+    """The ways to call a task later: a Task has them, and so has what after(), at() and options() give."""
+
+    _task: Task[P, R]
+    _plan: Plan
+    _countdown: Seconds | None
+    _eta: datetime | None
+
+    @overload
+    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    @overload
+    def delay(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    @overload
+    def delay(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
+    def delay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+        """Call the task later: as soon as a worker is free, or at the time that is given.
+
+        ``countdown`` (seconds or a timedelta) and ``eta`` (an aware datetime) say when, unless the function has a
+        parameter of that name: then they are the function's, and after(), at() and apply_async() say when. A
+        function's ``**kwargs`` is no parameter of that name. Type checkers check the arguments of a call without
+        the two; with them, use after() and at() to have them checked.
+
+        Args:
+            args: the function's positional arguments.
+            kwargs: its keyword arguments.
+
+        Returns:
+            A hold on the job, which is stored, durably.
+
+        Raises:
+            TypeError: the arguments do not fit the function's signature.
+            PayloadError: an argument is not strict JSON.
+            InvalidValue: countdown or eta breaks its rule.
+            NoScheduler: the task is a shared one, and there is no scheduler yet.
+            StoreError: the store cannot accept the job.
+
+        >>> remind.delay(1, "x", countdown=900).state
+        'scheduled'
+        """
+        task = self._task
+        countdown = eta = None
+        if kwargs:
+            if task._takes_no_countdown:
+                countdown = kwargs.pop("countdown", None)
+            if task._takes_no_eta:
+                eta = kwargs.pop("eta", None)
+        if countdown is None and eta is None:
+            countdown, eta = self._countdown, self._eta
+        return task._send(self._plan, args, kwargs, countdown, eta)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]:
+        """Call the task later, Celery's way: the function's arguments in a tuple and a dict, ours by name.
+
+        Args:
+            args: the function's positional arguments.
+            kwargs: its keyword arguments.
+            options: see CallOptions.
+
+        Raises:
+            InvalidValue: an option is not known, or breaks its rule; or both countdown and eta are given.
+            TypeError, PayloadError, NoScheduler, StoreError: see delay().
+
+        >>> remind.apply_async((1, "x"), countdown=900, expires=3600).cancel()
+        <Found.SCHEDULED: 'scheduled'>
+        """
+        if not isinstance(args, (tuple, list)):
+            raise InvalidValue.of("args", "a tuple or list", args)
+        if kwargs is not None and not isinstance(kwargs, Mapping):
+            raise InvalidValue.of("kwargs", "a dict", kwargs)
+        rest: dict[str, Any] = dict(options)
+        countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
+        if countdown is None and eta is None:
+            countdown, eta = self._countdown, self._eta
+        plan = self._plan.but(rest) if rest else self._plan
+        return self._task._send(plan, tuple(args), dict(kwargs or {}), countdown, eta)
+
+    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """delay() for coroutines: the event loop goes on while the job is written and synced.
+
+        >>> asyncio.run(remind.after(900).adelay(1, "x")).state
+        'scheduled'
+        """
+        return await asyncio.to_thread(self.delay, *args, **kwargs)
+
+    async def aapply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]:
+        """apply_async() for coroutines."""
+        return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
+
+    def s(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
+        """A call that is not made yet, for chain(), group() and chord(), where it is given more arguments in front.
+
+        >>> remind.s(1, "x").delay().state
+        'scheduled'
+        """
+        return self.signature(args, kwargs)
+
+    def si(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
+        """The same, but it is given nothing of what comes before it ("immutable")."""
+        return self.signature(args, kwargs, immutable=True)
+
+    def signature(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        immutable: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> Signature[R]:
+        """A call that is not made yet, with options; see CallOptions."""
+        call = self.options(**options) if options else self
+        return Signature(self._task, tuple(args), kwargs, call, immutable=immutable)
+
+    def after(self, delay: Seconds) -> Call[P, R]:
+        """The same task, to be called so many seconds (or a timedelta) after the call.
+
+        >>> remind.after(900).delay(1, "x").state
+        'scheduled'
+        """
+        return Call(self._task, self._plan, span("delay", delay), None)
+
+    def at(self, when: datetime) -> Call[P, R]:
+        """The same task, due at an instant, an aware datetime; as soon as possible if that has passed.
+
+        >>> remind.at(datetime(2030, 1, 1, tzinfo=UTC)).delay(1, "x").state
+        'scheduled'
+        """
+        instant_ms(when, "when")
+        return Call(self._task, self._plan, None, when)
+
+    def options(self, **options: Unpack[CallOptions]) -> Call[P, R]:
+        """The same task, to be called with these options; those that follow take the place of those before.
+
+        Raises:
+            InvalidValue: an option is not known, or breaks its rule; or both countdown and eta are given.
+
+        >>> remind.options(queue="mail", priority=5).after(900).delay(1, "x").job().queue
+        'mail'
+        """
+        rest: dict[str, Any] = dict(options)
+        countdown, eta = checked_time(rest.pop("countdown", None), rest.pop("eta", None))
+        if countdown is None and eta is None:
+            countdown, eta = self._countdown, self._eta
+        return Call(self._task, self._plan.but(rest), countdown, eta)
+
+
+class Call(Sender[P, R]):
+    """A task and how it is to be called. It keeps nothing of a call: use it as often as you like."""
+
+    __slots__ = ("_countdown", "_eta", "_plan", "_task")
+
+    def __init__(self, task: Task[P, R], plan: Plan, countdown: Seconds | None, eta: datetime | None) -> None:
+        self._task = task
+        self._plan = plan
+        self._countdown = countdown
+        self._eta = eta
+
+    def __repr__(self) -> str:
+        return f"<Call of {self._task.name}>"
+
+
+def checked_time(countdown: Seconds | None, eta: datetime | None) -> tuple[Seconds | None, datetime | None]:
+    """Both as they are, if at most one is given and that keeps its rule."""
+    if countdown is not None and eta is not None:
+        raise InvalidValue.of("countdown", "absent when eta is given", countdown)
+    if eta is not None:
+        instant_ms(eta)
+    return (None if countdown is None else span("countdown", countdown)), eta
