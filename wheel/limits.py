@@ -34,6 +34,8 @@ class Limits:
         >>> Limits(soft_s=5.0).over(Limits(soft_s=30.0, hard_s=60.0))
         Limits(soft_s=5.0, hard_s=60.0)
         """
+        if self is UNLIMITED or general is UNLIMITED:
+            return general if self is UNLIMITED else self
         soft_s = general.soft_s if self.soft_s is None else self.soft_s
         return Limits(soft_s=soft_s, hard_s=general.hard_s if self.hard_s is None else self.hard_s)
 

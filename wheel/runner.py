@@ -33,6 +33,8 @@ from .retry import Retry, Snooze
 if TYPE_CHECKING:
     from .task import Task
 
+OURS: Final = {__file__, within.__code__.co_filename}
+"""Files whose frames a traceback does not begin with."""
 UNREGISTERED_MS: Final = 60_000
 """A job whose task is not known here is looked at again after so many milliseconds."""
 _MESSAGE_MOST: Final = 2_000
@@ -234,7 +236,7 @@ def failure_of(error: BaseException) -> Failure:
 def _trimmed(frames: TracebackType | None) -> TracebackType | None:
     """The frames below ours; all of them if the exception came from ours alone."""
     inner = frames
-    while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
+    while inner is not None and inner.tb_frame.f_code.co_filename in OURS:
         inner = inner.tb_next
     return inner or frames
 

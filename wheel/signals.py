@@ -20,6 +20,15 @@ from typing import Final
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
+def _reader(fd: int) -> Callable[[], object]:
+    """What blocks until there is something to read."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return poll.poll
+    return lambda: select.select([fd], [], [])  # eventlet takes poll away
+
+
 class Waiter:
     """The calling thread waits here for signals, or for somebody to say that something happened."""
 
@@ -65,10 +74,9 @@ class Waiter:
         """Block for as long as ``condition`` holds; it is looked at again whenever something has happened."""
         assert self._ends is not None
         reads = self._ends[0]
-        poll = select.poll()
-        poll.register(reads, select.POLLIN)
+        poll = _reader(reads)
         while condition():
-            poll.poll()
+            poll()
             os.read(reads, 4096)
 
     def happened(self) -> None:

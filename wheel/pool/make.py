@@ -45,7 +45,7 @@ def make_pool(
         case "gevent" | "eventlet" as name:
             from .green import GreenPool, guard_of
 
-            return GreenPool(options.workers, Runner(registry, clock, on, know=know, guard=guard_of(name)), clock)
+            return GreenPool(name, options.workers, Runner(registry, clock, on, know=know, guard=guard_of(name)), clock)
     return ThreadPool(options.workers, Runner(registry, clock, on, know=know), clock)
 
 

@@ -216,6 +216,8 @@ class Child:
             )
         self._pidfd = os.pidfd_open(self._process.pid)
         self._channel = Channel(ours)
+        self._ended = select.poll()
+        self._ended.register(self._pidfd, select.POLLIN)
         self._poll = select.poll()
         self._poll.register(self._pidfd, select.POLLIN)
         self._poll.register(ours.fileno(), select.POLLIN)
@@ -232,7 +234,7 @@ class Child:
 
     def _has_ended(self, timeout_s: float) -> bool:
         """Whether it has; it is not reaped, so that its number is still its own."""
-        return bool(select.select([self._pidfd], [], [], timeout_s)[0])
+        return bool(self._ended.poll(timeout_s * 1000))
 
     def wait_ready(self, timeout_s: float) -> dict[str, str] | None:
         """The modules that it could not import, with the reason; None if it is no good at all."""
