@@ -14,15 +14,6 @@ from .clock import deadline_ms, instant_ms
 from .contract import Store
 from .errors import InvalidValue
 
-WORKERS_MOST: Final = 1024
-
-
-def checked_workers(workers: object) -> int:
-    """How many threads."""
-    if type(workers) is not int or not 1 <= workers <= WORKERS_MOST:
-        raise InvalidValue.of("workers", f"a whole number from 1 to {WORKERS_MOST}", workers)
-    return workers
-
 
 def checked_queues(queues: Iterable[str] | None) -> frozenset[str] | None:
     """Names of queues, or None for all."""

@@ -61,6 +61,7 @@ def _run(words: list[str], clock: Clock) -> int:
     command: Command | None = args.command
     if command is None:
         return _say(parser.format_help(), WRONG)
+    args.words = words
     console = Console(sys.stdout, sys.stderr, colour=not args.no_color)
     try:
         return command.run(args, Context(console, clock, os.environ))

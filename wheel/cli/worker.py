@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import log
-from ..config import checked_queues, checked_timeout, checked_workers
+from ..config import checked_queues, checked_timeout
 from ..errors import InvalidValue
-from .command import Command, Context, checked, names, take_app
+from ..pool import KINDS, PoolOptions
+from ..pool.kinds import ALIASES
+from .command import Command, Context, checked, names, take_app, whole
 from .console import Cell, Console
 from .outcome import NO, YES
 from .parser import noria_version
+from .patching import patch_for
 from .places import app_of
 
 if TYPE_CHECKING:
@@ -27,8 +30,11 @@ def _level(text: str) -> str:
     return text.upper()
 
 
-def _workers(text: str) -> int:
-    return checked_workers(int(text) if text.isdecimal() else text)
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
 
 
 def _timeout(text: str) -> float:
@@ -41,7 +47,7 @@ def _timeout(text: str) -> float:
 def _arguments(parser: ArgumentParser) -> None:
     take_app(parser)
     parser.add_argument(
-        "-c", "--concurrency", metavar="N", type=checked(_workers), help="how many jobs run at once; default: the app's"
+        "-c", "--concurrency", metavar="N", type=whole, help="how many jobs run at once; default: the app's"
     )
     parser.add_argument(
         "-l",
@@ -55,8 +61,13 @@ def _arguments(parser: ArgumentParser) -> None:
         "-Q", "--queues", metavar="A,B", type=names, help="take jobs from these queues only; default: the app's"
     )
     parser.add_argument(
-        "-P", "--pool", choices=["threads"], default="threads", help="what jobs run in: threads (there is no other yet)"
+        "-P",
+        "--pool",
+        choices=[*KINDS, *ALIASES],
+        help="what jobs run in; gevent and eventlet patch the program first, prefork means processes; "
+        "default: the app's",
     )
+    _pool_arguments(parser)
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
@@ -66,10 +77,52 @@ def _arguments(parser: ArgumentParser) -> None:
     )
 
 
+def _pool_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--time-limit", metavar="SECONDS", type=_seconds, help="stop a run after so long; not in threads; default: none"
+    )
+    parser.add_argument(
+        "--soft-time-limit",
+        metavar="SECONDS",
+        type=_seconds,
+        help="raise SoftTimeLimitExceeded in a function after so long; default: none",
+    )
+    parser.add_argument(
+        "--max-tasks-per-child", metavar="N", type=whole, help="replace a worker process after so many jobs"
+    )
+    parser.add_argument(
+        "--max-memory-per-child",
+        metavar="KIB",
+        type=whole,
+        help="replace a worker process that is larger than so many KiB after a job",
+    )
+
+
+def _pool(args: Namespace, app: PoolOptions) -> PoolOptions:
+    """The pool of the app with what the command line says in its place."""
+    said = {
+        "pool": args.pool,
+        "given_workers": args.concurrency,
+        "time_limit": args.time_limit,
+        "soft_time_limit": args.soft_time_limit,
+        "max_tasks_per_child": args.max_tasks_per_child,
+        "max_memory_per_child": args.max_memory_per_child,
+    }
+    if args.pool is not None and KINDS[ALIASES.get(args.pool, args.pool)] is not app.kind:
+        said = {"given_workers": None, "max_tasks_per_child": None, "max_memory_per_child": None, **_told(said)}
+        return app.but(**said)  # what the app says of another kind of pool does not hold for this one
+    return app.but(**_told(said))
+
+
+def _told(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _run(args: Namespace, context: Context) -> int:
+    patch_for(args.pool, args.words)
     app = app_of(args, context.environ)
-    if args.concurrency is not None:
-        app.pool = app.pool.but(given_workers=args.concurrency)
+    app.pool = _pool(args, app.pool)
+    patch_for(app.pool.kind.name, args.words)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
@@ -89,7 +142,7 @@ def _banner(app: Scheduler, console: Console) -> None:
     for name, text in (
         ("store", repr(app.store)),
         ("queues", "all" if app.queues is None else ", ".join(sorted(app.queues))),
-        ("concurrency", f"{app.workers} threads"),
+        ("concurrency", app.pool.shown),
         ("tasks", ", ".join(tasks) or "none: jobs stay scheduled until a process knows their tasks"),
     ):
         console.line(Cell(f"  {name:13}", "dim"), text)
@@ -104,6 +157,8 @@ WORKER: Final = Command(
     examples=(
         "noria worker -A tasks",
         "noria worker -A shop.tasks:app -c 8 -l info -Q mail,default",
+        "noria worker -A shop.tasks:app -P processes --time-limit 300 --max-tasks-per-child 1000",
+        "noria worker -A shop.tasks:app -P gevent -c 1000",
         "noria -A shop.tasks worker -l debug",
     ),
     arguments=_arguments,

@@ -58,6 +58,11 @@ class PoolOptions:
         return self.kind.workers if self.given_workers is None else self.given_workers
 
     @property
+    def shown(self) -> str:
+        """In words, such as "4 threads"."""
+        return f"{self.workers} {self.kind.what}"
+
+    @property
     def limits(self) -> Limits:
         """Of tasks that have none of their own."""
         return limits_of(self.time_limit, self.soft_time_limit)
