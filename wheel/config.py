@@ -7,7 +7,6 @@ import re
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .clock import deadline_ms, instant_ms

@@ -64,8 +64,8 @@ def _arguments(parser: ArgumentParser) -> None:
         "-P",
         "--pool",
         choices=[*KINDS, *ALIASES],
-        help="what jobs run in; gevent and eventlet patch the program first, prefork means processes; "
-        "default: the app's",
+        metavar="POOL",
+        help="what jobs run in: threads, processes (or prefork), asyncio, gevent, eventlet or solo; default: the app's",
     )
     _pool_arguments(parser)
     parser.add_argument(
@@ -157,8 +157,8 @@ WORKER: Final = Command(
     examples=(
         "noria worker -A tasks",
         "noria worker -A shop.tasks:app -c 8 -l info -Q mail,default",
-        "noria worker -A shop.tasks:app -P processes --time-limit 300 --max-tasks-per-child 1000",
-        "noria worker -A shop.tasks:app -P gevent -c 1000",
+        "noria worker -A shop.tasks -P processes -c 8 --time-limit 300",
+        "noria worker -A shop.tasks -P gevent -c 1000",
         "noria -A shop.tasks worker -l debug",
     ),
     arguments=_arguments,

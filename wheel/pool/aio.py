@@ -222,7 +222,7 @@ async def _called(known: Known, job: Job) -> tuple[Any, str]:
     context.enter(job)
     args, kwargs = decode_call(job.payload)
     task, limits = known.task, known.limits
-    work: Coroutine[Any, Any, Any] = task.fn(task, *args, **kwargs) if task.bind else task.fn(*args, **kwargs)  # type: ignore[assignment]
+    work: Coroutine[Any, Any, Any] = task.fn(task, *args, **kwargs) if task.bind else task.fn(*args, **kwargs)
     if limits.soft_s is not None:
         work = within(work, limits.soft_s)
     value = await (work if limits.hard_s is None else _stopped_after(work, limits.hard_s, job))

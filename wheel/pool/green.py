@@ -13,7 +13,6 @@ run.)
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -49,7 +48,7 @@ def patched(name: str) -> bool:
         is_patched = bool(import_module("gevent.monkey").is_module_patched("threading"))
     else:
         is_patched = bool(import_module("eventlet.patcher").is_monkey_patched("thread"))
-    return is_patched and threads.SimpleQueue is queue.SimpleQueue and threads.threading is threading
+    return is_patched and vars(threads)["SimpleQueue"] is queue.SimpleQueue
 
 
 def missing(name: str) -> str:

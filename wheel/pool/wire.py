@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
@@ -113,9 +113,9 @@ def outcome_of(packed: list[Any]) -> Outcome:
 
 
 @cache
-def _shapes(kind: Any) -> list[Callable[[Any], Any] | None]:
+def _shapes(kind: Hashable) -> list[Callable[[Any], Any] | None]:
     """For each field of a class what makes its value of what JSON has of it; None for the value itself."""
-    names = getattr(kind, "_fields", None) or kind.__dataclass_fields__
+    names: Any = getattr(kind, "_fields", None) or vars(kind)["__dataclass_fields__"]
     hints = get_type_hints(kind)
     return [_shape(hints[name]) for name in names]
 
