@@ -91,7 +91,7 @@ def test_arguments_that_no_longer_fit_the_function_fail_the_job_with_a_type_erro
 
 
 def test_payload_that_cannot_be_read_fails_the_job() -> None:
-    task = SimpleNamespace(name="t", fn=lambda: None, bind=False, retrying=RetryPolicy())
+    task = SimpleNamespace(name="t", fn=lambda: None, bind=False, retrying=RetryPolicy(), limits=UNLIMITED)
     broken = claim()._replace(job=Job(id="j", task="t", due_ms=0, payload="[["))
     outcome = Runner(Tasks(t=task), CLOCK)(broken)  # type: ignore[arg-type]
     assert isinstance(outcome, Failed) and "PayloadError" in outcome.error.type
@@ -313,7 +313,7 @@ def test_long_result_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None
 )
 def test_durations_are_logged_without_an_exponent(caplog: pytest.LogCaptureFixture, seconds: float, shown: str) -> None:
     clock = FakeClock()
-    task = SimpleNamespace(name="t", fn=lambda: clock.advance(seconds), bind=False, retrying=RetryPolicy())
+    task = SimpleNamespace(name="t", fn=lambda: clock.advance(seconds), bind=False, retrying=RetryPolicy(), limits=UNLIMITED)
     caplog.set_level(logging.INFO, "noria.worker")
     Runner(Tasks(t=task), clock)(claim())  # type: ignore[arg-type]
     assert f"succeeded in {shown}s:" in caplog.text

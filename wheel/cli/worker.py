@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import log
 from ..config import checked_queues, checked_timeout
 from ..errors import InvalidValue
-from ..pool import KINDS, PoolOptions
-from ..pool.kinds import ALIASES
+from ..pool import PoolOptions
+from ..pool.kinds import ALIASES, KINDS
 from .command import Command, Context, checked, names, take_app, whole
 from .console import Cell, Console
 from .outcome import NO, YES

@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from enum import Enum
-from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from ..job import Job, Outcome
@@ -112,15 +111,21 @@ def outcome_of(packed: list[Any]) -> Outcome:
     return made
 
 
-@cache
-def _shapes(kind: Hashable) -> list[Callable[[Any], Any] | None]:
+_Shape = Callable[[Any], Any] | None
+_known: Final[dict[Any, list[_Shape]]] = {}
+
+
+def _shapes(kind: Any) -> list[_Shape]:
     """For each field of a class what makes its value of what JSON has of it; None for the value itself."""
-    names: Any = getattr(kind, "_fields", None) or vars(kind)["__dataclass_fields__"]
-    hints = get_type_hints(kind)
-    return [_shape(hints[name]) for name in names]
+    shapes = _known.get(kind)
+    if shapes is None:
+        names: Any = getattr(kind, "_fields", None) or kind.__dataclass_fields__
+        hints = get_type_hints(kind)
+        shapes = _known[kind] = [_shape(hints[name]) for name in names]
+    return shapes
 
 
-def _shape(hint: Any) -> Callable[[Any], Any] | None:
+def _shape(hint: Any) -> _Shape:
     for kind in (hint, *get_args(hint)):
         if get_origin(kind) is tuple:
             return tuple
