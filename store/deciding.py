@@ -42,6 +42,9 @@ def plan_add(state: State, jobs: Sequence[Job], on_conflict: str) -> AddPlan:
         if holder is not None and not _resolve(job, holder, on_conflict, plan, coming):
             plan.standing.append(holder.id)
             continue
+        if holder is not None and job.latest_ms is not None and holder.latest_ms is not None:
+            latest_ms = min(job.latest_ms, holder.latest_ms)
+            job = job._replace(latest_ms=latest_ms, due_ms=min(job.due_ms, latest_ms))  # noqa: PLW2901
         coming[job.id] = job
         plan.standing.append(job.id)
         if job.key is not None:

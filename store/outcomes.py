@@ -8,7 +8,7 @@ import simplejson
 
 from ..wheel import payload as _payload
 from ..wheel.errors import PayloadError
-from ..wheel.job import Crashed, Failed, Failure, Outcome, Released, Retried, Skipped, Snoozed, Succeeded
+from ..wheel.job import Crashed, Failed, Failure, Noted, Outcome, Released, Retried, Skipped, Snoozed, Succeeded
 
 _ENCODER: Final = simplejson.JSONEncoder(
     allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
@@ -35,6 +35,8 @@ def encode_outcome(outcome: Outcome) -> str:
             parts = ["released", reason]
         case Crashed(reason=reason):
             parts = ["crashed", reason]
+        case Noted(note=note):
+            return f'"noted",{note}'
         case Skipped(reason=reason):
             parts = ["skipped", reason]
     return str(_ENCODER.encode(parts))[1:-1]
@@ -61,6 +63,8 @@ def decode_outcome(parts: list[Any]) -> Outcome:
             outcome = Released(reason=reason)
         case ["crashed", reason]:
             outcome = Crashed(reason=reason)
+        case ["noted", note]:
+            outcome = Noted(note=_encoded(note))
         case ["skipped", reason]:
             outcome = Skipped(reason=reason)
         case _:

@@ -32,7 +32,7 @@ _TAIL_FROM: Final = Job._fields.index("queue")
 _DEFAULT_TAIL: Final = tuple(_DEFAULT[_TAIL_FROM:])
 _SCALARS: Final = (
     "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms "
-    "started_ms finished_ms reason grace_ms cancel_ms"
+    "started_ms finished_ms reason grace_ms cancel_ms latest_ms note"
 ).split()
 _MOST_ITEMS: Final = 32
 """Of a settle record: a result has up to 256 KiB, a line of the journal up to 16 MiB."""
@@ -196,6 +196,7 @@ _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("priority", "an int", lambda value: type(value) is int),
     ("key", "a string or None", lambda value: value is None or _is_text(value)),
     ("expires_ms", "whole milliseconds since the epoch (int) or None", _is_whole_or_none),
+    ("latest_ms", "whole milliseconds since the epoch (int) or None", _is_whole_or_none),
     ("grace_ms", "whole milliseconds (int) or None", _is_whole_or_none),
     ("max_crashes", "an int, 1 or more", lambda value: _is_whole(value) and value != 0),
     ("result_ttl_ms", "whole milliseconds (int)", _is_whole),

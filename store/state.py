@@ -31,6 +31,7 @@ from ..wheel.job import (
     Failed,
     Failure,
     Job,
+    Noted,
     Released,
     Retried,
     Skipped,
@@ -207,6 +208,9 @@ class State:
     def _settled(self, record: Settled) -> None:
         for id, _, outcome in record.items:
             job = job_of(self.rows[id])
+            if isinstance(outcome, Noted):
+                self.rows[id] = job._replace(note=outcome.note)
+                continue
             del self.running[id]
             self.leases.pop(id, None)
             self.counts.running -= 1
@@ -252,7 +256,14 @@ class State:
         setattr(self.counts, job.state.value, getattr(self.counts, job.state.value) - 1)
         self.counts.scheduled += 1
         self.rows[job.id] = job._replace(
-            state=SCHEDULED, due_ms=record.due_ms, attempt=0, crashes=0, finished_ms=None, returned=None, reason=None
+            state=SCHEDULED,
+            due_ms=record.due_ms,
+            attempt=0,
+            crashes=0,
+            finished_ms=None,
+            returned=None,
+            reason=None,
+            note=None,
         )
         self.ring.add(job.id, record.due_ms)
         if job.key is not None:

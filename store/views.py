@@ -69,9 +69,23 @@ def scan(state: State, filter: Filter, limit: int) -> list[Job]:
     """See Store.scan."""
     if limit <= 0:
         return []
+    if filter.key is not None and filter.states is not None and not filter.states & FINISHED:
+        held = _holders(state, filter.key)
+        return sorted((job for job in held if passes(job, filter)), key=_by_due)[:limit]
     parts = (_unfrozen(state), _frozen_scheduled(state, filter, limit), _frozen_finished(state, filter))
     found = [job for part in parts for job in _first(part, filter, limit)]
     return sorted(found, key=_by_due)[:limit]
+
+
+def _holders(state: State, key: str) -> Iterator[Job]:
+    """The unfinished jobs with a key, without a look at all jobs."""
+    holder = state.holder(key)
+    if holder is not None:
+        yield holder
+    for id in state.running:
+        job = state.get(id)
+        if job is not None and job.key == key and (holder is None or job.id != holder.id):
+            yield job
 
 
 def _frozen_scheduled(state: State, filter: Filter, limit: int) -> Iterator[Job]:

@@ -68,6 +68,8 @@ class Store(Protocol):
         unfinished job holds is, by ``on_conflict``, not added ("keep"), put in the place of the pending one, which
         ends as cancelled ("replace"; a running one is left to run), or refused ("raise").
 
+        When both have a ``latest_ms``, the earlier one stands, and the new job is due then at the latest.
+
         Args:
             jobs: state scheduled, attempt 0.
             on_conflict: "keep", "replace" or "raise".

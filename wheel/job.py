@@ -141,6 +141,10 @@ class Job(NamedTuple):
     """A job that nobody took within so many milliseconds after its due instant ends unrun; None to run it late."""
     cancel_ms: int | None = None
     """While it runs: since when it has been asked to end."""
+    latest_ms: int | None = None
+    """However often a job with its key replaces it: due at this instant at the latest."""
+    note: str | None = None
+    """What the function has said of its progress, as JSON text."""
     wakes: tuple[str, ...] = ()
     """Ids of jobs that wait for this one."""
     after: After | None = None
@@ -162,6 +166,11 @@ class Job(NamedTuple):
     def result(self) -> Any:
         """What the function returned, decoded; None until the job has succeeded."""
         return None if self.returned is None else _payload.decode(self.returned)
+
+    @property
+    def progress(self) -> Any:
+        """What the function has said of its progress, decoded; None if it has said nothing."""
+        return None if self.note is None else _payload.decode(self.note)
 
     @property
     def retries(self) -> int:
@@ -243,10 +252,17 @@ class Crashed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """The function says how far it has come (``note`` is JSON text); the job goes on running."""
+
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
     """Not to be run after all: it ends as cancelled."""
 
     reason: str
 
 
-Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed | Skipped
+Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed | Noted | Skipped

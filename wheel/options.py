@@ -19,11 +19,13 @@ from .contract import OnConflict
 from .errors import InvalidValue
 from .ids import new_id, normal_id
 from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Job
+from .payload import encode
 
 if TYPE_CHECKING:
     from .canvas import Signature
 
 Seconds = float | timedelta
+Key = str | tuple[str | int, ...]
 
 
 class Options(TypedDict, total=False):
@@ -36,10 +38,13 @@ class Options(TypedDict, total=False):
     queue: str | None
     priority: int | None
     """From -100 to 100, 0 by default; among the jobs that are due higher ones run first."""
-    key: str | None
-    """Unique among unfinished jobs; what happens to the second job, ``on_conflict`` says."""
+    key: Key | None
+    """Unique among unfinished jobs, text or a tuple such as ("cart", 7); what happens to the second job,
+    ``on_conflict`` says."""
     on_conflict: OnConflict | None
     """"keep" the first (the default), "replace" it, or "raise" DuplicateJob."""
+    max_wait: Seconds | None
+    """With "replace": however often it is replaced, due so long after the first call at the latest."""
     misfire: Literal["run", "skip"] | None
     """What becomes of a job that was due while nobody could run it: "run" it late (the default), or "skip" it."""
     misfire_grace_time: Seconds | None
@@ -77,6 +82,7 @@ class Plan:
     priority: int = 0
     key: str | None = None
     on_conflict: OnConflict = "keep"
+    max_wait: Seconds | None = None
     max_crashes: int = DEFAULT_MAX_CRASHES
     result_ttl_ms: int | None = None
     """None for the scheduler's."""
@@ -141,7 +147,11 @@ class Plan:
             self.max_crashes,
             result_ttl_ms if self.result_ttl_ms is None else self.result_ttl_ms,
         )
-        return job._replace(grace_ms=self.grace_ms) if self.skips else job
+        if self.skips:
+            job = job._replace(grace_ms=self.grace_ms)
+        if self.max_wait is not None:
+            job = job._replace(latest_ms=max(job.due_ms, deadline_ms(now_ns, self.max_wait)))
+        return job
 
     def jobs(
         self,
@@ -227,9 +237,27 @@ def _priority(value: Any) -> dict[str, Any]:
 
 
 def _key(value: Any) -> dict[str, Any]:
-    if type(value) is not str or not 1 <= len(value) <= _KEY_MOST:
-        raise InvalidValue.of("key", f"text of 1 to {_KEY_MOST} characters", value)
-    return {"key": value}
+    return {"key": key_text(value)}
+
+
+def key_text(value: Key) -> str:
+    """A key as it is stored: text as it is, a tuple as JSON.
+
+    >>> key_text(("cart", 7))
+    '["cart",7]'
+    """
+    text = value
+    if type(value) is tuple and value and all(type(part) in (str, int) for part in value):
+        text = encode(list(value), "key")
+    if type(text) is not str or not 1 <= len(text) <= _KEY_MOST:
+        raise InvalidValue.of(
+            "key", f"text of 1 to {_KEY_MOST} characters, or a tuple of text and whole numbers", value
+        )
+    return text
+
+
+def _max_wait(value: Any) -> dict[str, Any]:
+    return {"max_wait": span("max_wait", value), "on_conflict": "replace"}
 
 
 def _on_conflict(value: Any) -> dict[str, Any]:
@@ -281,6 +309,7 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "priority": _priority,
     "key": _key,
     "on_conflict": _on_conflict,
+    "max_wait": _max_wait,
     "misfire_grace_time": _misfire_grace_time,
     "misfire": _misfire,
     "acks_early": _acks_early,

@@ -137,6 +137,12 @@ class AsyncResult(Generic[R_co]):
         job = self.job()
         return None if job is None or job.finished_ms is None else as_datetime(job.finished_ms)
 
+    @property
+    def progress(self) -> Any:
+        """What the function has said with update_state(), decoded; None if it has said nothing."""
+        job = self.job()
+        return None if job is None else job.progress
+
     def exists(self) -> bool:
         """Whether the store holds the job."""
         return self.job() is not None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overload
 
 from .canvas import Signature
 from .clock import instant_ms
+from .contract import Filter, Found
 from .errors import InvalidValue
+from .job import FINISHED, State
 from .options import CallOptions, Plan, Seconds, span
 from .result import AsyncResult
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_UNFINISHED: Final = frozenset(State) - FINISHED
 
 
 class Sender(Generic[P, R]):
@@ -119,6 +122,31 @@ class Sender(Generic[P, R]):
     ) -> AsyncResult[R]:
         """apply_async() for coroutines."""
         return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
+
+    def pending(self) -> AsyncResult[R] | None:
+        """A hold on the unfinished job with the key of options(); None if there is none.
+
+        Raises:
+            InvalidValue: there is no key.
+        """
+        key = self._plan.key
+        if key is None:
+            raise InvalidValue.of("key", "given in options()", key)
+        scheduler = self._task.scheduler
+        found = scheduler.store.scan(Filter(key=key, states=_UNFINISHED), 2)
+        best = min(found, key=lambda job: job.state is State.RUNNING, default=None)
+        return None if best is None else AsyncResult(best.id, scheduler)
+
+    def cancel(self) -> Found:
+        """Cancel the unfinished job with the key of options(); Found.UNKNOWN if there is none.
+
+        >>> remind.options(key=("cart", 7)).after(1800).delay(7, "your cart").state
+        'scheduled'
+        >>> remind.options(key=("cart", 7)).cancel()
+        <Found.SCHEDULED: 'scheduled'>
+        """
+        found = self.pending()
+        return Found.UNKNOWN if found is None else found.cancel()
 
     def s(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
         """A call that is not made yet, for chain(), group() and chord(), where it is given more arguments in front.

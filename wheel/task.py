@@ -17,12 +17,13 @@ from .canvas import send_linked
 from .context import Request, current_job
 from .contract import OnConflict
 from .default import get_default
-from .job import Job
+from .errors import SchedulerError
+from .job import Claim, Job, Noted
 from .limits import OPTIONS as LIMIT_OPTIONS
 from .limits import limits_of
 from .naming import checked_name, default_name, origin_of
 from .options import CallOptions, Plan, Seconds
-from .payload import encode_call
+from .payload import encode, encode_call
 from .registry import Registry
 from .result import AsyncResult
 from .retry import OPTIONS as RETRY_OPTIONS
@@ -120,6 +121,47 @@ class Task(Sender[P, R]):
     def default_retry_delay(self) -> Seconds:
         """How long until the next attempt, in seconds, if nothing else says."""
         return self.retrying.delay
+
+    def update_state(self, *, state: str | None = None, meta: Any = None) -> None:
+        """Say how far the running job has come, in a function with ``bind``; ``noria jobs`` and results show it.
+
+        Args:
+            state: a word of your own, such as "PROGRESS"; the job's state goes on being "running".
+            meta: anything that is strict JSON.
+
+        Raises:
+            PayloadError: meta is not strict JSON.
+            SchedulerError: no job runs here, or this job has lost its claim: what it does is not wanted any more.
+
+        >>> @app.task(bind=True)
+        ... def copy(self, count):
+        ...     for done in range(count):
+        ...         self.update_state(meta={"done": done, "of": count})
+        """
+        job = current_job()
+        if job is None:
+            raise SchedulerError("update_state() says how far a job has come, and no job runs here")
+        note = encode({"state": state, "meta": meta} if state is not None else meta, "meta")
+        claim = Claim(job, job.token, job.owner or "", job.lease_until_ms)
+        scheduler = self.scheduler
+        if scheduler.store.settle([(claim, Noted(note=note))], scheduler.clock.now_ms()):
+            raise SchedulerError(f"job {job.id} has lost its claim: another worker runs it, or it was settled")
+
+    def is_cancelled(self) -> bool:
+        """Whether the running job has been asked to end (by cancel(), which cannot stop it): a look at the store.
+
+        A function that looks now and then, and returns or raises early, can be cancelled while it runs. False outside
+        of a job.
+
+        >>> @app.task(bind=True)
+        ... def copy(self, count):
+        ...     for done in range(count):
+        ...         if self.is_cancelled():
+        ...             raise Snooze(0)  # give up: a job that was cancelled does not run again
+        """
+        job = current_job()
+        found = None if job is None else self.scheduler.store.get(job.id)
+        return found is not None and found.cancel_ms is not None
 
     def retry(
         self,

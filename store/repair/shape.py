@@ -34,6 +34,13 @@ def _integer(value: Any) -> bool:
     return type(value) is int
 
 
+def _is_json(value: Any) -> bool:
+    try:
+        return type(value) is str and _payload.decode(value) is not ...
+    except PayloadError:
+        return False
+
+
 def _or_null(rule: _Rule) -> _Rule:
     accepts, words = rule
     return lambda value: value is None or accepts(value), f"{words}, or null"
@@ -53,6 +60,8 @@ _RULES: Final[dict[str, _Rule]] = {
     "expires_ms": _or_null(_COUNT),
     "grace_ms": _or_null(_COUNT),
     "cancel_ms": _or_null(_COUNT),
+    "latest_ms": _or_null(_INSTANT),
+    "note": _or_null((_is_json, "JSON text")),
     "max_crashes": (lambda value: _count(value) and value > 0, "a whole number, 1 or more"),
     "result_ttl_ms": _COUNT,
     "state": (lambda value: value in list(State), f"one of {', '.join(State)}"),

@@ -6,7 +6,20 @@ from collections.abc import Collection, Iterator, Sequence
 
 from noria.wheel.contract import Filter, Found, Stats
 from noria.wheel.errors import DuplicateJob
-from noria.wheel.job import Claim, Crashed, Failed, Job, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
+from noria.wheel.job import (
+    Claim,
+    Crashed,
+    Failed,
+    Job,
+    Noted,
+    Outcome,
+    Released,
+    Retried,
+    Skipped,
+    Snoozed,
+    State,
+    Succeeded,
+)
 
 
 class ModelStore:
@@ -35,6 +48,9 @@ class ModelStore:
                 standing = [job.id if id == holder.id else id for id in standing]
             elif holder is not None and holder.state is State.SCHEDULED:
                 held[holder.id] = holder._replace(state=State.CANCELLED, finished_ms=0)
+            if holder is not None and None not in (job.latest_ms, holder.latest_ms):
+                latest_ms = min(job.latest_ms or 0, holder.latest_ms or 0)
+                job = job._replace(latest_ms=latest_ms, due_ms=min(job.due_ms, latest_ms))
             held[job.id] = job
             new.add(job.id)
             standing.append(job.id)
@@ -125,7 +141,7 @@ class ModelStore:
         return lost
 
     def _ended(self, job: Job, outcome: Outcome, now_ms: int) -> Job:
-        job = job._replace(owner=None, lease_until_ms=None)
+        old, job = job, job._replace(owner=None, lease_until_ms=None)
         match outcome:
             case Succeeded(returned=returned):
                 return job._replace(state=State.SUCCEEDED, returned=returned, finished_ms=now_ms)
@@ -142,6 +158,8 @@ class ModelStore:
                 if job.crashes < job.max_crashes:
                     return self._again(job, job.due_ms, now_ms)
                 return job._replace(state=State.FAILED, finished_ms=now_ms)
+            case Noted(note=note):
+                return old._replace(note=note)
             case Skipped():
                 return job._replace(state=State.CANCELLED, finished_ms=now_ms, attempt=job.attempt - 1)
 
@@ -168,7 +186,7 @@ class ModelStore:
             job = self.jobs[id]
             if self._holder(self.jobs, job.key) is not None:
                 raise DuplicateJob(id)
-            anew = {"attempt": 0, "crashes": 0, "finished_ms": None, "returned": None, "cancel_ms": None}
+            anew = {"attempt": 0, "crashes": 0, "finished_ms": None, "returned": None, "cancel_ms": None, "note": None}
             self.jobs[id] = job._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
         return found
 

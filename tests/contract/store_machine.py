@@ -19,6 +19,7 @@ from noria.wheel.job import (
     Failed,
     Failure,
     Job,
+    Noted,
     Outcome,
     Released,
     Retried,
@@ -41,6 +42,7 @@ KEYS = st.none() | st.sampled_from(["k1", "k2"])
 PLACES = st.integers(0, 5) | st.integers(0, 40)
 SOON = st.sampled_from([0, 0, -1, 1, -1_000, 999, 1_000, 1_001])
 DELAYS = SOON | st.sampled_from([HOUR_MS, HOUR_MS - 1, 5 * HOUR_MS]) | st.integers(-2_000, 5_000)
+LATEST = st.sampled_from([None, None, START_MS + 500, START_MS + HOUR_MS])
 GRACES = st.sampled_from([None, None, 0, 1_000])
 LEASES = st.none() | st.sampled_from([1, 1_000, HOUR_MS])
 _LONG: dict[str, Any] = {"result_ttl_ms": 10**13}
@@ -87,7 +89,14 @@ class StoreMachine(RuleBasedStateMachine):
         delay=DELAYS,
         apart=st.sampled_from([0, 0, 1, 1_000]),
         fields=st.fixed_dictionaries(
-            {"queue": QUEUES, "task": TASKS, "priority": st.integers(-1, 1), "key": KEYS, "grace_ms": GRACES}
+            {
+                "queue": QUEUES,
+                "task": TASKS,
+                "priority": st.integers(-1, 1),
+                "key": KEYS,
+                "grace_ms": GRACES,
+                "latest_ms": LATEST,
+            }
         ),
         lives=st.none() | st.none() | DELAYS,
         max_crashes=st.integers(1, 3),
@@ -160,7 +169,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.claims += claims
         self.hand = max(self.hand, self.now_ms // 1000)
 
-    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 6), delay=DELAYS, error=ERRORS)
+    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 7), delay=DELAYS, error=ERRORS)
     def settle(self, places: list[int], kind: int, delay: int, error: Failure | None) -> None:
         due_ms = self.now_ms + delay
         outcomes: list[Outcome] = [
@@ -171,8 +180,9 @@ class StoreMachine(RuleBasedStateMachine):
             Released(),
             Crashed(reason="killed"),
             Skipped(reason="not needed"),
+            Noted(note="[1]"),
         ]
-        some = [(claim, outcomes[(kind + n) % 7]) for n, claim in enumerate(self._claims_at(places))]
+        some = [(claim, outcomes[(kind + n) % 8]) for n, claim in enumerate(self._claims_at(places))]
         assert self.store.settle(some, self.now_ms) == self.model.settle(some, self.now_ms)
 
     @rule(limit=st.integers(1, 3), lease_ms=LEASES)

@@ -181,6 +181,15 @@ class AddContract(ContractBase):
 
     # ---- by key: raise -----------------------------------------------------------------------------------
 
+    def test_a_job_that_is_replaced_again_and_again_is_due_at_its_latest_instant(self) -> None:
+        for number in range(4):
+            job = a_job(f"job-{number}", 60 + 30 * number, key="k", latest_ms=NOW + 60 + 30 * number + 40)
+            self.store.add([job], on_conflict="replace")
+        last = self.job("job-3")
+        assert (last.due_ms, last.latest_ms) == (NOW + 100, NOW + 100)
+        self.store.add([a_job("other", 500, key="k")], on_conflict="replace")
+        assert self.job("other").due_ms == NOW + 500
+
     def test_raise_refuses_and_adds_nothing_of_the_call(self) -> None:
         self.add(a_job("a", key="k"))
         with refused(DuplicateJob):

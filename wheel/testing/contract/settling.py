@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...job import Crashed, Failed, Failure, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
+from ...job import Crashed, Failed, Failure, Noted, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
 from .base import HOUR, NOW, SECOND, ContractBase, a_job
 
 FAILURE = Failure("app.Broken", 'it "broke"\nünïcödé', "Traceback ...\n  line 1")
@@ -15,6 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     Crashed(reason="killed by SIGSEGV"),
     Skipped(reason="not needed"),
 )
+"""Those that end a run."""
 
 
 class SettleContract(ContractBase):
@@ -102,6 +103,15 @@ class SettleContract(ContractBase):
         assert self.job("a").attempt == 17
         self.settle(self.claim_one(50), Succeeded())
         assert self.store.stats(NOW).accepted == 1
+
+    def test_a_note_is_kept_and_the_job_goes_on(self) -> None:
+        self.add(a_job("a"))
+        claim = self.claim_one()
+        self.settle(claim, Noted(note='{"done":3,"of":"\\u00e4"}'), 5)
+        assert self.job("a") == claim.job._replace(note='{"done":3,"of":"\\u00e4"}')
+        self.settle(claim, Noted(note="4"))
+        self.settle(claim, Retried(due_ms=NOW))
+        assert (self.job("a").progress, self.claimed_ids()) == (4, ["a"])
 
     def test_one_call_settles_many_each_in_its_own_way(self) -> None:
         self.add(*[a_job(f"job-{number}", number - 50) for number in range(len(OUTCOMES))])
