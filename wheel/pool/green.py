@@ -93,14 +93,19 @@ def guard_of(library: str) -> Callable[[Limits], AbstractContextManager[None]]:
         try:
             yield
         except _Stop as stop:
-            error = TimeLimitExceeded(f"it ran for more than its time_limit, {limits.hard_s:g} s, and was stopped")
-            raise error.with_traceback(stop.__traceback__) from None  # which shows where it hung
+            raise _over(limits).with_traceback(stop.__traceback__) from None  # which shows where it hung
         finally:
             for timer in (soft, hard):
                 if timer is not None:
                     timer.cancel()
+        if hard is not None and hard.rung:  # it went on when it was told to stop
+            raise _over(limits)
 
     return guard
+
+
+def _over(limits: Limits) -> TimeLimitExceeded:
+    return TimeLimitExceeded(f"it ran for more than its time_limit, {limits.hard_s:g} s, and was stopped")
 
 
 class _GeventTimer:
@@ -108,8 +113,14 @@ class _GeventTimer:
 
     def __init__(self, seconds: float, error: type[BaseException], *, again: bool = False) -> None:
         gevent = import_module("gevent")
+        self.rung = False
+        self._greenlet, self._error = gevent.getcurrent(), error
         self._timer = gevent.get_hub().loop.timer(seconds, repeat=_AGAIN_S if again else 0)
-        self._timer.start(gevent.getcurrent().throw, error)
+        self._timer.start(self._ring)
+
+    def _ring(self) -> None:
+        self.rung = True
+        self._greenlet.throw(self._error)
 
     def cancel(self) -> None:
         self._timer.close()
@@ -120,11 +131,13 @@ class _EventletTimer:
 
     def __init__(self, seconds: float, error: type[BaseException], *, again: bool = False) -> None:
         self._hubs = import_module("eventlet.hubs")
+        self.rung = False
         self._greenlet = import_module("eventlet").getcurrent()
         self._error, self._again = error, again
         self._timer = self._hubs.get_hub().schedule_call_global(seconds, self._ring)
 
     def _ring(self) -> None:
+        self.rung = True
         if self._again:
             self._timer = self._hubs.get_hub().schedule_call_global(_AGAIN_S, self._ring)
         self._greenlet.throw(self._error)
