@@ -172,7 +172,11 @@ class ProcessPool(ThreadPool):
         for module, fault in faults.items():
             if module not in self._told:
                 self._told.add(module)
-                _LOG.critical("A worker process cannot import %s, so jobs of its tasks wait: %s", module, fault)
+                _LOG.critical(
+                    "A worker process cannot import %s; jobs of tasks that it does not find there wait: %s",
+                    module,
+                    fault,
+                )
 
 
 def _order(claim: Claim, found: Known) -> list[Any]:

@@ -219,7 +219,8 @@ def stopped() -> dict[str, Any]:
     """A stop that waits, and one that does not."""
     found: dict[str, Any] = {}
     app.start()
-    who.delay(0).get(timeout=LONG_S)
+    while app._ticker.pool.ready < WORKERS:
+        time.sleep(0.01)
     results = [interval.delay(0.4) for _ in range(WORKERS + 3)]
     while len(app._ticker.pool.running()) < WORKERS:  # those that the store calls running may wait for a worker
         time.sleep(0.01)
