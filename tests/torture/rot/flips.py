@@ -115,7 +115,9 @@ def _place(choose: random.Random, made: Specimen, name: str, length: int) -> int
     """Anywhere; every other time near the end of the journal, where the rule of the torn tail is."""
     if name == JOURNAL and choose.random() < 0.5:
         start = made.ends[-2] * 8
-        return start + choose.randrange(-64, 256) if choose.random() < 0.5 else choose.randrange(start, made.ends[-1] * 8)
+        return (
+            start + choose.randrange(-64, 256) if choose.random() < 0.5 else choose.randrange(start, made.ends[-1] * 8)
+        )
     return choose.randrange(len(made.files[name]) * 8 - length)
 
 

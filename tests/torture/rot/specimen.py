@@ -136,7 +136,9 @@ class _Maker:
         self._store.reschedule(self._scheduled()[0], NOW + 7 * _DAY_MS, NOW + 6)
         self._note()
         text = "x" * (room - self._journal_end() - 400)
-        self._store.add([Job(id="the-last", task="app.remind", due_ms=NOW, payload=encode_call((text,), {}))], fresh=True)
+        self._store.add(
+            [Job(id="the-last", task="app.remind", due_ms=NOW, payload=encode_call((text,), {}))], fresh=True
+        )
         self._note()
 
     def _job(self) -> Job:
@@ -161,7 +163,7 @@ class _Maker:
         return choose.choice(
             [
                 ((self._count, "x"), {}),
-                (("\u00fc\U0001f600\ud800 \"\\\n", -0.0, 1e308, 2**62), {"flag": True, "none": None}),
+                (('\u00fc\U0001f600\ud800 "\\\n', -0.0, 1e308, 2**62), {"flag": True, "none": None}),
                 (([[[1.5, {"a": [], "": {}}]], "deep"],), {"text": "y" * choose.randrange(self._longest)}),
                 ((), {"user": {"id": self._count, "tags": ["a", "b"]}}),
             ]

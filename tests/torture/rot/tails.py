@@ -83,7 +83,9 @@ def _may_be_torn(image: bytes, at: int, made: Specimen) -> bool:
     if not blank[at:].strip(b"\n"):
         return True
     rest_of_sector = blank[at : -(-(at + 1) // SECTOR) * SECTOR]
-    first_of_line = at == 0 or at in _lines(made.journal, made.ends[-1]) or at + 1 in _lines(made.journal, made.ends[-1])
+    first_of_line = (
+        at == 0 or at in _lines(made.journal, made.ends[-1]) or at + 1 in _lines(made.journal, made.ends[-1])
+    )
     return (first_of_line or at % SECTOR == 0) and not rest_of_sector.strip(b"\n")
 
 
