@@ -97,9 +97,8 @@ class Keeper:
         with self._mutex:
             if self._closed:
                 return
+            sound, self._trouble = self._trouble is None, self._raise_closed
             self._closed = True
-            sound = self._trouble is None
-            self._trouble = self._raise_closed
             try:
                 if sound and self.durability != "os":
                     self._epoch.journal.sync()
@@ -117,6 +116,7 @@ class Keeper:
 
     def _forget_parent(self) -> None:
         """In a forked child: close what is shared with the parent, unlock nothing, and open anew at the first verb."""
+        self._mutex = threading.Lock()  # a thread may have been closing the store
         if self._closed:
             return
         self._signs.close(remove=False)

@@ -5,15 +5,20 @@ thread and nothing else, and the job would be claimed for ever. A coroutine func
 ``asyncio.run`` in the worker's thread.
 
 Each run has a context of its own (contextvars), so what one job sets no other job sees.
+
+A function may fork. The child is the function's own business until it comes back from the function: then it ends, as
+a child of multiprocessing does, because the claims that its parent is about to run are not the child's to run as well.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import traceback
 from contextvars import copy_context
 from types import CoroutineType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from . import context, log
 from .clock import Clock
@@ -49,11 +54,13 @@ class Runner:
             return self._snooze(job)
         log.accepted(job)
         started = self._clock.monotonic()
-        value, text, raised = None, "null", None
+        value, text, raised, pid = None, "null", None, os.getpid()
         try:
             value, text = copy_context().run(_call, task, job)
         except BaseException as error:
             raised = error
+        if os.getpid() != pid:
+            _end_forked_child(raised)
         match raised:
             case None:
                 log.succeeded(job, value, text, self._clock.monotonic() - started)
@@ -89,6 +96,22 @@ def _call(task: Task[..., Any], job: Job) -> tuple[Any, str]:
     if type(value) is CoroutineType:
         value = asyncio.run(value)
     return value, encode(value)
+
+
+def _end_forked_child(raised: BaseException | None) -> NoReturn:
+    """End this process with the status that it would have had as a program of its own."""
+    status = 0
+    match raised:
+        case SystemExit(code=code) if code is None or isinstance(code, int):
+            status = code or 0
+        case BaseException():
+            traceback.print_exception(raised)
+            status = 1
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status & 0xFF)
 
 
 def _fail(job: Job, error: BaseException, reason: str | None = None) -> Failed:

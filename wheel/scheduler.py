@@ -152,8 +152,8 @@ class Scheduler:
         withdraw_default(self)
         with self._lock:
             if self._url is not None and self._store is not None:
-                self._store.close()
-                self._store = None
+                store, self._store = self._store, None  # first: a child forked meanwhile opens it anew
+                store.close()
 
     # ---- adding jobs -------------------------------------------------------------------------------------
 
@@ -257,6 +257,11 @@ class Scheduler:
         """Whether it claims jobs. False while it stops, and after its ticker died."""
         return self._ticker is not None and self._ticker.alive
 
+    @property
+    def stuck(self) -> bool:
+        """Whether stop() gave up waiting for the ticker: its store does not answer, and close() would wait for that."""
+        return self._ticker is not None and not self._ticker.alive and self._ticker.thread.is_alive()
+
     def start(self) -> None:
         """Run due jobs in threads of this process, until stop(). Does nothing if it is running.
 
@@ -329,7 +334,7 @@ class Scheduler:
             if waiter.signals:
                 log.LOG.info("Stopping: waiting up to %g s for running jobs; once more means now", timeout)
                 ticker.stop_claiming(timeout)
-                waiter.wait_while(lambda: not ticker.ended and waiter.signals < 2)
+                waiter.wait_while(lambda: not ticker.ended and waiter.signals < 2, timeout)
             left = ticker.stop(0.0)
         if ticker.died is not None:
             raise SchedulerError(f"the ticker died: {ticker.died!r}") from ticker.died
