@@ -63,6 +63,8 @@ class FileLock:
         Raises:
             StoreBusy: it could not be had within the timeout.
         """
+        if self._fd < 0:  # check() could not open the file that has the name now
+            self._fd = self._open()
         try:
             self._flock(self._fd, _TRY)
         except BlockingIOError:
@@ -82,8 +84,9 @@ class FileLock:
             self.acquire()
 
     def release(self) -> None:
-        """Give the lock back."""
-        self._flock(self._fd, _RELEASE)
+        """Give the lock back, if it is held."""
+        if self._fd >= 0:
+            self._flock(self._fd, _RELEASE)
 
     def close(self) -> None:
         """Close the file; a lock that is held is dropped with it, unless a parent process shares it."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from noria.store import JsonStore
 from noria.wheel import Scheduler
+from noria.wheel.errors import StoreError
 
 PROGRAM = """
 import multiprocessing, os, sys, time
@@ -164,3 +165,21 @@ def test_a_worker_told_to_stop_ends_in_its_grace_although_a_stopped_process_hold
     os.close(lock)
     assert status == 1 and "the store does not answer" in rest
     assert took < 1 + 1 + 1, "grace, one second, and one for a busy machine"
+
+
+def test_a_directory_that_is_gone_for_a_while_does_not_end_the_scheduler_for_good(tmp_path: Path) -> None:
+    place, away = tmp_path / "place", tmp_path / "away"
+    place.mkdir()
+    store = JsonStore(place / "tasks.json", durability="os")
+    app = Scheduler(store)
+    double = app.task(name="double")(lambda number: 2 * number)
+    (place / "tasks.json.lock").unlink()
+    place.rename(away)
+    with pytest.raises(StoreError):
+        store.claim("somebody", 0, 1)
+    with pytest.raises(StoreError):
+        store.claim("somebody", 0, 1)
+    away.rename(place)
+    with app:
+        assert double.delay(4).get(timeout=5) == 8
+    store.close()
