@@ -31,4 +31,7 @@ class Campaign(NamedTuple):
         return found(size, seed)
 
 
-CAMPAIGNS: Final = (Campaign("models", "State machines against simple models"),)
+CAMPAIGNS: Final = (
+    Campaign("models", "State machines against simple models"),
+    Campaign("rot", "Tails, rot, edits by hand"),
+)
