@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0 if enough mutants were noticed."""
     options = _options(arguments)
     os.nice(10)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     statuses: list[int] = []
     broken = with_tests(lambda session: statuses.append(_tried(session, options)))
     return statuses[0] if statuses else broken or 1

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from .lines import Lines, fingerprint
 from .mutant import Mutant
-from .targets import CACHE
+from .targets import CACHE, ROOT
 from .trial import Result
 
 EQUIVALENT: Final = Path(__file__).with_name("equivalent.toml")
@@ -39,7 +39,7 @@ class Earlier:
     def __init__(self, lines: Lines, budget_s: float, *, forget: bool = False) -> None:
         self._lines = lines
         self._budget_s = budget_s
-        self._tests = fingerprint(("tests",))
+        self._tests = fingerprint(sorted((ROOT / "tests").rglob("test_*.py")))
         self._known: dict[str, Mapping[str, Any]] = {}
         if forget:
             RESULTS.unlink(missing_ok=True)

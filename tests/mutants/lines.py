@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import coverage
 import pytest
@@ -45,6 +46,18 @@ class Lines:
         found = found or {test for tests in by_line.values() for test in tests}
         return sorted((test for test in found if test in self.cost), key=lambda test: (self.cost[test], test))
 
+    def only(self, test_file: str) -> Lines:
+        """What is known of the tests of one file."""
+        start = test_file + "::"
+        return Lines(
+            {test: cost for test, cost in self.cost.items() if test.startswith(start)},
+            [test for test in self.failing if test.startswith(start)],
+            {
+                file: {line: [test for test in tests if test.startswith(start)] for line, tests in by_line.items()}
+                for file, by_line in self.tests.items()
+            },
+        )
+
 
 def _naming(mutant: Mutant) -> list[int]:
     text = mutant.target.text().splitlines()
@@ -55,37 +68,40 @@ def _naming(mutant: Mutant) -> list[int]:
 
 
 def found_in(session: pytest.Session, jobs: int) -> Lines:
-    """What the tests of this session run; taken from the cache if neither tests nor product have changed since."""
-    path = CACHE / f"lines-{fingerprint(('tests', 'wheel', 'store'))}.json"
-    if not path.exists():
-        _save(_measured(session, jobs), path)
-    told = json.loads(path.read_text(encoding="utf-8"))
-    tests = {file: {int(line): found for line, found in lines.items()} for file, lines in told["tests"].items()}
-    here = {item.nodeid for item in session.items}
-    return Lines({test: cost for test, cost in told["cost"].items() if test in here}, told["failing"], tests)
+    """What the tests of this session run. Of a test file that has not changed since, nor any target, it is known."""
+    common = fingerprint([*(target.path for target in TARGETS), *sorted((ROOT / "tests" / "kit").glob("*.py"))])
+    by_file: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in session.items:
+        by_file[item.nodeid.partition("::")[0]].append(item)
+    stores = {file: CACHE / "lines" / f"{common}-{fingerprint([ROOT / file])}.json" for file in by_file}
+    unknown = [item for file, items in by_file.items() if not stores[file].exists() for item in items]
+    if unknown:
+        measured = _measured(session, unknown, jobs)
+        for file, store in stores.items():
+            if not store.exists():
+                _save(measured.only(file), store)
+    return _together(_load(store) for store in stores.values())
 
 
-def fingerprint(folders: Sequence[str]) -> str:
-    """Of every Python file in some folders, but for the mutants' own."""
-    paths = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Of the content of some files."""
     digest = hashlib.sha256()
     for path in paths:
-        if path.parent != Path(__file__).parent and path.parent.name not in ("torture", "docs"):
-            digest.update(path.read_bytes())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _measured(session: pytest.Session, jobs: int) -> Lines:
-    CACHE.mkdir(parents=True, exist_ok=True)
+def _measured(session: pytest.Session, items: Sequence[pytest.Item], jobs: int) -> Lines:
+    (CACHE / "lines").mkdir(parents=True, exist_ok=True)
     parts = [CACHE / f"part-{number}.json" for number in range(jobs)]
     forks = []
     for number, part in enumerate(parts):
-        items = session.items[number::jobs]
-        forks.append(Fork(session, lambda _, items=items, part=part: _measure(items, part)))  # type: ignore[misc]
+        share = items[number::jobs]
+        forks.append(Fork(session, lambda _, share=share, part=part: _measure(share, part)))  # type: ignore[misc]
     for fork in forks:
         os.waitpid(fork.pid, 0)
         fork.ended()
-    return _together(Lines(**json.loads(part.read_text(encoding="utf-8"))) for part in parts)
+    return _together(_load(part) for part in parts)
 
 
 def _together(parts: Iterable[Lines]) -> Lines:
@@ -96,13 +112,14 @@ def _together(parts: Iterable[Lines]) -> Lines:
         for file, lines in part.tests.items():
             known = all_of_them.tests.setdefault(file, {})
             for line, tests in lines.items():
-                known.setdefault(int(line), []).extend(tests)
+                known.setdefault(line, []).extend(tests)
     return all_of_them
 
 
 def _measure(items: Sequence[pytest.Item], part: Path) -> int:
     data = part.with_suffix(".coverage")
     data.unlink(missing_ok=True)
+    part.unlink(missing_ok=True)
     cover = coverage.Coverage(data_file=str(data), include=[str(target.path) for target in TARGETS], config_file=False)
     lines = Lines()
     cover.start()
@@ -119,7 +136,7 @@ def _measure(items: Sequence[pytest.Item], part: Path) -> int:
     return 0
 
 
-def _contexts(data: coverage.CoverageData) -> Any:
+def _contexts(data: coverage.CoverageData) -> dict[str, dict[int, list[str]]]:
     found: dict[str, dict[int, list[str]]] = {}
     for target in TARGETS:
         by_line = data.contexts_by_lineno(str(target.path))
@@ -128,7 +145,22 @@ def _contexts(data: coverage.CoverageData) -> Any:
 
 
 def _save(lines: Lines, path: Path) -> None:
-    known: dict[str, Any] = defaultdict(dict, cost=lines.cost, failing=lines.failing, tests=lines.tests)
+    """The names of tests are long, so each stands there once."""
+    names = {test: number for number, test in enumerate(lines.cost)}
+    tests = {
+        file: {line: [names[test] for test in tests if test in names] for line, tests in by_line.items()}
+        for file, by_line in lines.tests.items()
+    }
     beside = path.with_suffix(".tmp")
-    beside.write_text(json.dumps(known), encoding="utf-8")
+    beside.write_text(json.dumps({"cost": lines.cost, "failing": lines.failing, "tests": tests}), encoding="utf-8")
     beside.replace(path)
+
+
+def _load(path: Path) -> Lines:
+    told = json.loads(path.read_text(encoding="utf-8"))
+    names = [sys.intern(test) for test in told["cost"]]
+    tests = {
+        file: {int(line): [names[number] for number in numbers] for line, numbers in by_line.items()}
+        for file, by_line in told["tests"].items()
+    }
+    return Lines(dict(zip(names, told["cost"].values(), strict=True)), told["failing"], tests)

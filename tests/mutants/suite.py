@@ -18,7 +18,7 @@ from _pytest.runner import runtestprotocol
 
 from .targets import ROOT
 
-FOLDERS: Final = ("tests/unit", "tests/contract", "tests/crash")
+FOLDERS: Final = ("tests/unit", "tests/contract")
 """Of tests that may notice a mutant; the others read documents, or run programs that a mutant is not in."""
 _OPTIONS: Final = ("-qq", "-s", "-m", "not slow", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"))
 _WITHOUT: Final = ("randomly", "timeout", "cacheprovider")
@@ -118,6 +118,7 @@ def _tell(writer: int, text: str) -> None:
 
 def _be_quiet(session: pytest.Session, base: Path) -> None:
     os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)

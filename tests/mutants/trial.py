@@ -57,10 +57,14 @@ class Trials:
     def run(self, mutants: Sequence[Mutant]) -> Iterator[Result]:
         """Try all of them; the results as they come."""
         waiting = deque(mutants)
-        while waiting or self._running:
-            while waiting and len(self._running) < self._jobs:
-                self._begin(waiting.popleft())
-            yield self._next_end()
+        try:
+            while waiting or self._running:
+                while waiting and len(self._running) < self._jobs:
+                    self._begin(waiting.popleft())
+                yield self._next_end()
+        finally:
+            for _, fork, _ in self._running.values():
+                fork.ended()
 
     def tests_for(self, mutant: Mutant) -> list[str]:
         """Those that a mutant is tried on, in order: what has noticed its neighbours goes first."""
