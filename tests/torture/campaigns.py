@@ -34,4 +34,5 @@ class Campaign(NamedTuple):
 CAMPAIGNS: Final = (
     Campaign("models", "State machines against simple models"),
     Campaign("rot", "Tails, rot, edits by hand"),
+    Campaign("simulation", "Deterministic simulation: bad days of three nodes"),
 )
