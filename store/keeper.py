@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from ..wheel.clock import Clock
@@ -227,12 +227,16 @@ class Keeper:
             return  # then nobody is warned; this process still begins a new epoch itself
 
     def _sync_quietly(self) -> None:
+        """For "interval": sync, also what others wrote, who may be dead; mend a failure, for which nobody may call."""
         epoch = self._epoch
-        if epoch.journal.synced < epoch.journal.end and self._trouble is None:
-            try:
+        with suppress(NoriaError):
+            if self._trouble is None:
                 self._sync((epoch, epoch.journal.end))
-            except NoriaError:
-                return  # poisoned: the next verb mends it, or says so
+        with suppress(NoriaError, OSError):  # closed, or still failing: in half a second again
+            if self._trouble is not None or epoch.journal.has_more():
+                with self._changing():
+                    epoch = self._epoch
+                self._sync((epoch, epoch.journal.end))
 
     def _failed(self, error: OSError) -> StoreError:
         """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
@@ -243,11 +247,7 @@ class Keeper:
         return store_error(error, f"{self.path}: whether this change is on the disk is not known")
 
     def _broken_off(self, error: BaseException) -> None:
-        """Work on the state was broken off.
-
-        Unless an error of ours says that this was in order, it may be half done (by Ctrl-C or a failed read, say), so
-        the next verb reads the store anew.
-        """
+        """Work on the state may be half done (by Ctrl-C, say), unless the error is ours: the next verb reads anew."""
         if isinstance(error, NoriaError):
             return
         if self._trouble is None:

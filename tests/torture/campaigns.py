@@ -33,6 +33,7 @@ class Campaign(NamedTuple):
 
 CAMPAIGNS: Final = (
     Campaign("models", "State machines against simple models"),
+    Campaign("power_loss", "Power loss and torn writes"),
     Campaign("rot", "Tails, rot, edits by hand"),
     Campaign("simulation", "Deterministic simulation: bad days of three nodes"),
 )
