@@ -316,7 +316,7 @@ def test_a_checksum_that_is_no_number_is_a_wrong_one() -> None:
 
 def test_a_file_that_ends_within_its_first_line_is_refused() -> None:
     system = MemorySystem()
-    for length, error in ((10, StoreFormatError), (100, StoreCorrupt), (250, StoreCorrupt)):
+    for length, error in ((10, StoreFormatError), (100, StoreCorrupt), (200, StoreCorrupt)):
         written(system)
         del data_of(system)[length:]
         refused(system, error, "is not a Noria store" if length == 10 else "the header is not JSON")
