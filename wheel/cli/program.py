@@ -17,10 +17,11 @@ from .jobs import JOBS, SHOW
 from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
 from .parser import Misuse, make_parser
 from .repair import REPAIR
+from .simulate import SIMULATE
 from .stats import RING, STATS
 from .worker import WORKER
 
-COMMANDS: Final = (WORKER, JOBS, SHOW, CANCEL, RESCHEDULE, STATS, RING, CHECK, COMPACT, REPAIR)
+COMMANDS: Final = (WORKER, JOBS, SHOW, CANCEL, RESCHEDULE, STATS, RING, CHECK, COMPACT, REPAIR, SIMULATE)
 DEBUG_VARIABLE: Final = "NORIA_DEBUG"
 
 

@@ -64,6 +64,7 @@ def simulate(
     Raises:
         InvalidValue: an argument breaks its rule.
 
+    >>> from noria.wheel.testing import Stream
     >>> forecast = simulate([Stream(task="remind", calls=60, per=60)], within=600, duration=0.5, now=0)
     >>> forecast.sound, forecast.p50_ms < 50
     (True, True)
