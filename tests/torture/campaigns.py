@@ -36,4 +36,7 @@ CAMPAIGNS: Final = (
     Campaign("power_loss", "Power loss and torn writes"),
     Campaign("rot", "Tails, rot, edits by hand"),
     Campaign("simulation", "Deterministic simulation: bad days of three nodes"),
+    Campaign("overload", "Ten times more due than can be done", "alone"),
+    Campaign("fork", "Forks under load"),
+    Campaign("shutdown", "Stopped at random moments"),
 )
