@@ -35,6 +35,7 @@ CAMPAIGNS: Final = (
     Campaign("models", "State machines against simple models"),
     Campaign("power_loss", "Power loss and torn writes"),
     Campaign("rot", "Tails, rot, edits by hand"),
+    Campaign("clock_and_stalls", "Clock jumps and stalls"),
     Campaign("simulation", "Deterministic simulation: bad days of three nodes"),
     Campaign("overload", "Ten times more due than can be done", "alone"),
     Campaign("fork", "Forks under load"),

@@ -3,7 +3,7 @@
 A case is a day: the real ticker and the real store, jobs that come at any moment in any kind, nodes that die in the
 midst of a call, stall, are stopped and come back, a wall clock that is set, a store that fails or whose answer is
 lost. The ledger (noria.wheel.testing.simulation.ledger) works out what every answer must be. Most days are played on
-the memory store, one in twenty on the JSON store in files that are bytes in memory. One in two hundred is played
+the memory store, one in twenty on the JSON store in files that are bytes in memory. One in four hundred is played
 again, tick by tick, and must come to the same trace; the first days are played twice.
 
 A day that fails is shortened as far as it goes, and printed: put it into kept.json, and it is played for ever.
@@ -29,7 +29,7 @@ from .json_stores import JsonStores
 
 KEPT = Path(__file__).with_name("kept.json")
 JSON_EVERY = 20
-TICK_BY_TICK_EVERY = 200
+TICK_BY_TICK_EVERY = 400
 DAYS_FOR_A_BUG = 150
 
 
