@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from noria.wheel.job import Claim
+from noria.wheel.signals import Waiter
 from noria.wheel.ticker import Ticker
 
 
@@ -30,11 +31,17 @@ def _waits_for_ever() -> None:
     def drained(self: Ticker, monotonic: float) -> bool:
         return self._inflight <= 0
 
+    wait_while = Waiter.wait_while
+
+    def wait(self: Waiter, condition: Callable[[], bool], timeout_s: float | None = None) -> None:
+        wait_while(self, condition)
+
     Ticker._drained = drained  # type: ignore[method-assign]
+    Waiter.wait_while = wait  # type: ignore[method-assign]
 
 
 BUGS: dict[str, Callable[[], None]] = {
     "what was not begun is not given back": _keeps_the_queue,
     "outcomes are dropped while it stops": _drops_outcomes,
-    "it waits for jobs beyond its grace, in the ticker": _waits_for_ever,
+    "it waits for its jobs beyond its grace": _waits_for_ever,
 }
