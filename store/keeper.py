@@ -97,15 +97,19 @@ class Keeper:
         with self._mutex:
             if self._closed:
                 return
-            sound, self._trouble = self._trouble is None, self._raise_closed
-            self._closed = True
+            trouble, self._closed = self._trouble, True
             try:
-                if sound and self.durability != "os":
+                if self.durability == "interval" and trouble == self._renew:
+                    self._renew()  # what was acknowledged is not on the disk yet
+                elif self.durability != "os" and trouble in (None, self._reread):
                     self._epoch.journal.sync()
+            except NoriaError:
+                raise
             except OSError as error:
                 self._seal_doubtful(self._epoch)
                 raise store_error(error, f"{self.path}: the last changes may not be on the disk") from error
             finally:
+                self._trouble = self._raise_closed
                 self._epoch.close()
                 self._signs.close(remove=True)
                 self._lock.close()
@@ -123,8 +127,6 @@ class Keeper:
         self._lock.close()
         self._epoch.close()
         self._start_afresh()
-
-    # ---- following ---------------------------------------------------------------------------------------
 
     @contextmanager
     def _changing(self) -> Iterator[State]:
@@ -208,8 +210,7 @@ class Keeper:
     def _warn_others(self, epoch: Epoch) -> None:
         """After a failed sync: have whoever reads this journal write what he reads into a new epoch.
 
-        Above all who opens it later: the kernel tells the failure only to those who had it open, and what is read looks
-        right.
+        Whoever opens it later is not told of the failure by the kernel, and what he reads looks right.
         """
         with self._mutex:
             if epoch is self._epoch:
@@ -302,8 +303,7 @@ class Keeper:
 
     def _plan_compaction(self, behind: int = 0) -> None:
         """Compact when the journal has grown long, by as much again if the last attempt failed at ``behind``."""
-        length = self._epoch.snapshot.header.length
-        self._compact_at = behind + max(_LEAST_JOURNAL, int(_SHARE * length))
+        self._compact_at = behind + max(_LEAST_JOURNAL, int(_SHARE * self._epoch.snapshot.header.length))
 
     def _compact_soon(self) -> None:
         self._compact_at = 1 << 62
