@@ -73,9 +73,10 @@ def fill(app: Scheduler, files: Files, choose: random.Random, *, stubborn: bool,
     """Jobs that are due now and soon."""
     calls = [("works", (choose.choice([0.0, 0.0, 0.001, 0.02]),)) for _ in range(JOBS)]
     calls += [("raises", (True,)), ("raises", (False,)), ("works", (0.1,))]
-    calls += [("ignores", ())] if stubborn else []
     calls += [("stops", ())] if stops else []
     choose.shuffle(calls)
+    if stubborn:
+        append_line(files.added, app.send_task("ignores", priority=9).id, "ignores")
     for name, args in calls:
         append_line(files.added, app.send_task(name, args, countdown=choose.choice([0, 0, 0.03, 0.1, 0.5])).id, name)
 

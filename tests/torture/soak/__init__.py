@@ -30,7 +30,7 @@ def run(size: Size, seed: int) -> Report:
         told = control.figures.get("memory's slope", "none")
         report.figures["accelerated, nothing sown"] = f"{control.cases:,} jobs, slope {told.partition(';')[0]}"
     for bug in list(BUGS)[pick(size, smoke=1, ci=0, full=0) :]:
-        report.seeded(bug, caught=_catches(bug, pick(size, smoke=2.0, ci=_FAST_S, full=_FAST_S)))
+        report.seeded(bug, caught=_catches(bug, pick(size, smoke=3.0, ci=_FAST_S, full=_FAST_S)))
     return report
 
 
@@ -47,7 +47,7 @@ def soak(seconds: float, *, pause_s: float = ROUND_S, slope: bool = False, per_j
     """Work for so many seconds, and look at every gauge some hundred times."""
     report = Report()
     with scratch() as directory:
-        load = Load(directory, result_ttl=5.0 if pause_s else 0.5)
+        load = Load(directory, result_ttl=5.0 if pause_s else 0.5, compact_every=20 if pause_s else 4)
         gauges = Gauges(load)
         load.app.start()
         begun, worked = time.monotonic(), time.process_time()

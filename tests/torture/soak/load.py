@@ -18,17 +18,17 @@ JOURNAL = 256 << 10
 """The store compacts when its journal is so long, so that some minutes see many compactions. (Users have 32 MiB.)"""
 ROUND_S = 0.1
 _VISIT_EVERY = 100
-_COMPACT_EVERY = 20
 _KEYS = 5
 
 
 class Load:
     """One scheduler, and what it was asked to do."""
 
-    def __init__(self, directory: str, *, result_ttl: float) -> None:
+    def __init__(self, directory: str, *, result_ttl: float, compact_every: int) -> None:
         keeper._LEAST_JOURNAL = JOURNAL  # type: ignore[misc]
         logging.getLogger("noria").setLevel(logging.CRITICAL)  # jobs fail here on purpose, by the thousand
         self.directory = directory
+        self.compact_every = compact_every
         self.store = JsonStore(os.path.join(directory, "tasks.json"))
         self.app = Scheduler(self.store, workers=4, result_ttl=result_ttl)
         self.asked: Counter[str] = Counter()
@@ -75,7 +75,7 @@ class Load:
         found = self._ask("never", (), countdown=60).cancel()
         self.cancelled += found is Found.SCHEDULED
         report.demand(first.get(timeout=30) == text, "a result is not what the function returned")
-        if self.rounds % _COMPACT_EVERY == 0:
+        if self.rounds % self.compact_every == 0:
             self.store.compact()
         if self.rounds % _VISIT_EVERY == 0:
             self._visit(report)
