@@ -40,4 +40,5 @@ CAMPAIGNS: Final = (
     Campaign("overload", "Ten times more due than can be done", "alone"),
     Campaign("fork", "Forks under load"),
     Campaign("shutdown", "Stopped at random moments"),
+    Campaign("soak", "Soak", "throughout"),
 )
