@@ -160,26 +160,30 @@ class Node:
     # ---- skipping idle ticks -----------------------------------------------------------------------------
 
     @property
-    def idle(self) -> bool:
+    def has_room(self) -> bool:
+        """Whether it would claim if something were due."""
+        return self.ticker._credit() > 0
+
+    def idle(self, *, overdue: bool) -> bool:
         """Whether its next ticks can change nothing, for as long as nothing happens and nothing comes due."""
-        if not self.alive or self.paused:
-            return True
         ticker, seam = self.ticker, self.seam
         assert seam is not None
         return (
-            self.pool.still
+            (self._target + self._world.clock.offset) % SECOND == 0
+            and self.pool.still
             and not ticker._unsettled
             and not ticker._trouble
             and ticker._stop_at is None
             and not seam.dies.endswith("claim")  # at such a tick it would die
-            and (self._target + self._world.clock.offset) % SECOND == 0
-            and (ticker._credit() <= 0 or not self._world.overdue())
+            and not (overdue and self.has_room)
         )
+
+    def may_skip_to(self, limit: int) -> bool:
+        """Whether there is a tick to leave out before ``limit``."""
+        return limit - JITTER_NS - self._target >= SECOND
 
     def skip_to(self, limit: int) -> int:
         """Leave out the ticks that end a second or more before ``limit``; how many."""
-        if not self.alive or self.paused:
-            return 0
         skipped = max(0, (limit - JITTER_NS - self._target) // SECOND)
         if skipped:
             self._sleep_until(self._target + skipped * SECOND)

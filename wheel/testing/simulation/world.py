@@ -29,6 +29,7 @@ _EVERYTHING: Final = 1 << 30
 _PATIENCE_NS: Final = 1000 * 24 * 3600 * SECOND
 """A world that is not done so long after its last happening is stuck."""
 _STEPS_A_SECOND: Final = 2_000
+_NEVER: Final = 1 << 80
 _COMPARE_EVERY: Final = 8
 _BROKEN: Final = Failure("SimulatedError", "the run failed")
 
@@ -117,14 +118,20 @@ class World:
             self._end(node)
 
     def _skip(self) -> None:
-        if not all(node.idle for node in self.nodes) or self.ledger.orphans() or not self.weather.fair:
+        """Pass over the ticks before the next moment, if they can change nothing."""
+        limit = self._moments[0][0] if self._moments else _NEVER
+        living = [node for node in self.nodes if node.alive and not node.paused]
+        if not any(node.may_skip_to(limit) for node in living) or not self.weather.fair:
             return
-        limits = [self._moments[0][0]] if self._moments else []
-        due_ms = self.ledger.next_due_ms(self.clock.now_ms())
-        if due_ms is not None and any(node.alive and node.ticker._credit() > 0 for node in self.nodes):
-            limits.append(self.clock.world_of(due_ms))
-        if limits:
-            self.skipped += sum(node.skip_to(min(limits)) for node in self.nodes)
+        now_ms = self.clock.now_ms()
+        due_ms = self.ledger.next_due_ms(now_ms)
+        overdue = due_ms is not None and due_ms <= now_ms
+        if self.ledger.orphans() or not all(node.idle(overdue=overdue) for node in living):
+            return
+        if due_ms is not None and any(node.has_room for node in living):
+            limit = min(limit, self.clock.world_of(due_ms))
+        if limit < _NEVER:
+            self.skipped += sum(node.skip_to(limit) for node in living)
 
     def _at(self, at: int, act: Callable[[], None]) -> None:
         self._numbered += 1
