@@ -106,8 +106,8 @@ class State:
             self.running[job.id] = job.owner or ""
             if job.lease_until_ms is not None:
                 self.leases[job.id] = job.lease_until_ms
-        for job in running:
-            if job.key is not None and self.holder(job.key) is None:  # else it was replaced while it ran
+        for job in sorted(running, key=lambda job: job.token):  # of two with one key the later has replaced the earlier
+            if job.key is not None and self._frozen_holder(job.key) is None:
                 self.keys[job.key] = job.id
 
     # ---- reading -----------------------------------------------------------------------------------------

@@ -121,6 +121,24 @@ def test_a_replaced_job_that_ran_meanwhile_does_not_run_again_beside_its_success
     assert store.check() == []
 
 
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_a_replaced_job_does_not_run_again_beside_its_successor_though_that_runs_too(
+    form: Form, store: JsonStore, name: str
+) -> None:
+    store.add([a_job(name, key="k")])
+    [first] = claims_of(store)
+    store.add([a_job("second", key="k")], on_conflict="replace")
+    [second] = claims_of(store)
+    store = form(store)
+    assert store.add([a_job("third", key="k")]) == ["second"]
+    store.settle([(first, Retried(due_ms=NOW))], NOW)
+    assert found(store, name).state is State.CANCELLED
+    store.settle([(second, Retried(due_ms=NOW))], NOW)
+    store = form(store)
+    assert ids_due(store, NOW) == ["second"]
+    assert store.check() == []
+
+
 def test_a_replaced_job_that_runs_has_its_key_again_once_its_successor_has_ended(form: Form, store: JsonStore) -> None:
     store.add([a_job("first", key="k")])
     [first] = claims_of(store)
