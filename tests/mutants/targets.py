@@ -50,6 +50,7 @@ TARGETS: Final = tuple(
         "store/snapshot_writer.py",
         "store/lock.py",
         "wheel/ticker.py",
+        "wheel/latch.py",
         "wheel/scheduler.py",
     )
 )
