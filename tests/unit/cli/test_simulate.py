@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from noria.store import JsonStore
+from noria.wheel.cli import copies
 
 from .conftest import MINUTE_MS, NOW_MS, Run, job
 
@@ -121,3 +123,30 @@ def test_a_narrow_terminal_goes_without_the_table(run: Run, busy: Path, terminal
     out = run("simulate", busy)[1]
     assert "too narrow" in out
     assert max(map(len, out.splitlines())) <= 40
+
+
+def test_a_store_that_is_compacted_while_it_is_copied_is_copied_again(
+    run: Run, busy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the copy is a snapshot whose journal has gone, and what was in that journal is missing from the forecast."""
+    opened, copyfile, compactions = JsonStore(busy), shutil.copyfile, iter([True, True])
+
+    def copy_late(source: str, target: str) -> None:
+        copyfile(source, target)
+        if source == str(busy) and next(compactions, False):
+            opened.compact()
+
+    monkeypatch.setattr(copies.shutil, "copyfile", copy_late)
+    assert json.loads(run("simulate", busy, "--json")[1])["jobs"] == 200
+    assert next(compactions, False) is False
+    opened.close()
+
+
+def test_a_store_that_never_stands_still_is_an_error_and_not_half_a_forecast(
+    run: Run, busy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(1000))
+    monkeypatch.setattr(copies, "_identity", lambda path: (next(ticks), 0, 0))
+    status, _, err = run("simulate", busy)
+    assert status == 2
+    assert "rewritten faster than it can be copied" in err
