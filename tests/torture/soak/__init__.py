@@ -51,7 +51,7 @@ def soak(seconds: float, *, pause_s: float = ROUND_S, slope: bool = False, per_j
         gauges = Gauges(load)
         load.app.start()
         begun, worked = time.monotonic(), time.process_time()
-        every_s = max(0.05, min(2.0, seconds / 200))
+        every_s = max(0.05, min(5.0, seconds / 200))
         sampled = begun
         while (now := time.monotonic()) < begun + seconds:
             load.round(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable
 from statistics import median
 from typing import Final
@@ -31,15 +32,17 @@ class Gauges:
             "threads": lambda: len(os.listdir("/proc/self/task")),
             "files in the directory": lambda: len(os.listdir(load.directory)),
         }
-        self._samples: dict[str, list[int]] = {name: [] for name in self._gauges}
-        self._memory: list[tuple[float, float, float]] = []
+        self._samples: dict[str, array[int]] = {name: array("i") for name in self._gauges}
+        self._times, self._jobs, self._memory = array("d"), array("d"), array("d")  # small, so as not to be the leak
         self._longest_journal = 0
 
     def sample(self, at_s: float) -> None:
         """Look at everything now."""
         for name, gauge in self._gauges.items():
             self._samples[name].append(gauge())
-        self._memory.append((at_s, float(self._load.asked.total()), resident_mib()))
+        self._times.append(at_s)
+        self._jobs.append(self._load.asked.total())
+        self._memory.append(resident_mib())
         self._longest_journal = max(self._longest_journal, self._load.store._epoch.journal.end)
 
     def judge(self, report: Report, *, slope: bool, per_job: bool) -> None:
@@ -51,11 +54,12 @@ class Gauges:
             report.figures[name] = f"{before:g} then {after:g} (medians)"
         report.demand(self._longest_journal <= _JOURNAL_MOST, f"the journal grew to {self._longest_journal} bytes")
         report.figures["longest journal"] = f"{self._longest_journal / 1024:.0f} KiB, compacted at {JOURNAL >> 10}"
-        warm = self._memory[len(self._memory) // 3 :]
-        by_time = slope_of([(at, mib) for at, _, mib in warm])
-        by_jobs = slope_of([(jobs, mib * (1 << 20)) for _, jobs, mib in warm])
+        cold = len(self._memory) // 3
+        warm = self._memory[cold:]
+        by_time = slope_of(list(zip(self._times[cold:], warm, strict=True)))
+        by_jobs = slope_of([(jobs, mib * (1 << 20)) for jobs, mib in zip(self._jobs[cold:], warm, strict=True)])
         low, high = by_time.low * _HOUR_S, by_time.high * _HOUR_S
-        report.figures["memory"] = f"{warm[0][2]:.1f} MiB warm, {warm[-1][2]:.1f} at the end"
+        report.figures["memory"] = f"{warm[0]:.1f} MiB warm, {warm[-1]:.1f} at the end"
         report.figures["memory's slope"] = (
             f"{by_time.value * _HOUR_S:+.2f} MiB/h ({low:+.2f} to {high:+.2f}), {by_jobs.value:+.0f} bytes a job; "
             + ("judged" if slope else "too short a run to judge the slope by the hour")
