@@ -156,8 +156,6 @@ class State:
             holder = None
             if job.key is not None:
                 holder = by_key.get(job.key) or self.holder(job.key)
-                if holder is not None and holder.id in plan.replaced:
-                    holder = None
             if holder is not None and not self._resolve(job, holder, on_conflict, plan, coming):
                 plan.standing.append(holder.id)
                 continue
@@ -188,7 +186,9 @@ class State:
         """Move everything due from the ring and the snapshot to ``ready``; changes no job."""
         for due_ms, id in self.ring.pop_due(now_ms):
             job = job_of(self.rows[id])
-            if job.due_ms == due_ms:
+            if (
+                job.due_ms == due_ms
+            ):  # pragma: no branch - only a bug could make them differ; nothing may start early by it
                 self.rows[id] = job
                 self.ready.put(job)
         for job in self.frozen.take_due(now_ms, self.hides):
@@ -306,7 +306,7 @@ class State:
                     self._again(job, Event.RETRY, record.now_ms, due_ms, error=error or job.error)
                 case Snoozed(due_ms=due_ms, reason=reason):
                     self._again(job, Event.SNOOZE, record.now_ms, due_ms, attempt=job.attempt - 1, reason=reason)
-                case Released(reason=reason):
+                case Released(reason=reason):  # pragma: no branch - there are five outcomes
                     self._again(job, Event.RELEASE, record.now_ms, job.due_ms, attempt=job.attempt - 1, reason=reason)
 
     def _cancelled(self, record: Cancelled) -> None:

@@ -6,18 +6,31 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from noria.store import JsonStore
+from noria.wheel.errors import NoriaError
 
 from .jobs import StoppedClock
 from .memory_system import DIRECTORY, MemorySystem
 
 Form = Callable[[JsonStore], JsonStore]
+_OPENED: Final[list[JsonStore]] = []
 
 
 def new_store(system: MemorySystem | None = None, **options: Any) -> JsonStore:
     """A store without a disk."""
     options.setdefault("durability", "os")
     options.setdefault("clock", StoppedClock())
-    return JsonStore(f"{DIRECTORY}/tasks.json", system=system or MemorySystem(), **options)
+    store = JsonStore(f"{DIRECTORY}/tasks.json", system=system or MemorySystem(), **options)
+    _OPENED.append(store)
+    return store
+
+
+def close_all() -> None:
+    """Close what was opened since the last time."""
+    while _OPENED:
+        try:
+            _OPENED.pop().close()
+        except NoriaError:
+            continue
 
 
 def as_it_is(store: JsonStore) -> JsonStore:

@@ -155,6 +155,25 @@ def test_a_lock_that_nobody_removed_is_kept_and_not_taken_anew() -> None:
     assert lock._fd == held
 
 
+def test_a_lock_file_that_was_removed_and_cannot_be_made_again_is_made_at_the_next_try() -> None:
+    system = FailingInMemory("open", errno.EMFILE)
+    lock = FileLock(LOCK, system, timeout_s=1.0)
+    lock.acquire()
+    system.unlink(LOCK)
+    system.failing = True
+    with pytest.raises(StoreUnsafe, match="cannot be opened"):
+        lock.check()
+    lock.release()
+    assert system.open_count() == 0
+    with pytest.raises(StoreUnsafe):
+        lock.acquire()
+    system.failing = False
+    lock.acquire()
+    with pytest.raises(StoreBusy):
+        FileLock(LOCK, system, timeout_s=0.01, sleep=Pauses()).acquire()
+    lock.release()
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EINTR])
 def test_a_lock_that_the_system_refuses_is_an_error_of_ours_that_says_why(number: int) -> None:
     system = FailingInMemory("flock", number)

@@ -53,7 +53,7 @@ SCHEDULED = [
     a_job("b", NOW + 1, key="k"),
     a_job("c", NOW + TURN_MS, key='odd "key"'),
     a_job(ODD, NOW + 5),
-    a_job("d", NOW + 2000, payload='[["' + "x" * 9000 + '",",\\"key\\":"],{}]'),
+    a_job("d", NOW + 2000, payload='[["' + "x" * 9000 + '",{"a":1,"key":"k"}],{}]'),
     a_job("zero", 3 * TURN_MS),
 ]
 ALL = {job.id: job for job in (*SCHEDULED, RUNNING, *FINISHED)}
@@ -188,6 +188,32 @@ def test_a_slot_as_text_can_be_copied_only_if_no_job_in_it_is_out_of_date_has_a_
     assert written(again, slots=[(plain.slot, text)]).heads[plain.slot] == NOW
     assert opened(again).get("q") == a_job("q", NOW + TURN_MS)
     assert [job.id for job in opened(again).take_due(NOW, nothing_hidden)] == ["p"]
+
+
+def test_slots_copied_as_text_are_written_in_pieces_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = MemorySystem()
+    written(system, slots=slots_of(*some_jobs(6, step_ms=1000)), running=[], finished=[])
+    file = opened(system)
+    monkeypatch.setattr(snapshot_writer, "_WRITE", 1)
+    fd = Recording().open(PATH, os.O_CREAT | os.O_RDWR)
+    slots = [
+        (slot, text) for slot in range(3600) if file.holds(slot) and (text := file.slot_text(slot, set())) is not None
+    ]
+    again = Recording()
+    fd = again.open(PATH, os.O_CREAT | os.O_RDWR)
+    pauses = [found for found in write_snapshot(fd, again, header(), Content(slots, [], [])) if found is None]
+    assert len(slots) == 6
+    assert len(pauses) == 6 + 256
+    assert bytes(data_of(again)) == bytes(data_of(system))
+
+
+def test_a_job_in_a_last_line_that_lost_its_end_is_read_by_who_opens_it_unchecked() -> None:
+    system = MemorySystem()
+    written(system)
+    end = text_of(FINISHED[1])[0]
+    del data_of(system)[bytes(data_of(system)).index(end) + len(end) :]
+    file = opened(system, check=False)
+    assert {job.id: job for job in file.jobs()} == ALL
 
 
 def test_what_is_written_can_be_read_whatever_is_empty() -> None:
