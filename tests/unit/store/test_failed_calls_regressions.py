@@ -17,7 +17,7 @@ from noria.store.journal import Journal
 from noria.wheel.errors import StoreClosed, StoreError
 from noria.wheel.job import State
 
-from tests.kit.jobs import a_job, content
+from tests.kit.jobs import NOW, StoppedClock, a_job, content
 from tests.kit.systems import Failing
 
 
@@ -93,7 +93,7 @@ def test_closing_after_a_failed_read_still_syncs_what_was_acknowledged(tmp_path:
 
 def test_a_change_that_is_written_is_not_called_refused_because_a_read_failed_after_it(tmp_path: Path) -> None:
     JsonStore(tmp_path / "tasks.json").close()
-    store = JsonStore(tmp_path / "tasks.json", system=(system := Failing("pread", errno.EIO)))
+    store = JsonStore(tmp_path / "tasks.json", system=(system := Failing("pread", errno.EIO)), clock=StoppedClock())
     store.add([a_job("a")])
     store.compact()
     real = Journal.append
@@ -105,7 +105,7 @@ def test_a_change_that_is_written_is_not_called_refused_because_a_read_failed_af
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "append", append)
         with pytest.raises(StoreError, match="not known"):
-            store.cancel(["a"], 0)
+            store.cancel(["a"], NOW)
     system.failing = False
     assert content(store)["a"].state is State.CANCELLED
     store.close()
