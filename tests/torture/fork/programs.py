@@ -36,7 +36,7 @@ def executor():
 def wait_and_stop():
     results = [task.delay() for task in (process, pool, executor)]
     print(*(result.get(timeout=50) for result in results), flush=True)
-    while app.store.stats(0).scheduled:
+    while (stats := app.store.stats(0)).scheduled or stats.running:  # what is not begun would go back to the ring
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGTERM)
 
