@@ -108,6 +108,9 @@ def test_a_line_of_nothing_but_a_checksum_is_no_record_though_that_is_right() ->
         (OPEN + flipped(ONE, 20) + BLANK, ("damaged", WRONG)),
         (ONE[:10] + b"\n" + ONE + BLANK, ("damaged", NONE)),
         (ONE[:25] + b"\n" + ONE + BLANK, ("damaged", WRONG)),
+        (ONE[:16] + b"\n" + ONE + BLANK, ("damaged", NONE)),
+        (OPEN + ONE[:10] + b"\n" + ONE + BLANK, ("damaged", NONE)),
+        (ONE[:-1] + b"x", ("damaged", WRONG)),
     ],
 )
 def test_the_end_of_a_journal_is_judged_alike_wherever_in_the_file_it_lies(
@@ -159,6 +162,13 @@ def test_any_beginning_of_a_record_is_one_that_was_broken_off_and_the_whole_is_n
         assert is_prefix(line[:length]), length
     assert not is_prefix(line)
     assert not is_prefix(line + b"x")
+    assert not is_prefix(line[:-1] + b"]")
+    assert is_prefix(b"x" * 16)
+
+
+def test_the_beginning_of_a_record_of_megabytes_is_one_that_was_broken_off_too() -> None:
+    line = frame('{"seq":1,"text":"' + "x" * 0x100000 + '"}')
+    assert is_prefix(line[:-1000])
 
 
 def test_a_record_shorter_than_it_says_is_not_called_unfinished_if_it_is_json_or_never_began_as_one() -> None:

@@ -111,8 +111,7 @@ def test_only_a_journal_of_a_later_epoch_says_that_the_snapshot_is_an_old_one(nu
     system = MemorySystem()
     a_store(system, 0).close()
     system.unlink(f"{DIRECTORY}/{JOURNAL}")
-    if number != "1":
-        system._make(f"{DIRECTORY}/tasks.json.journal.{number}")
+    system._make(f"{DIRECTORY}/tasks.json.journal.{number}")
     if refused:
         with pytest.raises(StoreCorrupt, match=r"but there is tasks\.json\.journal\."):
             Epoch.open(PLACE, system)
@@ -245,6 +244,16 @@ def test_what_cannot_be_kept_is_not_cut_off_either() -> None:
         Epoch.open(PLACE, system)
     assert system.files()[JOURNAL] == files[JOURNAL]
     assert system.open_count() == before
+
+
+def test_zeros_are_no_record_worth_keeping() -> None:
+    system = MemorySystem()
+    a_store(system).close()
+    end = end_of(system)
+    hole = b"\n" * (SECTOR - end % SECTOR)
+    behind(system, hole + b"\0" * 40 + b"\n" + frame('{"seq":4,"op":"cancel","now_ms":5,"ids":["job-00000"]}'))
+    Epoch.open(PLACE, system).close()
+    assert not [name for name in system.files() if "dropped" in name]
 
 
 # ---- the announcement of the next ------------------------------------------------------------------------

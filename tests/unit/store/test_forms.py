@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from noria.store import JsonStore
+from noria.store import JsonStore, MemoryStore
+from noria.store.records import Cancelled, Claimed, Expired, Moved
 from noria.store.state import State as StoreState
 from noria.store.state import job_of
 from noria.wheel.contract import Filter, Found
-from noria.wheel.errors import DuplicateJob
+from noria.wheel.errors import DuplicateJob, StoreError
 from noria.wheel.job import Claim, Failed, Failure, Job, Released, Retried, Snoozed, State, Succeeded
 
 from tests.kit.forms import FORMS, Form, new_store, read_again
@@ -147,9 +148,24 @@ def test_a_replaced_job_that_runs_has_its_key_again_once_its_successor_has_ended
     store = form(store)
     assert store.add([a_job("third", key="k")]) == ["first"]
     store.settle([(first, Retried(due_ms=NOW))], NOW)
+    assert store.add([a_job("fourth", key="k")]) == ["first"]
     store = form(store)
     assert ids_due(store, NOW) == ["first"]
     assert store.check() == []
+
+
+def test_a_key_is_taken_by_a_job_that_is_due_and_waits_for_a_worker(form: Form, store: JsonStore) -> None:
+    store.add([a_job("first", key="k"), a_job("plain")])
+    store = form(store)
+    store.claim(someone(), NOW, 0)
+    assert store.add([a_job("second", key="k")]) == ["first"]
+    assert sorted(ids_due(store, NOW)) == ["first", "plain"]
+
+
+def test_a_key_is_free_though_it_looks_to_the_index_like_one_that_is_taken(form: Form, store: JsonStore) -> None:
+    store.add([a_job("first", key="plumless")])
+    store = form(store)
+    assert store.add([a_job("second", key="buckeroo")]) == ["second"]  # their checksums are the same
 
 
 @pytest.mark.parametrize("ending", ["cancel", "expire", "succeed", "fail"])
@@ -169,6 +185,7 @@ def test_a_key_moves_with_its_job_when_that_is_put_off(form: Form, store: JsonSt
     store.add([a_job("first", key="k"), a_job("plain")])
     store = form(store)
     assert store.reschedule("first", NOW + 5000, NOW) is Found.SCHEDULED
+    assert store.add([a_job("second", key="k")]) == ["first"]
     store = form(store)
     assert store.add([a_job("second", key="k")]) == ["first"]
     store = form(store)
@@ -292,6 +309,43 @@ def test_a_job_that_kills_its_workers_is_set_aside_after_as_many_as_it_may(form:
     assert (job.error.type, job.finished_ms) == ("WorkerCrashed", NOW + 1)
     assert "died 2 times" in job.error.message
     assert store.stats(NOW + 1).failed == 1
+
+
+def test_jobs_whose_claim_could_not_be_written_are_claimed_by_the_next(form: Form, store: JsonStore) -> None:
+    store.add([a_job("a"), a_job("b", expires_ms=NOW)])
+    store = form(store)
+    commit = store._commit
+
+    def refuse(*_: Any) -> None:
+        raise StoreError("nothing was written")
+
+    store._commit = refuse  # type: ignore[method-assign]
+    with pytest.raises(StoreError):
+        claims_of(store)
+    store._commit = commit  # type: ignore[method-assign]
+    assert ids_due(store, NOW) == ["a"]
+    assert found(store, "b").state is State.EXPIRED
+    assert store.check() == []
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (Claimed("me", NOW, 9, ["runs"]), "job 'runs' cannot claim: it is running"),
+        (Cancelled(NOW, ["ended"]), "job 'ended' cannot cancel: it is cancelled"),
+        (Expired(NOW, ["unknown"]), "job 'unknown' cannot expire: it is unknown"),
+        (Moved("runs", NOW), "job 'runs' cannot reschedule: it is running"),
+    ],
+)
+def test_a_record_that_cannot_follow_is_refused_before_it_changes_anything(record: Any, said: str) -> None:
+    store = MemoryStore()
+    store.add([a_job("runs"), a_job("ended", NOW + 1)])
+    claim_all(store)
+    store.cancel(["ended"], NOW)
+    before = content(store)
+    with store._changing() as state, pytest.raises(ValueError, match=said):
+        state.apply(record)
+    assert content(store) == before
 
 
 # ---- what waits ------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def test_more_is_there_only_if_something_was_written(behind: bytes, more: bool) 
     journal._system.ftruncate(journal._fd, journal.end)
     journal._system.pwrite(journal._fd, behind, journal.end)
     assert journal.has_more() is more
-    assert journal.is_blank() is not more
+    assert journal.is_blank() is (not more)
 
 
 @pytest.mark.parametrize("most", [1, 7, len(RECORD), 1000])
@@ -159,6 +159,7 @@ def test_the_rest_and_what_lies_between_are_given_whole_beyond_one_piece(monkeyp
     assert journal.between(journal.end, journal.end + 250) == content
     assert journal.between(journal.end + 10, journal.end + 10) == b""
     assert journal.between(journal.end + 10, journal.end + 74) == content[10:74]
+    assert journal.between(journal.end + 10, journal.end + 17) == content[10:17]
     assert journal.between(journal.end, journal.size + 1000).rstrip(b"\n") == content
 
 
@@ -196,6 +197,14 @@ def test_room_is_made_ahead_before_the_reserve_is_touched_and_not_sooner() -> No
     journal.append(b"x", 1, reserve=True)
     assert journal.size == size + CHUNK == len(bytes_of(journal))
     assert RESERVE == 256 * 1024
+
+
+def test_no_more_room_is_made_than_is_asked_for() -> None:
+    journal = begun()
+    journal.append(b"x" * (journal.size - RESERVE - journal.end), 1, reserve=True)
+    size = journal.size
+    journal.append(b"x" * CHUNK, 1, reserve=True)
+    assert journal.size == size + CHUNK == journal.end + RESERVE
 
 
 def full(journal: Journal) -> Journal:
