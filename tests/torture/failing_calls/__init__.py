@@ -30,12 +30,12 @@ def run(size: Size, seed: int) -> Report:
     report = Report()
     rng = random.Random(seed)
     with by_hand():
-        _singles(report, rng, pick(size, smoke=60, ci=1_500, full=5_500))
+        _singles(report, rng, pick(size, smoke=40, ci=1_500, full=5_500))
         _several(report, "two failures", _pairs(rng), pick(size, smoke=8, ci=120, full=700))
         _several(report, "all calls fail for a while", _lasting(rng), pick(size, smoke=8, ci=150, full=700))
         _tickers(report, rng, pick(size, smoke=10, ci=250, full=1_500))
         _full_disks(report, seed, pick(size, smoke=2, ci=30, full=200))
-        for name in list(SEEDS)[: pick(size, smoke=3, ci=None, full=None)]:
+        for name in list(SEEDS)[pick(size, smoke=-3, ci=0, full=0) :]:
             report.seeded(name, caught=_is_caught(name))
     return report
 

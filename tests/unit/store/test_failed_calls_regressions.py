@@ -109,3 +109,16 @@ def test_a_change_that_is_written_is_not_called_refused_because_a_read_failed_af
     system.failing = False
     assert content(store)["a"].state is State.CANCELLED
     store.close()
+
+
+def test_closing_says_so_if_what_was_acknowledged_cannot_be_put_on_the_disk(tmp_path: Path) -> None:
+    system = Failing("fdatasync", errno.EIO)
+    store = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)
+    store.add([a_job("a")])
+    store._trouble = store._renew  # as a failed write leaves it
+    system.failing = True
+    with pytest.raises(StoreError):
+        store.close()
+    store.close()
+    with pytest.raises(StoreClosed):
+        store.stats(NOW)
