@@ -37,8 +37,6 @@ def plan_add(state: State, jobs: Sequence[Job], on_conflict: str) -> AddPlan:
         holder = None
         if job.key is not None:
             holder = by_key.get(job.key) or state.holder(job.key)
-            if holder is not None and holder.id in plan.replaced:
-                holder = None
         if holder is not None and not _resolve(job, holder, on_conflict, plan, coming):
             plan.standing.append(holder.id)
             continue

@@ -122,14 +122,14 @@ class JsonStore(Keeper, StateVerbs):
                 lines = self._lines_of(lot, journal.seq)
                 if journal.end + len(lines) > self._compact_at:
                     self._compact_soon()
-                try:
-                    journal.append(lines, len(lot), reserve=True)
-                except OSError as error:
-                    raise self._failed(error) from error
                 epoch = self._epoch
                 insert = epoch.state.insert
-                for job, text in lot:
-                    insert(job.id, job.due_ms, text.encode("ascii"), job.key)
+                try:
+                    journal.append(lines, len(lot), reserve=True)
+                    for job, text in lot:
+                        insert(job.id, job.due_ms, text.encode("ascii"), job.key)
+                except OSError as error:
+                    raise self._failed(error) from error
             except BaseException as error:
                 self._broken_off(error)
                 raise
@@ -171,16 +171,16 @@ class JsonStore(Keeper, StateVerbs):
         lines = frame_change(texts, seq + len(texts) + 1, jobs)
         if epoch.journal.end + len(lines) > self._compact_at:
             self._compact_soon()
+        state = epoch.state
         try:
             epoch.journal.append(lines, len(texts) + len(jobs), reserve=bool(jobs))
+            for record in records:
+                state.apply(record)  # which may have to read the snapshot, and fail at that
+            insert = state.insert
+            for job, text in zip(new, jobs, strict=True):
+                insert(job.id, job.due_ms, text.encode("ascii"), job.key)
         except OSError as error:
             raise self._failed(error) from error
-        state = epoch.state
-        for record in records:
-            state.apply(record)
-        insert = state.insert
-        for job, text in zip(new, jobs, strict=True):
-            insert(job.id, job.due_ms, text.encode("ascii"), job.key)
 
     # ---- owners ------------------------------------------------------------------------------------------
 

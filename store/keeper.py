@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from ..wheel.clock import Clock
@@ -97,16 +97,19 @@ class Keeper:
         with self._mutex:
             if self._closed:
                 return
-            self._closed = True
-            sound = self._trouble is None
-            self._trouble = self._raise_closed
+            trouble, self._closed = self._trouble, True
             try:
-                if sound and self.durability != "os":
+                if self.durability == "interval" and trouble == self._renew:
+                    self._renew()  # what was acknowledged is not on the disk yet
+                elif self.durability != "os" and trouble in (None, self._reread):
                     self._epoch.journal.sync()
+            except NoriaError:
+                raise
             except OSError as error:
                 self._seal_doubtful(self._epoch)
                 raise store_error(error, f"{self.path}: the last changes may not be on the disk") from error
             finally:
+                self._trouble = self._raise_closed
                 self._epoch.close()
                 self._signs.close(remove=True)
                 self._lock.close()
@@ -117,14 +120,13 @@ class Keeper:
 
     def _forget_parent(self) -> None:
         """In a forked child: close what is shared with the parent, unlock nothing, and open anew at the first verb."""
+        self._mutex = threading.Lock()  # a thread may have been closing the store
         if self._closed:
             return
         self._signs.close(remove=False)
         self._lock.close()
         self._epoch.close()
         self._start_afresh()
-
-    # ---- following ---------------------------------------------------------------------------------------
 
     @contextmanager
     def _changing(self) -> Iterator[State]:
@@ -208,8 +210,7 @@ class Keeper:
     def _warn_others(self, epoch: Epoch) -> None:
         """After a failed sync: have whoever reads this journal write what he reads into a new epoch.
 
-        Above all who opens it later: the kernel tells the failure only to those who had it open, and what is read looks
-        right.
+        Whoever opens it later is not told of the failure by the kernel, and what he reads looks right.
         """
         with self._mutex:
             if epoch is self._epoch:
@@ -227,12 +228,16 @@ class Keeper:
             return  # then nobody is warned; this process still begins a new epoch itself
 
     def _sync_quietly(self) -> None:
+        """For "interval": sync, also what others wrote, who may be dead; mend a failure, for which nobody may call."""
         epoch = self._epoch
-        if epoch.journal.synced < epoch.journal.end and self._trouble is None:
-            try:
+        with suppress(NoriaError):
+            if self._trouble is None:
                 self._sync((epoch, epoch.journal.end))
-            except NoriaError:
-                return  # poisoned: the next verb mends it, or says so
+        with suppress(NoriaError, OSError):  # closed, or still failing: in half a second again
+            if self._trouble is not None or epoch.journal.has_more():
+                with self._changing():
+                    epoch = self._epoch
+                self._sync((epoch, epoch.journal.end))
 
     def _failed(self, error: OSError) -> StoreError:
         """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
@@ -243,11 +248,7 @@ class Keeper:
         return store_error(error, f"{self.path}: whether this change is on the disk is not known")
 
     def _broken_off(self, error: BaseException) -> None:
-        """Work on the state was broken off.
-
-        Unless an error of ours says that this was in order, it may be half done (by Ctrl-C or a failed read, say), so
-        the next verb reads the store anew.
-        """
+        """Work on the state may be half done (by Ctrl-C, say), unless the error is ours: the next verb reads anew."""
         if isinstance(error, NoriaError):
             return
         if self._trouble is None:
@@ -302,8 +303,7 @@ class Keeper:
 
     def _plan_compaction(self, behind: int = 0) -> None:
         """Compact when the journal has grown long, by as much again if the last attempt failed at ``behind``."""
-        length = self._epoch.snapshot.header.length
-        self._compact_at = behind + max(_LEAST_JOURNAL, int(_SHARE * length))
+        self._compact_at = behind + max(_LEAST_JOURNAL, int(_SHARE * self._epoch.snapshot.header.length))
 
     def _compact_soon(self) -> None:
         self._compact_at = 1 << 62

@@ -38,6 +38,7 @@ SECTOR: Final = 512
 PREFIX: Final = 16
 """Bytes of a line before its JSON text."""
 _LONGEST: Final = 0xFFFFFF
+_BEGINNINGS: Final = (b'{"seq":', b'{"journal":')
 
 Tail = Literal["clean", "torn", "unended", "damaged"]
 
@@ -146,17 +147,24 @@ def _hole_is_sector_wide(rest: bytes, start: int, offset: int) -> bool:
 
 
 def is_prefix(line: bytes) -> bool:
-    """Whether a line looks as if the writing of it had stopped: shorter than it says, and no whole JSON text."""
+    """Whether a line looks as if the writing of it had stopped: shorter than it says, and no whole JSON text.
+
+    What is there of it must be as it was written, as far as can be told: a burst of bit rot over the length and the
+    first characters of a record makes it too short and no JSON, but it was acknowledged.
+    """
     if len(line) <= PREFIX:
         return True
+    text = line[PREFIX:]
+    if line[15] != 0x20 or not any(text[: len(start)] == start[: len(text)] for start in _BEGINNINGS):
+        return False
     try:
         length = int(line[9:15], 16)
     except ValueError:
         return False
-    if len(line) - PREFIX >= length:
+    if len(text) >= length:
         return False
     try:
-        loads(line[PREFIX:])
+        loads(text)
     except ValueError:
         return True
     return False

@@ -63,6 +63,8 @@ class FileLock:
         Raises:
             StoreBusy: it could not be had within the timeout.
         """
+        if self._fd < 0:  # check() could not open the file that has the name now
+            self._fd = self._open()
         try:
             self._flock(self._fd, _TRY)
         except BlockingIOError:
@@ -82,8 +84,9 @@ class FileLock:
             self.acquire()
 
     def release(self) -> None:
-        """Give the lock back."""
-        self._flock(self._fd, _RELEASE)
+        """Give the lock back, if it is held."""
+        if self._fd >= 0:
+            self._flock(self._fd, _RELEASE)
 
     def close(self) -> None:
         """Close the file; a lock that is held is dropped with it, unless a parent process shares it."""
@@ -195,15 +198,16 @@ class LifeSigns:
 
 
 def drop_inherited(stores: Iterable[str]) -> None:
-    """In a forked child: close every lock of the stores with these paths that it has from its parent.
+    """In a forked child: close every lock and journal of the stores with these paths that it has from its parent.
 
     A lock lasts until the last copy of its descriptor is closed, and a thread of the parent may have been about to open
-    or close one at the moment of the fork, known to nobody but that thread; so the kernel is asked what is open.
+    or close one at the moment of the fork, known to nobody but that thread; so the kernel is asked what is open. (A
+    journal that a thread of the parent was syncing would be closed by that thread.)
     """
     locks = [
         os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)) + kind
         for path in stores
-        for kind in (".lock", ".next", ".owner.")
+        for kind in (".lock", ".next", ".owner.", ".journal.")
     ]
     for fd in os.listdir("/proc/self/fd"):
         try:

@@ -43,6 +43,8 @@ from .system import System, close_file
 VERSION: Final = 1
 ZEROS: Final = b"00000000"
 _HEADER_MOST: Final = 4096
+_NUMBERS: Final = ("epoch", "seq", "token", "hand", "length")
+_QUOTED: Final = re.compile(r'["\\]')
 _READ: Final = 1 << 16
 JOB_HEAD: Final = re.compile(rb'^\{"id":"([^"\\]+)","due_ms":(\d+),', re.M)
 _SLOT_LINE: Final = re.compile(rb'"(\d+)":\{\n')
@@ -109,12 +111,25 @@ def read_header(fd: int, path: str, system: System) -> Header:
         )
     try:
         counts = Counts(**told["counts"])
-        return Header(
-            counts=counts,
-            **{name: told[name] for name in ("store_id", "epoch", "seq", "token", "hand", "length", "crc")},
-        )
+        header = Header(counts=counts, **{name: told[name] for name in (*_NUMBERS, "store_id", "crc")})
     except (KeyError, TypeError) as error:
         raise StoreCorrupt(path, 0, f"the header is incomplete: {error}") from None
+    wrong = [name for name in _NUMBERS if not is_number(told[name])]
+    wrong += [name for name in Counts.__slots__ if not is_number(getattr(counts, name))]
+    wrong += [name for name in ("store_id", "crc") if not is_plain(told[name])]
+    if wrong:
+        raise StoreCorrupt(path, 0, f"the header has a wrong value for {', '.join(wrong)}")
+    return header
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of the header is a number as the store writes it."""
+    return type(value) is int and value >= 0
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value of the header is text that stands in JSON as it is."""
+    return type(value) is str and value.isascii() and value.isprintable() and not _QUOTED.search(value)
 
 
 def verify(fd: int, path: str, system: System, header: Header) -> None:

@@ -97,8 +97,8 @@ class State:
             self.running[job.id] = job.owner or ""
             if job.lease_until_ms is not None:
                 self.leases[job.id] = job.lease_until_ms
-        for job in running:
-            if job.key is not None and self.holder(job.key) is None:  # else it was replaced while it ran
+        for job in sorted(running, key=lambda job: job.token):  # of two with one key the later has replaced the earlier
+            if job.key is not None and self._frozen_holder(job.key) is None:
                 self.keys[job.key] = job.id
 
     # ---- reading -----------------------------------------------------------------------------------------
@@ -157,7 +157,9 @@ class State:
         """Move everything due from the ring and the snapshot to ``ready``; changes no job."""
         for due_ms, id in self.ring.pop_due(now_ms):
             job = job_of(self.rows[id])
-            if job.due_ms == due_ms:
+            if (
+                job.due_ms == due_ms
+            ):  # pragma: no branch - only a bug could make them differ; nothing may start early by it
                 self.rows[id] = job
                 self.ready.put(job)
         for job in self.frozen.take_due(now_ms, self.hides):
@@ -228,7 +230,7 @@ class State:
                     self._again(job, Event.RELEASE, record.now_ms, job.due_ms, attempt=job.attempt - 1, reason=reason)
                 case Skipped(reason=reason):
                     self._finish(job._replace(attempt=job.attempt - 1), Event.CANCEL, record.now_ms, reason=reason)
-                case Crashed(reason=reason):
+                case Crashed(reason=reason):  # pragma: no branch - there are no more outcomes
                     self._crashed(job, record.now_ms, reason)
 
     def _cancelled(self, record: Cancelled) -> None:

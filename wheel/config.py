@@ -7,11 +7,21 @@ import re
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .clock import deadline_ms, instant_ms
 from .contract import Store
 from .errors import InvalidValue
+
+WORKERS_MOST: Final = 1024
+
+
+def checked_workers(workers: object) -> int:
+    """How many jobs at once."""
+    if type(workers) is not int or not 1 <= workers <= WORKERS_MOST:
+        raise InvalidValue.of("workers", f"a whole number from 1 to {WORKERS_MOST}", workers)
+    return workers
 
 
 def checked_queues(queues: Iterable[str] | None) -> frozenset[str] | None:

@@ -6,20 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import log
+from .contract import Store
 from .job import After, Claim, Failed, Failure, Job, Outcome, Skipped, State
 from .payload import decode_call, encode_call
 
 Look = Callable[[str], Job | None]
 
 
-def sift(claims: Sequence[Claim], look: Look) -> tuple[Sequence[Claim], list[tuple[Claim, Outcome]]]:
+def sift(claims: Sequence[Claim], store: Store) -> tuple[Sequence[Claim], list[tuple[Claim, Outcome]]]:
     """(claims to be run, with what they waited for; claims that end without being run)."""
     if all(claim.job.after is None for claim in claims):
         return claims, []
     to_run: list[Claim] = []
     ended: list[tuple[Claim, Outcome]] = []
     for claim in claims:
-        found = gathered(claim.job, look)
+        found = gathered(claim.job, store.get)
         if isinstance(found, Job):
             to_run.append(claim._replace(job=found))
         else:

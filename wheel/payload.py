@@ -25,6 +25,8 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 10_000
 MAX_INT: Final = 2**63
+_OF_CALL: Final = 3
+"""``[args, kwargs]``: containers that are the call's own, not its caller's, and not counted among MAX_NODES."""
 
 _WRITE: Final = JSONEncoder(
     allow_nan=False,
@@ -134,8 +136,8 @@ def _scalar_pairs(kwargs: dict[str, Any]) -> str | None:
 
 
 def _encode_any(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    listed = list(args)
-    if type(args) is not tuple or _sound(listed, _sound(kwargs, MAX_NODES, MAX_DEPTH), MAX_DEPTH) < 0:
+    listed, most = list(args), MAX_NODES + _OF_CALL - 1
+    if type(args) is not tuple or _sound(listed, _sound(kwargs, most, MAX_DEPTH), MAX_DEPTH) < 0:
         _refuse_call(args, kwargs, 0)
     text = _encode([listed, kwargs], "args")
     if len(text) > MAX_BYTES:
@@ -156,7 +158,7 @@ def decode_call(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         call = _scan_scalars(text)
         if call is not None:
             return call
-    value = decode(text)
+    value = _read(text, MAX_NODES + _OF_CALL)
     if type(value) is not list or len(value) != 2 or type(value[0]) is not list or type(value[1]) is not dict:
         raise PayloadError(f"payload must be a JSON text [[...],{{...}}], got {_shown(text)}")
     return tuple(value[0]), value[1]
@@ -219,6 +221,10 @@ def decode(text: str) -> Any:
     >>> decode('{"sent":[1,2]}')
     {'sent': [1, 2]}
     """
+    return _read(text, MAX_NODES)
+
+
+def _read(text: str, nodes: int) -> Any:
     if type(text) is not str:
         raise PayloadError(f"payload must be a JSON text, got {type(text).__name__}")
     if len(text) > MAX_BYTES:
@@ -227,7 +233,7 @@ def decode(text: str) -> Any:
         value = _READ.decode(text)
     except (ValueError, RecursionError, MemoryError) as error:
         raise PayloadError(f"payload must be strict JSON, got {_shown(text)}: {error}") from None
-    if _sound(value, MAX_NODES, MAX_DEPTH + 1) < 0:
+    if _sound(value, nodes, MAX_DEPTH + 1) < 0:
         _refuse(value, "payload", MAX_DEPTH + 1)
     return value
 

@@ -5,11 +5,16 @@ thread and nothing else, and the job would be claimed for ever. A coroutine func
 ``asyncio.run`` in the worker's thread.
 
 Each run has a context of its own (contextvars), so what one job sets no other job sees.
+
+A function may fork. The child is the function's own business until it comes back from the function: then it ends, as
+a child of multiprocessing does, because the claims that its parent is about to run are not the child's to run as well.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,7 +22,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from types import CoroutineType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from . import context, log
 from .clock import Clock
@@ -99,11 +104,13 @@ class Runner:
             return found
         self.begin(job)
         started = self._clock.monotonic()
-        value, text, raised = None, "null", None
+        value, text, raised, pid = None, "null", None, os.getpid()
         try:
             value, text = self.call(found, job)
         except BaseException as error:
             raised = error
+        if os.getpid() != pid:
+            _end_forked_child(raised)
         return self.outcome(job, found.task, value, text, raised, started)
 
     # ---- the steps of a run, for pools that do not run it in one go ------------------------------------------
@@ -206,6 +213,22 @@ def _call(task: Task[..., Any], job: Job, soft_s: float | None = None) -> tuple[
     if type(value) is CoroutineType:
         value = asyncio.run(value if soft_s is None else within(value, soft_s))
     return value, encode(value)
+
+
+def _end_forked_child(raised: BaseException | None) -> NoReturn:
+    """End this process with the status that it would have had as a program of its own."""
+    status = 0
+    match raised:
+        case SystemExit(code=code) if code is None or isinstance(code, int):
+            status = code or 0
+        case BaseException():
+            traceback.print_exception(raised)
+            status = 1
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status & 0xFF)
 
 
 def _reason_of(asked: Retry) -> BaseException:

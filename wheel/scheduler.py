@@ -13,14 +13,14 @@ import os
 import secrets
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from uuid import UUID
 
 from . import log
+from .calling import Calling
 from .clock import Clock, SystemClock
 from .config import (
     checked_owner,
@@ -34,21 +34,15 @@ from .config import (
 from .contract import OnConflict, Store
 from .decorator import TaskDecorator
 from .default import offer_default, withdraw_default
-from .errors import InvalidValue, SchedulerError
+from .errors import SchedulerError
 from .events import Events
-from .ids import normal_id
 from .job import Job
-from .naming import checked_name
-from .options import CallOptions, Plan
 from .pool import PoolArguments, pool_options
 from .pool.make import make_pool
 from .registry import SHARED, Registry
-from .result import AsyncResult
-from .results import Results
 from .runner import Runner
 from .signals import Waiter
 from .sweep import At, Sweep
-from .task import Task, send
 from .ticker import Ticker
 
 if TYPE_CHECKING:
@@ -60,7 +54,7 @@ _EXIT_S: Final = 1.0
 """A program that ends without stop() waits so long for the jobs that run."""
 
 
-class Scheduler:
+class Scheduler(Calling):
     """Runs functions later, and never loses one.
 
     Args:
@@ -161,8 +155,8 @@ class Scheduler:
         withdraw_default(self)
         with self._lock:
             if self._url is not None and self._store is not None:
-                self._store.close()
-                self._store = None
+                store, self._store = self._store, None  # first: a child forked meanwhile opens it anew
+                store.close()
 
     # ---- adding jobs -------------------------------------------------------------------------------------
 
@@ -205,71 +199,17 @@ class Scheduler:
             ticker.wake()
         return ids
 
-    def schedule_many(
-        self,
-        task: Task[..., R],
-        calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]],
-        **options: Unpack[CallOptions],
-    ) -> Results[R]:
-        """Many calls of one task in one durable write: all of them, or none.
-
-        Args:
-            task: the task.
-            calls: (args, kwargs) of each call.
-            options: countdown, eta and the others of apply_async, the same for all.
-
-        Returns:
-            A hold on each job, in the order of the calls.
-
-        Raises:
-            TypeError, PayloadError, InvalidValue, StoreError: see Task.delay; nothing was stored.
-
-        >>> app.schedule_many(remind, [((1, "x"), {}), ((2,), {"text": "y"})], countdown=900)
-        <Results: 2 jobs>
-        """
-        if not isinstance(task, Task):
-            raise InvalidValue.of("task", "a task, as @app.task makes it", task)
-        if options.get("task_id") is not None:
-            raise InvalidValue.of("task_id", "absent: each of the jobs has its own", options["task_id"])
-        jobs, plan = task.prepare(calls, **options)
-        return Results(self.submit_many(jobs, fresh=plan.fresh, on_conflict=plan.on_conflict), self)
-
-    def send_task(
-        self,
-        name: str,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[CallOptions],
-    ) -> AsyncResult[Any]:
-        """Call a task by its name, which need not be registered here. The arguments are not checked against it.
-
-        Args:
-            name: of the task.
-            args: the function's positional arguments.
-            kwargs: its keyword arguments.
-            options: see CallOptions.
-
-        Raises:
-            PayloadError, InvalidValue, StoreError: see Task.delay.
-
-        >>> app.send_task("shop.mail.welcome", (7,), countdown=900).state
-        'scheduled'
-        """
-        rest: dict[str, Any] = dict(options)
-        countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
-        plan = Plan().but(rest)
-        return send(self, checked_name("name", name), tuple(args), dict(kwargs or {}), plan, countdown, eta)
-
-    def AsyncResult(self, id: str | UUID) -> AsyncResult[Any]:  # noqa: N802 - the name that Celery's users know
-        """A hold on the job of that id, whether there is one or not."""
-        return AsyncResult(normal_id(id), self)
-
     # ---- life --------------------------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
         """Whether it claims jobs. False while it stops, and after its ticker died."""
         return self._ticker is not None and self._ticker.alive
+
+    @property
+    def stuck(self) -> bool:
+        """Whether stop() gave up waiting for the ticker: its store does not answer, and close() would wait for that."""
+        return self._ticker is not None and not self._ticker.alive and self._ticker.thread.is_alive()
 
     def start(self) -> None:
         """Run due jobs in threads of this process, until stop(). Does nothing if it is running.
@@ -347,7 +287,7 @@ class Scheduler:
             if waiter.signals:
                 log.LOG.info("Stopping: waiting up to %g s for running jobs; once more means now", timeout)
                 ticker.stop_claiming(timeout)
-                waiter.wait_while(lambda: not ticker.ended and waiter.signals < 2)
+                waiter.wait_while(lambda: not ticker.ended and waiter.signals < 2, timeout)
             left = ticker.stop(0.0)
         if ticker.died is not None:
             raise SchedulerError(f"the ticker died: {ticker.died!r}") from ticker.died

@@ -54,7 +54,7 @@ class Sweep:
             if not claims:
                 return self._runs
             log.received(claims, self._on)
-            to_run, ended = sift(claims, self._store.get)
+            to_run, ended = sift(claims, self._store)
             self._unsettled += ended
             self._run_all(to_run)
 

@@ -30,9 +30,11 @@ from .errors import StoreClosed, StoreError
 from .events import Events
 from .gathering import sift
 from .job import Claim, Job, Outcome, Released
+from .latch import Latch
 from .pool.credit import CLAIM_MOST, STUCK_S, Pace
 from .pool.protocol import Done, Pool
 from .trouble import Trouble
+from .unheard import unheard
 
 LINGER_S: Final = 0.01
 """While claims wait in the queue the ticker looks at least so often for outcomes to settle."""
@@ -40,7 +42,7 @@ _SECOND_NS: Final = 1_000_000_000
 _MS_NS: Final = 1_000_000
 _ALWAYS: Final = 1 << 62
 _JUMP_S: Final = 2.0
-_JOIN_S: Final = 1.0
+_JOIN_S: Final = 0.75
 """stop() waits so much longer than it was told for the ticker's last settling."""
 
 
@@ -130,6 +132,8 @@ class Ticker:
         self._swept_ms = -1  # the last claim took everything that was due by then
         self._in_vain = 0  # how often in a row the store then named one that was due all the same
         self._second = -1
+        self._newest = 0  # the newest token heard of
+        self._asked_ms: int | None = None  # when claim() was called that has not answered
         self._drift_s: float | None = None
         self._queue_seen = (0, 0.0)
         self._trouble = Trouble(log.LOG)
@@ -138,7 +142,7 @@ class Ticker:
         self._woken = False
         self._asleep = False
         self._shared_bell = isinstance(store, Wakeup)
-        bell = store if isinstance(store, Wakeup) else _Latch()
+        bell = store if isinstance(store, Wakeup) else Latch()
         self._ring: Callable[[], None] = bell.notify
         self._wait: Callable[[float], bool] = bell.wait
         self.thread = threading.Thread(target=self._live, name=f"{name}-ticker", daemon=True)
@@ -179,8 +183,10 @@ class Ticker:
             The jobs that still run.
         """
         self.stop_claiming(timeout_s)
+        assert self._stop_at is not None
         if not self.pool.is_inside() and threading.current_thread() is not self.thread:
-            self.thread.join(min(timeout_s + _JOIN_S, threading.TIMEOUT_MAX))
+            left_s = max(0.0, self._stop_at + _JOIN_S - self._clock.monotonic())
+            self.thread.join(min(left_s, timeout_s + _JOIN_S, threading.TIMEOUT_MAX))
         return self.pool.running() if self._inflight > 0 else []
 
     def owes(self) -> list[tuple[Claim, Outcome]]:
@@ -265,6 +271,8 @@ class Ticker:
         """(how many were asked for, how many came)."""
         if self._stop_at is not None:
             return 0, 0
+        if self._asked_ms is not None:
+            self._give_back_unheard(self._asked_ms)
         now_ms = self._clock.now_ms()
         credit = self._credit()
         ticks = now_ms // 1000 != self._second
@@ -275,7 +283,9 @@ class Ticker:
             return 0, 0
         if ticks:
             self._notice_jump(now_ms)
+        self._asked_ms = now_ms
         claims = self._store.claim(self._owner, now_ms, limit, queues=self._queues)
+        self._asked_ms = None
         self._second = now_ms // 1000
         if len(claims) < limit:
             self._swept_ms = now_ms
@@ -284,6 +294,11 @@ class Ticker:
             self._next_due_ms, self._next_known = now_ms, True  # there may be more: not worth a look before the claim
         self._hand_over(claims)
         return limit, len(claims)
+
+    def _give_back_unheard(self, asked_ms: int) -> None:
+        given = Released(reason="the answer to its claim was lost")
+        self._unsettled += [(claim, given) for claim in unheard(self._store, self._owner, asked_ms, self._newest)]
+        self._asked_ms = None
 
     def _woken_for_more(self, now_ms: int) -> bool:
         """Whether what is known to be next is not due, so that it was something newer that ended the nap."""
@@ -298,7 +313,8 @@ class Ticker:
     def _hand_over(self, claims: Sequence[Claim]) -> None:
         if not claims:
             return
-        claims, ended = sift(claims, self._store.get)
+        self._newest = claims[-1].token
+        claims, ended = sift(claims, self._store)
         self._unsettled += ended
         self._inflight += len(claims)
         self.pool.low_water = self.pace.queue_room() // 2
@@ -380,20 +396,3 @@ class Ticker:
                 log.lost(claim)
         except Exception as error:
             log.LOG.error("%d jobs ended after the scheduler, and could not be recorded: %s", len(done), error)
-
-
-class _Latch:
-    """What the ticker waits for when the store has no bell of its own. A ring before the wait is not lost."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def notify(self) -> None:
-        try:
-            self._lock.release()
-        except RuntimeError:  # it has been rung already
-            return
-
-    def wait(self, timeout_s: float) -> bool:
-        return self._lock.acquire(timeout=max(0.0, timeout_s))

@@ -16,13 +16,16 @@ import simplejson
 
 from ...wheel.errors import StoreError, StoreFormatError
 from ...wheel.job import FINISHED, Job, State
-from ..snapshot import VERSION, Header
+from ..index import SLOTS
+from ..snapshot import VERSION, Header, is_number, is_plain
 from ..state import Counts
+from .damage import short
 from .shape import job_of
 
 _SECTIONS: Final = ("ring", "running", "finished")
 _NUMBERS: Final = ("epoch", "seq", "token", "hand")
 _HEADER: Final = (*_NUMBERS, "format", "version", "min_reader", "store_id", "counts", "length", "crc")
+_SLOT: Final = re.compile(r"[0-9]{1,4}")
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 
@@ -42,7 +45,7 @@ class EditRefused(StoreError):
 
 def refusal(path: str, text: str, at: int, reason: str) -> EditRefused:
     """The error that something is wrong with a text at its character ``at``."""
-    return EditRefused(path, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), reason)
+    return EditRefused(path, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), short(reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +127,24 @@ class _Reader:
                 f"{self._path} was written by a newer Noria: it asks for format {told.get('min_reader')!r}"
             )
         for name in _NUMBERS:
-            if type(told.get(name)) is not int or told[name] < 0:
+            if not is_number(told.get(name)):
                 self._refuse(0, f"{name} in the header must be a whole number, 0 or more, got {told.get(name)!r}")
-        if type(told.get("store_id")) is not str:
-            self._refuse(0, f"store_id in the header must be a string, got {told.get('store_id')!r}")
+        if not is_plain(told.get("store_id")):
+            self._refuse(0, f"store_id in the header must be a string of plain ASCII, got {told.get('store_id')!r}")
         try:
             counts = Counts(**told.get("counts", {}))
         except TypeError:
             counts = Counts()
+        if not all(is_number(getattr(counts, name)) for name in Counts.__slots__):
+            counts = Counts()  # they are counted anew
         return Header(store_id=told["store_id"], counts=counts, **{name: told[name] for name in _NUMBERS})
 
     def _ring(self) -> None:
         for slot, slot_at in self._members("the ring"):
-            if not slot.isdecimal() or int(slot) > 3599:
+            if not _SLOT.fullmatch(slot) or int(slot) >= SLOTS:
                 self._refuse(slot_at, f"a slot must be a number from 0 to 3599, got {slot!r}")
             for cycle, cycle_at in self._members(f"slot {slot}"):
-                if not cycle.isdecimal():
+                if not (cycle.isascii() and cycle.isdecimal()):
                     self._refuse(cycle_at, f"a cycle must be a number, got {cycle!r}")
                 self._section("ring")
 

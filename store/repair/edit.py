@@ -106,6 +106,7 @@ def _is_as_written(place: Place, system: System) -> bool:
 
 
 def _accept(place: Place, system: System, document: Document) -> Accepted:
+    _refuse_other_epoch(place, system, document)
     draft = Place(f"{place.path}.edited")
     if os.path.lexists(draft.path):
         system.unlink(draft.path)  # of an attempt that was killed
@@ -127,6 +128,16 @@ def _accept(place: Place, system: System, document: Document) -> Accepted:
         system.unlink(draft.path)
 
 
+def _refuse_other_epoch(place: Place, system: System, document: Document) -> None:
+    """An epoch without a journal has no changes; if the number was edited, that would drop those that there are."""
+    names = place.siblings(system, "journal")
+    if names and os.path.basename(place.journal(document.header.epoch)) not in names:
+        reason = (
+            f"the header says epoch {document.header.epoch}, but the journal here is {names[-1]}: leave it as it was"
+        )
+        raise EditRefused(place.path, 1, 1, reason)
+
+
 def _open_draft(place: Place, draft: Place, system: System) -> Epoch:
     snapshot = open_snapshot(draft.path, draft.index, system)
     header = snapshot.header
@@ -137,6 +148,9 @@ def _open_draft(place: Place, draft: Place, system: System) -> Epoch:
         except FileNotFoundError:
             journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
             journal.sync()
+        except StoreCorrupt as error:
+            reason = f"the header does not fit the journal ({error.path}: {error.reason}); leave store_id and seq as is"
+            raise EditRefused(place.path, 1, 1, reason) from error
         return Epoch(place, system, snapshot, journal)
     except BaseException:
         snapshot.close()

@@ -28,6 +28,7 @@ from .replay import Replay
 
 _FINISHED: Final = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 _READ: Final = 1 << 24
+_SHORTEST_JOB: Final = len('{"id":"a","due_ms":0,"task":"t"}')
 _TRIES: Final = 8
 
 
@@ -45,6 +46,8 @@ class Salvage:
     """Jobs of which nothing is left but their id: id -> what is known of them."""
     lost_pending: int | None = None
     """How many pending jobs of the snapshot cannot be read, by its own count; None if that is lost, too."""
+    lost_unknown: int = 0
+    """Places of the snapshot that may each have held a finished job, of which nothing can be told."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -56,7 +59,7 @@ class Salvage:
     def lost(self) -> bool:
         """Whether anything could not be brought back."""
         blind = self.lost_pending is None and any(damage.kind == "damaged" for damage in self.damages)
-        return bool(self.lost_changes or self.lost_jobs or self.lost_pending) or blind
+        return bool(self.lost_changes or self.lost_jobs or self.lost_pending or self.lost_unknown) or blind
 
 
 def salvage(place: Place, system: System) -> Salvage:
@@ -83,6 +86,7 @@ def salvage(place: Place, system: System) -> Salvage:
     result.lost_changes = _missing(records, snapshot.header, ours)
     result.lost_jobs = _lost_jobs(result, replay)
     result.lost_pending = _lost_pending(snapshot)
+    result.lost_unknown = _lost_unknown(snapshot, result.lost_pending or 0)
     return result
 
 
@@ -329,3 +333,17 @@ def _lost_pending(snapshot: LooseSnapshot) -> int | None:
     told = snapshot.header.counts.scheduled + snapshot.header.counts.running
     held = _held(snapshot.jobs.values())
     return max(0, told - held.scheduled - held.running)
+
+
+def _lost_unknown(snapshot: LooseSnapshot, lost_pending: int) -> int:
+    """Places as long as a job, without the name of one, that are more than the pending jobs that are missing.
+
+    How many finished jobs a snapshot holds is not on record: they are counted for ever, and kept for a while.
+    """
+    nameless = [
+        damage
+        for damage in snapshot.damages
+        if damage.kind == "damaged" and damage.job is None and damage.offset > 0 and damage.length >= _SHORTEST_JOB
+    ]
+    named = sum(1 for damage in snapshot.damages if damage.kind == "damaged" and damage.job is not None)
+    return max(0, len(nameless) - max(0, lost_pending - named))

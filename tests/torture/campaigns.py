@@ -31,4 +31,16 @@ class Campaign(NamedTuple):
         return found(size, seed)
 
 
-CAMPAIGNS: Final = (Campaign("models", "State machines against simple models"),)
+CAMPAIGNS: Final = (
+    Campaign("models", "State machines against simple models"),
+    Campaign("power_loss", "Power loss and torn writes"),
+    Campaign("failing_calls", "System calls that fail, full disks"),
+    Campaign("rot", "Tails, rot, edits by hand"),
+    Campaign("hostile_payloads", "Hostile payloads, records and names"),
+    Campaign("clock_and_stalls", "Clock jumps and stalls"),
+    Campaign("simulation", "Deterministic simulation: bad days of three nodes"),
+    Campaign("overload", "Ten times more due than can be done", "alone"),
+    Campaign("fork", "Forks under load"),
+    Campaign("shutdown", "Stopped at random moments"),
+    Campaign("soak", "Soak", "throughout"),
+)

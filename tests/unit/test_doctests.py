@@ -30,6 +30,11 @@ MODULES = [
     "signature",
     "task",
     "testing.clock",
+    "testing.simulation.clock",
+    "testing.simulation.draw",
+    "testing.simulation.forecast",
+    "testing.simulation.happenings",
+    "testing.simulation.simulate",
     "ticker",
     "trouble",
 ]

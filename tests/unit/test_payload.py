@@ -276,3 +276,16 @@ def test_a_value_changed_by_another_thread_during_the_call_is_a_payload_error_at
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ((0,) * 9_999, {"a": 1}),
+        (([0] * 9_999,), {}),
+        ((), {"a": [0] * 9_999}),
+        (([0] * 4_999, [1] * 4_999), {}),
+    ],
+)
+def test_a_call_of_the_most_values_allowed_is_not_stored_only_to_be_unreadable_for_ever(call: Any) -> None:
+    assert same(decode_call(encode_call(*call)), call)

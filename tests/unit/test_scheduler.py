@@ -121,6 +121,22 @@ def test_store_is_opened_when_it_is_needed_and_not_before(tmp_path: Any) -> None
     app.close()
 
 
+def test_store_that_another_thread_opens_at_the_same_moment_is_not_opened_twice(tmp_path: Any) -> None:
+    app, other = Scheduler(tmp_path / "tasks.json"), MemoryStore()
+
+    class OtherComesFirst:
+        def __enter__(self) -> None:
+            app._store = other
+
+        def __exit__(self, *_: object) -> None:
+            return
+
+    app._lock = OtherComesFirst()  # type: ignore[assignment]
+    assert app.store is other
+    assert list(tmp_path.iterdir()) == []
+    app._begin()
+
+
 def test_closed_scheduler_opens_its_store_again_when_it_is_used_again(tmp_path: Any) -> None:
     app = Scheduler(tmp_path / "tasks.json", durability="os")
     app.store.add([Job(id="a", task="t", due_ms=0)])

@@ -4,81 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
 
 import pytest
-from noria.store import MemoryStore
 from noria.wheel.contract import Filter
 from noria.wheel.errors import StoreBusy
-from noria.wheel.job import Claim, Job, Outcome, State, Succeeded
-from noria.wheel.pool import Done, ThreadPool
-from noria.wheel.testing import FakeClock
+from noria.wheel.job import Claim, Job, State, Succeeded
 from noria.wheel.ticker import LINGER_S, Ticker, claim_limit, nap
 
-
-class StillPool(ThreadPool):
-    """A pool without threads: the test says when its jobs run, and how long they take."""
-
-    def start(self, *, wake: Callable[[], None], settle_late: Callable[[list[Done]], None]) -> None:
-        raise AssertionError("this pool is worked by hand")
-
-    def take(self, most: int = 1_000_000) -> list[Claim]:
-        """Workers take claims, and have not ended them yet."""
-        taken: list[Claim] = []
-        while len(taken) < most and self.waiting():
-            claim = self._inbox.get_nowait()
-            assert claim is not None
-            self._now[len(taken) % self.workers] = claim
-            taken.append(claim)
-        return taken
-
-    def end(self, claims: Sequence[Claim], seconds: float = 0.0) -> None:
-        """The claims end, having taken ``seconds`` each."""
-        self._done.extend(Done(claim, self._run(claim), seconds) for claim in claims)
-
-    def work(self, most: int = 1_000_000, seconds: float = 0.0) -> int:
-        """Take and end claims."""
-        claims = self.take(most)
-        self.end(claims, seconds)
-        return len(claims)
-
-
-class World:
-    """A store, a clock, a still pool, and a ticker over them."""
-
-    def __init__(
-        self,
-        store: MemoryStore | None = None,
-        clock: FakeClock | None = None,
-        *,
-        workers: int = 4,
-        owner: str = "me",
-        queues: Collection[str] | None = None,
-    ) -> None:
-        self.clock = clock or FakeClock()
-        self.store = store or MemoryStore()
-        self.started: list[tuple[str, int]] = []
-        self.pool = StillPool(workers, self.run, self.clock)
-        self.ticker = Ticker(self.store, self.pool, self.clock, owner=owner, queues=queues)
-
-    def run(self, claim: Claim) -> Outcome:
-        self.started.append((claim.job.id, self.clock.now_ms()))
-        return Succeeded()
-
-    def add(self, count: int = 1, *, in_ms: int = 0, prefix: str = "job") -> list[str]:
-        due_ms = self.clock.now_ms() + in_ms
-        return self.store.add([Job(id=f"{prefix}{n}", task="t", due_ms=due_ms) for n in range(count)], fresh=True)
-
-    def count(self, state: State) -> int:
-        return len(self.store.scan(Filter(states=frozenset({state})), limit=1_000_000))
-
-    def drain(self, seconds: float = 0.0, steps: int = 10_000) -> int:
-        """Step and work until the ticker has nothing to do now; how many steps that took."""
-        for step in range(steps):
-            delay = self.ticker.step()
-            if not self.pool.work(seconds=seconds) and delay > 0:
-                return step
-        raise AssertionError("the ticker does not come to rest")
+from tests.kit.ticking import FailingStore, StillPool, World
 
 
 @pytest.fixture
@@ -384,36 +317,9 @@ def test_clock_set_forward_makes_what_it_passed_due(world: World) -> None:
 # ---- a store in trouble ----------------------------------------------------------------------------------
 
 
-class Failing(MemoryStore):
-    """A store whose verbs fail for as long as the test says."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failing: set[str] = set()
-        self.error: Exception = StoreBusy("held by pid 1")
-        self.calls: Counter[str] = Counter()
-
-    def _called(self, verb: str) -> None:
-        self.calls[verb] += 1
-        if verb in self.failing:
-            raise self.error
-
-    def claim(self, *args: object, **kwargs: object) -> list[Claim]:
-        self._called("claim")
-        return super().claim(*args, **kwargs)  # type: ignore[arg-type]
-
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
-        self._called("settle")
-        return super().settle(settlements, now_ms)
-
-    def next_due(self, queues: Collection[str] | None = None) -> int | None:
-        self._called("next_due")
-        return super().next_due(queues)
-
-
 @pytest.mark.parametrize("verb", ["claim", "next_due"])
 def test_claiming_goes_on_by_itself_when_the_store_works_again(verb: str, caplog: pytest.LogCaptureFixture) -> None:
-    store = Failing()
+    store = FailingStore()
     world = World(store)
     world.add(3)
     store.failing = {verb}
@@ -428,7 +334,7 @@ def test_claiming_goes_on_by_itself_when_the_store_works_again(verb: str, caplog
 
 
 def test_outcomes_that_the_store_would_not_take_are_kept_and_nothing_more_is_claimed_meanwhile() -> None:
-    store = Failing()
+    store = FailingStore()
     world = World(store)
     world.add(100)
     store.failing = {"settle"}
@@ -446,7 +352,7 @@ def test_outcomes_that_the_store_would_not_take_are_kept_and_nothing_more_is_cla
 
 
 def test_wake_ups_do_not_shorten_the_pause_before_a_failing_store_is_tried_again() -> None:
-    store = Failing()
+    store = FailingStore()
     world = World(store)
     world.add(1)
     store.failing = {"claim"}
@@ -456,7 +362,7 @@ def test_wake_ups_do_not_shorten_the_pause_before_a_failing_store_is_tried_again
 
 
 def test_each_new_trouble_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    store = Failing()
+    store = FailingStore()
     world = World(store)
     store.failing = {"claim"}
     for message in ("held by pid 1", "held by pid 2"):
@@ -467,7 +373,7 @@ def test_each_new_trouble_is_said_once(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_trouble_that_comes_back_is_said_again(caplog: pytest.LogCaptureFixture) -> None:
-    store = Failing()
+    store = FailingStore()
     world = World(store)
     for failing in ({"claim"}, set(), {"claim"}):
         store.failing = failing
@@ -567,7 +473,7 @@ def test_second_stop_can_only_shorten_the_time_that_is_left(world: World) -> Non
 
 
 def test_what_the_store_would_not_take_before_the_stop_is_handed_to_the_next_ticker() -> None:
-    store = Failing()
+    store = FailingStore()
     world = World(store)
     world.add()
     world.ticker.step()

@@ -39,6 +39,9 @@ def losses(found: Salvage) -> list[str]:
         lines.append("how many jobs the snapshot held is not on record: its header cannot be read")
     elif found.lost_pending:
         lines.append(f"{found.lost_pending:,} of the pending jobs that the snapshot held")
+    if found.lost_unknown:
+        places = "a place" if found.lost_unknown == 1 else f"{found.lost_unknown:,} places"
+        lines.append(f"what stood at {places} of the snapshot cannot be told: finished jobs, perhaps")
     if found.lost_changes:
         lines.append(_lost_changes(found.lost_changes))
     return lines

@@ -76,6 +76,7 @@ def _document(done: Repaired) -> dict[str, Any]:
         "lost": found.lost,
         "lost_jobs": found.lost_jobs,
         "lost_pending": found.lost_pending,
+        "lost_unknown": found.lost_unknown,
         "lost_changes": found.lost_changes,
         "damages": documents(found.damages),
         "notes": found.notes,

@@ -129,6 +129,9 @@ def _run(args: Namespace, context: Context) -> int:
     logging.getLogger("noria").setLevel(args.loglevel)
     _banner(app, context.console)
     left = app.run(timeout=args.timeout)
+    if app.stuck:
+        context.console.error("noria: the store does not answer; the kernel lets go of what this process holds of it")
+        return NO
     app.close()
     if left:
         context.console.error(f"noria: {len(left)} jobs were still running; they start again")
@@ -153,7 +156,7 @@ WORKER: Final = Command(
     name="worker",
     summary="run the jobs of an app until SIGTERM or SIGINT",
     description="Run due jobs in this process. The first SIGTERM or SIGINT stops taking jobs and lets the running ones "
-    "end; the second means now. Exit status 1 if jobs were still running at the end.",
+    "end; the second means now. Exit status 1 if jobs were still running at the end, or the store did not answer.",
     examples=(
         "noria worker -A tasks",
         "noria worker -A shop.tasks:app -c 8 -l info -Q mail,default",

@@ -13,6 +13,7 @@ run.)
 from __future__ import annotations
 
 import queue
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -33,6 +34,10 @@ PATCHES: Final = {
     "eventlet": "import eventlet; eventlet.monkey_patch()",
 }
 """What has to run before anything else is imported."""
+_ASKS: Final = {
+    "gevent": ("gevent.monkey", "is_module_patched", "threading"),
+    "eventlet": ("eventlet.patcher", "is_monkey_patched", "thread"),
+}
 
 
 def installed(name: str) -> bool:
@@ -42,13 +47,9 @@ def installed(name: str) -> bool:
 
 def patched(name: str) -> bool:
     """Whether it has patched this program, and before Noria was imported."""
-    if not installed(name):
-        return False
-    if name == "gevent":
-        is_patched = bool(import_module("gevent.monkey").is_module_patched("threading"))
-    else:
-        is_patched = bool(import_module("eventlet.patcher").is_monkey_patched("thread"))
-    return is_patched and vars(threads)["SimpleQueue"] is queue.SimpleQueue
+    module, asks, what = _ASKS[name]
+    library = sys.modules.get(module)  # one that nobody has imported has patched nothing
+    return bool(library and getattr(library, asks)(what)) and vars(threads)["SimpleQueue"] is queue.SimpleQueue
 
 
 def missing(name: str) -> str:

@@ -335,3 +335,39 @@ def test_whatever_call_fails_the_edit_can_be_accepted_afterwards(
         for path in made.path.parent.iterdir():
             path.unlink()
         number += 4
+
+
+# ---- what was found by tests/torture/rot ---------------------------------------------------------------------
+
+
+def test_an_edited_epoch_does_not_drop_the_jobs_that_the_journal_holds(made: Made) -> None:
+    error = refused(made, lambda text: text.replace('"epoch":2', '"epoch":7'))
+    assert "epoch 7" in error.reason
+
+
+@pytest.mark.parametrize("change", [('"seq":10', '"seq":3'), ('"store_id":"', '"store_id":"f')])
+def test_a_header_that_does_not_fit_the_journal_is_refused_with_its_place(made: Made, change: tuple[str, str]) -> None:
+    error = refused(made, lambda text: re.sub(r'"seq":\d+', '"seq":10', text, count=1).replace(*change))
+    assert "does not fit the journal" in error.reason
+
+
+@pytest.mark.parametrize("store_id", ['"\\ud800"', '"\u00fc"', '"a\\"b"', '"a\\nb"', "7", "null"])
+def test_an_odd_store_id_is_refused_and_does_not_crash_the_program_of_whoever_opens_it(
+    made: Made, store_id: str
+) -> None:
+    error = refused(made, lambda text: re.sub(r'"store_id":"\w+"', lambda _: f'"store_id":{store_id}', text))
+    assert "store_id in the header must be" in error.reason
+    with pytest.raises(StoreCorrupt, match="store_id"):
+        JsonStore(made.path)
+
+
+def test_counts_that_are_no_numbers_are_counted_anew(made: Made) -> None:
+    edit(made, lambda text: re.sub(r'"accepted":\d+', '"accepted":"many"', text))
+    assert accept_edit(made.path) is not None
+    assert jobs_in(made.path) == made.jobs
+
+
+def test_a_slot_of_five_thousand_digits_is_refused_with_a_message_that_can_be_read(made: Made) -> None:
+    error = refused(made, lambda text: text.replace('"ring":{', '"ring":{"' + "9" * 5000 + '":{},'))
+    assert "from 0 to 3599" in error.reason
+    assert len(str(error)) < 1000

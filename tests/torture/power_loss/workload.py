@@ -95,7 +95,7 @@ def _kind(kind: Kind) -> Kind:
 
 USUAL = (
     "add add add add add_many claim claim settle settle settle settle_stale cancel move renew compact "
-    "compact_while_adding other_adds other_compacts other_dies_compacting other_dies_after_the_rename "
+    "compact_while_adding other_adds other_adds_and_dies other_compacts other_dies_compacting other_dies_after_the_rename "
     "other_tears_a_write sync_fails write_fails"
 )
 
@@ -239,6 +239,24 @@ def other_adds(rng: random.Random, numbers: Iterator[int]) -> Step:
             scene.store.add([job])
         else:
             scene.others.work(lambda store: store.add([job]))
+
+    return step
+
+
+@_kind
+def other_adds_and_dies(rng: random.Random, numbers: Iterator[int]) -> Step:
+    job = _new_job(rng, numbers)._replace(key=None)
+
+    def step(scene: Scene) -> None:
+        if scene.others is None:
+            scene.store.add([job])
+            return
+
+        def work(store: JsonStore) -> None:
+            store.add([job])
+            raise Died
+
+        scene.others.work(work)
 
     return step
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,13 @@ from noria.store import JsonStore, epoch, journal, lines
 from noria.store.compaction import Compaction
 from noria.store.epoch import Epoch
 from noria.store.journal import Journal
+from noria.store.jsonfile import Durability
+from noria.store.keeper import Keeper
 from noria.store.lines import Batch
 from noria.store.records import Claimed
 from noria.store.state import State
 from noria.store.system import sync_directory
+from noria.wheel.errors import StoreError
 from noria.wheel.job import Claim, Job
 from noria.wheel.job import State as JobState
 
@@ -31,14 +35,17 @@ class Seed:
     sow: Sow
     kinds: str = USUAL
     """The steps that bring it out soonest."""
+    durability: Durability = "sync"
+    nested: float = 0.01
+    """The share of states in which the power fails a second time."""
 
 
 SEEDS: dict[str, Seed] = {}
 
 
-def _seed(kinds: str = USUAL) -> Callable[[Sow], Sow]:
+def _seed(kinds: str = USUAL, **options: Any) -> Callable[[Sow], Sow]:
     def keep(sow: Sow) -> Sow:
-        SEEDS[sow.__name__.replace("_", " ")] = Seed(sow, kinds)
+        SEEDS[sow.__name__.replace("_", " ")] = Seed(sow, kinds, **options)
         return sow
 
     return keep
@@ -94,6 +101,30 @@ def a_failed_sync_is_tried_again(patch: pytest.MonkeyPatch) -> None:
 @_seed("add other_adds sync_fails")
 def nobody_else_is_told_of_a_failed_sync(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(JsonStore, "_seal_doubtful", lambda self, epoch: None)
+
+
+# ---- the thread of "interval" ----------------------------------------------------------------------------
+
+
+@_seed(durability="interval")
+def the_thread_of_interval_never_syncs(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Keeper, "_sync_quietly", lambda self: None)
+
+
+@_seed("add add sync_fails", durability="interval")
+def a_failed_sync_of_interval_is_left_to_whoever_calls_next(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Keeper, "_sync_quietly", _sync_of_its_own_only)
+
+
+@_seed("add other_adds_and_dies", durability="interval")
+def what_a_dead_process_wrote_is_synced_by_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Keeper, "_sync_quietly", _sync_of_its_own_only)
+
+
+def _sync_of_its_own_only(store: Keeper) -> None:
+    if store._trouble is None:
+        with suppress(StoreError):
+            store._sync((store._epoch, store._epoch.journal.end))
 
 
 # ---- the order of a compaction ---------------------------------------------------------------------------
@@ -223,6 +254,15 @@ def half_of_a_change_is_taken_for_a_whole_one(patch: pytest.MonkeyPatch) -> None
 def remains_behind_a_hole_are_left_there(patch: pytest.MonkeyPatch) -> None:
     real = Epoch.mend_tail
     patch.setattr(Epoch, "mend_tail", lambda self, *, after_power_loss=False: real(self))
+
+
+@_seed("add_many", nested=0.5)
+def what_is_cut_off_is_blanked_over(patch: pytest.MonkeyPatch) -> None:
+    def cut(self: Journal) -> None:
+        self._pwrite(self._fd, b"\n" * (self.size - self.end), self.end)
+        self._fdatasync(self._fd)
+
+    patch.setattr(Journal, "cut", cut)
 
 
 @_seed()

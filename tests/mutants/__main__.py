@@ -1,0 +1,102 @@
+"""`python -m tests.mutants`: try the mutants, print a table, fail if too many survive."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import pytest
+
+from .known import Earlier, equivalent, stale
+from .lines import found_in
+from .mutant import Mutant, mutants_of
+from .suite import seconds, with_tests
+from .table import LEAST, Row, as_markdown, page, rows_of
+from .targets import ROOT, TARGETS
+from .trial import BUDGET_S, Result, Trials
+
+PAGE: Final = ROOT / "docs" / "mutants.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 if enough mutants were noticed."""
+    options = _options(arguments)
+    os.nice(10)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    statuses: list[int] = []
+    broken = with_tests(lambda session: statuses.append(_tried(session, options)))
+    return statuses[0] if statuses else broken or 1
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    names = [target.name for target in TARGETS]
+    parser.add_argument("--module", action="append", choices=names, help="only this one; may be given again")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="try so many at a time (2)")
+    parser.add_argument("--sample", type=int, metavar="N", help="try N mutants, chosen by --seed")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--budget", type=float, default=BUDGET_S, metavar="S", help="of tests for each mutant (%(default)g s)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="forget the results of earlier runs")
+    parser.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    return parser.parse_args(arguments)
+
+
+def _tried(session: pytest.Session, options: argparse.Namespace) -> int:
+    start = seconds()
+    lines = found_in(session, options.jobs)
+    for test in lines.failing:
+        print(f"fails on the sound modules, so it is left out: {test}", file=sys.stderr)
+    everything = [mutant for target in TARGETS for mutant in mutants_of(target)]
+    for key in stale(everything):
+        print(f"equivalent.toml names what is no mutant any more: {key}", file=sys.stderr)
+    mutants = _chosen(everything, options)
+    reasons = equivalent()
+    to_try = [mutant for mutant in mutants if mutant.key not in reasons]
+    trials = Trials(session, lines, options.jobs, options.budget)
+    results = _results(trials, Earlier(lines, options.budget, forget=options.fresh), to_try, options)
+    rows = rows_of(results, [mutant.key for mutant in mutants if mutant.key in reasons])
+    _print(rows, options)
+    if options.page:
+        text = page(rows, reasons, date=date.today().isoformat(), took_s=seconds() - start, jobs=options.jobs)
+        PAGE.write_text(text, encoding="utf-8")
+    return 0 if all(min(row.score, row.score_of_all) >= LEAST for row in rows) else 1
+
+
+def _chosen(everything: Sequence[Mutant], options: argparse.Namespace) -> Sequence[Mutant]:
+    mutants = [mutant for mutant in everything if options.module is None or mutant.target.name in options.module]
+    if options.sample is not None:
+        mutants = random.Random(options.seed).sample(mutants, min(options.sample, len(mutants)))
+    return mutants
+
+
+def _results(trials: Trials, earlier: Earlier, mutants: Sequence[Mutant], options: argparse.Namespace) -> list[Result]:
+    known = {mutant.key: found for mutant in mutants if (found := earlier.of(mutant)) is not None}
+    results = list(known.values())
+    for result in trials.run([mutant for mutant in mutants if mutant.key not in known]):
+        results.append(result)
+        earlier.note(result)
+        if result.verdict == "survived" and not options.json:
+            print(f"{len(results)}/{len(mutants)} survived {result.mutant.line} {result.mutant.key}", flush=True)
+    return results
+
+
+def _print(rows: Sequence[Row], options: argparse.Namespace) -> None:
+    if not options.json:
+        print(as_markdown(rows))
+        return
+    shown = [{"module": row.name, "tried": row.tried, "survivors": row.survivors, "score": row.score} for row in rows]
+    print(json.dumps(shown))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

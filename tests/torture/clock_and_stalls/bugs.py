@@ -1,0 +1,69 @@
+"""Bugs about time that are sown into ring, store and ticker: the campaign must notice each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+from noria.store import MemoryStore
+from noria.wheel import ticker
+from noria.wheel.ring import Ring
+
+from tests.torture.simulation.bugs import ring_sweeps_only_the_current_slot
+
+
+def the_hand_goes_back() -> Any:
+    """When the clock is set back, so is the hand."""
+    pop_due = Ring.pop_due
+
+    def pop(self: Ring[str], until_ms: int) -> list[tuple[int, str]]:
+        popped = pop_due(self, until_ms)
+        self._hand = until_ms // 1000
+        return popped
+
+    return patch.object(Ring, "pop_due", pop)
+
+
+def claims_hold_by_the_wall_clock() -> Any:
+    """A claim holds for half a minute of wall time, whether its owner lives or not."""
+    claim = MemoryStore.claim
+
+    def leased(self: MemoryStore, *args: Any, **rest: Any) -> Any:
+        return claim(self, *args, **{**rest, "lease_ms": 30_000})
+
+    return patch.object(MemoryStore, "claim", leased)
+
+
+def ticker_sleeps_until_the_next_due_instant() -> Any:
+    """However far it is: a clock that is set meanwhile does not wake it."""
+    nap = ticker.nap
+
+    def long_nap(now_ns: int, *, credit: int, next_due_ms: int | None, waiting: bool) -> tuple[float, int]:
+        sleep_s, horizon_ms = nap(now_ns, credit=credit, next_due_ms=next_due_ms, waiting=waiting)
+        if credit > 0 and next_due_ms is not None:
+            sleep_s = max(0.0, next_due_ms / 1000 - now_ns / 1e9)
+        return sleep_s, horizon_ms
+
+    return patch.object(ticker, "nap", long_nap)
+
+
+def ticks_only_when_the_second_is_new_to_it() -> Any:
+    """A second that was ticked before, before the clock was set back, is not ticked again."""
+    claim = ticker.Ticker._claim
+
+    def once(self: ticker.Ticker) -> tuple[int, int]:
+        newest = max(self._second, getattr(self, "newest_second", -1))
+        self.newest_second = newest  # type: ignore[attr-defined]
+        return claim(self) if self._clock.now_ms() // 1000 > newest else (0, 0)
+
+    return patch.object(ticker.Ticker, "_claim", once)
+
+
+BUGS: tuple[Callable[[], Any], ...] = (
+    ring_sweeps_only_the_current_slot,
+    claims_hold_by_the_wall_clock,
+    the_hand_goes_back,
+    ticker_sleeps_until_the_next_due_instant,
+    ticks_only_when_the_second_is_new_to_it,
+)

@@ -1,0 +1,65 @@
+"""Bugs of the sort that makes forks dangerous, sown into the store and the scheduler of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from noria.store import JsonStore, jsonfile
+from noria.wheel import Scheduler, runner
+
+
+def _unlocks_in_the_child() -> None:
+    right = JsonStore._forget_parent
+
+    def forget(self: JsonStore) -> None:
+        if self._lock._fd >= 0:
+            self._lock.release()
+        right(self)
+
+    JsonStore._forget_parent = forget  # type: ignore[method-assign]
+
+
+def _has_no_hook() -> None:
+    JsonStore._forget_parent = lambda self: None  # type: ignore[method-assign]
+    jsonfile.drop_inherited = lambda paths: None  # type: ignore[assignment]
+
+
+def _keeps_descriptors() -> None:
+    JsonStore._forget_parent = JsonStore._start_afresh  # type: ignore[method-assign]
+    jsonfile.drop_inherited = lambda paths: None  # type: ignore[assignment]
+
+
+def _keeps_mutexes() -> None:
+    right = JsonStore._forget_parent
+
+    def forget(self: JsonStore) -> None:
+        mutex = self._mutex
+        right(self)
+        self._mutex = mutex
+
+    JsonStore._forget_parent = forget  # type: ignore[method-assign]
+
+
+def _keeps_the_owner() -> None:
+    """The scheduler's own hook does nothing."""
+    right = Scheduler._begin
+
+    def begin(self: Scheduler) -> None:
+        if not hasattr(self, "_ticker"):
+            right(self)
+
+    Scheduler._begin = begin  # type: ignore[method-assign]
+
+
+def _goes_on_after_the_job() -> None:
+    runner._end_forked_child = lambda raised: None  # type: ignore[assignment]
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    "a child unlocks what it inherits": _unlocks_in_the_child,
+    "no hook at fork": _has_no_hook,
+    "inherited descriptors stay open": _keeps_descriptors,
+    "a mutex stays as it was at the fork": _keeps_mutexes,
+    "a child claims in its parent's name": _keeps_the_owner,
+    "a child goes on after the job that forked it": _goes_on_after_the_job,
+}

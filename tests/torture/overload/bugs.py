@@ -1,0 +1,35 @@
+"""Schedulers that take more than they can do, sown into this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from noria.wheel import ticker
+from noria.wheel.ticker import Ticker
+
+_ALL = 1 << 20
+
+
+def _has_no_bound() -> None:
+    """The queue takes whatever is due, a thousand in a call."""
+    Ticker._credit = lambda self: _ALL  # type: ignore[method-assign]
+
+
+def _claims_all_at_once() -> None:
+    _has_no_bound()
+
+    def limit(now_ms: int, *, ticks: bool, credit: int, next_due_ms: int | None) -> int | None:
+        return _ALL if ticks else None
+
+    ticker.claim_limit = limit
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    "the queue has no bound": _has_no_bound,
+    "a claim takes everything that is due": _claims_all_at_once,
+}
+"""What is sown; each is to be noticed by what NOTICED_BY says."""
+NOTICED_BY = {
+    "the queue has no bound": "credit",
+    "a claim takes everything that is due": "ticker was blocked",
+}

@@ -1,0 +1,181 @@
+"""Bugs that are sown into the ring, the store and the ticker, one at a time: the simulation must notice each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from noria.store.ready import Ready
+from noria.store.records import Rescued
+from noria.store.state import State
+from noria.wheel.job import Claim, Event, Job
+from noria.wheel.job import State as JobState
+from noria.wheel.ring import Ring
+from noria.wheel.testing.simulation.stores import MemoryStores
+from noria.wheel.ticker import Ticker
+
+Sown = Callable[[], Any]
+
+
+def ring_loses_a_slot() -> Any:
+    """Jobs of one slot of the ring are never found."""
+    visit = Ring._visit
+    return patch.object(Ring, "_visit", lambda self, slot, until: [] if slot == 1234 else visit(self, slot, until))
+
+
+def ring_sweeps_only_the_current_slot() -> Any:
+    """A late tick looks at its own second only."""
+
+    def sweep(self: Ring[str], second: int, passed: list[tuple[int, str]], _real: Any = Ring._sweep) -> None:
+        self._hand = max(self._hand, second - 1)
+        _real(self, second, passed)
+
+    return patch.object(Ring, "_sweep", sweep)
+
+
+def jobs_before_the_clock_was_set_back_are_forgotten() -> Any:
+    """What was swept and is not due again, after the wall clock was set back, is dropped."""
+    return patch.object(Ready, "put_back", lambda self, entries: None)
+
+
+def settle_is_not_fenced() -> Any:
+    """Any claim of a running job may settle it, whatever its token."""
+
+    def holds(self: State, claim: Claim) -> bool:
+        job = self.get(claim.job.id)
+        return job is not None and job.state is JobState.RUNNING
+
+    return patch.object(State, "holds", holds)
+
+
+def token_is_given_again_after_a_rescue() -> Any:
+    """A rescue takes the newest token back."""
+
+    def rescued(self: State, record: Rescued, _real: Any = State._rescued) -> None:
+        _real(self, record)
+        self.token -= len(record.ids)
+
+    from noria.store import state
+
+    return patch.dict(state._APPLY, {Rescued: rescued})
+
+
+def rescue_is_forgotten() -> Any:
+    """Jobs of the dead run for ever."""
+    return patch.object(MemoryStores, "_dead", lambda self, state, owner, now_ms: {})
+
+
+def rescue_goes_by_time() -> Any:
+    """Whoever has run for two minutes is taken for dead."""
+
+    def dead(self: MemoryStores, state: State, owner: str, now_ms: int, _real: Any = MemoryStores._dead) -> Any:
+        found = _real(self, state, owner, now_ms)
+        named = {id for ids in found.values() for id in ids}
+        old = [id for id in state.running if id not in named and (state.get(id).started_ms or 0) < now_ms - 120_000]
+        return {**found, "too slow": old} if old else found
+
+    return patch.object(MemoryStores, "_dead", dead)
+
+
+def due_is_rounded_down() -> Any:
+    """What is due within this second is taken at its beginning."""
+
+    def claim(self: MemoryStores, owner: str, now_ms: int, limit: int, **rest: Any) -> list[Claim]:
+        return super(MemoryStores, self).claim(owner, now_ms // 1000 * 1000 + 999, limit, **rest)
+
+    return patch.object(MemoryStores, "claim", claim, create=True)
+
+
+def claim_is_not_exclusive() -> Any:
+    """A claim with room left over gives out what another one runs."""
+
+    def claim(self: MemoryStores, owner: str, now_ms: int, limit: int, **rest: Any) -> list[Claim]:
+        claims = super(MemoryStores, self).claim(owner, now_ms, limit, **rest)
+        others = [id for id, holder in self._state.running.items() if holder != owner]
+        if len(claims) < limit and others:
+            job = self._state.get(others[0])
+            assert job is not None
+            claims.append(Claim(job._replace(owner=owner), job.token, owner))
+        return claims
+
+    return patch.object(MemoryStores, "claim", claim, create=True)
+
+
+def remove_then_push() -> Any:
+    """A claim takes jobs out, and enters them as running by a second change: who dies between them takes them along."""
+
+    def died(self: MemoryStores, owner: str) -> None:
+        state = self._state
+        for id in [id for id, holder in state.running.items() if holder == owner]:
+            del state.running[id], state.rows[id]
+
+    return patch.object(MemoryStores, "died", died)
+
+
+def superseded_job_comes_back() -> Any:
+    """A job that was replaced while it ran is scheduled again when it asks for another run."""
+
+    def again(self: State, job: Job, event: Event, now_ms: int, due_ms: int, **changes: Any) -> None:
+        self.rows[job.id] = job._replace(state=JobState.SCHEDULED, due_ms=due_ms, owner=None, **changes)
+        self.counts.scheduled += 1
+        self.ring.add(job.id, due_ms)
+
+    return patch.object(State, "_again", again)
+
+
+def outcomes_are_dropped_when_the_store_fails() -> Any:
+    """The ticker forgets what it could not settle."""
+
+    def settle(self: Ticker, _real: Any = Ticker._settle) -> None:
+        try:
+            _real(self)
+        finally:
+            self._unsettled = []
+
+    return patch.object(Ticker, "_settle", settle)
+
+
+def claims_that_were_not_answered_are_forgotten() -> Any:
+    """The ticker never looks for what it was not told of; a bug that this campaign has found."""
+    return patch.object(Ticker, "_give_back_unheard", lambda self, asked_ms: None)
+
+
+def next_due_is_asked_once_only() -> Any:
+    """A ticker that was told that nothing is due believes it for ever, and ticks no more."""
+
+    def claim(self: Ticker, _real: Any = Ticker._claim) -> tuple[int, int]:
+        self._second = self._clock.now_ms() // 1000
+        return _real(self)
+
+    return patch.object(Ticker, "_claim", claim)
+
+
+BUGS: Sequence[Sown] = (
+    settle_is_not_fenced,
+    rescue_is_forgotten,
+    due_is_rounded_down,
+    ring_loses_a_slot,
+    claim_is_not_exclusive,
+    remove_then_push,
+    token_is_given_again_after_a_rescue,
+    jobs_before_the_clock_was_set_back_are_forgotten,
+    rescue_goes_by_time,
+    ring_sweeps_only_the_current_slot,
+    superseded_job_comes_back,
+    outcomes_are_dropped_when_the_store_fails,
+    claims_that_were_not_answered_are_forgotten,
+    next_due_is_asked_once_only,
+)
+
+
+@contextmanager
+def sown(bug: Sown) -> Iterator[None]:
+    """For as long as the block runs the bug is there."""
+    with bug():
+        yield
+
+
+def name_of(bug: Sown) -> str:
+    return bug.__name__.replace("_", " ")

@@ -1,0 +1,71 @@
+"""What must stay as it is while a scheduler works for hours."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable
+from statistics import median
+from typing import Final
+
+from ..overload.watch import resident_mib
+from ..report import Report
+from .load import JOURNAL, Load
+from .slope import slope_of
+
+_HOUR_S: Final = 3600.0
+SLOPE_MIB_H: Final = 1.0
+"""The bound that a run of half an hour can be held to."""
+PER_JOB: Final = 384.0
+"""Bytes. In a run of a minute a slope of 1 MiB/h is 17 KiB, less than an allocator's page or two; what a leak per job
+would come to can be told."""
+_JOURNAL_MOST: Final = JOURNAL + (1 << 20)
+
+
+class Gauges:
+    """Samples of one run; what follows the warm-up, the first third, is judged."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._gauges: dict[str, Callable[[], int]] = {
+            "file descriptors": lambda: len(os.listdir("/proc/self/fd")),
+            "threads": lambda: len(os.listdir("/proc/self/task")),
+            "files in the directory": lambda: len(os.listdir(load.directory)),
+        }
+        self._samples: dict[str, array[int]] = {name: array("i") for name in self._gauges}
+        self._times, self._jobs, self._memory = array("d"), array("d"), array("d")  # small, so as not to be the leak
+        self._longest_journal = 0
+
+    def sample(self, at_s: float) -> None:
+        """Look at everything now."""
+        for name, gauge in self._gauges.items():
+            self._samples[name].append(gauge())
+        self._times.append(at_s)
+        self._jobs.append(self._load.asked.total())
+        self._memory.append(resident_mib())
+        self._longest_journal = max(self._longest_journal, self._load.store._epoch.journal.end)
+
+    def judge(self, report: Report, *, slope: bool, per_job: bool) -> None:
+        """Compare the second third with the last, and fit a line to the memory."""
+        for name, samples in self._samples.items():
+            third = len(samples) // 3
+            before, after = median(samples[third : 2 * third]), median(samples[2 * third :])
+            report.demand(after <= before + 1, f"{name}: {before:g} have become {after:g}")
+            report.figures[name] = f"{before:g} then {after:g} (medians)"
+        report.demand(self._longest_journal <= _JOURNAL_MOST, f"the journal grew to {self._longest_journal} bytes")
+        report.figures["longest journal"] = f"{self._longest_journal / 1024:.0f} KiB, compacted at {JOURNAL >> 10}"
+        cold = len(self._memory) // 3
+        warm = self._memory[cold:]
+        by_time = slope_of(list(zip(self._times[cold:], warm, strict=True)))
+        by_jobs = slope_of([(jobs, mib * (1 << 20)) for jobs, mib in zip(self._jobs[cold:], warm, strict=True)])
+        low, high = by_time.low * _HOUR_S, by_time.high * _HOUR_S
+        report.figures["memory"] = f"{warm[0]:.1f} MiB warm, {warm[-1]:.1f} at the end"
+        report.figures["memory's slope"] = (
+            f"{by_time.value * _HOUR_S:+.2f} MiB/h ({low:+.2f} to {high:+.2f}), {by_jobs.value:+.0f} bytes a job; "
+            + ("judged" if slope else "too short a run to judge the slope by the hour")
+        )
+        if slope:
+            within = by_time.value * _HOUR_S <= SLOPE_MIB_H
+            report.demand(within, f"memory grows by {by_time.value * _HOUR_S:.2f} MiB/h")
+        if per_job:
+            report.demand(by_jobs.value <= PER_JOB, f"memory grows by {by_jobs.value:.0f} bytes a job")

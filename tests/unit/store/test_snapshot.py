@@ -1,0 +1,441 @@
+"""The snapshot as a file: what is in it is found again, by name, by key, in due order and through any index, or refused."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from noria.store import JsonStore, snapshot, snapshot_writer
+from noria.store.frozen import Hidden
+from noria.store.index import NEVER, Index
+from noria.store.records import encode_job
+from noria.store.snapshot import Header, SnapshotFile, open_snapshot, read_header, scan_index, verify
+from noria.store.snapshot_writer import Content, write_snapshot
+from noria.store.state import Counts
+from noria.store.system import SYSTEM
+from noria.wheel.errors import StoreCorrupt, StoreFormatError
+from noria.wheel.job import Job, State
+
+from tests.kit.forms import new_store, read_again
+from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
+from tests.kit.memory_system import DIRECTORY, MemorySystem
+from tests.kit.recording import Recording, failing
+
+PATH = f"{DIRECTORY}/tasks.json"
+TURN_MS = 3_600_000
+ODD = 'an "odd" \\ nämé'
+
+
+def header(**fields: Any) -> Header:
+    counts = Counts(accepted=5, scheduled=4, running=1)
+    return Header(**{"store_id": "s", "epoch": 1, "seq": 7, "token": 3, "hand": 9, "counts": counts} | fields)
+
+
+def text_of(*jobs: Job) -> list[bytes]:
+    return [encode_job(job).encode("ascii") for job in jobs]
+
+
+def slots_of(*jobs: Job) -> list[tuple[int, list[tuple[int, list[bytes]]]]]:
+    found: dict[int, dict[int, list[Job]]] = {}
+    for job in sorted(jobs, key=lambda job: (job.slot, job.due_ms, job.id)):
+        found.setdefault(job.slot, {}).setdefault(job.cycle, []).append(job)
+    return [(slot, [(cycle, text_of(*those)) for cycle, those in cycles.items()]) for slot, cycles in found.items()]
+
+
+RUNNING = a_job("runs", NOW - 5, state=State.RUNNING, owner="me", token=3, attempt=1)
+FINISHED = [a_job(f"done-{n}", NOW - 9, state=State.SUCCEEDED, finished_ms=NOW, key="f") for n in range(2)]
+SCHEDULED = [
+    a_job("a", NOW),
+    a_job("b", NOW + 1, key="k"),
+    a_job("c", NOW + TURN_MS, key='odd "key"'),
+    a_job(ODD, NOW + 5),
+    a_job("d", NOW + 2000, payload='[["' + "x" * 9000 + '",{"a":1,"key":"k"}],{}]'),
+    a_job("zero", 3 * TURN_MS),
+]
+ALL = {job.id: job for job in (*SCHEDULED, RUNNING, *FINISHED)}
+
+
+def written(system: MemorySystem, slots: Any = None, running: Any = None, finished: Any = None, **fields: Any) -> Index:
+    """A snapshot in ``PATH``; its index as it was made on the way."""
+    fd = system.open(PATH, os.O_CREAT | os.O_TRUNC | os.O_RDWR)
+    content = Content(
+        slots_of(*SCHEDULED) if slots is None else slots,
+        text_of(RUNNING) if running is None else running,
+        text_of(*FINISHED) if finished is None else finished,
+    )
+    *_, index = write_snapshot(fd, system, header(**fields), content)
+    system.close(fd)
+    assert index is not None
+    return index
+
+
+def opened(system: MemorySystem, check: bool = True) -> SnapshotFile:
+    return open_snapshot(PATH, lambda epoch: f"{PATH}.index.{epoch}", system, check=check)
+
+
+def nothing_hidden(id: str) -> bool:
+    return False
+
+
+def data_of(system: MemorySystem) -> bytearray:
+    return system._names[PATH].data
+
+
+@pytest.fixture(params=["as written", "read line by line", "read in small pieces"])
+def file(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[SnapshotFile]:
+    """The snapshot, with the index that was made in writing it or by reading it."""
+    system = MemorySystem()
+    index = written(system)
+    found = opened(system)
+    if request.param == "as written":
+        found = SnapshotFile(found._fd, PATH, system, found.header, index)
+    if request.param == "read in small pieces":
+        monkeypatch.setattr(snapshot, "_READ", 7)
+        found = opened(system)
+    yield found
+    found.close()
+    found.close()
+
+
+# ---- what is in it is found ------------------------------------------------------------------------------
+
+
+def test_each_job_is_found_by_its_id_and_nothing_by_another(file: SnapshotFile) -> None:
+    assert {id: file.get(id) for id in ALL} == ALL
+    assert file.get("e") is None
+    assert file.get("k") is None
+
+
+def test_each_key_names_its_jobs_and_no_id_is_taken_for_a_key(file: SnapshotFile) -> None:
+    assert file.find_key("k") == ["b"]
+    assert file.find_key('odd "key"') == ["c"]
+    assert sorted(file.find_key("f")) == ["done-0", "done-1"]
+    assert file.find_key("a") == file.find_key("none") == []
+
+
+def test_two_ids_that_look_alike_to_the_index_are_told_apart() -> None:
+    for first, second in (("plumless", "buckeroo"), ("buckeroo", "plumless")):  # their checksums are the same
+        system = MemorySystem()
+        written(system, slots=slots_of(a_job("plumless", NOW), a_job("buckeroo", NOW + 1)))
+        file = opened(system)
+        assert len(file.index.candidates(b"plumless")) == 2
+        assert [found.id for id in (first, second) if (found := file.get(id))] == [first, second]
+
+
+def test_all_jobs_each_once_and_by_what_became_of_them(file: SnapshotFile) -> None:
+    assert {job.id: job for job in file.jobs()} == ALL
+    assert len(list(file.jobs())) == len(ALL)
+    assert file.running() == [RUNNING]
+    assert list(file.finished_lines()) == text_of(*FINISHED)
+
+
+def test_jobs_are_taken_in_due_order_each_once_at_its_millisecond_and_not_before(file: SnapshotFile) -> None:
+    order = sorted(SCHEDULED, key=lambda job: job.due_ms)
+    assert [(due_ms, id) for due_ms, id, _ in file.scheduled()] == [(job.due_ms, job.id) for job in order]
+    for job in order:
+        assert file.next_due(nothing_hidden) == job.due_ms
+        assert file.take_due(job.due_ms - 1, nothing_hidden) == []
+        assert file.next_due(nothing_hidden) == job.due_ms
+        assert file.take_due(job.due_ms, nothing_hidden) == [job]
+        rest = [other.id for other in order[order.index(job) + 1 :]]
+        assert [id for _, id, _ in file.scheduled()] == rest
+    assert file.next_due(nothing_hidden) is None
+    assert file.take_due(NEVER - 1, nothing_hidden) == []
+
+
+@pytest.mark.parametrize("hidden", [{"zero"}, {"zero", "a"}, {"zero", "a", "b"}, {ODD}, {"d", "c"}, set(ALL)])
+def test_what_is_out_of_date_is_neither_taken_nor_named_as_next(file: SnapshotFile, hidden: set[str]) -> None:
+    is_hidden: Hidden = hidden.__contains__
+    left = sorted(job.due_ms for job in SCHEDULED if job.id not in hidden)
+    assert file.next_due(is_hidden) == (left[0] if left else None)
+    assert file.next_due(is_hidden) == (left[0] if left else None)
+    assert sorted(job.due_ms for job in file.take_due(NOW + 10 * TURN_MS, is_hidden)) == left
+    assert file.next_due(is_hidden) is None
+
+
+def test_what_is_hidden_later_is_passed_over_in_a_slot_that_was_begun() -> None:
+    system = MemorySystem()
+    written(system, slots=slots_of(*some_jobs(4, step_ms=1), a_job("next", NOW + 1000)))
+    file = opened(system)
+    assert [job.id for job in file.take_due(NOW, nothing_hidden)] == ["job-00000"]
+    assert file.next_due(nothing_hidden) == NOW + 1
+    hidden = {"job-00001", "job-00002"}
+    assert file.next_due(hidden.__contains__) == NOW + 3
+    assert [job.id for job in file.take_due(NOW + 5, hidden.__contains__)] == ["job-00003"]
+    assert file.next_due(nothing_hidden) == NOW + 1000
+
+
+def test_a_slot_as_text_can_be_copied_only_if_no_job_in_it_is_out_of_date_has_a_key_or_an_odd_id() -> None:
+    plain, keyed, odd = a_job("p", NOW), a_job("k", NOW + 1000, key="k"), a_job(ODD, NOW + 2000)
+    system = MemorySystem()
+    written(system, slots=slots_of(plain, keyed, odd, a_job("q", NOW + TURN_MS)))
+    file = opened(system)
+    text = file.slot_text(plain.slot, set())
+    assert text is not None
+    assert text.count(b'{"id":') == 2
+    assert file.slot_text(plain.slot, {b"other"}) == text
+    assert file.slot_text(plain.slot, {b"q"}) is None
+    assert file.slot_text(keyed.slot, set()) is file.slot_text(odd.slot, set()) is None
+    assert file.slot_text(plain.slot - 1, set()) == b""
+    assert [file.holds(job.slot) for job in (plain, keyed, odd)] == [True, True, True]
+    assert not file.holds(plain.slot - 1)
+    assert list(file.slot_lines(plain.slot)) == text_of(plain, a_job("q", NOW + TURN_MS))
+    again = MemorySystem()
+    assert written(again, slots=[(plain.slot, text)]).heads[plain.slot] == NOW
+    assert opened(again).get("q") == a_job("q", NOW + TURN_MS)
+    assert [job.id for job in opened(again).take_due(NOW, nothing_hidden)] == ["p"]
+
+
+def test_slots_copied_as_text_are_written_in_pieces_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = MemorySystem()
+    written(system, slots=slots_of(*some_jobs(6, step_ms=1000)), running=[], finished=[])
+    file = opened(system)
+    monkeypatch.setattr(snapshot_writer, "_WRITE", 1)
+    fd = Recording().open(PATH, os.O_CREAT | os.O_RDWR)
+    slots = [
+        (slot, text) for slot in range(3600) if file.holds(slot) and (text := file.slot_text(slot, set())) is not None
+    ]
+    again = Recording()
+    fd = again.open(PATH, os.O_CREAT | os.O_RDWR)
+    pauses = [found for found in write_snapshot(fd, again, header(), Content(slots, [], [])) if found is None]
+    assert len(slots) == 6
+    assert len(pauses) == 6 + 256
+    assert bytes(data_of(again)) == bytes(data_of(system))
+
+
+def test_a_job_in_a_last_line_that_lost_its_end_is_read_by_who_opens_it_unchecked() -> None:
+    system = MemorySystem()
+    written(system)
+    end = text_of(FINISHED[1])[0]
+    del data_of(system)[bytes(data_of(system)).index(end) + len(end) :]
+    file = opened(system, check=False)
+    assert {job.id: job for job in file.jobs()} == ALL
+
+
+def test_what_is_written_can_be_read_whatever_is_empty() -> None:
+    for slots, running, finished in [
+        ([], [], []),
+        (None, [], []),
+        ([], None, []),
+        ([], [], None),
+        ([(5, b"")], [], []),
+    ]:
+        system = MemorySystem()
+        index = written(system, slots, running, finished)
+        file = opened(system)
+        assert (list(file.index.starts), list(file.index.ends)) == (list(index.starts), list(index.ends))
+        assert list(file.index.heads) == list(index.heads)
+        assert [list(row) for row in file.index.rows] == [list(row) for row in index.rows]
+        assert (file.index.running_at, file.index.finished_at) == (index.running_at, index.finished_at)
+
+
+# ---- how it is written -----------------------------------------------------------------------------------
+
+
+def test_a_big_snapshot_is_written_in_pieces_between_which_a_caller_may_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_writer, "_WRITE", 300)
+    system = Recording()
+    fd = system.open(PATH, os.O_CREAT | os.O_RDWR)
+    many = [a_job(f"job-{number}", NOW + 1000 * number) for number in range(20)]
+    system.calls.clear()
+    work = write_snapshot(fd, system, header(), Content(slots_of(*many), text_of(RUNNING), text_of(*FINISHED)))
+    pauses = [len(system.calls) for found in work if found is None]
+    assert pauses[: len(set(pauses))] == sorted(set(pauses))
+    assert len(set(pauses)) >= 8
+    assert {job.id for job in opened(system).jobs()} == {job.id for job in (*many, RUNNING, *FINISHED)}
+
+
+def test_a_piece_is_written_once_it_is_long_enough_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_writer, "_WRITE", 100)
+    system = Recording()
+    out = snapshot_writer._Writer(system.open(PATH, os.O_CREAT | os.O_RDWR), system, 10)
+    system.calls.clear()
+    out.put(b"x" * 99)
+    assert (out.flush_when_full(), out.at, system.names()) == (False, 109, [])
+    out.put(b"y")
+    assert (out.flush_when_full(), out.at, system.names()) == (True, 110, ["pwrite"])
+    assert (out.flush_when_full(), system.names()) == (False, [])
+    out.put(b"z")
+    out.flush()
+    assert bytes(data_of(system)) == bytes(10) + b"x" * 99 + b"yz"
+
+
+def test_a_person_can_read_it_a_job_a_line() -> None:
+    system = MemorySystem()
+    jobs = [a_job("a", NOW), a_job("b", NOW), a_job("c", NOW + TURN_MS), a_job("d", NOW + 1000)]
+    written(system, slots=slots_of(*jobs))
+    slot, cycle = jobs[0].slot, jobs[0].cycle
+    a, b, c, d, run, one, two = (text.decode() for text in text_of(*jobs, RUNNING, *FINISHED))
+    assert bytes(data_of(system)).partition(b"\n")[2].decode().splitlines() == [
+        '"ring":{',
+        f'"{slot}":{{', f'"{cycle}":[', a + ",", b, "],", f'"{cycle + 1}":[', c, "]", "},",
+        f'"{slot + 1}":{{', f'"{cycle}":[', d, "]", "}",
+        "},", '"running":[', run, "],", '"finished":[', one + ",", two, "]}",
+    ]  # fmt: skip
+
+
+# ---- what is refused -------------------------------------------------------------------------------------
+
+
+def refused(system: MemorySystem, error: type[Exception], words: str) -> None:
+    before = system.open_count()
+    with pytest.raises(error, match=words):
+        opened(system)
+    assert system.open_count() == before
+
+
+def with_header(change: tuple[bytes, bytes]) -> MemorySystem:
+    """A snapshot in whose first line something stands instead of something else."""
+    system = MemorySystem()
+    written(system)
+    line, _, rest = bytes(data_of(system)).partition(b"\n")
+    assert change[0] in line
+    data_of(system)[:] = line.replace(*change, 1) + b"\n" + rest
+    return system
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ((b'{"format"', b'{"former"'), StoreFormatError, "is not a Noria store"),
+        ((b'"seq":7', b'"seq":'), StoreCorrupt, "the header is not JSON"),
+        ((b'"min_reader":1', b'"min_reader":2'), StoreFormatError, "asks for format 2 or later, this is 1"),
+        ((b'"min_reader":1', b'"min_reader":"1"'), StoreFormatError, "asks for format '1' or later"),
+        ((b'"min_reader":1,', b""), StoreFormatError, "asks for format None"),
+        ((b'"token":3,', b""), StoreCorrupt, "the header is incomplete: 'token'"),
+        ((b'"accepted":5', b'"excepted":5'), StoreCorrupt, "the header is incomplete"),
+        ((b'"version":1', b'"version":2'), StoreCorrupt, "the checksum does not match"),
+        ((b'"seq":7', b'"seq":8'), StoreCorrupt, "the checksum does not match"),
+        ((b'"seq":7,', b'"seq": 7,'), StoreCorrupt, "the file has"),
+    ],
+)
+def test_a_header_that_says_something_else_is_refused_and_why(
+    change: tuple[bytes, bytes], error: type[Exception], words: str
+) -> None:
+    refused(with_header(change), error, words)
+
+
+@pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b" ", b"  "])
+def test_what_an_editor_puts_before_or_behind_the_first_line_is_an_edit_and_no_other_format(start: bytes) -> None:
+    system = MemorySystem()
+    written(system)
+    data_of(system)[:0] = start
+    refused(system, StoreCorrupt, "the file has")
+    crlf = MemorySystem()
+    written(crlf)
+    line, _, rest = bytes(data_of(crlf)).partition(b"\n")
+    data_of(crlf)[:] = line + b"\r\n" + rest
+    refused(crlf, StoreCorrupt, "the file has")
+
+
+def test_a_checksum_that_is_no_number_is_a_wrong_one() -> None:
+    system = MemorySystem()
+    written(system)
+    line = bytes(data_of(system)).partition(b"\n")[0]
+    crc = line[-10:-2]
+    refused(with_header((crc, b"zzzzzzzz")), StoreCorrupt, "the checksum does not match")
+
+
+def test_a_file_that_ends_within_its_first_line_is_refused() -> None:
+    system = MemorySystem()
+    for length, error in ((10, StoreFormatError), (100, StoreCorrupt), (200, StoreCorrupt)):
+        written(system)
+        del data_of(system)[length:]
+        refused(system, error, "is not a Noria store" if length == 10 else "the header is not JSON")
+    written(system)
+    line = bytes(data_of(system)).partition(b"\n")[0]
+    data_of(system)[:] = line
+    with pytest.raises(StoreCorrupt, match="ends within its first line") as raised:
+        opened(system)
+    assert raised.value.offset == len(line)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 700])
+def test_a_file_that_was_cut_or_has_grown_is_refused_with_the_place(cut: int) -> None:
+    system = MemorySystem()
+    written(system)
+    size = len(data_of(system))
+    del data_of(system)[size - cut :]
+    with pytest.raises(StoreCorrupt, match=f"the file has {size - cut} bytes, its header says {size}") as raised:
+        opened(system)
+    assert raised.value.offset == size - cut
+    written(system)
+    data_of(system).extend(b"\n" * cut)
+    with pytest.raises(StoreCorrupt, match=f"the file has {size + cut} bytes, its header says {size}") as raised:
+        opened(system)
+    assert raised.value.offset == size
+
+
+def test_a_flipped_bit_anywhere_is_refused_however_long_the_file() -> None:
+    system = MemorySystem()
+    written(system, slots=slots_of(a_job("big", NOW, payload='[["' + "x" * (1 << 21) + '"],{}]'), a_job("z", NOW + 1)))
+    size = len(data_of(system))
+    fd = system.open(PATH, os.O_RDONLY)
+    found = read_header(fd, PATH, system)
+    verify(fd, PATH, system, found)
+    for at in (300, 1 << 20, (1 << 20) + 400, size // 2, size - 2):
+        data_of(system)[at] ^= 1
+        with pytest.raises(StoreCorrupt):
+            verify(fd, PATH, system, found)
+        data_of(system)[at] ^= 1
+
+
+def test_a_snapshot_that_cannot_be_read_leaves_no_descriptor_open_and_a_link_is_not_followed(tmp_path: Path) -> None:
+    system = Recording()
+    written(system)
+    system.fails = failing("pread", errno.EIO)
+    refused(system, OSError, "Input/output")
+    (tmp_path / "theirs").touch()
+    (tmp_path / "tasks.json").symlink_to(tmp_path / "theirs")
+    with pytest.raises(OSError, match="symbolic links"):
+        open_snapshot(str(tmp_path / "tasks.json"), str, SYSTEM)
+
+
+def test_a_snapshot_whose_descriptor_is_0_is_closed_like_any_other() -> None:
+    system = Recording()
+    written(system)
+    file = opened(system)
+    system._held[0] = system._held.pop(file._fd)
+    file._fd = 0
+    file.close()
+    file.close()
+    assert system.open_count() == 0
+
+
+# ---- edited by hand --------------------------------------------------------------------------------------
+
+
+def test_the_index_of_a_snapshot_that_a_person_has_mended_finds_every_job() -> None:
+    system = MemorySystem()
+    written(system)
+    body = bytes(data_of(system)).partition(b"\n")[2]
+    data_of(system)[:] = b"{,\n" + body.replace(b"\n]", b"\n\n]").replace(b'"running":[\n', b'"running":[\n')
+    fd = system.open(PATH, os.O_RDONLY)
+    index = scan_index(fd, system)
+    file = SnapshotFile(fd, PATH, system, header(), index)
+    assert {id: file.get(id) for id in ALL} == ALL
+    assert [id for _, id, _ in file.scheduled()] == [job.id for job in sorted(SCHEDULED, key=lambda job: job.due_ms)]
+
+
+# ---- a store over it -------------------------------------------------------------------------------------
+
+
+def test_a_store_compacted_again_and_again_while_jobs_come_and_go_forgets_none() -> None:
+    system = MemorySystem()
+    store: JsonStore = new_store(system)
+    for turn in range(4):
+        store.add([a_job(f"{turn}-{n}", NOW + 900 * n, key=f"{turn}-{n}" if n % 7 == 0 else None) for n in range(40)])
+        store.add([a_job(f'{turn}-"{n}"', NOW + 900 * n) for n in range(5)])
+        store.cancel([f"{turn}-{n}" for n in range(0, 40, 5)], NOW)
+        store.reschedule(f"{turn}-1", NOW + TURN_MS, NOW)
+        claim_all(store, owner=f"owner-{turn}", now_ms=NOW + turn)
+        before = content(store)
+        store.compact()
+        assert content(store) == before
+        store = read_again(store)
+        assert content(store) == before
+        assert store.check() == []

@@ -1,0 +1,42 @@
+"""Entry: what the ledger knows of one job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .happenings import Add
+
+Where = Literal["scheduled", "running", "succeeded", "failed", "cancelled", "expired"]
+
+
+@dataclass(slots=True)
+class Entry:
+    """A job as it must be, told only by what was done to it."""
+
+    id: str
+    add: Add
+    due_ms: int
+    expires_ms: int | None
+    where: Where = "scheduled"
+    token: int = 0
+    """Of the newest claim."""
+    owner: str = ""
+    """Who holds it."""
+    attempt: int = 0
+    crashes: int = 0
+    begun: int = 0
+    """How often a worker began to run it."""
+    excused: int = 0
+    """How often it may begin again: its worker died or was taken for dead, or the run asked for another."""
+    began_token: int = 0
+    disowned: bool = False
+    first_due_ms: int = 0
+    """The due instant of what is to begin next, for the lateness of that."""
+    counted: bool = False
+    """Whether its lateness has been counted."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is in a final state."""
+        return self.where not in ("scheduled", "running")

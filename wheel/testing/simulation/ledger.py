@@ -1,0 +1,301 @@
+"""Ledger: the simplest book-keeping of jobs that could be right, and the judge of what a store and its tickers do.
+
+It hears of every call that a node makes of its store, and of every run. It works out by itself what the answer must
+be: which jobs a claim gets, in which order; which settlements count; what cancel, reschedule and a unique key come
+to. Any difference is a violation, at the moment at which it happens:
+
+    nothing lost        a due job that a claim must get, and does not
+    none invented       a job in an answer that was never accepted
+    nothing early       a claim before the due instant by the wall clock
+    one live claim      a claim of a job that runs, or a run under a token that is not the newest
+    starts <= 1 + deaths
+    fencing             a settlement counts if, and only if, its token is the job's newest
+    the sum             accepted = scheduled + running + finished
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from heapq import heappop, heappush
+
+from ...contract import Found, Stats
+from ...job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from .entry import Entry, Where
+from .happenings import Add
+
+
+class Violation(Exception):
+    """An invariant does not hold; the world ends there."""
+
+
+class Ledger:
+    """All jobs, and what must be true of them."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.running: dict[str, Entry] = {}
+        self.counts: Counter[str] = Counter()
+        self.dead: set[str] = set()
+        """Owners that can settle nothing any more."""
+        self.token = 0
+        self._holders: dict[str, str] = {}
+        self._waiting: list[tuple[int, str]] = []
+        self._ready: list[tuple[int, int, str]] = []
+
+    # ---- producers ---------------------------------------------------------------------------------------
+
+    def added(self, job: Job, add: Add, standing: str) -> None:
+        """add() was answered with the id ``standing``."""
+        expected = self._expected_standing(job, add)
+        _demand(standing == expected, f"add of {job.id} was answered with {standing}, must be {expected}")
+        if expected != job.id or job.id in self.entries:
+            return
+        entry = Entry(id=job.id, add=add, due_ms=job.due_ms, expires_ms=job.expires_ms, first_due_ms=job.due_ms)
+        self.entries[job.id] = entry
+        self.counts["accepted"] += 1
+        self._schedule(entry, job.due_ms)
+        if job.key is not None:
+            self._holders[job.key] = job.id
+
+    def _expected_standing(self, job: Job, add: Add) -> str:
+        holder = self._holder(job.key)
+        if job.id in self.entries or holder is None:
+            return job.id
+        if add.on_conflict == "keep":
+            return holder.id
+        if holder.where == "scheduled":
+            self._finish(holder, "cancelled")
+        return job.id
+
+    def _holder(self, key: str | None) -> Entry | None:
+        if key is None:
+            return None
+        id = self._holders.get(key)
+        if id is not None:
+            return self.entries[id]
+        return next((entry for entry in self.running.values() if entry.add.key == key), None)
+
+    def cancelled(self, id: str, found: Found) -> None:
+        """cancel() was answered."""
+        _demand(found is self._found(id), f"cancel of {id} was answered with {found}, must be {self._found(id)}")
+        if found is Found.SCHEDULED:
+            self._finish(self.entries[id], "cancelled")
+
+    def moved(self, id: str, due_ms: int, found: Found) -> None:
+        """reschedule() was answered."""
+        _demand(found is self._found(id), f"reschedule of {id} was answered with {found}, must be {self._found(id)}")
+        if found is Found.SCHEDULED:
+            self.entries[id].first_due_ms = due_ms
+            self._schedule(self.entries[id], due_ms, before="scheduled")
+
+    def _found(self, id: str) -> Found:
+        entry = self.entries.get(id)
+        if entry is None:
+            return Found.UNKNOWN
+        return Found.FINISHED if entry.finished else Found(entry.where)
+
+    # ---- nodes -------------------------------------------------------------------------------------------
+
+    def disown(self, owner: str) -> list[Entry]:
+        """An owner is taken for dead: what it holds is free."""
+        taken = [entry for entry in self.running.values() if entry.owner == owner]
+        for entry in taken:
+            entry.disowned = True
+        return taken
+
+    def orphans(self) -> list[Entry]:
+        """Jobs that run for nobody who lives."""
+        return [entry for entry in self.running.values() if entry.disowned or entry.owner in self.dead]
+
+    def claimed(self, owner: str, now_ms: int, limit: int, claims: Sequence[Claim]) -> None:
+        """claim() was answered: those of the dead are rescued first."""
+        for entry in self.orphans():
+            self._rescue(entry)
+        for claim in claims:
+            self._judge(claim, owner, now_ms)
+        expected = self._choose(now_ms, limit)
+        got = [claim.job.id for claim in claims]
+        if got != expected:
+            missing = [id for id in expected if id not in got]
+            what = f"lost or forgotten: {missing}" if missing else f"the order is wrong: {got}, must be {expected}"
+            raise Violation(f"claim by {owner} at {now_ms} for {limit}: {what}")
+        for claim in claims:
+            self._run(claim)
+
+    def _judge(self, claim: Claim, owner: str, now_ms: int) -> None:
+        id = claim.job.id
+        entry = self.entries.get(id)
+        if entry is None:
+            raise Violation(f"invented: {owner} got {id}, which nobody added")
+        _demand(entry.due_ms <= now_ms, f"early: {owner} got {id} at {now_ms}, due {entry.due_ms}")
+        _demand(entry.where == "scheduled", f"claimed twice: {owner} got {id}, which is {entry.where} ({entry.owner})")
+        _demand(claim.token > self.token, f"token: {id} got {claim.token} after {self.token} was given")
+        self.token = claim.token
+
+    def _choose(self, now_ms: int, limit: int) -> list[str]:
+        """What a claim must get: due, not expired, in the order (priority, due, id)."""
+        while self._waiting and self._waiting[0][0] <= now_ms:
+            due_ms, id = heappop(self._waiting)
+            heappush(self._ready, (-self.entries[id].add.priority, due_ms, id))
+        chosen: list[str] = []
+        ahead: list[tuple[int, int, str]] = []
+        while self._ready and len(chosen) < limit:
+            rank = heappop(self._ready)
+            entry = self.entries[rank[2]]
+            if entry.where != "scheduled" or entry.due_ms != rank[1] or entry.id in chosen:
+                continue
+            if entry.due_ms > now_ms:  # the wall clock was set back
+                ahead.append(rank)
+            elif entry.expires_ms is not None and entry.expires_ms <= now_ms:
+                self._finish(entry, "expired")
+            else:
+                chosen.append(entry.id)
+        for rank in ahead:
+            heappush(self._ready, rank)
+        return chosen
+
+    def _run(self, claim: Claim) -> None:
+        entry = self.entries[claim.job.id]
+        self._move(entry, "running")
+        entry.owner, entry.token, entry.disowned = claim.owner, claim.token, False
+        entry.attempt += 1
+        said = (claim.job.attempt, claim.job.crashes)
+        _demand(said == (entry.attempt, entry.crashes), f"{entry.id}: attempt and crashes are {said}")
+        self.running[entry.id] = entry
+
+    def began(self, claim: Claim) -> Entry:
+        """A worker begins to run a claim."""
+        entry = self.entries[claim.job.id]
+        entry.begun += 1
+        _demand(
+            entry.begun <= 1 + entry.excused,
+            f"{entry.id} began {entry.begun} times, with {entry.excused} reasons to begin again",
+        )
+        _demand(entry.began_token < claim.token, f"{entry.id} began twice under token {claim.token}")
+        entry.began_token = claim.token
+        return entry
+
+    def settled(self, settlements: Sequence[tuple[Claim, Outcome]], lost: Sequence[Claim]) -> list[bool]:
+        """settle() was answered; for each whether it counted."""
+        refused = {(claim.job.id, claim.token) for claim in lost}
+        counted: list[bool] = []
+        for claim, outcome in settlements:
+            entry = self.entries[claim.job.id]
+            newest = entry.where == "running" and entry.token == claim.token
+            counts = (claim.job.id, claim.token) not in refused
+            what = "a stale settlement counted" if counts else "a settlement of the newest claim was refused"
+            _demand(newest == counts, f"fencing: {what}: {entry.id}, token {claim.token}, newest {entry.token}")
+            counted.append(counts)
+            if counts:
+                self._settle(entry, outcome)
+        return counted
+
+    def _settle(self, entry: Entry, outcome: Outcome) -> None:
+        match outcome:
+            case Succeeded():
+                self._finish(entry, "succeeded")
+            case Failed():
+                self._finish(entry, "failed")
+            case Retried(due_ms=due_ms):
+                entry.excused += 1
+                entry.first_due_ms, entry.counted = due_ms, True
+                self._again(entry, due_ms)
+            case Snoozed(due_ms=due_ms):
+                entry.attempt -= 1
+                self._again(entry, due_ms)
+            case Released():
+                entry.attempt -= 1
+                self._again(entry, entry.due_ms)
+
+    def _rescue(self, entry: Entry) -> None:
+        entry.crashes += 1
+        if entry.began_token == entry.token:
+            entry.excused += 1
+        if entry.crashes >= entry.add.max_crashes:
+            self._finish(entry, "failed")
+        else:
+            self._again(entry, entry.due_ms)
+
+    # ---- where jobs are ----------------------------------------------------------------------------------
+
+    def _again(self, entry: Entry, due_ms: int) -> None:
+        key = entry.add.key
+        if key is not None:
+            if self._holders.get(key, entry.id) != entry.id:
+                self._finish(entry, "cancelled")
+                return
+            self._holders[key] = entry.id
+        self._schedule(entry, due_ms, before="running")
+
+    def _schedule(self, entry: Entry, due_ms: int, before: Where | None = None) -> None:
+        entry.due_ms = due_ms
+        heappush(self._waiting, (due_ms, entry.id))
+        if before is not None:
+            self._move(entry, "scheduled")
+        else:
+            self.counts["scheduled"] += 1
+
+    def _move(self, entry: Entry, where: Where) -> None:
+        self.counts[entry.where] -= 1
+        self.counts[where] += 1
+        entry.where = where
+        if where != "running":
+            self.running.pop(entry.id, None)
+
+    def _finish(self, entry: Entry, where: Where) -> None:
+        self._move(entry, where)
+        key = entry.add.key
+        if key is not None and self._holders.get(key) == entry.id:
+            del self._holders[key]
+
+    # ---- looking -----------------------------------------------------------------------------------------
+
+    def next_due_ms(self, now_ms: int) -> int | None:
+        """The earliest due instant of a scheduled job; if one is due at ``now_ms``, any that is."""
+        waiting, ready = self._waiting, self._ready
+        while waiting and not self._stands(waiting[0]):
+            heappop(waiting)
+        while ready and not self._stands(ready[0]):
+            heappop(ready)
+        if not ready:
+            return waiting[0][0] if waiting else None
+        if ready[0][1] <= now_ms:
+            return ready[0][1]
+        first = min(rank[1] for rank in ready if self._stands(rank))  # the wall clock was set back
+        return min(first, waiting[0][0]) if waiting else first
+
+    def _stands(self, rank: tuple[int, str] | tuple[int, int, str]) -> bool:
+        entry = self.entries[str(rank[-1])]
+        return entry.where == "scheduled" and entry.due_ms == rank[-2]
+
+    @property
+    def unfinished(self) -> int:
+        """Jobs that are still to run, or run."""
+        return self.counts["scheduled"] + self.counts["running"]
+
+    def compare(self, stats: Stats) -> None:
+        """The store's own sum must be right, and ours."""
+        for name in ("accepted", "scheduled", "running", "succeeded", "failed", "cancelled", "expired"):
+            told = getattr(stats, name)
+            _demand(told == self.counts[name], f"the sum: the store counts {told} {name}, must be {self.counts[name]}")
+        finished = stats.succeeded + stats.failed + stats.cancelled + stats.expired
+        _demand(stats.accepted == stats.scheduled + stats.running + finished, f"the sum: {stats}")
+
+    def compare_jobs(self, jobs: Sequence[Job]) -> None:
+        """Each job that the store holds must be where it is here, and none may be missing that has not finished."""
+        held = {job.id: job for job in jobs}
+        for id, entry in self.entries.items():
+            job = held.pop(id, None)
+            if job is None:
+                _demand(entry.finished, f"lost: {id}, which is {entry.where}, is not in the store")
+            else:
+                told = (str(job.state), job.due_ms, job.attempt, job.crashes)
+                must = (entry.where, entry.due_ms, entry.attempt, entry.crashes)
+                _demand(told == must, f"{id} is {told} in the store, must be {must}")
+        _demand(not held, f"invented: {sorted(held)} are in the store, which nobody added")
+
+
+def _demand(condition: object, otherwise: str) -> None:
+    if not condition:
+        raise Violation(otherwise)

@@ -1,0 +1,96 @@
+"""VirtualPool: workers without threads. A run is a span of virtual time; the world says when it is over."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+from ...clock import Clock
+from ...job import Claim, Job, Outcome
+from ...pool import Done, ThreadPool
+
+
+class Workshop(Protocol):
+    """What the pool asks of the world."""
+
+    def begin(self, pool: VirtualPool, place: int, claim: Claim) -> None:
+        """A worker begins a run; the world calls ``end`` when it is over."""
+
+
+class VirtualPool(ThreadPool):
+    """As a ticker sees it a ThreadPool; ``workers`` runs at a time."""
+
+    def __init__(self, workers: int, clock: Clock, world: Workshop) -> None:
+        super().__init__(0, _never, clock)
+        self.workers = self.ready = workers
+        self._world: Final = world
+        self._queue: deque[Claim] = deque()
+        self._idle: list[int] = list(range(workers))
+        self._busy: dict[int, tuple[Claim, float]] = {}
+        self._closed = False
+
+    def start(self, *, wake: Callable[[], None], settle_late: Callable[[list[Done]], None]) -> None:
+        """See ThreadPool.start."""
+        self._wake, self._settle_late = wake, settle_late
+
+    def put(self, claims: Iterable[Claim]) -> None:
+        """See ThreadPool.put."""
+        self._queue.extend(claims)
+        while self._idle and self._queue:
+            self._take(self._idle.pop(0))
+
+    def _take(self, place: int) -> None:
+        claim = self._queue.popleft()
+        self._busy[place] = claim, self._clock.monotonic()
+        self._world.begin(self, place, claim)
+
+    def end(self, place: int, outcome: Outcome) -> None:
+        """The run at a place is over; its worker hands over what came of it and takes the next claim."""
+        claim, began = self._busy.pop(place)
+        self._done.append(Done(claim, outcome, self._clock.monotonic() - began))
+        if self._queue:
+            self._take(place)
+        else:
+            self._idle.append(place)
+        if self._abandoned:
+            self._settle_late(self.collect())
+        elif len(self._queue) <= self.low_water:
+            self._wake()
+
+    def waiting(self) -> int:
+        """See ThreadPool.waiting."""
+        return len(self._queue)
+
+    def recall(self) -> list[Claim]:
+        """See ThreadPool.recall."""
+        taken = list(self._queue)
+        self._queue.clear()
+        return taken
+
+    def running(self) -> list[Job]:
+        """See ThreadPool.running."""
+        return [claim.job for claim, _ in self._busy.values()]
+
+    def is_inside(self) -> bool:
+        """See ThreadPool.is_inside."""
+        return False
+
+    def close(self) -> list[Claim]:
+        """See ThreadPool.close."""
+        self._closed = True
+        return self.recall()
+
+    def held(self) -> set[int]:
+        """The tokens of all claims that are waiting, running, or have ended and not been collected."""
+        claims = [*self._queue, *(claim for claim, _ in self._busy.values()), *(done.claim for done in self._done)]
+        return {claim.token for claim in claims}
+
+    @property
+    def still(self) -> bool:
+        """Whether there is nothing for the ticker to collect or to give back."""
+        return not self._queue and not self._done
+
+
+def _never(claim: Claim) -> Outcome:
+    raise AssertionError(f"a virtual pool calls no function: {claim}")
