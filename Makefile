@@ -18,7 +18,7 @@ demo: $(VENV)/.installed  ## ten delayed jobs, a live ring, a worker killed with
 	$(STEP) "demo" $(BIN)/python demo.py
 
 test: $(VENV)/.tests  ## the tests (a few minutes at most)
-	$(STEP) "tests" $(PYTEST) -m "not slow"
+	$(STEP) "tests" $(PYTEST)
 
 torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: half an hour; SIZE=ci: minutes)
 	$(STEP) "torture, $(SIZE)" $(BIN)/python -m tests.torture --size $(SIZE) --seed $(SEED)
@@ -55,14 +55,14 @@ build: $(VENV)/.tests  ## the wheel artefact, in dist/
 	@ls dist
 
 # What a lost or doubled job would be the fault of; every branch of it is run by the fast tests.
-WHOLE := ring state journal lines epoch snapshot snapshot_writer lock ticker latch scheduler
+WHOLE := ring state deciding journal lines epoch snapshot snapshot_writer lock ticker latch scheduler
 comma := ,
 empty :=
 space := $(empty) $(empty)
 
 coverage: $(VENV)/.tests  ## branch coverage of the fast tests; fails unless it is 100 % for ring, state, journal and the like
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
-	$(STEP) "tests under coverage" $(BIN)/coverage run -m pytest -q -m "not slow" --ignore tests/packaging --ignore tests/docs
+	$(STEP) "tests under coverage" $(BIN)/coverage run -m pytest -q --ignore tests/packaging --ignore tests/docs
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 	@$(BIN)/coverage report --fail-under=100 --include='$(subst $(space),$(comma),$(foreach name,$(WHOLE),*/$(name).py))'
 

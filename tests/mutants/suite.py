@@ -20,7 +20,7 @@ from .targets import ROOT
 
 FOLDERS: Final = ("tests/unit", "tests/contract")
 """Of tests that may notice a mutant; the others read documents, or run programs that a mutant is not in."""
-_OPTIONS: Final = ("-qq", "-s", "-m", "not slow", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"))
+_OPTIONS: Final = ("-qq", "-s", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"))
 _WITHOUT: Final = ("randomly", "timeout", "cacheprovider")
 _LEFT_OUT: Final = (
     *("test_layout.py", "test_benchmarks.py", "seeded_bug"),

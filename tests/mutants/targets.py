@@ -43,6 +43,7 @@ TARGETS: Final = tuple(
     for file in (
         "wheel/ring.py",
         "store/state.py",
+        "store/deciding.py",
         "store/journal.py",
         "store/lines.py",
         "store/epoch.py",
