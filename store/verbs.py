@@ -15,8 +15,9 @@ from ..wheel.contract import Filter, Found, OnConflict, Stats
 from ..wheel.errors import InvalidValue
 from ..wheel.job import Claim, Job, Outcome
 from . import views
+from .admission import refuse_unsound
 from .invariants import violations
-from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled, refuse_unsound
+from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Settled
 from .state import State, job_of
 
 _OWNER_MOST: Final = 150

@@ -210,7 +210,7 @@ def _key(value: Any) -> dict[str, Any]:
 
 
 def _on_conflict(value: Any) -> dict[str, Any]:
-    if value not in _CONFLICTS:
+    if type(value) is not str or value not in _CONFLICTS:
         raise InvalidValue.of("on_conflict", '"keep", "replace" or "raise"', value)
     return {"on_conflict": value}
 
