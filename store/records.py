@@ -288,15 +288,16 @@ def decode_record(fields: dict[str, Any]) -> Record:
     Raises:
         ValueError: it is none.
     """
-    kind = _OPS.get(fields.get("op", ""))
+    op = fields.get("op")
+    kind = _OPS.get(op) if isinstance(op, str) else None
     if kind is None:
-        raise ValueError(f"unknown operation {fields.get('op')!r}")
-    if kind is Settled:
-        return Settled(fields["now_ms"], [_decode_item(item) for item in fields["items"]])
+        raise ValueError(f"unknown operation {op!r:.80}")
     try:
+        if kind is Settled:
+            return Settled(fields["now_ms"], [_decode_item(item) for item in fields["items"]])
         return kind(**{name: value for name, value in fields.items() if name not in ("seq", "op")})
-    except TypeError as error:
-        raise ValueError(f"not a {fields['op']} record: {error}") from None
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"not a {op} record: {error}") from None
 
 
 def _encode_item(item: tuple[str, int, Outcome]) -> str:

@@ -18,8 +18,9 @@ from typing import Any, Final
 from zlib import crc32
 
 from noria.store import JsonStore
+from noria.store import records as store_records
 from noria.store.lines import PREFIX, classify, split
-from noria.store.records import decode_job, decode_record, encode_job, loads
+from noria.store.records import decode_job, decode_record, encode_job
 from noria.wheel.cli import main
 from noria.wheel.contract import Filter
 from noria.wheel.errors import NoriaError
@@ -67,7 +68,7 @@ def records(report: Report, choose: random.Random, made: Specimen, count: int) -
         raw = text.encode("utf-8", "surrogatepass")
         try:
             if number % 2:
-                decode_record(_object(loads(raw)))
+                decode_record(_object(store_records.loads(raw)))
             else:
                 job = decode_job(raw)
                 encode_job(job)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from noria.store import JsonStore
 from noria.store.lines import frame
+from noria.store.records import decode_record
 from noria.wheel.cli import main
 from noria.wheel.errors import InvalidValue, StoreCorrupt, StoreError
 
@@ -121,3 +122,9 @@ def test_a_journal_header_that_is_no_json_behind_a_right_checksum_is_damage(tmp_
     journal.write_bytes(frame('{"journal":noria}') + b"\n" * 512)
     with pytest.raises(StoreCorrupt, match="header is not JSON"):
         JsonStore(path)
+
+
+@pytest.mark.parametrize("fields", [{"op": [[]]}, {"op": "settle"}, {"op": "settle", "now_ms": 1, "items": 7}, {}])
+def test_a_record_that_is_none_is_refused_in_one_way_whatever_is_wrong_with_it(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"unknown operation|not a settle record"):
+        decode_record(fields)
