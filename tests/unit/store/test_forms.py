@@ -113,6 +113,7 @@ def test_a_replaced_job_that_ran_meanwhile_does_not_run_again_beside_its_success
     store = form(store)
     assert store.add([a_job("second", due_ms=NOW + 1, key="k")], on_conflict="replace") == ["second"]
     store = form(store)
+    assert store.add([a_job("third", key="k")]) == ["second"]
     store.settle([(claim, Retried(due_ms=NOW))], NOW)
     store = form(store)
     first = found(store, "first")
