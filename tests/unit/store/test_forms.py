@@ -487,6 +487,13 @@ def test_a_store_that_was_read_again_is_in_nothing_different_from_one_that_was_n
         assert state.ring.hand == hand == (NOW + 41) // 1000
 
 
+def test_the_hand_of_a_store_that_was_read_again_is_where_it_was(store: JsonStore) -> None:
+    store.add([a_job("a", NOW + 7000)])
+    claim_all(store, now_ms=NOW + 8999)
+    with read_again(store)._reading() as state:
+        assert state.ring.hand == NOW // 1000 + 8
+
+
 # ---- finished jobs ---------------------------------------------------------------------------------------
 
 
