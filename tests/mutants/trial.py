@@ -120,6 +120,8 @@ def _verdict(status: int, said: str) -> Verdict:
     if os.WIFSIGNALED(status):
         return "timeout" if os.WTERMSIG(status) == signal.SIGALRM else "killed"
     found: Verdict | None = {_SURVIVED: "survived", _KILLED: "killed"}.get(os.WEXITSTATUS(status))
+    if found is None and not said:
+        return "killed"  # the mutant has closed our descriptors, say
     if found is None:
         raise RuntimeError(f"a trial must end with status 0 or 1, got {os.WEXITSTATUS(status)}: {said}")
     return found
