@@ -36,7 +36,7 @@ def _is_whole_or_none(value: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    return type(value) is str and value != ""
+    return type(value) is str and value != "" and _payload.comes_back(value)
 
 
 def _is_nothing(value: object) -> bool:
@@ -78,6 +78,6 @@ _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("finished_ms", "None for a job that has not finished", _is_nothing),
     ("returned", "None for a job that has not finished", _is_nothing),
     ("error", "a Failure of three strings, or None", _is_failure),
-    ("reason", "a string or None", lambda value: value is None or type(value) is str),
+    ("reason", "a string or None", lambda value: value is None or value == "" or _is_text(value)),
     ("extra", "the JSON text of an object in one line of ASCII, or None", _is_object_text),
 )

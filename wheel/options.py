@@ -19,6 +19,7 @@ from .contract import OnConflict
 from .errors import InvalidValue
 from .ids import new_id, normal_id
 from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Job
+from .payload import comes_back
 
 Seconds = float | timedelta
 
@@ -204,7 +205,7 @@ def _priority(value: Any) -> dict[str, Any]:
 
 
 def _key(value: Any) -> dict[str, Any]:
-    if type(value) is not str or not 1 <= len(value) <= _KEY_MOST:
+    if type(value) is not str or not 1 <= len(value) <= _KEY_MOST or not comes_back(value):
         raise InvalidValue.of("key", f"text of 1 to {_KEY_MOST} characters", value)
     return {"key": value}
 

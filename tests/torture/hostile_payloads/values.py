@@ -8,10 +8,12 @@ import decimal
 import enum
 import math
 import random
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 LARGEST: Final = 2**63 - 1
 
 
@@ -87,6 +89,8 @@ _BAD: Final[tuple[Callable[[], Any], ...]] = (
     lambda: Point(1, 2),
     lambda: {1, 2},
     lambda: frozenset(),
+    lambda: "\ud800\udfff",
+    lambda: {"\ud83d\ude00": 1},
     lambda: b"bytes",
     lambda: bytearray(b"x"),
     lambda: 1j,
@@ -147,10 +151,11 @@ def sound(choose: random.Random, depth: int = 4) -> Any:
 
 
 def text(choose: random.Random) -> str:
-    """A string of any characters."""
+    """A string of any characters, but for two surrogates that JSON takes for one character."""
     if choose.random() < 0.5:
         return choose.choice(_TEXTS)
-    return "".join(chr(choose.randrange(choose.choice((0x80, 0x3000, 0x110000)))) for _ in range(choose.randrange(8)))
+    found = "".join(chr(choose.randrange(choose.choice((0x80, 0x3000, 0x110000)))) for _ in range(choose.randrange(8)))
+    return "x" if _PAIR.search(found) else found
 
 
 def bad(choose: random.Random) -> Any:
