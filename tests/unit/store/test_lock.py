@@ -350,7 +350,9 @@ def test_a_child_keeps_no_lock_of_its_parents_store_and_closes_nothing_else(tmp_
         "tasks.json",
         "other.json.lock",
     ]
+    lower = os.open(os.devnull, os.O_RDONLY)  # the one by which the others are listed, and which then is gone
     fds = [os.open(tmp_path / "real" / name, os.O_RDWR | os.O_CREAT, 0o600) for name in names]
+    os.close(lower)
     drop_inherited([str(link / "tasks.json")])
     still_open = [name for name, fd in zip(names, fds, strict=True) if os.path.exists(f"/proc/self/fd/{fd}")]
     for name, fd in zip(names, fds, strict=True):
