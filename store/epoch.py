@@ -17,12 +17,22 @@ from ..wheel.errors import StoreCorrupt
 from .journal import Journal
 from .lines import Batch, classify, frame
 from .place import Place
-from .records import decode_job, decode_record, loads
+from .records import UnreadableJob, decode_job, decode_record, loads
 from .snapshot import SnapshotFile, open_snapshot
 from .state import State
 from .system import System, close_file, sync_directory, write_all
 
-_ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\]+)","due_ms":(\d+),.*\})\}')
+_ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\]+)","due_ms":(\d{1,18}),.*\})\}')
+
+_NOT_A_RECORD: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AssertionError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class Epoch:
@@ -82,10 +92,12 @@ class Epoch:
             epoch = cls(place, system, snapshot, journal)
             epoch.follow()
             epoch.mend_tail(after_power_loss=True)
-        except BaseException:
+        except BaseException as error:
             if journal is not None:
                 journal.close()
             snapshot.close()
+            if isinstance(error, UnreadableJob):
+                raise StoreCorrupt(place.path, 0, str(error)) from error
             raise
         return epoch
 
@@ -115,7 +127,7 @@ class Epoch:
             seq += 1
             try:
                 self._apply_text(text, seq)
-            except (ValueError, KeyError, TypeError, AssertionError, AttributeError) as error:
+            except _NOT_A_RECORD as error:
                 raise StoreCorrupt(self.journal.path, self.journal.end, f"record {seq}: {error!r}") from error
         self.journal.seq = seq
         self.journal.end = batch.end
@@ -166,7 +178,7 @@ class Epoch:
         if verdict == "damaged":
             raise StoreCorrupt(self.journal.path, self.journal.end, why)
         if verdict == "unended":
-            self.journal.end_line(len(rest))
+            self.journal.end_line(len(rest.rstrip(b"\n\0")))
             self.follow()
         elif verdict == "torn":
             length = len(rest.rstrip(b"\n\0"))

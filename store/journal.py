@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from typing import Final
+from typing import Any, Final
 
 from ..wheel.errors import StoreCorrupt, StoreFormatError
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
@@ -50,6 +50,16 @@ def is_unused(path: str, system: System) -> bool:
         return _is_blank(fd, system, len(line)) if is_sound(line) else _is_unbegun(fd, system)
     finally:
         close_file(system, fd)
+
+
+def _header_in(line: bytes, path: str) -> dict[str, Any]:
+    try:
+        header = loads(line[PREFIX:])
+    except ValueError as error:
+        raise StoreCorrupt(path, 0, f"the header is not JSON: {error}") from None
+    if not isinstance(header, dict):
+        raise StoreCorrupt(path, 0, "the header is not a JSON object")
+    return header
 
 
 class Journal:
@@ -118,7 +128,7 @@ class Journal:
                 if _is_unbegun(fd, system):
                     raise FileNotFoundError(path)  # the header was never synced, so nothing was ever accepted here
                 raise StoreCorrupt(path, 0, "the header's checksum does not match")
-            header = loads(line[PREFIX:])
+            header = _header_in(line, path)
             if header.get("version") != 1:
                 raise StoreFormatError(
                     f"{path} was written by a newer Noria (journal version {header.get('version')!r})"

@@ -19,7 +19,8 @@ What the end of a journal can look like, and what is done about it (``classify``
   loss leaves any subset of the 512-byte sectors of what was not yet synced, so a hole of blanks that begins where the
   line does, or at a sector. Nobody was told that such a record is stored. The tail is cut (and kept in a file beside it
   when whole records stand behind a hole).
-* *unended*: a whole record of which nothing but the line feed is missing, at the end of the file. It is kept.
+* *unended*: a whole record of which nothing but the line feed is missing, with nothing or only zeros behind it. It is
+  kept.
 * anything else is *damage*: a complete line whose checksum is wrong, say. It may have been acknowledged, so the store
   refuses to open rather than forget it.
 
@@ -127,6 +128,8 @@ def classify(data: bytes, offset: int) -> tuple[Tail, str]:
         stop = rest.find(b"\n", at)
         if stop < 0 or stop == at or not is_sound(data[at:stop]):
             break
+        if data[stop] == 0 and data[at + 8] == 0x20 and not rest[stop:].strip(b"\n"):
+            return "unended", ""
         at = stop + 1
     if stop < 0 and is_sound(data[at:]):
         return ("unended", "") if data[at + 8] == 0x20 else ("torn", "an unfinished change")

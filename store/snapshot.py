@@ -46,7 +46,7 @@ _HEADER_MOST: Final = 4096
 _NUMBERS: Final = ("epoch", "seq", "token", "hand", "length")
 _QUOTED: Final = re.compile(r'["\\]')
 _READ: Final = 1 << 16
-JOB_HEAD: Final = re.compile(rb'^\{"id":"([^"\\]+)","due_ms":(\d+),', re.M)
+JOB_HEAD: Final = re.compile(rb'^\{"id":"([^"\\]+)","due_ms":(\d{1,18}),', re.M)
 _SLOT_LINE: Final = re.compile(rb'"(\d+)":\{\n')
 
 
@@ -279,7 +279,7 @@ class SnapshotFile:
         while self._next != NEVER:
             if self._head_id is None:
                 slot = self._heads.index(self._next)
-                self._head_id = peek(next(self._slot_jobs(slot))[1])[0]
+                self._head_id = peek(self._first(self._slot_jobs(slot))[1])[0]
             if not hidden(self._head_id):
                 return self._next
             self._drop_head()
@@ -288,12 +288,18 @@ class SnapshotFile:
     def _drop_head(self) -> None:
         slot = self._heads.index(self._next)
         jobs = self._slot_jobs(slot)
-        next(jobs)
+        self._first(jobs)
         offset, raw = next(jobs, (self.index.ends[slot], b""))
         self._cursors[slot] = offset
         self._heads[slot] = peek(raw)[1] if raw else NEVER
         self._next = min(self._heads)
         self._head_id = None
+
+    def _first(self, jobs: Iterator[tuple[int, bytes]]) -> tuple[int, bytes]:
+        found = next(jobs, None)
+        if found is None:
+            raise StoreCorrupt(self._path, 0, "a slot does not have the jobs that its index says")
+        return found
 
     def _slot_jobs(self, slot: int) -> Iterator[tuple[int, bytes]]:
         for offset, line in _lines(self._fd, self._system, self._cursors[slot], self.index.ends[slot]):

@@ -15,9 +15,10 @@ from ..wheel.contract import Filter, Found, OnConflict, Stats
 from ..wheel.errors import InvalidValue
 from ..wheel.job import Claim, Job, Outcome
 from . import views
+from .admission import refuse_unsound
 from .deciding import choose, judge, plan_add, refuse_taken_key, unchoose
 from .invariants import violations
-from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Revived, Settled, refuse_unsound
+from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Revived, Settled
 from .state import State, job_of
 
 _OWNER_MOST: Final = 150

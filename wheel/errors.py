@@ -6,6 +6,10 @@ TimeoutError, OSError) that is the second base, so that code which knows nothing
 
 from __future__ import annotations
 
+from typing import Final
+
+_LONGEST_SHOWN: Final = 500
+
 
 class NoriaError(Exception):
     """The root: ``except NoriaError`` catches whatever Noria itself raises."""
@@ -19,8 +23,16 @@ class InvalidValue(NoriaError, ValueError):
 
     @classmethod
     def of(cls, name: str, rule: str, value: object) -> InvalidValue:
-        """The error in the house's one wording."""
-        return cls(f"{name} must be {rule}, got {value!r}")
+        """The error in the house's one wording; a value that cannot be shown, or not in a few words, is cut short."""
+        return cls(f"{name} must be {rule}, got {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    try:
+        shown = repr(value)
+    except Exception:  # a __repr__ may fail, and Python's own does on nesting and on huge ints
+        return f"a {type(value).__name__} that cannot be shown"
+    return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
 
 
 class PayloadError(NoriaError, TypeError, ValueError):

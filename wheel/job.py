@@ -79,6 +79,10 @@ class Failure(NamedTuple):
     traceback: str = ""
 
 
+NEEDS: Final = ("succeeded", "failed", "finished")
+GIVES: Final = ("result", "results", "id", "nothing")
+
+
 class After(NamedTuple):
     """What a job waits for: others that are to end first."""
 

@@ -19,7 +19,7 @@ from .contract import OnConflict
 from .errors import InvalidValue
 from .ids import new_id, normal_id
 from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Job
-from .payload import encode
+from .payload import comes_back, encode
 
 if TYPE_CHECKING:
     from .canvas import Signature
@@ -249,7 +249,7 @@ def key_text(value: Key) -> str:
     text = value
     if type(value) is tuple and value and all(type(part) in (str, int) for part in value):
         text = encode(list(value), "key")
-    if type(text) is not str or not 1 <= len(text) <= _KEY_MOST:
+    if type(text) is not str or not 1 <= len(text) <= _KEY_MOST or not comes_back(text):
         raise InvalidValue.of(
             "key", f"text of 1 to {_KEY_MOST} characters, or a tuple of text and whole numbers", value
         )
@@ -261,7 +261,7 @@ def _max_wait(value: Any) -> dict[str, Any]:
 
 
 def _on_conflict(value: Any) -> dict[str, Any]:
-    if value not in _CONFLICTS:
+    if type(value) is not str or value not in _CONFLICTS:
         raise InvalidValue.of("on_conflict", '"keep", "replace" or "raise"', value)
     return {"on_conflict": value}
 

@@ -48,6 +48,14 @@ _NUMBER: Final = int.__repr__
 _FLOAT: Final = float.__repr__
 
 
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def comes_back(text: str) -> bool:
+    """Whether JSON can say a string: two surrogates that are a pair would come back as one character."""
+    return text.isascii() or _PAIR.search(text) is None
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
@@ -83,6 +91,8 @@ def encode_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     for value in args:
         kind = type(value)
         if kind is str:
+            if not comes_back(value):
+                return _encode_any(args, kwargs)
             parts.append(_quote(value))
         elif kind is int and -MAX_INT < value < MAX_INT:
             parts.append(_NUMBER(value))
@@ -118,6 +128,8 @@ def _scalar_pairs(kwargs: dict[str, Any]) -> str | None:
     for key, value in kwargs.items():
         kind = type(value)
         if kind is str:
+            if not comes_back(value):
+                return None
             text = _quote(value)
         elif kind is int and -MAX_INT < value < MAX_INT:
             text = _NUMBER(value)
@@ -129,7 +141,7 @@ def _scalar_pairs(kwargs: dict[str, Any]) -> str | None:
             text = _FLOAT(value)
         else:
             return None
-        if type(key) is not str:
+        if type(key) is not str or not comes_back(key):
             return None
         parts.append(_quote(key) + ":" + text)
     return ",".join(parts)
@@ -252,7 +264,9 @@ def _encode(value: Any, name: str) -> str:
 def _sound(value: Any, room: int, depth: int) -> int:  # noqa: PLR0911 - one for each type
     """How many more values there is room for after this one; below zero if anything is not strict JSON."""
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind is str:
+        return room - 1 if comes_back(value) else -1
+    if value is None or kind is bool:
         return room - 1
     if kind is int:
         return room - 1 if -MAX_INT < value < MAX_INT else -1
@@ -262,7 +276,7 @@ def _sound(value: Any, room: int, depth: int) -> int:  # noqa: PLR0911 - one for
         inside = value
     elif kind is dict:
         for key in [*value]:  # copies, because another thread may change the value during the walk
-            if type(key) is not str:
+            if type(key) is not str or not comes_back(key):
                 return -1
         inside = [*value.values()]
     else:
@@ -299,7 +313,9 @@ def _refuse(value: Any, name: str, depth: int = MAX_DEPTH) -> NoReturn:
 def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - one for each type
     """The first thing about the value that is not strict JSON, in words; None if each part for itself is."""
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind is str:
+        return None if comes_back(value) else f"{path} {_NO_PAIR}"
+    if value is None or kind is bool:
         return None
     if kind is int:
         sound = -MAX_INT < value < MAX_INT
@@ -318,10 +334,13 @@ def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - 
         for key in [*value]:
             if type(key) is not str:
                 return f"{path} must have str keys only, got the key {_named(key)}"
+            if not comes_back(key):
+                return f"a key of {path} {_NO_PAIR}"
         parts = [(f"{path}[{_key(key)}]", item) for key, item in [*value.items()]]
     return next((fault for inner, item in parts if (fault := _fault(item, inner, depth - 1))), None)
 
 
+_NO_PAIR: Final = "must not hold a pair of surrogates: it would come back as the one character that it stands for"
 _HINT: Final = "pass an id, not an object"
 _HINTS: Final = {
     "datetime": "pass value.isoformat()",

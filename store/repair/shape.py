@@ -12,7 +12,7 @@ from typing import Any, Final
 from ...wheel import payload as _payload
 from ...wheel.clock import MAX_MS
 from ...wheel.errors import PayloadError
-from ...wheel.job import After, Failure, Job, State
+from ...wheel.job import GIVES, NEEDS, After, Failure, Job, State
 from ..records import decode_job, loads
 
 _Rule = tuple[Callable[[Any], bool], str]
@@ -154,8 +154,8 @@ def _is_after(after: After) -> bool:
     return (
         _count(after.left)
         and after.left <= len(after.ids)
-        and after.need in ("succeeded", "failed", "finished")
-        and after.gives in ("result", "results", "id", "nothing")
+        and after.need in NEEDS
+        and after.gives in GIVES
         and _count(after.delay_ms)
     )
 

@@ -17,7 +17,7 @@ import pytest
 from .known import Earlier, equivalent, stale
 from .lines import found_in
 from .mutant import Mutant, mutants_of
-from .suite import seconds, with_tests
+from .suite import FOLDERS, seconds, with_tests
 from .table import LEAST, Row, as_markdown, page, rows_of
 from .targets import ROOT, TARGETS
 from .trial import BUDGET_S, Result, Trials
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.nice(10)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     statuses: list[int] = []
-    broken = with_tests(lambda session: statuses.append(_tried(session, options)))
+    broken = with_tests(lambda session: statuses.append(_tried(session, options)), options.tests)
     return statuses[0] if statuses else broken or 1
 
 
@@ -46,8 +46,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--budget", type=float, default=BUDGET_S, metavar="S", help="of tests for each mutant (%(default)g s)"
     )
     parser.add_argument("--fresh", action="store_true", help="forget the results of earlier runs")
+    parser.add_argument(
+        "--tests", nargs="+", default=FOLDERS, metavar="PATH", help="only these, instead of all fast ones"
+    )
+    parser.add_argument("--sound", action="store_true", help="try the sound modules instead: nothing may be noticed")
     parser.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON, use and keep no others")
     return parser.parse_args(arguments)
 
 
@@ -62,8 +66,9 @@ def _tried(session: pytest.Session, options: argparse.Namespace) -> int:
     mutants = _chosen(everything, options)
     reasons = equivalent()
     to_try = [mutant for mutant in mutants if mutant.key not in reasons]
-    trials = Trials(session, lines, options.jobs, options.budget)
-    results = _results(trials, Earlier(lines, options.budget, forget=options.fresh), to_try, options)
+    trials = Trials(session, lines, options.jobs, options.budget, sound=options.sound)
+    earlier = Earlier(lines, options.budget, forget=options.fresh, apart=options.json or options.sound)
+    results = _results(trials, earlier, to_try, options)
     rows = rows_of(results, [mutant.key for mutant in mutants if mutant.key in reasons])
     _print(rows, options)
     if options.page:
@@ -94,8 +99,7 @@ def _print(rows: Sequence[Row], options: argparse.Namespace) -> None:
     if not options.json:
         print(as_markdown(rows))
         return
-    shown = [{"module": row.name, "tried": row.tried, "survivors": row.survivors, "score": row.score} for row in rows]
-    print(json.dumps(shown))
+    print(json.dumps([{"module": row.name, "tried": row.tried, "survivors": row.survivors} for row in rows]))
 
 
 if __name__ == "__main__":

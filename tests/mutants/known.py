@@ -36,14 +36,16 @@ class Earlier:
     test has changed.
     """
 
-    def __init__(self, lines: Lines, budget_s: float, *, forget: bool = False) -> None:
+    def __init__(self, lines: Lines, budget_s: float, *, forget: bool = False, apart: bool = False) -> None:
+        """With ``forget`` begin anew; with ``apart`` neither use nor keep anything."""
+        self._apart = apart
         self._lines = lines
         self._budget_s = budget_s
         self._tests = fingerprint(sorted((ROOT / "tests").rglob("test_*.py")))
         self._known: dict[str, Mapping[str, Any]] = {}
         if forget:
             RESULTS.unlink(missing_ok=True)
-        if RESULTS.exists():
+        if RESULTS.exists() and not apart:
             told = map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())
             self._known = {one["key"]: one for one in told}
 
@@ -60,6 +62,8 @@ class Earlier:
 
     def note(self, result: Result) -> None:
         """Keep a result for a later run."""
+        if self._apart:
+            return
         one = {
             "key": result.mutant.key,
             "source": _source(result.mutant),

@@ -93,7 +93,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
 
 def _measured(session: pytest.Session, items: Sequence[pytest.Item], jobs: int) -> Lines:
     (CACHE / "lines").mkdir(parents=True, exist_ok=True)
-    parts = [CACHE / f"part-{number}.json" for number in range(jobs)]
+    parts = [CACHE / f"part-{os.getpid()}-{number}.json" for number in range(jobs)]
     forks = []
     for number, part in enumerate(parts):
         share = items[number::jobs]
@@ -101,7 +101,11 @@ def _measured(session: pytest.Session, items: Sequence[pytest.Item], jobs: int) 
     for fork in forks:
         os.waitpid(fork.pid, 0)
         fork.ended()
-    return _together(_load(part) for part in parts)
+    found = _together(_load(part) for part in parts)
+    for part in parts:
+        part.unlink()
+        part.with_suffix(".coverage").unlink(missing_ok=True)
+    return found
 
 
 def _together(parts: Iterable[Lines]) -> Lines:

@@ -42,5 +42,6 @@ CAMPAIGNS: Final = (
     Campaign("overload", "Ten times more due than can be done", "alone"),
     Campaign("fork", "Forks under load"),
     Campaign("shutdown", "Stopped at random moments"),
+    Campaign("mutants", "Slips in our own modules: would the tests notice?"),
     Campaign("soak", "Soak", "throughout"),
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
@@ -26,7 +27,7 @@ from ..errors import TimeLimitExceeded
 from ..job import Claim, Job, Outcome, Snoozed
 from ..limits import within
 from ..payload import decode_call, encode
-from ..runner import OURS, Known, Runner
+from ..runner import OURS, Known, Runner, _end_forked_child
 from .protocol import Done
 
 OURS.add(__file__)
@@ -206,7 +207,7 @@ class _Loop:
         if isinstance(found, Snoozed):
             return found
         runner.begin(job)
-        value, text, raised = None, "null", None
+        value, text, raised, pid = None, "null", None, os.getpid()
         try:
             if found.is_coroutine:
                 value, text = await _called(found, job)
@@ -214,6 +215,8 @@ class _Loop:
                 value, text = await self._pool.threads.run(runner.call, found, job)
         except BaseException as error:
             raised = error
+        if os.getpid() != pid:
+            _end_forked_child(raised)
         return runner.outcome(job, found.task, value, text, raised, started)
 
 

@@ -78,13 +78,7 @@ class Deeds:
         return self.store
 
     def open(self) -> JsonStore | None:
-        """Another process's store, say.
-
-        Who opens a journal is not told by the kernel that a sync of it has failed, but by a mark in it. When more than
-        one call fails, that mark may be missing; docs/reliability.md says so.
-        """
-        if self.system.several:
-            self.system.unsound.clear()
+        """Another process's store, say."""
         try:
             return open_store(self.system, self.durability)
         except NoriaError as refusal:

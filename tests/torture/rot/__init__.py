@@ -31,7 +31,7 @@ def run(size: Size, seed: int) -> Report:
     flips.index_bits(report, made, choose, pick(size, smoke=20, ci=400, full=2_000))
     flips.lock_and_signs(report, made, choose, pick(size, smoke=5, ci=100, full=400))
     flips.bursts(report, made, choose, pick(size, smoke=200, ci=6_000, full=40_000))
-    tails.cuts(report, made, pick(size, smoke=149, ci=2, full=1))
+    tails.cuts(report, made, pick(size, smoke=149, ci=1, full=1), thorough=size != "ci")
     tails.snapshot_cuts(report, made, pick(size, smoke=7, ci=1, full=1))
     tails.holes(report, made, pick(size, smoke=24, ci=1, full=1))
     tails.moved_blocks(report, made, choose, pick(size, smoke=100, ci=3_000, full=15_000))

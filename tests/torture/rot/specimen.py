@@ -24,7 +24,9 @@ INDEX: Final = f"tasks.json.index.{EPOCH}"
 _DAY_MS: Final = 86_400_000
 _SNAPSHOT_SHARE: Final = 0.88
 """A flip in the snapshot is found at once, one in the journal after the records before it have been applied."""
-_BLANK_LEAST: Final = 700
+_BLANK_LEAST: Final = 300
+_LAST_BYTES: Final = 1_500
+"""Room for the last three changes."""
 _TTL_MS: Final = 1 << 50
 
 Content = dict[str, Job]
@@ -130,15 +132,16 @@ class _Maker:
             self._note()
 
     def _last_changes(self, room: int) -> None:
-        """Three records of one change, then two changes of one record, the last as long as there is room."""
+        """One change as long as there is room, one of three records, two of one."""
+        filler = encode_call(("x" * (room - self._journal_end() - _LAST_BYTES),), {})
+        self._store.add([Job(id="filler", task="app.remind", due_ms=NOW, payload=filler)], fresh=True)
+        self._note()
+        self._longest = 60
         self._store.add([self._job() for _ in range(3)], fresh=True)
         self._note()
         self._store.reschedule(self._scheduled()[0], NOW + 7 * _DAY_MS, NOW + 6)
         self._note()
-        text = "x" * (room - self._journal_end() - 400)
-        self._store.add(
-            [Job(id="the-last", task="app.remind", due_ms=NOW, payload=encode_call((text,), {}))], fresh=True
-        )
+        self._store.add([self._job()], fresh=True)
         self._note()
 
     def _job(self) -> Job:

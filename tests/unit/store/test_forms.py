@@ -113,6 +113,7 @@ def test_a_replaced_job_that_ran_meanwhile_does_not_run_again_beside_its_success
     store = form(store)
     assert store.add([a_job("second", due_ms=NOW + 1, key="k")], on_conflict="replace") == ["second"]
     store = form(store)
+    assert store.add([a_job("third", key="k")]) == ["second"]
     store.settle([(claim, Retried(due_ms=NOW))], NOW)
     store = form(store)
     first = found(store, "first")
@@ -484,6 +485,13 @@ def test_a_store_that_was_read_again_is_in_nothing_different_from_one_that_was_n
     with again._reading() as state:
         assert everything(state) == before
         assert state.ring.hand == hand == (NOW + 41) // 1000
+
+
+def test_the_hand_of_a_store_that_was_read_again_is_where_it_was(store: JsonStore) -> None:
+    store.add([a_job("a", NOW + 7000)])
+    claim_all(store, now_ms=NOW + 8999)
+    with read_again(store)._reading() as state:
+        assert state.ring.hand == NOW // 1000 + 8
 
 
 # ---- finished jobs ---------------------------------------------------------------------------------------

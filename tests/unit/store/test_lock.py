@@ -174,6 +174,19 @@ def test_a_lock_file_that_was_removed_and_cannot_be_made_again_is_made_at_the_ne
     lock.release()
 
 
+def test_a_lock_whose_descriptor_is_0_is_taken_and_given_back_like_any_other() -> None:
+    first, second = two_locks(0.01)
+    system = first._system
+    assert isinstance(system, MemorySystem)
+    system._held[0] = system._held.pop(first._fd)
+    first._fd = 0
+    first.acquire()
+    assert system.open_count() == 2
+    first.release()
+    second.acquire()
+    second.release()
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EINTR])
 def test_a_lock_that_the_system_refuses_is_an_error_of_ours_that_says_why(number: int) -> None:
     system = FailingInMemory("flock", number)
@@ -337,7 +350,9 @@ def test_a_child_keeps_no_lock_of_its_parents_store_and_closes_nothing_else(tmp_
         "tasks.json",
         "other.json.lock",
     ]
+    lower = os.open(os.devnull, os.O_RDONLY)  # the one by which the others are listed, and which then is gone
     fds = [os.open(tmp_path / "real" / name, os.O_RDWR | os.O_CREAT, 0o600) for name in names]
+    os.close(lower)
     drop_inherited([str(link / "tasks.json")])
     still_open = [name for name, fd in zip(names, fds, strict=True) if os.path.exists(f"/proc/self/fd/{fd}")]
     for name, fd in zip(names, fds, strict=True):

@@ -1,88 +1,40 @@
-"""The snapshot as a file: what is in it is found again, by name, by key, in due order and through any index, or refused."""
+"""The snapshot as a file: what is in it is found again, by name, by key, in due order and through any index."""
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from noria.store import JsonStore, snapshot, snapshot_writer
 from noria.store.frozen import Hidden
-from noria.store.index import NEVER, Index
-from noria.store.records import encode_job
-from noria.store.snapshot import Header, SnapshotFile, open_snapshot, read_header, scan_index, verify
+from noria.store.index import NEVER
+from noria.store.snapshot import SnapshotFile, scan_index
 from noria.store.snapshot_writer import Content, write_snapshot
-from noria.store.state import Counts
-from noria.store.system import SYSTEM
-from noria.wheel.errors import StoreCorrupt, StoreFormatError
-from noria.wheel.job import Job, State
 
 from tests.kit.forms import new_store, read_again
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
-from tests.kit.memory_system import DIRECTORY, MemorySystem
-from tests.kit.recording import Recording, failing
-
-PATH = f"{DIRECTORY}/tasks.json"
-TURN_MS = 3_600_000
-ODD = 'an "odd" \\ nämé'
-
-
-def header(**fields: Any) -> Header:
-    counts = Counts(accepted=5, scheduled=4, running=1)
-    return Header(**{"store_id": "s", "epoch": 1, "seq": 7, "token": 3, "hand": 9, "counts": counts} | fields)
-
-
-def text_of(*jobs: Job) -> list[bytes]:
-    return [encode_job(job).encode("ascii") for job in jobs]
-
-
-def slots_of(*jobs: Job) -> list[tuple[int, list[tuple[int, list[bytes]]]]]:
-    found: dict[int, dict[int, list[Job]]] = {}
-    for job in sorted(jobs, key=lambda job: (job.slot, job.due_ms, job.id)):
-        found.setdefault(job.slot, {}).setdefault(job.cycle, []).append(job)
-    return [(slot, [(cycle, text_of(*those)) for cycle, those in cycles.items()]) for slot, cycles in found.items()]
-
-
-RUNNING = a_job("runs", NOW - 5, state=State.RUNNING, owner="me", token=3, attempt=1)
-FINISHED = [a_job(f"done-{n}", NOW - 9, state=State.SUCCEEDED, finished_ms=NOW, key="f") for n in range(2)]
-SCHEDULED = [
-    a_job("a", NOW),
-    a_job("b", NOW + 1, key="k"),
-    a_job("c", NOW + TURN_MS, key='odd "key"'),
-    a_job(ODD, NOW + 5),
-    a_job("d", NOW + 2000, payload='[["' + "x" * 9000 + '",{"a":1,"key":"k"}],{}]'),
-    a_job("zero", 3 * TURN_MS),
-]
-ALL = {job.id: job for job in (*SCHEDULED, RUNNING, *FINISHED)}
-
-
-def written(system: MemorySystem, slots: Any = None, running: Any = None, finished: Any = None, **fields: Any) -> Index:
-    """A snapshot in ``PATH``; its index as it was made on the way."""
-    fd = system.open(PATH, os.O_CREAT | os.O_TRUNC | os.O_RDWR)
-    content = Content(
-        slots_of(*SCHEDULED) if slots is None else slots,
-        text_of(RUNNING) if running is None else running,
-        text_of(*FINISHED) if finished is None else finished,
-    )
-    *_, index = write_snapshot(fd, system, header(**fields), content)
-    system.close(fd)
-    assert index is not None
-    return index
-
-
-def opened(system: MemorySystem, check: bool = True) -> SnapshotFile:
-    return open_snapshot(PATH, lambda epoch: f"{PATH}.index.{epoch}", system, check=check)
+from tests.kit.memory_system import MemorySystem
+from tests.kit.recording import Recording
+from tests.kit.snapshots import (
+    ALL,
+    FINISHED,
+    ODD,
+    PATH,
+    RUNNING,
+    SCHEDULED,
+    TURN_MS,
+    data_of,
+    header,
+    opened,
+    slots_of,
+    text_of,
+    written,
+)
 
 
 def nothing_hidden(id: str) -> bool:
     return False
-
-
-def data_of(system: MemorySystem) -> bytearray:
-    return system._names[PATH].data
 
 
 @pytest.fixture(params=["as written", "read line by line", "read in small pieces"])
@@ -276,134 +228,6 @@ def test_a_person_can_read_it_a_job_a_line() -> None:
         f'"{slot + 1}":{{', f'"{cycle}":[', d, "]", "}",
         "},", '"running":[', run, "],", '"finished":[', one + ",", two, "]}",
     ]  # fmt: skip
-
-
-# ---- what is refused -------------------------------------------------------------------------------------
-
-
-def refused(system: MemorySystem, error: type[Exception], words: str) -> None:
-    before = system.open_count()
-    with pytest.raises(error, match=words):
-        opened(system)
-    assert system.open_count() == before
-
-
-def with_header(change: tuple[bytes, bytes]) -> MemorySystem:
-    """A snapshot in whose first line something stands instead of something else."""
-    system = MemorySystem()
-    written(system)
-    line, _, rest = bytes(data_of(system)).partition(b"\n")
-    assert change[0] in line
-    data_of(system)[:] = line.replace(*change, 1) + b"\n" + rest
-    return system
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "words"),
-    [
-        ((b'{"format"', b'{"former"'), StoreFormatError, "is not a Noria store"),
-        ((b'"seq":7', b'"seq":'), StoreCorrupt, "the header is not JSON"),
-        ((b'"min_reader":1', b'"min_reader":2'), StoreFormatError, "asks for format 2 or later, this is 1"),
-        ((b'"min_reader":1', b'"min_reader":"1"'), StoreFormatError, "asks for format '1' or later"),
-        ((b'"min_reader":1,', b""), StoreFormatError, "asks for format None"),
-        ((b'"token":3,', b""), StoreCorrupt, "the header is incomplete: 'token'"),
-        ((b'"accepted":5', b'"excepted":5'), StoreCorrupt, "the header is incomplete"),
-        ((b'"version":1', b'"version":2'), StoreCorrupt, "the checksum does not match"),
-        ((b'"seq":7', b'"seq":8'), StoreCorrupt, "the checksum does not match"),
-        ((b'"seq":7,', b'"seq": 7,'), StoreCorrupt, "the file has"),
-    ],
-)
-def test_a_header_that_says_something_else_is_refused_and_why(
-    change: tuple[bytes, bytes], error: type[Exception], words: str
-) -> None:
-    refused(with_header(change), error, words)
-
-
-@pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b" ", b"  "])
-def test_what_an_editor_puts_before_or_behind_the_first_line_is_an_edit_and_no_other_format(start: bytes) -> None:
-    system = MemorySystem()
-    written(system)
-    data_of(system)[:0] = start
-    refused(system, StoreCorrupt, "the file has")
-    crlf = MemorySystem()
-    written(crlf)
-    line, _, rest = bytes(data_of(crlf)).partition(b"\n")
-    data_of(crlf)[:] = line + b"\r\n" + rest
-    refused(crlf, StoreCorrupt, "the file has")
-
-
-def test_a_checksum_that_is_no_number_is_a_wrong_one() -> None:
-    system = MemorySystem()
-    written(system)
-    line = bytes(data_of(system)).partition(b"\n")[0]
-    crc = line[-10:-2]
-    refused(with_header((crc, b"zzzzzzzz")), StoreCorrupt, "the checksum does not match")
-
-
-def test_a_file_that_ends_within_its_first_line_is_refused() -> None:
-    system = MemorySystem()
-    for length, error in ((10, StoreFormatError), (100, StoreCorrupt), (200, StoreCorrupt)):
-        written(system)
-        del data_of(system)[length:]
-        refused(system, error, "is not a Noria store" if length == 10 else "the header is not JSON")
-    written(system)
-    line = bytes(data_of(system)).partition(b"\n")[0]
-    data_of(system)[:] = line
-    with pytest.raises(StoreCorrupt, match="ends within its first line") as raised:
-        opened(system)
-    assert raised.value.offset == len(line)
-
-
-@pytest.mark.parametrize("cut", [1, 5, 700])
-def test_a_file_that_was_cut_or_has_grown_is_refused_with_the_place(cut: int) -> None:
-    system = MemorySystem()
-    written(system)
-    size = len(data_of(system))
-    del data_of(system)[size - cut :]
-    with pytest.raises(StoreCorrupt, match=f"the file has {size - cut} bytes, its header says {size}") as raised:
-        opened(system)
-    assert raised.value.offset == size - cut
-    written(system)
-    data_of(system).extend(b"\n" * cut)
-    with pytest.raises(StoreCorrupt, match=f"the file has {size + cut} bytes, its header says {size}") as raised:
-        opened(system)
-    assert raised.value.offset == size
-
-
-def test_a_flipped_bit_anywhere_is_refused_however_long_the_file() -> None:
-    system = MemorySystem()
-    written(system, slots=slots_of(a_job("big", NOW, payload='[["' + "x" * (1 << 21) + '"],{}]'), a_job("z", NOW + 1)))
-    size = len(data_of(system))
-    fd = system.open(PATH, os.O_RDONLY)
-    found = read_header(fd, PATH, system)
-    verify(fd, PATH, system, found)
-    for at in (300, 1 << 20, (1 << 20) + 400, size // 2, size - 2):
-        data_of(system)[at] ^= 1
-        with pytest.raises(StoreCorrupt):
-            verify(fd, PATH, system, found)
-        data_of(system)[at] ^= 1
-
-
-def test_a_snapshot_that_cannot_be_read_leaves_no_descriptor_open_and_a_link_is_not_followed(tmp_path: Path) -> None:
-    system = Recording()
-    written(system)
-    system.fails = failing("pread", errno.EIO)
-    refused(system, OSError, "Input/output")
-    (tmp_path / "theirs").touch()
-    (tmp_path / "tasks.json").symlink_to(tmp_path / "theirs")
-    with pytest.raises(OSError, match="symbolic links"):
-        open_snapshot(str(tmp_path / "tasks.json"), str, SYSTEM)
-
-
-def test_a_snapshot_whose_descriptor_is_0_is_closed_like_any_other() -> None:
-    system = Recording()
-    written(system)
-    file = opened(system)
-    system._held[0] = system._held.pop(file._fd)
-    file._fd = 0
-    file.close()
-    file.close()
-    assert system.open_count() == 0
 
 
 # ---- edited by hand --------------------------------------------------------------------------------------
