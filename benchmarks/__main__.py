@@ -32,6 +32,9 @@ NAMES = {
     "idle": "idle",
     "open": "opening",
     "compaction": "compaction",
+    "asyncio": "pool_asyncio",
+    "greenlets": "pool_greenlets",
+    "processes": "pool_processes",
 }
 
 _PAGE = """# How fast

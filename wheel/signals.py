@@ -37,6 +37,15 @@ def _readable(fd: int, timeout_ms: int) -> bool:
     return bool(poll.poll(timeout_ms))
 
 
+def _may_handle() -> bool:
+    """Whether this is the main thread, as the interpreter sees it: eventlet has its own opinion."""
+    try:
+        signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
+    except ValueError:
+        return False
+    return True
+
+
 class Waiter:
     """The calling thread waits here for signals, or for somebody to say that something happened."""
 
@@ -54,7 +63,7 @@ class Waiter:
         """Take the signals for as long as the block runs; in another thread than the main one, leave them alone."""
         _, writes = self._ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if threading.current_thread() is threading.main_thread():
+            if _may_handle():
                 with self._handling(writes):
                     yield
             else:

@@ -36,6 +36,42 @@ def played(kind: str, directory: Path) -> dict[str, Any]:
     return found
 
 
+TASKS = """
+import os
+from noria.wheel import Scheduler
+app = Scheduler("tasks.json", durability="os")
+if {coroutines}:
+    @app.task
+    async def note(text):
+        return [text, os.getpid()]
+else:
+    @app.task
+    def note(text):
+        return [text, os.getpid()]
+"""
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_worker_command_runs_jobs_in_this_kind_and_ends_at_sigterm(kind: str, tmp_path: Path) -> None:
+    if kind in GREEN and find_spec(kind) is None:
+        pytest.skip(f"{kind} is not installed")
+    (tmp_path / "shop.py").write_text(TASKS.format(coroutines=kind == "asyncio"))
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    command = [sys.executable, "-W", "ignore", "-m", "noria.wheel.cli", "worker", "-A", "shop", "-P", kind]
+    code = "from shop import *; import json; print(json.dumps(note.delay('x').get(timeout=60)))"
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as worker:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        worker.terminate()
+        _, said = worker.communicate(timeout=LONG_S)
+    assert done.returncode == 0, done.stderr + said
+    text, pid = json.loads(done.stdout)
+    assert (text, pid == worker.pid) == ("x", kind != "processes")
+    assert worker.returncode == 0, said
+    assert "Stopping" in said
+
+
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pools")

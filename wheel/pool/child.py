@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import mmap
 import os
 import runpy
 import signal
@@ -34,16 +35,23 @@ from ..registry import SHARED, Registry
 from ..runner import Known, Runner, known
 from ..task import Task
 from . import inside
-from .wire import Channel, job_of, packed_outcome, packed_record
+from .wire import COUNTER, Channel, job_of, packed_outcome, packed_record
 
 _SET_PDEATHSIG: Final = 1
 _MAIN: Final = "__mp_main__"
 """The name under which the program's file is run here, that of multiprocessing."""
 
 
-def main(fd: int) -> None:
-    """The life of a worker process; ``fd`` is its end of the socket pair."""
+def main(fd: int, counter: int) -> None:
+    """The life of a worker process.
+
+    Args:
+        fd: of its end of the socket pair.
+        counter: descriptor of the memory in which it counts the jobs that it has begun.
+    """
     os.set_inheritable(fd, False)
+    begun = mmap.mmap(counter, COUNTER.size)
+    os.close(counter)
     inside.be_child()
     channel = Channel(socket.socket(fileno=fd))
     setup = channel.receive()
@@ -58,13 +66,15 @@ def main(fd: int) -> None:
     faults = _import_all(setup)
     _log_to(channel, setup)
     channel.send(["ready", faults])
-    _serve(channel, setup, Worker(faults))
+    _serve(channel, setup, Worker(faults), begun)
 
 
-def _serve(channel: Channel, setup: dict[str, Any], worker: Worker) -> None:
-    left, most_kib = setup["max_tasks"] or -1, setup["max_memory"]
+def _serve(channel: Channel, setup: dict[str, Any], worker: Worker, begun: mmap.mmap) -> None:
+    left, most_kib, count = setup["max_tasks"] or -1, setup["max_memory"], 0
     while left != 0 and (sent := channel.receive()) is not None:
         left -= 1
+        count += 1
+        COUNTER.pack_into(begun, 0, count)
         outcome = worker.run(*sent)
         if most_kib is not None and _resident_kib() > most_kib:
             left = 0

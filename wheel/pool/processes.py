@@ -1,8 +1,9 @@
 """Worker processes, each with a thread of the parent that feeds it. One death costs one attempt, whoever dies.
 
 The thread of a place sends its process a job, waits for the outcome or for the process's end, and takes the next. So
-it is always known which job a process had in hand when it died: that job's attempt ends as Crashed, which the store
-counts, and max_crashes sets a killer aside. A run that is over its hard limit is ended with SIGKILL, and so are the
+it is always known which job a process had in hand when it died, and a counter in memory that both share says whether it
+had begun: then that attempt ends as Crashed, which the store counts, and max_crashes sets a killer aside; else the job
+goes to the next process. A run that is over its hard limit is ended with SIGKILL, and so are the
 programs that it has started, which share its process group. Either way the thread starts another process, and while
 there is none the place is not counted as ready, so that no job is claimed for it.
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import mmap
 import os
 import select
 import signal
@@ -21,18 +23,19 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from typing import Any, Final
 
 from ..clock import Clock, SystemClock
 from ..errors import TimeLimitExceeded
-from ..job import Claim, Crashed, Outcome, Snoozed
+from ..job import Claim, Crashed, Outcome, Released, Snoozed
 from ..registry import Registry
 from ..runner import Known, Runner
 from .kinds import main_file
 from .options import PoolOptions
 from .protocol import Done
 from .threads import ThreadPool
-from .wire import Channel, outcome_of, packed_job
+from .wire import COUNTER, Channel, outcome_of, packed_job
 
 _LOG: Final = logging.getLogger("noria.worker")
 _monotonic: Final = SystemClock().monotonic  # a fake clock does not move what the kernel does
@@ -49,7 +52,7 @@ while not text.endswith(b"\\n"):
     text += os.read(fd, 1) or sys.exit()
 sys.path[:] = json.loads(text)
 from noria.wheel.pool.child import main
-main(fd)
+main(fd, int(sys.argv[2]))
 """
 
 
@@ -92,16 +95,15 @@ class ProcessPool(ThreadPool):
         child = self._start_child()
         try:
             while child is not None and (claim := self._inbox.get()) is not None:
-                if not child.alive:  # killed while it had nothing to do: no fault of this job
-                    child = self._replace(child)
-                    if child is None:
-                        self._inbox.put(claim)  # close() has come: to be recalled
-                        return
                 self._now[place] = claim
                 started = self._clock.monotonic()
-                outcome = self._run_in(child, claim, started)
+                while (outcome := self._run_in(child, claim, started)) is None:
+                    child = self._replace(child)
+                    if child is None:
+                        outcome = Released(reason="the worker stopped before it began")
+                        break
                 self._hand_over(place, Done(claim, outcome, self._clock.monotonic() - started))
-                if child.spent:
+                if child is not None and child.spent:
                     child = self._replace(child)
         finally:
             if child is not None:
@@ -116,7 +118,8 @@ class ProcessPool(ThreadPool):
         elif self._inbox.qsize() <= self.low_water:
             self._wake()
 
-    def _run_in(self, child: Child, claim: Claim, started: float) -> Outcome:
+    def _run_in(self, child: Child, claim: Claim, started: float) -> Outcome | None:
+        """What came of it; None if the process died before it began: that is no fault of this job."""
         job = claim.job
         found = self._runner.find(job)
         if isinstance(found, Snoozed):
@@ -128,6 +131,8 @@ class ProcessPool(ThreadPool):
         if child.overran:
             error = TimeLimitExceeded(f"it ran for more than its time_limit, {limits.hard_s:g} s, and was killed")
             return self._runner.outcome(job, found.task, None, "null", error, started)
+        if not child.had_begun:
+            return None
         reason = f"its worker process {child.how_it_ended()}"
         _LOG.error("Task %s[%s] crashed: %s", job.task, job.id, reason, extra={"job_id": job.id, "task_name": job.task})
         return Crashed(reason=reason)
@@ -201,6 +206,31 @@ def _setup(registry: Registry, options: PoolOptions) -> dict[str, Any]:
     }
 
 
+def _spawn() -> tuple[socket.socket, subprocess.Popen[bytes], mmap.mmap]:
+    """(our end of the channel, the process, the counter).
+
+    Raises:
+        OSError: no more processes or descriptors may be had.
+    """
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    with ExitStack() as ours_too, ExitStack() as theirs:
+        ours, end = socket.socketpair()
+        ours_too.enter_context(ours)
+        theirs.enter_context(end)
+        counter = os.memfd_create("begun")
+        theirs.callback(os.close, counter)
+        os.truncate(counter, COUNTER.size)
+        begun = mmap.mmap(counter, COUNTER.size)
+        process = subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, *flags, "-c", _BOOT, str(end.fileno()), str(counter)],
+            pass_fds=[end.fileno(), counter],
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
+        ours_too.pop_all()
+        return ours, process, begun
+
+
 class Child:
     """A worker process, seen from its thread."""
 
@@ -209,15 +239,8 @@ class Child:
         """Whether it takes no further job."""
         self.overran = False
         """Whether it was killed because its job took too long."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, *flags, "-c", _BOOT, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                process_group=0,
-            )
+        self._sent = 0
+        ours, self._process, self._begun = _spawn()
         self._pidfd = os.pidfd_open(self._process.pid)
         self._channel = Channel(ours)
         self._ended = select.poll()
@@ -236,6 +259,11 @@ class Child:
         """Whether it could take a job."""
         return not self.spent and not self._has_ended(0.0)
 
+    @property
+    def had_begun(self) -> bool:
+        """Whether it had begun the job that it was sent last."""
+        return COUNTER.unpack_from(self._begun) == (self._sent,)
+
     def _has_ended(self, timeout_s: float) -> bool:
         """Whether it has; it is not reaped, so that its number is still its own."""
         return bool(self._ended.poll(timeout_s * 1000))
@@ -250,6 +278,10 @@ class Child:
 
     def run(self, order: list[Any], hard_s: float | None) -> Outcome | None:
         """Have a job run; None if the process died of it, or was killed because it took too long."""
+        self._sent += 1
+        if not self.alive:
+            self._lose()
+            return None
         try:
             self._channel.send(order)
         except OSError:
@@ -325,6 +357,7 @@ class Child:
             if not self._wait(_ENDS_S):
                 self._kill()
         self._channel.close()
+        self._begun.close()
         os.close(self._pidfd)
 
     def how_it_ended(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from enum import Enum
@@ -14,6 +15,8 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from ..job import Job, Outcome
 
+COUNTER: Final = struct.Struct("Q")
+"""In memory that both share: how many jobs the worker process has begun."""
 _CHUNK: Final = 1 << 16
 _PASSED_ON: Final = (str, int, float, bool, type(None))
 
