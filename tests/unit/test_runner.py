@@ -313,7 +313,9 @@ def test_long_result_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None
 )
 def test_durations_are_logged_without_an_exponent(caplog: pytest.LogCaptureFixture, seconds: float, shown: str) -> None:
     clock = FakeClock()
-    task = SimpleNamespace(name="t", fn=lambda: clock.advance(seconds), bind=False, retrying=RetryPolicy(), limits=UNLIMITED)
+    task = SimpleNamespace(
+        name="t", fn=lambda: clock.advance(seconds), bind=False, retrying=RetryPolicy(), limits=UNLIMITED
+    )
     caplog.set_level(logging.INFO, "noria.worker")
     Runner(Tasks(t=task), clock)(claim())  # type: ignore[arg-type]
     assert f"succeeded in {shown}s:" in caplog.text

@@ -86,7 +86,10 @@ def test_options_are_those_that_celery_users_know(
         (["-c", "0"], "workers must be a whole number from 1 to 1024 for threads, got 0"),
         (["-c", "many"], "must be a whole number, 0 or more, got 'many'"),
         (["-P", "solo", "-c", "2"], "workers must be 1 for a solo pool, got 2"),
-        (["--max-tasks-per-child", "5"], "max_tasks_per_child must be absent: of the pools only processes have children"),
+        (
+            ["--max-tasks-per-child", "5"],
+            "max_tasks_per_child must be absent: of the pools only processes have children",
+        ),
         (["--time-limit", "0"], "time_limit must be a number of seconds or a timedelta, more than zero, got 0.0"),
         (["--time-limit", "5", "--soft-time-limit", "5"], "soft_time_limit must be less than time_limit, 5 s, got 5.0"),
         (["-l", "loud"], "must be one of debug, info, warning, error, critical, got 'loud'"),

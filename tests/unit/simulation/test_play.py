@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from noria.store import MemoryStore
-from noria.store.state import State
+from noria.store import MemoryStore, verbs
 from noria.wheel.errors import InvalidValue
 from noria.wheel.job import Job
 from noria.wheel.testing import Stream, simulate
@@ -78,7 +77,7 @@ def test_what_is_early_is_told_with_job_and_instant() -> None:
 
 
 def test_an_exception_in_the_store_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(State, "choose", lambda *args: 1 / 0)
+    monkeypatch.setattr(verbs, "choose", lambda *args: 1 / 0)
     assert play(bad_day(1, jobs=3)).violation == "ZeroDivisionError: division by zero"
 
 
