@@ -232,6 +232,24 @@ def parent_of(pid: int) -> int:
         return 0
 
 
+def test_a_job_in_a_worker_process_cannot_add_to_a_store_in_memory_and_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        "from noria.wheel import Scheduler\n"
+        "app = Scheduler('memory:', pool='processes', workers=1)\n"
+        "@app.task\ndef greet():\n    return 'hello'\n"
+        "@app.task\ndef call():\n    return greet.delay().id\n"
+        "if __name__ == '__main__':\n    with app:\n"
+        "        print(greet.delay().get(timeout=30))\n"
+        "        try:\n            call.delay().get(timeout=30)\n        except Exception as error:\n            print(error)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, env=environ(tmp_path),
+        capture_output=True, text=True, timeout=LONG_S, check=False,
+    )  # fmt: skip
+    assert ended.stdout.startswith("hello\n"), ended.stderr
+    assert "the store is in the memory of the parent process" in ended.stdout
+
+
 def test_a_program_that_does_not_guard_its_start_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(
         "import time\nfrom noria.wheel import Scheduler\n"

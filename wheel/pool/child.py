@@ -22,12 +22,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from .. import log, scheduler
 from ..clock import SystemClock
 from ..default import get_default
-from ..errors import NoriaError, NotRegistered, SoftTimeLimitExceeded
+from ..errors import NoriaError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
 from ..events import Events
 from ..job import Claim, Outcome
 from ..limits import UNLIMITED, Limits
@@ -36,6 +36,9 @@ from ..runner import Known, Runner, known
 from ..task import Task
 from . import inside
 from .wire import COUNTER, Channel, job_of, packed_outcome, packed_record
+
+if TYPE_CHECKING:
+    from ..contract import Store
 
 _SET_PDEATHSIG: Final = 1
 _MAIN: Final = "__mp_main__"
@@ -163,12 +166,28 @@ class Worker:
         for app in list(scheduler._ALL):
             task = app.registry._tasks.get(name)
             if task is not None and task.origin == origin:
+                _cut_off(app)
                 return task, app
         task = SHARED._tasks.get(name)
         if task is not None and task.origin == origin:
             return task, None
         why = self._faults.get(module) or "it does not register it when it is imported"
         raise NotRegistered(f"{module!r} as a worker process imports it has no task {name!r}: {why}")
+
+
+class _Elsewhere:
+    """In the place of a store in memory: here it would be another one, and what is added to it lost."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise SchedulerError(
+            "the store is in the memory of the parent process, out of reach of a job in a worker process; use a file"
+        )
+
+
+def _cut_off(app: scheduler.Scheduler) -> None:
+    in_memory = type(app._store).__module__.endswith(".store.memory") or (app._url or "").lower().startswith("memory:")
+    if in_memory:
+        app._store = cast("Store", _Elsewhere())
 
 
 class _Only(Registry):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,13 @@ def test_wrong_options_are_explained(run: Run, module: str, words: list[str], me
     status, out, err = run("worker", "-A", module, *words)
     assert (status, out) == (2, "")
     assert message in err
+
+
+@pytest.mark.skipif(find_spec("gevent") is not None, reason="gevent is installed")
+def test_a_library_that_is_not_installed_is_named(run: Run, module: str) -> None:
+    status, out, err = run("worker", "-A", module, "-P", "gevent")
+    assert (status, out) == (2, "")
+    assert err == "noria: the pool gevent needs gevent, which is not installed: pip install 'noria[gevent]'\n"
 
 
 def test_an_app_must_be_named(run: Run) -> None:
