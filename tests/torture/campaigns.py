@@ -33,10 +33,12 @@ class Campaign(NamedTuple):
 
 CAMPAIGNS: Final = (
     Campaign("models", "State machines against simple models"),
+    Campaign("kill_lines", "kill -9 at every line"),
     Campaign("power_loss", "Power loss and torn writes"),
     Campaign("failing_calls", "System calls that fail, full disks"),
     Campaign("rot", "Tails, rot, edits by hand"),
     Campaign("hostile_payloads", "Hostile payloads, records and names"),
+    Campaign("fencing", "Zombies, simulated and real"),
     Campaign("clock_and_stalls", "Clock jumps and stalls"),
     Campaign("simulation", "Deterministic simulation: bad days of three nodes"),
     Campaign("overload", "Ten times more due than can be done", "alone"),

@@ -1,0 +1,75 @@
+"""Stores and schedulers with a mistake in them, which kills must bring out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import pytest
+from noria.store import JsonStore
+from noria.store.verbs import StateVerbs
+from noria.wheel.job import Claim, Job, Succeeded
+
+from tests.torture.power_loss.seeds import SEEDS
+from tests.torture.report import Report
+
+from . import dispatching, verbs
+
+_PATCH: Final = pytest.MonkeyPatch()
+"""Used in forked processes only, and never undone: they end with it."""
+
+
+def caught(name: str, seed: int) -> bool:
+    """Whether kills bring the bug out."""
+    in_dispatch, sow = BUGS[name]
+    for number in range(30):
+        report = Report()
+        if in_dispatch:
+            dispatching.run(report, random.Random(seed + number), 20, sow)
+        else:
+            verbs.run(report, seed + number, 60, sow)
+        if report.violations:
+            return True
+    return False
+
+
+def _acknowledged_before_it_is_written() -> None:
+    add, late = StateVerbs.add, list[Any]()
+
+    def lazy(self: StateVerbs, jobs: Sequence[Job], **options: Any) -> list[str]:
+        while late:
+            add(self, late.pop())
+        late.append(jobs)
+        return [job.id for job in jobs]
+
+    _PATCH.setattr(JsonStore, "add", lazy)
+
+
+def _removed_and_then_run() -> None:
+    claim = StateVerbs.claim
+
+    def pop(self: StateVerbs, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+        claims = claim(self, owner, now_ms, limit, **options)
+        self.settle([(one, Succeeded()) for one in claims], now_ms)
+        return claims
+
+    _PATCH.setattr(StateVerbs, "claim", pop)
+
+
+def _sown(name: str) -> Callable[[], None]:
+    def sow() -> None:
+        SEEDS[name].sow(_PATCH)
+
+    return sow
+
+
+BUGS: Final[dict[str, tuple[bool, Callable[[], None]]]] = {
+    "a claim is not written": (False, _sown("a claim is not written")),
+    "jobs are removed and then run": (True, _removed_and_then_run),
+    "acknowledged before it is written": (False, _acknowledged_before_it_is_written),
+    "the old journal is removed before the rename": (False, _sown("the old journal is removed before the rename")),
+    "the old journal is emptied first": (False, _sown("the old journal is emptied first")),
+    "the snapshot is written in place": (False, _sown("the snapshot is written in place")),
+}
+"""Whether it is one of dispatching, and how it is sown."""

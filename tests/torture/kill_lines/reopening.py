@@ -1,0 +1,87 @@
+"""How long it takes to open a large store that was left by kill -9, beside one that was closed."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import time
+from statistics import median
+from typing import Final
+
+from noria.store import JsonStore
+from noria.wheel.job import Released
+
+from tests.kit.jobs import NOW, StoppedClock, a_job
+from tests.torture.processes import ended, forked
+from tests.torture.report import Report
+
+from .tracing import killed, watched
+
+RATIO_MOST: Final = 1.2
+SECONDS_MOST: Final = 1.0
+_ADDED: Final = 300
+
+
+def run(report: Report, rng: random.Random, jobs: int, rounds: int, *, judge: bool) -> None:
+    """Open copies of one store in turn: one that somebody was killed on, one that he closed; compare the medians."""
+    after_kill, after_close = [], []
+    with tempfile.TemporaryDirectory(prefix="noria-reopen-") as directory:
+        _fill(f"{directory}/base", jobs)
+        shutil.copytree(f"{directory}/base", f"{directory}/watched")
+        length = len(watched(lambda: _work(f"{directory}/watched", close=True)))
+        for number in range(rounds):
+            at = rng.randrange(length * 9 // 10, length * 3 // 2)  # at its last calls, or while it polls
+            for kill, times in ((True, after_kill), (False, after_close)):
+                path = f"{directory}/{number}-{kill}"
+                shutil.copytree(f"{directory}/base", path)
+                if kill:
+                    killed(lambda path=path: _work(path), at)
+                else:
+                    ended(forked(lambda path=path: _work(path, close=True)), 60)
+                times.append(_opening_s(path))
+                shutil.rmtree(path)
+    ratio, seconds = median(after_kill) / median(after_close), median(after_kill)
+    report.figures[f"opening {jobs:,} jobs after kill -9"] = f"{seconds * 1000:.0f} ms"
+    report.figures["opening after kill -9, beside opening after a clean stop"] = f"{ratio:.2f} times"
+    if judge:
+        report.demand(seconds <= SECONDS_MOST, f"opening {jobs:,} jobs after a kill took {seconds:.2f} s")
+        slower_s = median(after_kill) - median(after_close)
+        report.demand(
+            ratio <= RATIO_MOST or slower_s < 0.01, f"opening took {ratio:.2f} times as long as after a clean stop"
+        )
+
+
+def _opened(path: str) -> JsonStore:
+    return JsonStore(f"{path}/tasks.json", durability="os", clock=StoppedClock())
+
+
+def _fill(path: str, jobs: int) -> None:
+    os.mkdir(path)
+    store = _opened(path)
+    for start in range(0, jobs, 10_000):
+        store.add([a_job(f"job-{n}", NOW + n * 100) for n in range(start, min(jobs, start + 10_000))], fresh=True)
+    store.compact()
+    store.close()
+
+
+def _work(path: str, *, close: bool = False) -> None:
+    store = _opened(path)
+    for number in range(_ADDED):
+        store.add([a_job(f"new-{number}", NOW + number)], fresh=True)
+        if number % 10 == 0:
+            store.settle([(claim, Released()) for claim in store.claim("worker", NOW + number * 100, 20)], NOW)
+    if close:
+        store.close()
+        return
+    while True:  # until it is killed
+        store.claim("worker", NOW, 0)
+
+
+def _opening_s(path: str) -> float:
+    began = time.perf_counter()
+    store = _opened(path)
+    taken_s = time.perf_counter() - began
+    store.close()
+    return taken_s

@@ -1,0 +1,134 @@
+"""Kills within the store's verbs: open, add, claim, settle, cancel, reschedule, renew, compact, close."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Callable
+from typing import Final
+
+from noria.store import JsonStore
+from noria.wheel.errors import NoriaError
+from noria.wheel.job import Claim, Job, State, Succeeded
+
+from tests.kit.jobs import NOW, StoppedClock, content
+from tests.torture.power_loss.workload import Content, Scene, Step, history, steps
+from tests.torture.report import Report
+
+from .tracing import Line, killed, points, watched
+
+KINDS: Final = "add add add add_many add_many claim claim settle settle settle_stale cancel move renew compact"
+_STEPS: Final = 24
+_FILES_MOST: Final = 9
+"""Snapshot, lock, next, two journals, two indexes, two life signs."""
+Prepare = Callable[[], None]
+
+
+def run(report: Report, seed: int, kills: int, prepare: Prepare = lambda: None) -> set[Line]:
+    """Kill one history at many lines; the lines. ``prepare`` is called in the process before it begins."""
+    made = steps(seed, _STEPS, KINDS)
+    expected, ends = history(made)
+    rng = random.Random(seed)
+    with _directory() as directory:
+        lines = watched(lambda: _work(f"{directory}/watched", made, -1, prepare))
+    chosen = points(lines, kills, rng)
+    with _directory() as directory:
+        for number, at in enumerate(chosen):
+            path = f"{directory}/{number}"
+            os.mkdir(path)
+            wrong = _one_kill(path, made, at, expected, ends, prepare, again=rng.random() < 0.2)
+            report.cases += 1
+            if wrong:
+                file, line = lines[at]
+                report.wrong(f"seed {seed}, kill {at} at {os.path.basename(file)}:{line}: {wrong}")
+            shutil.rmtree(path)
+    return {lines[at] for at in chosen}
+
+
+def _directory() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="noria-kill-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+
+
+def _opened(path: str) -> JsonStore:
+    return JsonStore(path, durability="os", clock=StoppedClock(), lock_timeout_s=5.0)
+
+
+def _work(path: str, made: list[Step], pipe: int, prepare: Prepare) -> None:
+    prepare()
+    os.makedirs(path, exist_ok=True)
+    store = _opened(f"{path}/tasks.json")
+    scene = Scene(store=store)
+    for step in made:
+        step(scene)
+        if pipe >= 0:
+            os.write(pipe, b".")  # acknowledged
+    store.close()
+
+
+def _one_kill(
+    path: str, made: list[Step], at: int, expected: list[Content], ends: list[int], prepare: Prepare, *, again: bool
+) -> str:
+    reads, writes = os.pipe()
+    try:
+        status = killed(lambda: _work(path, made, writes, prepare), at)
+        os.close(writes)
+        acknowledged = len(os.read(reads, 1 << 16))
+    finally:
+        os.close(reads)
+    if status not in (0, -9):
+        return f"the process ended with status {status}"
+    floor = ends[acknowledged - 1] if acknowledged else 0
+    ceiling = ends[min(acknowledged, len(ends) - 1)]
+    if again:  # a second death, of one who opens what the first has left
+        killed(lambda: _opened(f"{path}/tasks.json").close(), at % 400)
+    try:
+        return _judged(path, expected[floor : ceiling + 1])
+    except NoriaError as error:
+        return f"what is left cannot be used: {error!r:.120}"
+
+
+def _judged(path: str, allowed: list[Content]) -> str:
+    store = _opened(f"{path}/tasks.json")
+    try:
+        found = content(store)
+        if found not in allowed:
+            return _difference(found, allowed)
+        if broken := store.check():
+            return f"an invariant: {broken[0]}"
+        return _go_on(store, found, path)
+    finally:
+        store.close()
+
+
+def _difference(found: Content, allowed: list[Content]) -> str:
+    if allowed[0].keys() - found.keys():
+        return "an acknowledged job is lost"
+    if found.keys() - allowed[-1].keys():
+        return "a job is invented"
+    return "the state is none that the store had since it last acknowledged"
+
+
+def _go_on(store: JsonStore, found: Content, path: str) -> str:
+    """Take the dead one's jobs, settle them with its claims and with ours; what it left behind."""
+    orphans = [job for job in found.values() if job.state is State.RUNNING]
+    claims = store.claim("rescuer", NOW + 10_000, 10_000)
+    for job in orphans:
+        now = store.get(job.id)
+        assert now is not None
+        if now.state is State.RUNNING and now.token == job.token:
+            return f"job {job.id} still runs in the name of the dead"
+    stale = [(_claim_of(job), Succeeded()) for job in orphans]
+    if len(store.settle(stale, NOW + 10_001)) != len(orphans):
+        return "the claim of a dead process settled a job"
+    if store.settle([(claim, Succeeded()) for claim in claims], NOW + 10_001):
+        return "a claim made after the kill was lost"
+    if store.check():
+        return f"an invariant afterwards: {store.check()[0]}"
+    files = os.listdir(path)
+    return f"files pile up: {sorted(files)}" if len(files) > _FILES_MOST else ""
+
+
+def _claim_of(job: Job) -> Claim:
+    return Claim(job, job.token, job.owner or "", job.lease_until_ms)
