@@ -106,6 +106,27 @@ def test_stop_waits_as_long_as_it_was_told_and_less_than_a_second_more_for_the_l
         assert all(told < waited <= told + 1 for told, waited in zip(expected, waits, strict=True)), waits
 
 
+def test_stop_after_the_time_of_an_earlier_stop_is_over_does_not_wait_again(world: World) -> None:
+    waits: list[float] = []
+    world.ticker.thread.join = waits.append  # type: ignore[method-assign,assignment]
+    world.ticker.stop(1)
+    world.clock.advance(10)
+    world.ticker.stop(5)
+    assert waits[1] == 0.0
+
+
+def test_what_killed_a_ticker_is_logged_with_its_traceback(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> float:
+        raise LookupError("a bug")
+
+    world.ticker.step = fail  # type: ignore[method-assign]
+    world.ticker._live()
+    [record] = caplog.records
+    assert (record.levelname, isinstance(world.ticker.died, LookupError)) == ("CRITICAL", True)
+    assert record.exc_info is not None
+    assert record.exc_info[1] is world.ticker.died
+
+
 def test_stop_tells_of_the_jobs_that_still_run_and_of_none_that_have_ended(world: World) -> None:
     world.ticker.thread.join = lambda timeout: None  # type: ignore[method-assign,assignment,misc]
     [id] = world.add()
@@ -186,11 +207,12 @@ def test_a_clock_that_was_set_is_said_once_and_with_its_sign(
 
 
 def test_a_store_that_lies_is_asked_twice_more_and_then_more_and_more_rarely_but_once_a_second(world: World) -> None:
+    world.ticker.step()
     world.store.next_due = lambda queues=None: world.clock.now_ms()  # type: ignore[method-assign]
     pauses = [world.ticker.step() for _ in range(24)]
-    assert pauses[:2] == [0.0, 0.0]
-    assert pauses[2:14] == pytest.approx([min(1.0, 0.001 * 2**n) for n in range(3, 15)])
-    assert pauses[14:] == [1.0] * 10
+    assert pauses[0] == 0.0
+    assert pauses[1:13] == pytest.approx([min(1.0, 0.001 * 2**n) for n in range(3, 15)])
+    assert pauses[13:] == [1.0] * 11
 
 
 def test_a_store_that_tells_the_truth_again_is_not_mistrusted(world: World) -> None:
@@ -268,6 +290,84 @@ def test_when_as_many_came_as_one_call_may_bring_the_rest_is_asked_for_at_once()
     assert world.pool.waiting() == CLAIM_MOST + 5
 
 
+def test_one_worker_that_is_free_is_reason_enough_to_ask_for_more() -> None:
+    world = World(workers=CLAIM_MOST + 1)
+    world.add(CLAIM_MOST + 1)
+    assert world.ticker.step() == 0.0
+    single = World(workers=1)
+    single.ticker.step()
+    single.clock.advance(0.3)
+    single.add()
+    single.ticker.step()
+    assert single.pool.waiting() == 1
+
+
+def test_what_runs_counts_until_it_has_ended_however_many_claims_it_came_by(world: World) -> None:
+    for number in range(3):
+        world.add(1, prefix=f"turn-{number}-")
+        world.clock.advance(1)
+        world.ticker.step()
+        assert world.ticker._inflight == number + 1
+    world.add(5, prefix="more")
+    world.clock.advance(1)
+    world.ticker.step()
+    assert world.ticker._inflight == 4
+
+
+def test_while_jobs_wait_in_the_queue_the_ticker_looks_often_and_when_none_does_it_sleeps() -> None:
+    world = World(workers=1)
+    world.ticker.pace.ran(100, 0.001)
+    world.add(2)
+    world.ticker.step()
+    world.pool.take(1)
+    assert world.ticker.step() == LINGER_S
+    world.pool.take(1)
+    assert world.ticker.step() > LINGER_S
+
+
+def test_in_the_middle_of_a_second_the_store_is_asked_once_what_is_next() -> None:
+    store = FailingStore()
+    world = World(store)
+    world.ticker.step()
+    store.calls.clear()
+    world.clock.advance(0.3)
+    world.ticker.step()
+    assert dict(store.calls) == {"next_due": 1}
+
+
+class Deaf(MemoryStore):
+    """A store whose claims are made, but the answer to which is lost once in a while."""
+
+    deaf = False
+
+    def claim(self, *args: Any, **kwargs: Any) -> list[Claim]:
+        claims = super().claim(*args, **kwargs)
+        if self.deaf:
+            raise StoreBusy("the answer was lost")
+        return claims
+
+
+def test_jobs_whose_claim_was_not_heard_of_go_back_and_those_that_run_run_on() -> None:
+    store = Deaf()
+    world = World(store)
+    running = world.add(2)
+    world.ticker.step()
+    world.pool.take()
+    lost = world.add(2, prefix="lost")
+    store.deaf = True
+    world.ticker.step()
+    assert world.count(State.RUNNING) == 4
+    store.deaf = False
+    world.clock.advance(0.5)
+    world.ticker.step()
+    jobs = {job.id: job for job in store.scan(Filter())}
+    assert {jobs[id].state for id in running} == {State.RUNNING}
+    assert [jobs[id].attempt for id in running] == [1, 1]
+    world.clock.advance(1)
+    world.drain()
+    assert {id for id, _ in world.started} == set(lost)
+
+
 def test_when_there_is_no_room_for_more_the_ticker_waits_for_a_worker() -> None:
     world = World(workers=2)
     world.add(5)
@@ -286,7 +386,9 @@ def test_while_stopping_nothing_is_claimed_though_it_is_due_and_the_wait_is_a_se
     assert world.ticker._claim() == (0, 0)
 
 
-@pytest.mark.parametrize(("still_s", "given_back"), [(STUCK_S - 0.001, False), (STUCK_S + 0.001, True)])
+@pytest.mark.parametrize(
+    ("still_s", "given_back"), [(STUCK_S - 0.001, False), (STUCK_S, False), (STUCK_S + 0.001, True)]
+)
 def test_a_queue_is_given_back_once_it_has_stood_still_for_long_enough(still_s: float, given_back: bool) -> None:
     world = World(workers=1)
     world.ticker.pace.ran(100, 0.001)
@@ -405,7 +507,27 @@ def test_a_latch_that_is_rung_before_the_wait_is_not_lost_and_twice_is_once() ->
     assert latch.wait(-1.0) is False
 
 
+def test_a_stop_is_noticed_by_a_ticker_that_sleeps(world: World) -> None:
+    rung: list[bool] = []
+    world.ticker._ring = lambda: rung.append(True)
+    world.ticker._asleep = True
+    world.ticker.stop_claiming(30)
+    assert rung == [True]
+
+
 # ---- the last moments ------------------------------------------------------------------------------------
+
+
+def test_when_the_last_job_has_ended_a_stop_is_over_at_once(world: World) -> None:
+    world.add()
+    world.ticker.step()
+    claims = world.pool.take()
+    world.ticker.stop_claiming(30)
+    assert world.ticker.step() == 1.0
+    world.pool.end(claims)
+    assert world.ticker.step() == 0.0
+    assert not world.ticker._over
+    assert (world.ticker.step(), world.ticker._over) == (0.0, True)
 
 
 def test_outcomes_that_cannot_be_recorded_at_the_end_are_counted_and_kept(caplog: pytest.LogCaptureFixture) -> None:
