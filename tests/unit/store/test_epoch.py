@@ -109,7 +109,7 @@ def test_a_running_job_that_cannot_be_read_though_its_snapshot_was_accepted_is_r
     None
 ):
     system = MemorySystem()
-    written(system, running=[b'{"id":"x","due_ms":1}'])
+    written(system, running=[b'{"id":"x","due_ms":1,"a":1}'])
     with pytest.raises(StoreCorrupt, match=r"tasks\.json: .*a job cannot be read"):
         Epoch.open(PLACE, system)
     assert system.open_count() == 0

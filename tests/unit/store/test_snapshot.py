@@ -11,6 +11,7 @@ from noria.store.frozen import Hidden
 from noria.store.index import NEVER
 from noria.store.snapshot import SnapshotFile, scan_index
 from noria.store.snapshot_writer import Content, write_snapshot
+from noria.wheel.errors import StoreCorrupt
 
 from tests.kit.forms import new_store, read_again
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
@@ -228,6 +229,16 @@ def test_a_person_can_read_it_a_job_a_line() -> None:
         f'"{slot + 1}":{{', f'"{cycle}":[', d, "]", "}",
         "},", '"running":[', run, "],", '"finished":[', one + ",", two, "]}",
     ]  # fmt: skip
+
+
+def test_an_index_that_names_jobs_where_there_are_none_is_refused_and_no_job_is_passed_over_for_it() -> None:
+    system = MemorySystem()
+    index = written(system)
+    index.heads[5] = 1
+    file = opened(system)
+    wrong = SnapshotFile(file._fd, PATH, system, file.header, index)
+    with pytest.raises(StoreCorrupt, match="a slot does not have the jobs that its index says"):
+        wrong.next_due(nothing_hidden)
 
 
 # ---- edited by hand --------------------------------------------------------------------------------------
