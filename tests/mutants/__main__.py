@@ -17,7 +17,7 @@ import pytest
 from .known import Earlier, equivalent, stale
 from .lines import found_in
 from .mutant import Mutant, mutants_of
-from .suite import FOLDERS, seconds, with_tests
+from .suite import FOLDERS, with_tests
 from .table import LEAST, Row, as_markdown, page, rows_of
 from .targets import ROOT, TARGETS
 from .trial import BUDGET_S, Result, Trials
@@ -56,7 +56,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _tried(session: pytest.Session, options: argparse.Namespace) -> int:
-    start = seconds()
     lines = found_in(session, options.jobs)
     for test in lines.failing:
         print(f"fails on the sound modules, so it is left out: {test}", file=sys.stderr)
@@ -72,7 +71,7 @@ def _tried(session: pytest.Session, options: argparse.Namespace) -> int:
     rows = rows_of(results, [mutant.key for mutant in mutants if mutant.key in reasons])
     _print(rows, options)
     if options.page:
-        text = page(rows, reasons, date=date.today().isoformat(), took_s=seconds() - start, jobs=options.jobs)
+        text = page(rows, reasons, date=date.today().isoformat(), jobs=options.jobs)
         PAGE.write_text(text, encoding="utf-8")
     return 0 if all(min(row.score, row.score_of_all) >= LEAST for row in rows) else 1
 
