@@ -194,6 +194,21 @@ def test_what_is_written_can_be_read_whatever_is_empty() -> None:
         assert (file.index.running_at, file.index.finished_at) == (index.running_at, index.finished_at)
 
 
+EARLIER = (
+    b'{"format":"noria","version":1,"min_reader":1,"store_id":"s","epoch":1,"seq":7,"token":3,"hand":9,"counts":'
+    b'{"accepted":5,"scheduled":4,"running":1,"succeeded":0,"failed":0,"cancelled":0,"expired":0},'
+    b'"length":            285,"crc":"a9a1b7c0",\n"ring":{\n\n},\n"running":[\n],\n"finished":[\n]}\n'
+)
+"""As version 0.1.0 writes it."""
+
+
+def test_a_file_that_an_earlier_version_has_written_is_read_and_an_earlier_version_reads_ours() -> None:
+    system = MemorySystem({"tasks.json": EARLIER})
+    assert opened(system).header == header(length=285, crc="a9a1b7c0")
+    written(system, [], [], [])
+    assert bytes(data_of(system)) == EARLIER
+
+
 # ---- how it is written -----------------------------------------------------------------------------------
 
 
