@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .targets import TARGETS
-from .trial import Result
+from .trial import BUDGET_S, Result
 
 LEAST: Final = 0.9
 """The share of mutants that must be noticed."""
@@ -96,6 +96,7 @@ def page(rows: Sequence[Row], reasons: Mapping[str, str], *, date: str, jobs: in
     equivalent = Counter((row.name, reasons[key]) for row in rows for key in row.equivalent)
     survivors = [key for row in rows for key in row.survivors]
     return _PAGE.format(
+        budget=BUDGET_S,
         date=date,
         minutes=total(rows).seconds / 60 / jobs,
         jobs=jobs,
@@ -118,7 +119,7 @@ _PAGE: Final = """\
 A mutant is a module with one small thing wrong: a `<` for a `<=`, a number off by one, a condition turned round or left
 out, a call that is not made, an exception that is not caught, `None` returned. The tests are good if they fail on it.
 `make mutants` makes every such mutant of the modules that a lost or doubled job would be the fault of. On each it runs
-the fast tests that execute its line, the quickest first and at most twenty seconds of them, until one fails. A mutant
+the fast tests that execute its line, the quickest first and at most {budget:g} seconds of them, until one fails. A mutant
 that hangs counts as noticed. This page is what it wrote on {date}. All trials together take {minutes:.0f} minutes with
 {jobs} processes on two cores. Nothing is left to chance, so there is no seed.
 
