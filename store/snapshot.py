@@ -242,13 +242,14 @@ class SnapshotFile:
         return [peek(self._line_at(offset))[0] for offset in self.index.candidates(key_name(key))]
 
     def _line_at(self, offset: int) -> bytes:
-        size = 1024
-        while True:
-            data = self._system.pread(self._fd, size, offset)
-            stop = data.find(b"\n")
-            if stop >= 0 or len(data) < size:
-                return data[:stop].rstrip(b",")
+        data, size = b"", 1024
+        while (stop := data.find(b"\n")) < 0:
+            piece = self._system.pread(self._fd, size, offset + len(data))
+            if not piece:
+                return data.rstrip(b",")
+            data += piece
             size *= 8
+        return data[:stop].rstrip(b",")
 
     # ---- scheduled jobs, in due order --------------------------------------------------------------------
 

@@ -37,7 +37,10 @@ def slots_of(*jobs: Job) -> list[tuple[int, list[tuple[int, list[bytes]]]]]:
 
 
 RUNNING = a_job("runs", NOW - 5, state=State.RUNNING, owner="me", token=3, attempt=1)
-FINISHED = [a_job(f"done-{n}", NOW - 9, state=State.SUCCEEDED, finished_ms=NOW, key="f") for n in range(2)]
+FINISHED = [
+    a_job(f"done-{n}", NOW - 9, payload='[[],{"finished":[1]}]', state=State.SUCCEEDED, finished_ms=NOW, key="f")
+    for n in range(2)
+]
 SCHEDULED = [
     a_job("a", NOW),
     a_job("b", NOW + 1, key="k"),

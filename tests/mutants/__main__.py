@@ -17,7 +17,7 @@ import pytest
 from .known import Earlier, equivalent, stale
 from .lines import found_in
 from .mutant import Mutant, mutants_of
-from .suite import FOLDERS, seconds, with_tests
+from .suite import FOLDERS, with_tests
 from .table import LEAST, Row, as_markdown, page, rows_of
 from .targets import ROOT, TARGETS
 from .trial import BUDGET_S, Result, Trials
@@ -50,13 +50,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--tests", nargs="+", default=FOLDERS, metavar="PATH", help="only these, instead of all fast ones"
     )
     parser.add_argument("--sound", action="store_true", help="try the sound modules instead: nothing may be noticed")
+    parser.add_argument(
+        "--equivalent", action="store_true", help="try those that are named as equivalent, and no others"
+    )
     parser.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     parser.add_argument("--json", action="store_true", help="print the results as JSON, use and keep no others")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.page and (options.module or options.sample or options.sound or options.equivalent):
+        parser.error("--page is of all mutants")
+    return options
 
 
 def _tried(session: pytest.Session, options: argparse.Namespace) -> int:
-    start = seconds()
     lines = found_in(session, options.jobs)
     for test in lines.failing:
         print(f"fails on the sound modules, so it is left out: {test}", file=sys.stderr)
@@ -65,14 +70,17 @@ def _tried(session: pytest.Session, options: argparse.Namespace) -> int:
         print(f"equivalent.toml names what is no mutant any more: {key}", file=sys.stderr)
     mutants = _chosen(everything, options)
     reasons = equivalent()
-    to_try = [mutant for mutant in mutants if mutant.key not in reasons]
+    to_try = [mutant for mutant in mutants if (mutant.key in reasons) is options.equivalent]
     trials = Trials(session, lines, options.jobs, options.budget, sound=options.sound)
-    earlier = Earlier(lines, options.budget, forget=options.fresh, apart=options.json or options.sound)
+    earlier = Earlier(
+        lines, options.budget, forget=options.fresh, apart=options.json or options.sound or options.equivalent
+    )
     results = _results(trials, earlier, to_try, options)
-    rows = rows_of(results, [mutant.key for mutant in mutants if mutant.key in reasons])
+    spared = [mutant.key for mutant in mutants if mutant.key in reasons and not options.equivalent]
+    rows = rows_of(results, spared)
     _print(rows, options)
     if options.page:
-        text = page(rows, reasons, date=date.today().isoformat(), took_s=seconds() - start, jobs=options.jobs)
+        text = page(rows, reasons, date=date.today().isoformat(), jobs=options.jobs)
         PAGE.write_text(text, encoding="utf-8")
     return 0 if all(min(row.score, row.score_of_all) >= LEAST for row in rows) else 1
 
@@ -90,8 +98,10 @@ def _results(trials: Trials, earlier: Earlier, mutants: Sequence[Mutant], option
     for result in trials.run([mutant for mutant in mutants if mutant.key not in known]):
         results.append(result)
         earlier.note(result)
-        if result.verdict == "survived" and not options.json:
-            print(f"{len(results)}/{len(mutants)} survived {result.mutant.line} {result.mutant.key}", flush=True)
+        if (result.verdict == "survived") is not options.equivalent and not options.json:
+            print(
+                f"{len(results)}/{len(mutants)} {result.verdict} {result.mutant.line} {result.mutant.key}", flush=True
+            )
     return results
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from .targets import TARGETS
-from .trial import Result
+from .trial import BUDGET_S, Result
 
 LEAST: Final = 0.9
 """The share of mutants that must be noticed."""
@@ -90,39 +91,47 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def page(rows: Sequence[Row], reasons: Mapping[str, str], *, date: str, took_s: float, jobs: int) -> str:
+def page(rows: Sequence[Row], reasons: Mapping[str, str], *, date: str, jobs: int) -> str:
     """docs/mutants.md."""
+    equivalent = Counter((row.name, reasons[key]) for row in rows for key in row.equivalent)
+    survivors = [key for row in rows for key in row.survivors]
     return _PAGE.format(
+        budget=BUDGET_S,
         date=date,
-        minutes=took_s / 60,
+        minutes=total(rows).seconds / 60 / jobs,
         jobs=jobs,
         table=as_markdown(rows),
-        survivors=_listed({key: "" for row in rows for key in row.survivors}),
-        equivalent=_listed({key: reasons[key] for row in rows for key in row.equivalent}),
+        survivors="None." if not survivors else "\n".join(["```text", *(_short(key) for key in survivors), "```"]),
+        equivalent="\n".join(
+            f"| {name} | {count} | {reason} |" for (name, reason), count in sorted(equivalent.items())
+        ),
     )
 
 
-def _listed(keys: Mapping[str, str]) -> str:
-    if not keys:
-        return "None."
-    return "\n".join(f"- `{key}`" + (f"  \n  {reason}" if reason else "") for key, reason in keys.items())
+def _short(key: str) -> str:
+    return key if len(key) <= _KEY_MOST else key[: _KEY_MOST - 3] + "..."
 
 
+_KEY_MOST: Final = 220
 _PAGE: Final = """\
 # Mutants: would the tests notice?
 
 A mutant is a module with one small thing wrong: a `<` for a `<=`, a number off by one, a condition turned round or left
 out, a call that is not made, an exception that is not caught, `None` returned. The tests are good if they fail on it.
-`make mutants` makes every such mutant of the modules that a lost or doubled job would be the fault of, and runs on each
-the fast tests that execute its line, the quickest first, at most twenty seconds of them, until one fails. A mutant that
-hangs counts as noticed. This page is what it printed on {date} ({minutes:.0f} minutes with {jobs} processes on two cores;
-nothing is left to chance, so there is no seed).
+`make mutants` makes every such mutant of the modules that a lost or doubled job would be the fault of. On each it runs
+the fast tests that execute its line, the quickest first and at most {budget:g} seconds of them, until one fails. A mutant
+that hangs counts as noticed. This page is what it wrote on {date}. All trials together take {minutes:.0f} minutes with
+{jobs} processes on two cores. Nothing is left to chance, so there is no seed.
 
 {table}
 
 *Score* is the share of the mutants that a test can tell from the original; *of all* counts the equivalent ones as if they
 had to be noticed too. Below 90 % in either of them for any module the command fails. Not mutated: annotations,
-docstrings, texts, and what a `raise` builds.
+docstrings, texts, and what a `raise` builds. Tests that try every byte, bit or failing call are left out, since they take
+many seconds; what only they notice counts as not noticed.
+
+The mutants show what the tests see, and no more: a line that is missing has no mutants. What each line must stand
+besides is in [Reliability](reliability.md).
 
 ## Survivors
 
@@ -130,7 +139,9 @@ docstrings, texts, and what a `raise` builds.
 
 ## Equivalent mutants
 
-No test can notice these, for the reason given with each (`tests/mutants/equivalent.toml`).
+No test can notice these, or only by a clock; each is named in `tests/mutants/equivalent.toml`.
 
+| module | mutants | why |
+| --- | ---: | --- |
 {equivalent}
 """

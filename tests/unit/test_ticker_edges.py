@@ -1,22 +1,14 @@
-"""The ticker at its edges: exact limits and waits, stores and jobs that misbehave, and the last moments before it ends."""
+"""The ticker at its edges: exact limits and waits, stores and jobs that misbehave."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel.contract import Filter
-from noria.wheel.errors import StoreBusy
-from noria.wheel.job import Claim, Job, State, Succeeded
-from noria.wheel.latch import Latch
-from noria.wheel.pool import Done
-from noria.wheel.pool.credit import CLAIM_MOST, STUCK_S
-from noria.wheel.ticker import LINGER_S, Ticker, claim_limit, nap
+from noria.wheel.pool.credit import CLAIM_MOST
+from noria.wheel.ticker import LINGER_S, claim_limit, nap
 
-from tests.kit.ticking import FailingStore, StillPool, World
+from tests.kit.ticking import FailingStore, World
 
 SECOND_NS = 1_000_000_000
 
@@ -106,6 +98,27 @@ def test_stop_waits_as_long_as_it_was_told_and_less_than_a_second_more_for_the_l
         assert all(told < waited <= told + 1 for told, waited in zip(expected, waits, strict=True)), waits
 
 
+def test_stop_after_the_time_of_an_earlier_stop_is_over_does_not_wait_again(world: World) -> None:
+    waits: list[float] = []
+    world.ticker.thread.join = waits.append  # type: ignore[method-assign,assignment]
+    world.ticker.stop(1)
+    world.clock.advance(10)
+    world.ticker.stop(5)
+    assert waits[1] == 0.0
+
+
+def test_what_killed_a_ticker_is_logged_with_its_traceback(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> float:
+        raise LookupError("a bug")
+
+    world.ticker.step = fail  # type: ignore[method-assign]
+    world.ticker._live()
+    [record] = caplog.records
+    assert (record.levelname, isinstance(world.ticker.died, LookupError)) == ("CRITICAL", True)
+    assert record.exc_info is not None
+    assert record.exc_info[1] is world.ticker.died
+
+
 def test_stop_tells_of_the_jobs_that_still_run_and_of_none_that_have_ended(world: World) -> None:
     world.ticker.thread.join = lambda timeout: None  # type: ignore[method-assign,assignment,misc]
     [id] = world.add()
@@ -186,11 +199,12 @@ def test_a_clock_that_was_set_is_said_once_and_with_its_sign(
 
 
 def test_a_store_that_lies_is_asked_twice_more_and_then_more_and_more_rarely_but_once_a_second(world: World) -> None:
+    world.ticker.step()
     world.store.next_due = lambda queues=None: world.clock.now_ms()  # type: ignore[method-assign]
     pauses = [world.ticker.step() for _ in range(24)]
-    assert pauses[:2] == [0.0, 0.0]
-    assert pauses[2:14] == pytest.approx([min(1.0, 0.001 * 2**n) for n in range(3, 15)])
-    assert pauses[14:] == [1.0] * 10
+    assert pauses[0] == 0.0
+    assert pauses[1:13] == pytest.approx([min(1.0, 0.001 * 2**n) for n in range(3, 15)])
+    assert pauses[13:] == [1.0] * 11
 
 
 def test_a_store_that_tells_the_truth_again_is_not_mistrusted(world: World) -> None:
@@ -254,233 +268,3 @@ def test_when_the_store_works_again_it_is_asked_what_is_next_and_a_new_job_is_no
     world.add(in_ms=400)
     world.clock.advance(0.1)
     assert world.ticker.step() == pytest.approx(0.3)
-
-
-# ---- claims and the queue --------------------------------------------------------------------------------
-
-
-def test_when_as_many_came_as_one_call_may_bring_the_rest_is_asked_for_at_once() -> None:
-    world = World(workers=2 * CLAIM_MOST)
-    world.add(CLAIM_MOST + 5)
-    assert world.ticker.step() == 0.0
-    assert world.pool.waiting() == CLAIM_MOST
-    assert world.ticker.step() > 0.0
-    assert world.pool.waiting() == CLAIM_MOST + 5
-
-
-def test_when_there_is_no_room_for_more_the_ticker_waits_for_a_worker() -> None:
-    world = World(workers=2)
-    world.add(5)
-    assert world.ticker.step() > 0.0
-    assert world.pool.waiting() == 2
-
-
-def test_while_stopping_nothing_is_claimed_though_it_is_due_and_the_wait_is_a_second_at_most(world: World) -> None:
-    world.add(1)
-    world.ticker.step()
-    world.pool.take()
-    world.add(3, prefix="more")
-    world.ticker.stop_claiming(30)
-    assert world.ticker.step() == 1.0
-    assert world.count(State.RUNNING) == 1
-    assert world.ticker._claim() == (0, 0)
-
-
-@pytest.mark.parametrize(("still_s", "given_back"), [(STUCK_S - 0.001, False), (STUCK_S + 0.001, True)])
-def test_a_queue_is_given_back_once_it_has_stood_still_for_long_enough(still_s: float, given_back: bool) -> None:
-    world = World(workers=1)
-    world.ticker.pace.ran(100, 0.001)
-    world.add(5)
-    world.ticker.step()
-    world.pool.take(1)
-    world.ticker.step()
-    world.clock.advance(still_s)
-    world.ticker.step()
-    scheduled = world.store.scan(Filter(states=frozenset({State.SCHEDULED})))
-    assert len(scheduled) == (4 if given_back else 0)
-    assert {job.reason for job in scheduled} <= {"all workers were busy"}
-    assert world.ticker._inflight == (1 if given_back else 5)
-    if given_back:
-        assert world.ticker.pace.queue_room() == 0, "a worker that is stuck is slow"
-        assert world.ticker.pace.mean_ms == pytest.approx(1000 * still_s)
-
-
-def test_what_is_given_back_because_the_worker_stops_says_so(world: World) -> None:
-    world.add(4)
-    world.ticker.step()
-    world.pool.take(1)
-    world.ticker.stop_claiming(30)
-    world.ticker.step()
-    reasons = {job.reason for job in world.store.scan(Filter(states=frozenset({State.SCHEDULED})))}
-    assert reasons == {"the worker stopped before it began"}
-    assert world.ticker._inflight == 1
-
-
-def test_the_room_of_the_queue_tells_workers_when_it_is_low(world: World) -> None:
-    world.ticker.pace.ran(100, 0.1)
-    room = world.ticker.pace.queue_room()
-    world.add(100)
-    world.ticker.step()
-    assert room > 1
-    assert world.pool.low_water == room // 2
-    world.ticker.stop_claiming(30)
-    world.pool.take()
-    world.ticker.step()
-    assert world.pool.low_water > 1 << 60
-
-
-def test_how_long_jobs_take_is_learned_from_all_that_have_ended(world: World) -> None:
-    world.add(4)
-    world.ticker.step()
-    world.pool.work(2, seconds=0.010)
-    world.pool.work(2, seconds=0.030)
-    world.ticker.step()
-    assert world.ticker.pace.mean_ms == pytest.approx(20.0)
-
-
-# ---- the bell --------------------------------------------------------------------------------------------
-
-
-class BellStore(MemoryStore):
-    """A memory whose bell is shared, as a file's is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rung = 0
-
-    def notify(self) -> None:
-        self.rung += 1
-
-    def wait(self, timeout_s: float) -> bool:
-        return False
-
-
-def test_a_settled_result_rings_the_bell_of_its_store_and_an_idle_step_does_not() -> None:
-    store = BellStore()
-    world = World(store)
-    world.ticker.step()
-    assert store.rung == 0
-    world.add()
-    world.clock.advance(1)
-    world.ticker.step()
-    world.pool.work()
-    world.ticker.step()
-    assert (store.rung, world.count(State.SUCCEEDED)) == (1, 1)
-
-
-class Bellless:
-    """A store without the capability to wake: the ticker has a latch of its own."""
-
-    def __init__(self) -> None:
-        self._store = MemoryStore()
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("wait", "notify"):
-            raise AttributeError(name)
-        return getattr(self._store, name)
-
-
-def test_a_ticker_over_a_store_without_a_bell_is_woken_all_the_same() -> None:
-    world = World(Bellless())  # type: ignore[arg-type]
-    ticker = world.ticker
-    assert not ticker._shared_bell
-    ticker._asleep = True
-    ticker.wake()
-    ticker._woken = False
-    assert ticker._wait(0) is True
-    assert ticker._wait(0) is False
-    world.add()
-    world.ticker.step()
-    world.pool.work()
-    world.ticker.step()
-    assert ticker._wait(0) is False, "nobody else listens to it, so a settled result does not ring it"
-
-
-def test_a_latch_that_is_rung_before_the_wait_is_not_lost_and_twice_is_once() -> None:
-    latch = Latch()
-    assert latch.wait(0) is False
-    latch.notify()
-    latch.notify()
-    assert latch.wait(-1.0) is True
-    assert latch.wait(-1.0) is False
-
-
-# ---- the last moments ------------------------------------------------------------------------------------
-
-
-def test_outcomes_that_cannot_be_recorded_at_the_end_are_counted_and_kept(caplog: pytest.LogCaptureFixture) -> None:
-    store = FailingStore()
-    world = World(store)
-    world.add(3)
-    world.ticker.step()
-    world.pool.work(2)
-    store.failing = {"settle"}
-    world.ticker.finish()
-    said = "3 outcomes could not be recorded before the scheduler stopped: held by pid 1"
-    assert messages(caplog) == [("ERROR", said)]
-    assert len(world.ticker.owes()) == 3
-    assert (world.ticker.owes(), world.ticker._over) == ([], True)
-
-
-def test_a_job_that_outlives_its_ticker_is_recorded_when_it_ends(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    [id] = world.add()
-    world.ticker.step()
-    [claim] = world.pool.take()
-    world.ticker.finish()
-    world.ticker._settle_late([Done(claim, Succeeded(returned="7"), 0.0)])
-    job = world.store.get(id)
-    assert job is not None
-    assert (job.state, job.result, job.finished_ms) == (State.SUCCEEDED, 7, world.clock.now_ms())
-    world.ticker._settle_late([Done(claim, Succeeded(), 0.0)])
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "claim was lost" in caplog.text
-
-
-def test_a_job_that_outlives_its_ticker_and_its_store_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    store = FailingStore()
-    world = World(store)
-    world.add()
-    world.ticker.step()
-    claims: list[Claim] = world.pool.take()
-    store.failing, store.error = {"settle"}, StoreBusy("held by pid 7")
-    world.ticker._settle_late([Done(claim, Succeeded(), 0.0) for claim in claims])
-    assert messages(caplog) == [("ERROR", "1 jobs ended after the scheduler, and could not be recorded: held by pid 7")]
-
-
-def test_the_pool_is_started_with_who_wakes_and_who_settles_late() -> None:
-    started: dict[str, Any] = {}
-
-    class Noting(StillPool):
-        def start(self, **given: Any) -> None:  # type: ignore[override]
-            started.update(given)
-
-    world = World()
-    pool = Noting(1, world.run, world.clock)
-    ticker = Ticker(world.store, pool, world.clock, owner="me", name="mine")
-    ticker.thread = threading.Thread(target=lambda: None, name=ticker.thread.name)
-    ticker.start()
-    ticker.thread.join()
-    assert started == {"wake": ticker.wake, "settle_late": ticker._settle_late}
-    assert ticker.thread.name == "mine-ticker"
-
-
-def test_what_a_claim_was_received_for_is_logged_for_who_wants_to_see_it(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, logger="noria")
-    world.add(2)
-    world.ticker.step()
-    assert sum("job" in message for _, message in messages(caplog)) >= 1
-
-
-def test_a_job_is_never_started_early_by_a_claim_that_rounds_up(world: World) -> None:
-    world.clock.travel(1_000_000_000_400)
-    world.store.add([Job(id="a", task="t", due_ms=1_000_000_000_401)], fresh=True)
-    for _ in range(3):
-        world.ticker.step()
-    assert world.pool.waiting() == 0
-    world.clock.advance(0.001)
-    world.ticker.step()
-    assert world.pool.waiting() == 1

@@ -111,6 +111,9 @@ def test_a_line_of_nothing_but_a_checksum_is_no_record_though_that_is_right() ->
         (ONE[:16] + b"\n" + ONE + BLANK, ("damaged", NONE)),
         (OPEN + ONE[:10] + b"\n" + ONE + BLANK, ("damaged", NONE)),
         (ONE[:-1] + b"x", ("damaged", WRONG)),
+        (ONE[:-1] + b"\0" * 700, ("unended", "")),
+        (OPEN[:-1] + b"\0" * 700, ("torn", "unwritten sectors")),
+        (ONE[:-1] + b"\0" + ONE[:20] + BLANK, ("torn", "an unfinished line")),
     ],
 )
 def test_the_end_of_a_journal_is_judged_alike_wherever_in_the_file_it_lies(

@@ -17,6 +17,7 @@ from tests.kit.forms import new_store
 from tests.kit.jobs import NOW, a_job, content, some_jobs
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.recording import Recording, failing
+from tests.kit.snapshots import written
 
 PLACE = Place(f"{DIRECTORY}/tasks.json")
 JOURNAL = "tasks.json.journal.1"
@@ -102,6 +103,16 @@ def test_a_snapshot_that_was_changed_is_refused_unless_somebody_who_knows_opens_
     epoch = Epoch.open(PLACE, system, check=False)
     assert [job.task for job in epoch.state.frozen.jobs()].count("APP.remind") == 1
     epoch.close()
+
+
+def test_a_running_job_that_cannot_be_read_though_its_snapshot_was_accepted_is_refused_by_the_name_of_the_file() -> (
+    None
+):
+    system = MemorySystem()
+    written(system, running=[b'{"id":"x","due_ms":1,"a":1}'])
+    with pytest.raises(StoreCorrupt, match=r"tasks\.json: .*a job cannot be read"):
+        Epoch.open(PLACE, system)
+    assert system.open_count() == 0
 
 
 @pytest.mark.parametrize(

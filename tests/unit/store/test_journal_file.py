@@ -103,6 +103,14 @@ def test_a_header_that_was_never_wholly_written_means_that_nothing_has_happened(
         assert system.open_count() == 0
 
 
+@pytest.mark.parametrize(("header", "said"), [("[1]", "not a JSON object"), ("{", "not JSON")])
+def test_a_header_with_a_good_checksum_that_is_no_header_is_refused(header: str, said: str) -> None:
+    system = Recording({"j": frame(header)})
+    with pytest.raises(StoreCorrupt, match=said):
+        opened(system)
+    assert system.open_count() == 0
+
+
 @pytest.mark.parametrize(
     "remains",
     [b"x", b"\n\nx", b"\n" * CHUNK + b"x", b"\0" * CHUNK + b"x"],

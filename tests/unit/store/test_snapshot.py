@@ -11,6 +11,7 @@ from noria.store.frozen import Hidden
 from noria.store.index import NEVER
 from noria.store.snapshot import SnapshotFile, scan_index
 from noria.store.snapshot_writer import Content, write_snapshot
+from noria.wheel.errors import StoreCorrupt
 
 from tests.kit.forms import new_store, read_again
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
@@ -37,16 +38,23 @@ def nothing_hidden(id: str) -> bool:
     return False
 
 
-@pytest.fixture(params=["as written", "read line by line", "read in small pieces"])
+class ShortReads(MemorySystem):
+    """Gives no more than half of what is asked for, as a system may."""
+
+    def _do_pread(self, fd: int, size: int, offset: int) -> bytes:
+        return super()._do_pread(fd, size if size < 4097 else size // 2, offset)
+
+
+@pytest.fixture(params=["as written", "read line by line", "in small pieces", "in larger pieces", "in short reads"])
 def file(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[SnapshotFile]:
     """The snapshot, with the index that was made in writing it or by reading it."""
-    system = MemorySystem()
+    system = ShortReads() if request.param == "in short reads" else MemorySystem()
     index = written(system)
     found = opened(system)
     if request.param == "as written":
         found = SnapshotFile(found._fd, PATH, system, found.header, index)
-    if request.param == "read in small pieces":
-        monkeypatch.setattr(snapshot, "_READ", 7)
+    if "pieces" in request.param:
+        monkeypatch.setattr(snapshot, "_READ", 7 if "small" in request.param else 150)
         found = opened(system)
     yield found
     found.close()
@@ -80,6 +88,7 @@ def test_two_ids_that_look_alike_to_the_index_are_told_apart() -> None:
 
 def test_all_jobs_each_once_and_by_what_became_of_them(file: SnapshotFile) -> None:
     assert {job.id: job for job in file.jobs()} == ALL
+    assert file.get("done-1") == FINISHED[1]
     assert len(list(file.jobs())) == len(ALL)
     assert file.running() == [RUNNING]
     assert list(file.finished_lines()) == text_of(*FINISHED)
@@ -185,6 +194,21 @@ def test_what_is_written_can_be_read_whatever_is_empty() -> None:
         assert (file.index.running_at, file.index.finished_at) == (index.running_at, index.finished_at)
 
 
+EARLIER = (
+    b'{"format":"noria","version":1,"min_reader":1,"store_id":"s","epoch":1,"seq":7,"token":3,"hand":9,"counts":'
+    b'{"accepted":5,"scheduled":4,"running":1,"succeeded":0,"failed":0,"cancelled":0,"expired":0},'
+    b'"length":            285,"crc":"a9a1b7c0",\n"ring":{\n\n},\n"running":[\n],\n"finished":[\n]}\n'
+)
+"""As version 0.1.0 writes it."""
+
+
+def test_a_file_that_an_earlier_version_has_written_is_read_and_an_earlier_version_reads_ours() -> None:
+    system = MemorySystem({"tasks.json": EARLIER})
+    assert opened(system).header == header(length=285, crc="a9a1b7c0")
+    written(system, [], [], [])
+    assert bytes(data_of(system)) == EARLIER
+
+
 # ---- how it is written -----------------------------------------------------------------------------------
 
 
@@ -230,6 +254,16 @@ def test_a_person_can_read_it_a_job_a_line() -> None:
     ]  # fmt: skip
 
 
+def test_an_index_that_names_jobs_where_there_are_none_is_refused_and_no_job_is_passed_over_for_it() -> None:
+    system = MemorySystem()
+    index = written(system)
+    index.heads[5] = 1
+    file = opened(system)
+    wrong = SnapshotFile(file._fd, PATH, system, file.header, index)
+    with pytest.raises(StoreCorrupt, match="a slot does not have the jobs that its index says"):
+        wrong.next_due(nothing_hidden)
+
+
 # ---- edited by hand --------------------------------------------------------------------------------------
 
 
@@ -237,7 +271,7 @@ def test_the_index_of_a_snapshot_that_a_person_has_mended_finds_every_job() -> N
     system = MemorySystem()
     written(system)
     body = bytes(data_of(system)).partition(b"\n")[2]
-    data_of(system)[:] = b"{,\n" + body.replace(b"\n]", b"\n\n]").replace(b'"running":[\n', b'"running":[\n')
+    data_of(system)[:] = b"{,\n" + body.replace(b"\n]", b"\n\n]").replace(b'":{\n', b'":{\n\n')
     fd = system.open(PATH, os.O_RDONLY)
     index = scan_index(fd, system)
     file = SnapshotFile(fd, PATH, system, header(), index)
