@@ -26,7 +26,8 @@ def run(size: Size, seed: int) -> Report:
     runs = pick(size, smoke=1, ci=8, full=40)
     lines: set[tuple[str, int]] = set()
     for number in range(runs):
-        lines |= verbs.run(report, rng.randrange(1 << 30), kills * 7 // 10 // runs)
+        kinds = verbs.COMPACTING if number % 4 == 0 else verbs.KINDS
+        lines |= verbs.run(report, rng.randrange(1 << 30), kills * 7 // 10 // runs, kinds=kinds)
     lines |= dispatching.run(report, rng, kills * 3 // 10)
     report.figures["different lines killed at"] = f"{len(lines):,}"
     jobs = pick(size, smoke=500, ci=100_000, full=100_000)

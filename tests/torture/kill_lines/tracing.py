@@ -103,16 +103,17 @@ def killed(work: Callable[[], object], at: int) -> int:
     return ended(forked(work_traced), LONG_S)
 
 
-def points(lines: list[Line], count: int, rng: random.Random) -> list[int]:
+def points(lines: list[Line], count: int, rng: random.Random, only: str = "") -> list[int]:
     """Where to kill: each line at its first, its last and some other time, as far as ``count`` reaches; then anywhere."""
     where: dict[Line, list[int]] = {}
     for place, line in enumerate(lines):
-        where.setdefault(line, []).append(place)
+        if line[0].endswith(only):
+            where.setdefault(line, []).append(place)
     chosen: list[int] = []
     groups = list(where.values())
     rng.shuffle(groups)
     for pick in (rng.choice, lambda places: places[0], lambda places: places[-1]):
         chosen += [pick(places) for places in groups]
-    while len(chosen) < count:
+    while len(chosen) < count and not only:
         chosen.append(rng.randrange(len(lines)))
     return chosen[:count]

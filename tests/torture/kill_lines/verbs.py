@@ -19,21 +19,28 @@ from tests.torture.report import Report
 
 from .tracing import Line, killed, points, watched
 
-KINDS: Final = "add add add add_many add_many claim claim settle settle settle_stale cancel move renew compact"
+KINDS: Final = "add add add add_many add_many claim claim settle settle settle_stale cancel move renew"
+COMPACTING: Final = f"{KINDS} compact"
+"""A compaction runs thirty thousand lines, most of them in loops over slots; so it is not in every history."""
 _STEPS: Final = 24
 _FILES_MOST: Final = 9
 """Snapshot, lock, next, two journals, two indexes, two life signs."""
 Prepare = Callable[[], None]
 
 
-def run(report: Report, seed: int, kills: int, prepare: Prepare = lambda: None) -> set[Line]:
-    """Kill one history at many lines; the lines. ``prepare`` is called in the process before it begins."""
-    made = steps(seed, _STEPS, KINDS)
+def run(
+    report: Report, seed: int, kills: int, prepare: Prepare = lambda: None, *, kinds: str = COMPACTING, only: str = ""
+) -> set[Line]:
+    """Kill one history at many lines; the lines.
+
+    ``prepare`` is called in the process before it begins; ``only`` is the end of a path: kill only at lines of that file.
+    """
+    made = steps(seed, _STEPS, kinds)
     expected, ends = history(made)
     rng = random.Random(seed)
     with _directory() as directory:
         lines = watched(lambda: _work(f"{directory}/watched", made, -1, prepare))
-    chosen = points(lines, kills, rng)
+    chosen = points(lines, kills, rng, only)
     with _directory() as directory:
         for number, at in enumerate(chosen):
             path = f"{directory}/{number}"
