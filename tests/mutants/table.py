@@ -126,7 +126,7 @@ that hangs counts as noticed. This page is what it wrote on {date}. All trials t
 {table}
 
 *Score* is the share of the mutants that a test can tell from the original; *of all* counts the equivalent ones as if they
-had to be noticed too. Below 90 % in either of them for any module the command fails. Not mutated: annotations,
+had to be noticed too. If the score of any module is below 90 % the command fails. Not mutated: annotations,
 docstrings, texts, and what a `raise` builds. Tests that try every byte, bit or failing call are left out, since they take
 many seconds; what only they notice counts as not noticed.
 
