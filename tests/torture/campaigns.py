@@ -42,6 +42,7 @@ CAMPAIGNS: Final = (
     Campaign("clock_and_stalls", "Clock jumps and stalls"),
     Campaign("simulation", "Deterministic simulation: bad days of three nodes"),
     Campaign("overload", "Ten times more due than can be done", "alone"),
+    Campaign("many_processes", "Many processes on one file, killed and stopped"),
     Campaign("fork", "Forks under load"),
     Campaign("shutdown", "Stopped at random moments"),
     Campaign("mutants", "Slips in our own modules: would the tests notice?"),

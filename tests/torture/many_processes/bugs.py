@@ -1,0 +1,137 @@
+"""Bugs that are sown into the store, one at a time, before the processes are forked: each must be noticed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from noria.store import JsonStore
+from noria.store.compaction import Compaction
+from noria.store.epoch import Epoch
+from noria.store.keeper import Keeper
+from noria.store.lock import FileLock
+from noria.store.place import Place
+from noria.store.records import Claimed, Record
+from noria.store.state import State
+from noria.store.verbs import StateVerbs
+from noria.wheel.errors import StoreBusy
+from noria.wheel.job import Claim, Job, Outcome
+
+
+def _locks_the_replaced_file() -> None:
+    """The lock is on the snapshot, which each compaction replaces, and nobody looks whether it has its name still."""
+    Place.lock = property(lambda self: self.path)  # type: ignore[misc, assignment]
+    FileLock.check = lambda self: None  # type: ignore[method-assign]
+
+
+def _does_not_write_claims() -> None:
+    """A claim is applied in the memory of whoever claims, and is in no journal."""
+    right = JsonStore._commit
+
+    def commit(self: JsonStore, new: Sequence[Job], records: Sequence[Record]) -> None:
+        for record in records:
+            if isinstance(record, Claimed):
+                self._epoch.state.apply(record)
+        right(self, new, [record for record in records if not isinstance(record, Claimed)])
+
+    JsonStore._commit = commit  # type: ignore[method-assign]
+
+
+def _does_not_catch_up() -> None:
+    """Once in fifty times whoever has the lock does not look for what others have written."""
+    right, chance = Keeper._catch_up, random.Random(1)
+
+    def catch_up(self: Keeper) -> Epoch:
+        return self._epoch if chance.random() < 0.02 else right(self)
+
+    Keeper._catch_up = catch_up  # type: ignore[method-assign]
+
+
+def _judges_death_by_time() -> None:
+    """Who has had a claim for 200 ms is taken for dead; a stopped process is not."""
+
+    def dead(self: JsonStore, state: State, owner: str, now_ms: int) -> dict[str, list[str]]:
+        slow = [
+            id
+            for id, holder in state.running.items()
+            if holder != owner and (job := state.get(id)) is not None and (job.started_ms or 0) < now_ms - 200
+        ]
+        return {"too slow": slow}
+
+    JsonStore._dead = dead  # type: ignore[method-assign]
+
+
+def _shows_its_life_sign_late() -> None:
+    """An owner's sign is shown after its first claim."""
+    claim, show = StateVerbs.claim, JsonStore._watch
+
+    def claim_then_show(self: Any, owner: str, *args: Any, **kwargs: Any) -> list[Claim]:
+        claims = claim(self, owner, *args, **kwargs)
+        show(self, owner)
+        return claims
+
+    JsonStore._watch = lambda self, owner: None  # type: ignore[method-assign]
+    JsonStore.claim = claim_then_show  # type: ignore[method-assign, assignment]
+
+
+def _unlocks_in_a_child() -> None:
+    """A forked child unlocks what it has from its parent."""
+    right = JsonStore._forget_parent
+
+    def forget(self: JsonStore) -> None:
+        self._lock.release()
+        right(self)
+
+    JsonStore._forget_parent = forget  # type: ignore[method-assign]
+
+
+def _compacts_without_the_latest() -> None:
+    """What is written while a compaction is under way is not taken over into the new epoch."""
+
+    def forget_the_rest(self: Compaction, most: int | None = None) -> None:
+        self._copied = self._old.journal.end
+
+    Compaction._copy = forget_the_rest  # type: ignore[method-assign]
+
+
+def _takes_busy_for_done() -> None:
+    """settle() of a store that is busy says that nothing was lost."""
+    right = StateVerbs.settle
+
+    def settle(self: Any, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        try:
+            return right(self, settlements, now_ms)
+        except StoreBusy:
+            return []
+
+    JsonStore.settle = settle  # type: ignore[method-assign, assignment]
+
+
+def _does_not_rescue() -> None:
+    """Jobs of the dead run for ever."""
+    JsonStore._dead = lambda self, state, owner, now_ms: {}  # type: ignore[method-assign]
+
+
+def _claims_early() -> None:
+    """A claim rounds the present up to the next second."""
+    right = StateVerbs.claim
+
+    def claim(self: Any, owner: str, now_ms: int, *args: Any, **kwargs: Any) -> list[Claim]:
+        return right(self, owner, -(-now_ms // 1000) * 1000, *args, **kwargs)
+
+    JsonStore.claim = claim  # type: ignore[method-assign, assignment]
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    "claim not journalled": _does_not_write_claims,
+    "catch-up skipped after the lock": _does_not_catch_up,
+    "lock on the replaced file": _locks_the_replaced_file,
+    "death judged by time": _judges_death_by_time,
+    "life sign shown after the first claim": _shows_its_life_sign_late,
+    "a child unlocks what it inherits": _unlocks_in_a_child,
+    "a compaction forgets what came meanwhile": _compacts_without_the_latest,
+    "a busy store is taken for done": _takes_busy_for_done,
+    "jobs of the dead are not rescued": _does_not_rescue,
+    "claimed up to a second early": _claims_early,
+}
