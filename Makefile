@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STEP := @bash -c 'start=$$(date +%s.%N); "$${@:2}"; code=$$?; printf "== %s: %.1f s\n" "$$1" "$$(echo "$$(date +%s.%N) - $$start" | bc 2>/dev/null || $(PYTHON) -c "import time; print(time.time() - $$start)")"; exit $$code' step
 SIZE ?= full
 SEED ?= 1
-PYTEST := $(BIN)/python -m pytest -q
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test models lint format types directions bench bench-smoke torture build coverage mutants clean
