@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..wheel.errors import DuplicateJob
-from ..wheel.job import Claim, Job, Outcome
+from ..wheel.job import Claim, Job, Noted, Outcome
 from ..wheel.job import State as JobState
 from .ready import Entry
 from .state import State, job_of
@@ -99,13 +99,14 @@ def judge(
     """(items that hold, claims that are lost): a settlement holds if its token is its job's newest."""
     items: list[tuple[str, int, Outcome]] = []
     lost: list[Claim] = []
-    seen: set[str] = set()
+    ended: set[str] = set()
     for claim, outcome in settlements:
         id = claim.job.id
-        if id in seen or not state.holds(claim):
+        if id in ended or not state.holds(claim):
             lost.append(claim)
         else:
-            seen.add(id)
+            if not isinstance(outcome, Noted):  # a note leaves the claim as it was
+                ended.add(id)
             items.append((id, claim.token, outcome))
     return items, lost
 

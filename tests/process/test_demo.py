@@ -70,6 +70,7 @@ def test_it_leaves_nothing_behind(shown) -> None:
 @pytest.fixture
 def app() -> Iterator[Scheduler]:
     made = Scheduler(MemoryStore())
+    made.registry.add(demo.test)  # the shared ones are put away for every test
     yield made
     made.close()
 

@@ -113,6 +113,13 @@ class SettleContract(ContractBase):
         self.settle(claim, Retried(due_ms=NOW))
         assert (self.job("a").progress, self.claimed_ids()) == (4, ["a"])
 
+    def test_one_call_may_note_and_settle_the_same_claim(self) -> None:
+        self.add(a_job("a"))
+        claim = self.claim_one()
+        three = [(claim, Noted(note="1")), (claim, Succeeded(returned="2")), (claim, Noted(note="3"))]
+        assert self.store.settle(three, NOW) == [claim]
+        assert (self.state("a"), self.job("a").note, self.job("a").returned) == (State.SUCCEEDED, "1", "2")
+
     def test_one_call_settles_many_each_in_its_own_way(self) -> None:
         self.add(*[a_job(f"job-{number}", number - 50) for number in range(len(OUTCOMES))])
         claims = self.claim()
