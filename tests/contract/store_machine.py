@@ -130,12 +130,17 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert self.store.add(jobs, on_conflict=on_conflict) == standing
 
-    @rule(count=st.integers(1, 3), delay=st.sampled_from([0, 1, 1_000]), links=st.integers(1, 3))
-    def add_some_that_wait(self, count: int, delay: int, links: int) -> None:
-        """``count`` jobs due now, one that waits for all of them, and a chain behind that."""
-        held = len(self.model.jobs)
-        heads = tuple(f"head-{held}-{n}" for n in range(count))
-        chain = [f"link-{held}-{n}" for n in range(links)]
+    @rule(
+        count=st.integers(1, 3),
+        delay=st.sampled_from([0, 1, 1_000]),
+        links=st.integers(1, 3),
+        ends=st.none() | st.integers(0, 7),
+    )
+    def add_some_that_wait(self, count: int, delay: int, links: int, ends: int | None) -> None:
+        """``count`` jobs due now, one that waits for all of them, and a chain behind that; ``ends``: how the first end."""
+        so_far = len(self.model.jobs)
+        heads = tuple(f"head-{so_far}-{n}" for n in range(count))
+        chain = [f"link-{so_far}-{n}" for n in range(links)]
         jobs = [Job(id=id, task="app.a", due_ms=self.now_ms, wakes=(chain[0],), **_LONG) for id in heads]
         for n, id in enumerate(chain):
             ids = (chain[n - 1],) if n else heads
@@ -144,6 +149,10 @@ class StoreMachine(RuleBasedStateMachine):
                 Job(id=id, task="app.b", due_ms=MAX_MS, after=after, wakes=tuple(chain[n + 1 : n + 2]), **_LONG)
             )
         self._add(jobs)
+        if ends is not None:
+            self.claim("me", 100, None, None)
+            held = [claim for claim in self.claims if claim.job.id in heads and self.model.holds(claim)]
+            self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
 
     @rule(
         owner=st.sampled_from(["me", "you"]),
@@ -171,19 +180,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 7), delay=DELAYS, error=ERRORS)
     def settle(self, places: list[int], kind: int, delay: int, error: Failure | None) -> None:
-        due_ms = self.now_ms + delay
-        outcomes: list[Outcome] = [
-            Succeeded(returned="[1]"),
-            Failed(error=error or Failure("F", "f")),
-            Retried(due_ms=due_ms, error=error),
-            Snoozed(due_ms=due_ms),
-            Released(),
-            Crashed(reason="killed"),
-            Skipped(reason="not needed"),
-            Noted(note="[1]"),
-        ]
-        some = [(claim, outcomes[(kind + n) % 8]) for n, claim in enumerate(self._claims_at(places))]
-        assert self.store.settle(some, self.now_ms) == self.model.settle(some, self.now_ms)
+        outcomes = self._outcomes(delay, error)
+        self._settle([(claim, outcomes[(kind + n) % 8]) for n, claim in enumerate(self._claims_at(places))])
 
     @rule(limit=st.integers(1, 3), lease_ms=LEASES)
     def some_are_claimed_given_back_and_claimed_again(self, limit: int, lease_ms: int | None) -> None:
@@ -296,6 +294,23 @@ class StoreMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.store.close()
+
+    def _settle(self, some: Sequence[tuple[Claim, Outcome]]) -> None:
+        assert self.store.settle(some, self.now_ms) == self.model.settle(some, self.now_ms)
+
+    def _outcomes(self, delay: int, error: Failure | None) -> list[Outcome]:
+        """One of each kind; ``delay``: of what is to run again."""
+        due_ms = self.now_ms + delay
+        return [
+            Succeeded(returned="[1]"),
+            Failed(error=error or Failure("F", "f")),
+            Retried(due_ms=due_ms, error=error),
+            Snoozed(due_ms=due_ms),
+            Released(),
+            Crashed(reason="killed"),
+            Skipped(reason="not needed"),
+            Noted(note="[1]"),
+        ]
 
     def _id_at(self, place: int) -> str:
         """The id of one of the jobs ever added, or an unknown one."""
