@@ -7,7 +7,7 @@ from typing import Final
 
 from ..wheel import payload as _payload
 from ..wheel.errors import InvalidValue
-from ..wheel.job import GIVES, NEEDS, After, Failure, Job, State
+from ..wheel.job import GIVES, NEEDS, After, Bound, Failure, Job, State
 from .records import MOST, loads
 
 
@@ -72,6 +72,17 @@ def _is_after(value: object) -> bool:
     )
 
 
+def _are_bounds(value: object) -> bool:
+    return type(value) is tuple and all(
+        type(bound) is Bound
+        and _is_text(bound.name)
+        and _is_whole(bound.most)
+        and bound.most > 0
+        and _is_whole(bound.per_ms)
+        for bound in value
+    )
+
+
 _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("id", "a string that is not empty", _is_text),
     ("task", "a string that is not empty", _is_text),
@@ -101,5 +112,6 @@ _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("note", "None for a job that has not run", _is_nothing),
     ("wakes", "a tuple of ids", _are_ids),
     ("after", "an After whose numbers are whole, or None", _is_after),
+    ("limits", "a tuple of Bounds, the most of each 1 or more", _are_bounds),
     ("extra", "the JSON text of an object in one line of ASCII, or None", _is_object_text),
 )

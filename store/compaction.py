@@ -26,15 +26,18 @@ from typing import Final, Literal, NamedTuple
 
 from ..wheel.job import Job
 from ..wheel.job import State as JobState
+from .counts import Counts
 from .epoch import Epoch
+from .header import Header, read_header
 from .index import SLOTS, Index
 from .journal import Journal
+from .limits import Limits
 from .lines import Batch, split
 from .place import Place
 from .records import decode_job, peek
-from .snapshot import Header, SnapshotFile, read_header
+from .snapshot import SnapshotFile
 from .snapshot_writer import Content, text_of, write_snapshot
-from .state import Counts, Row
+from .state import Row
 from .system import System, close_file, sync_directory
 
 _PIECE: Final = 512
@@ -54,6 +57,7 @@ class Noted(NamedTuple):
     hand: int
     seq: int
     end: int
+    limits: Limits
 
 
 def note(epoch: Epoch) -> Noted:
@@ -67,6 +71,7 @@ def note(epoch: Epoch) -> Noted:
         state.ring.hand,
         epoch.journal.seq,
         epoch.journal.end,
+        state.limits.copy(),
     )
 
 
@@ -121,6 +126,8 @@ class Compaction:
             token=noted.token,
             hand=noted.hand,
             counts=noted.counts,
+            paused=tuple(sorted(noted.limits.paused)),
+            next_us=noted.limits.ahead(self._now_ms),
         )
         sorting = _Sorting(noted.rows, self._now_ms)
         yield from sorting.run()

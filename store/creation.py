@@ -6,13 +6,13 @@ import os
 import secrets
 
 from ..wheel.errors import StoreCorrupt
+from .counts import Counts
 from .epoch import Epoch
 from .failure import store_error
+from .header import Header
 from .journal import Journal, is_unused
 from .place import Place
-from .snapshot import Header
 from .snapshot_writer import Content, write_snapshot
-from .state import Counts
 from .system import System, close_file, sync_directory
 
 _FIRST = 1

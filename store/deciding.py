@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..wheel.errors import DuplicateJob
 from ..wheel.job import Claim, Job, Noted, Outcome
 from ..wheel.job import State as JobState
+from .limits import Trial, paused_queues
 from .ready import Entry
 from .state import State, job_of
 
@@ -72,14 +73,21 @@ def choose(state: State, now_ms: int, limit: int, queues: Collection[str] | None
     chosen: list[Job] = []
     expired: list[str] = []
     held: list[tuple[str, Entry]] = []
+    limits = state.limits
+    paused = paused_queues(limits)
+    trial = Trial(limits, now_ms)
     if limit > 0:
-        for queue, entry in state.ready.take(queues):
+        for queue, entry in state.ready.take(queues, now_ms, paused):
             job = job_of(state.rows[entry.id])
             if entry.due_ms > now_ms:  # the clock was set back since it was taken off the ring
                 held.append((queue, entry))
             elif is_stale(job, now_ms):
                 expired.append(job.id)
+            elif (job.limits or limits.paused) and (barrier := trial.barrier(job)) is not None:
+                state.ready.park(queue, entry, barrier)
             else:
+                if job.limits:
+                    trial.take(job)
                 chosen.append(job)
             if len(chosen) == limit:
                 break

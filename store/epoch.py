@@ -15,6 +15,7 @@ from typing import Final
 
 from ..wheel.errors import StoreCorrupt
 from .journal import Journal
+from .limits import Limits
 from .lines import Batch, classify, frame
 from .place import Place
 from .records import UnreadableJob, decode_job, decode_record, loads
@@ -66,7 +67,14 @@ class Epoch:
         self.dropped = 0
         """Bytes of an unfinished write that were cut from the journal."""
         counts = type(header.counts)(**{name: getattr(header.counts, name) for name in header.counts.__slots__})
-        self.state = State(snapshot, counts=counts, hand=header.hand, token=header.token, running=snapshot.running())
+        self.state = State(
+            snapshot,
+            counts=counts,
+            hand=header.hand,
+            token=header.token,
+            running=snapshot.running(),
+            limits=Limits(header.paused, header.next_us),
+        )
 
     @classmethod
     def open(cls, place: Place, system: System, *, check: bool = True) -> Epoch:

@@ -13,7 +13,14 @@ from .state import State
 def violations(state: State) -> list[str]:
     """Every violated invariant, in words; [] when the state is sound."""
     jobs = list(views.jobs(state))
-    return [*_ledger(state, jobs), *_places(state), *_claims(state, jobs), *_keys(jobs), *_each(jobs)]
+    return [
+        *_ledger(state, jobs),
+        *_places(state),
+        *_claims(state, jobs),
+        *_keys(jobs),
+        *_limits(state, jobs),
+        *_each(jobs),
+    ]
 
 
 def _ledger(state: State, jobs: list[Job]) -> list[str]:
@@ -76,6 +83,14 @@ def _claims(state: State, jobs: list[Job]) -> list[str]:
 def _keys(jobs: list[Job]) -> list[str]:
     held = Counter(job.key for job in jobs if job.key is not None and job.state is JobState.SCHEDULED)
     return [f"key {key!r} is held by {count} scheduled jobs" for key, count in held.items() if count > 1]
+
+
+def _limits(state: State, jobs: list[Job]) -> list[str]:
+    running = [bound for job in jobs if job.state is JobState.RUNNING for bound in job.limits if not bound.per_ms]
+    held = Counter(bound.name for bound in running)
+    if held != state.limits.running:
+        return [f"running under limits by the jobs: {dict(held)!r}, by the limits: {state.limits.running!r}"]
+    return []
 
 
 def _each(jobs: list[Job]) -> list[str]:

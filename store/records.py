@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import simplejson
-from simplejson.encoder import encode_basestring_ascii as _quote
+from simplejson.encoder import encode_basestring_ascii as quote
 
 from ..wheel import payload as _payload
 from ..wheel.errors import InvalidValue, StoreError
-from ..wheel.job import After, Failure, Job, Outcome, State
+from ..wheel.job import After, Bound, Failure, Job, Outcome, State
 from .outcomes import decode_outcome, encode_outcome
 
 _ENCODER: Final = simplejson.JSONEncoder(
@@ -108,7 +108,21 @@ class Renewed(NamedTuple):
     lease_until_ms: int
 
 
-Record = Claimed | Settled | Cancelled | Expired | Moved | Revived | Rescued | Renewed
+class Paused(NamedTuple):
+    """Jobs of queues and tasks are held back from now on."""
+
+    names: list[str]
+
+
+class Resumed(NamedTuple):
+    """They are held back no longer."""
+
+    names: list[str]
+
+
+JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Rescued | Renewed
+"""What can happen to jobs."""
+Record = JobRecord | Paused | Resumed
 
 _OPS: Final[dict[str, type[Record]]] = {
     "claim": Claimed,
@@ -119,6 +133,8 @@ _OPS: Final[dict[str, type[Record]]] = {
     "revive": Revived,
     "rescue": Rescued,
     "renew": Renewed,
+    "pause": Paused,
+    "resume": Resumed,
 }
 _OP_OF: Final = {kind: op for op, kind in _OPS.items()}
 
@@ -134,7 +150,7 @@ def encode_job(job: Job) -> str:
     """
     if type(job.due_ms) is not int or type(job.created_ms) is not int:
         raise InvalidValue.of("due_ms and created_ms", "whole milliseconds (int)", (job.due_ms, job.created_ms))
-    id, task = _quote(job.id), _quote(job.task)
+    id, task = quote(job.id), quote(job.task)
     head = f'{{"id":{id},"due_ms":{job.due_ms},"task":{task},"created_ms":{job.created_ms},"payload":'
     if job[_TAIL_FROM:] == _DEFAULT_TAIL:
         return f"{head}{job.payload}}}"
@@ -151,6 +167,8 @@ def _encode_unusual(job: Job) -> str:
         fields["error"] = list(job.error)
     if job.wakes:
         fields["wakes"] = list(job.wakes)
+    if job.limits:
+        fields["limits"] = list(map(list, job.limits))
     if job.after is not None:
         fields["after"] = {**job.after._asdict(), "ids": list(job.after.ids)}
     text = str(_ENCODER.encode(fields))[:-1]
@@ -213,6 +231,7 @@ _TYPES: Final[dict[str, _Kinds]] = {
         _WHOLE_OR_NONE,
     ),
     "wakes": ((list,), 0),
+    "limits": ((list,), 0),
     "after": ((dict, type(None)), 0),
     "priority": ((int,), -MOST),
 }
@@ -253,12 +272,26 @@ def _job_of(fields: dict[str, Any], payload: str) -> Job:
     try:
         if "wakes" in fields:
             fields["wakes"] = tuple(fields["wakes"])
+        if "limits" in fields:
+            fields["limits"] = tuple(map(bound_of, fields["limits"]))
         if fields.get("after") is not None:
             fields["after"] = After(**{**fields["after"], "ids": tuple(fields["after"]["ids"])})
         job = Job(payload=payload, **fields)
     except (TypeError, KeyError) as error:
         raise ValueError(f"not a job: {error}") from None
     return job
+
+
+def bound_of(parts: Any) -> Bound:
+    """The Bound of ``[name, most, per_ms]``.
+
+    Raises:
+        ValueError: that is not what it is.
+    """
+    match parts:
+        case [str(), int(most), int(per_ms)] if 0 < most < MOST and 0 <= per_ms < MOST and bool not in map(type, parts):
+            return Bound(*parts)
+    raise ValueError(f"limits cannot have {parts!r:.80}")
 
 
 def loads(text: str | bytes) -> Any:
@@ -282,7 +315,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def encode_record(seq: int, record: Record) -> str:
     """A record as one line of JSON text."""
     if type(record) is Settled:
-        items = ",".join(f"[{_quote(id)},{token},{encode_outcome(outcome)}]" for id, token, outcome in record.items)
+        items = ",".join(f"[{quote(id)},{token},{encode_outcome(outcome)}]" for id, token, outcome in record.items)
         return f'{{"seq":{seq},"op":"settle","now_ms":{record.now_ms},"items":[{items}]}}'
     fields = {name: value for name, value in record._asdict().items() if value is not None}
     return str(_ENCODER.encode({"seq": seq, "op": _OP_OF[type(record)], **fields}))

@@ -27,55 +27,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Set
-from dataclasses import asdict, dataclass
 from heapq import merge
 from typing import Final
 from zlib import crc32
 
-from ..wheel.errors import StoreCorrupt, StoreFormatError
+from ..wheel.errors import StoreCorrupt
 from ..wheel.job import Job
 from .frozen import Hidden
+from .header import Header, first_line, read_header
 from .index import NEVER, SLOTS, Index, key_name
-from .records import decode_job, loads, peek
-from .state import Counts
+from .records import decode_job, peek
 from .system import System, close_file
 
-VERSION: Final = 1
 ZEROS: Final = b"00000000"
-_HEADER_MOST: Final = 4096
-_NUMBERS: Final = ("epoch", "seq", "token", "hand", "length")
-_QUOTED: Final = re.compile(r'["\\]')
 _READ: Final = 1 << 16
 JOB_HEAD: Final = re.compile(rb'^\{"id":"([^"\\]+)","due_ms":(\d{1,18}),', re.M)
 _SLOT_LINE: Final = re.compile(rb'"(\d+)":\{\n')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """The first line of a snapshot."""
-
-    store_id: str
-    epoch: int
-    seq: int
-    """Everything up to this record is in the snapshot."""
-    token: int
-    hand: int
-    counts: Counts
-    length: int = 0
-    crc: str = "00000000"
-
-    def line(self, length: int, crc: bytes) -> bytes:
-        """The header as it stands in the file."""
-        counts = ",".join(f'"{name}":{value}' for name, value in asdict(self.counts).items())
-        return (
-            (
-                f'{{"format":"noria","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
-                f'"epoch":{self.epoch},"seq":{self.seq},"token":{self.token},"hand":{self.hand},"counts":{{{counts}}},'
-                f'"length":{length:15d},"crc":"'
-            ).encode("ascii")
-            + crc
-            + b'",\n'
-        )
 
 
 def index_job(index: Index, raw: bytes, offset: int) -> None:
@@ -88,57 +55,13 @@ def index_job(index: Index, raw: bytes, offset: int) -> None:
             index.add(key_name(job.key), offset)
 
 
-def read_header(fd: int, path: str, system: System) -> Header:
-    """The header of an open snapshot.
-
-    Raises:
-        StoreFormatError: this is no snapshot of ours, or one of a newer Noria.
-        StoreCorrupt: it is damaged.
-    """
-    line, found, _ = system.pread(fd, _HEADER_MOST, 0).partition(b"\n")
-    if not line.lstrip(b" \xef\xbb\xbf").startswith(b'{"format":"noria"'):
-        raise StoreFormatError(f"{path} is not a Noria store: it does not begin with " + '{"format":"noria"')
-    try:
-        told = loads(line.rstrip(b", \r") + b"}")
-    except ValueError as error:
-        raise StoreCorrupt(path, 0, f"the header is not JSON: {error}") from None
-    if not found:
-        raise StoreCorrupt(path, len(line), "the file ends within its first line")
-    if not isinstance(told.get("min_reader"), int) or told["min_reader"] > VERSION:
-        raise StoreFormatError(
-            f"{path} was written by a newer Noria: it asks for format {told.get('min_reader')!r} or later, "
-            f"this is {VERSION}"
-        )
-    try:
-        counts = Counts(**told["counts"])
-        header = Header(counts=counts, **{name: told[name] for name in (*_NUMBERS, "store_id", "crc")})
-    except (KeyError, TypeError) as error:
-        raise StoreCorrupt(path, 0, f"the header is incomplete: {error}") from None
-    wrong = [name for name in _NUMBERS if not is_number(told[name])]
-    wrong += [name for name in Counts.__slots__ if not is_number(getattr(counts, name))]
-    wrong += [name for name in ("store_id", "crc") if not is_plain(told[name])]
-    if wrong:
-        raise StoreCorrupt(path, 0, f"the header has a wrong value for {', '.join(wrong)}")
-    return header
-
-
-def is_number(value: object) -> bool:
-    """Whether a value of the header is a number as the store writes it."""
-    return type(value) is int and value >= 0
-
-
-def is_plain(value: object) -> bool:
-    """Whether a value of the header is text that stands in JSON as it is."""
-    return type(value) is str and value.isascii() and value.isprintable() and not _QUOTED.search(value)
-
-
 def verify(fd: int, path: str, system: System, header: Header) -> None:
     """Compare the whole file with its checksum.
 
     Raises:
         StoreCorrupt: they differ, so the file was damaged, or edited by hand.
     """
-    line, _, _ = system.pread(fd, _HEADER_MOST, 0).partition(b"\n")
+    line, _ = first_line(fd, system)
     at, crc = len(line) + 1, 0
     while piece := system.pread(fd, 1 << 20, at):
         crc = crc32(piece, crc)

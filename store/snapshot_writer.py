@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from ..wheel.job import Job
+from .header import Header
 from .index import Index
 from .records import encode_job, peek
-from .snapshot import JOB_HEAD, ZEROS, Header, index_job
+from .snapshot import JOB_HEAD, ZEROS, index_job
 from .system import System, write_all
 
 _WRITE: Final = 1 << 16

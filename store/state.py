@@ -19,7 +19,6 @@ they are due. Looking at a State without changing it is in views.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ..wheel.contract import Found
@@ -40,9 +39,24 @@ from ..wheel.job import (
 )
 from ..wheel.job import State as JobState
 from ..wheel.ring import Ring
+from .counts import Counts
 from .frozen import NOTHING, Frozen
+from .limits import Limits
 from .ready import Ready
-from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Revived, Settled, decode_job
+from .records import (
+    Cancelled,
+    Claimed,
+    Expired,
+    Moved,
+    Paused,
+    Record,
+    Renewed,
+    Rescued,
+    Resumed,
+    Revived,
+    Settled,
+    decode_job,
+)
 
 Row = Job | bytes
 SCHEDULED: Final = JobState.SCHEDULED
@@ -54,23 +68,10 @@ def job_of(row: Row) -> Job:
     return decode_job(row) if isinstance(row, bytes) else row
 
 
-@dataclass(slots=True)
-class Counts:
-    """What the ledger counts; accepted == scheduled + running + the four totals."""
-
-    accepted: int = 0
-    scheduled: int = 0
-    running: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    expired: int = 0
-
-
 class State:
     """All jobs of a store and where they stand."""
 
-    __slots__ = ("counts", "frozen", "hides", "keys", "leases", "ready", "ring", "rows", "running", "token")
+    __slots__ = ("counts", "frozen", "hides", "keys", "leases", "limits", "ready", "ring", "rows", "running", "token")
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class State:
         hand: int = 0,
         token: int = 0,
         running: Sequence[Job] = (),
+        limits: Limits | None = None,
     ) -> None:
         self.frozen = frozen
         self.rows: dict[str, Row] = {}
@@ -92,7 +94,9 @@ class State:
         self.leases: dict[str, int] = {}
         self.counts = counts or Counts()
         self.token = token
+        self.limits = limits or Limits()
         for job in running:
+            self.limits.resume(job)
             self.rows[job.id] = job
             self.running[job.id] = job.owner or ""
             if job.lease_until_ms is not None:
@@ -199,6 +203,8 @@ class State:
                 reason=None,
             )
             self.running[id] = owner
+            if job.limits:
+                self.limits.started(job, now_ms)
             if record.lease_until_ms is not None:
                 self.leases[id] = record.lease_until_ms
             token += 1
@@ -213,9 +219,7 @@ class State:
             if isinstance(outcome, Noted):
                 self.rows[id] = job._replace(note=outcome.note)
                 continue
-            del self.running[id]
-            self.leases.pop(id, None)
-            self.counts.running -= 1
+            self._leave(job)
             match outcome:
                 case Succeeded(returned=returned):
                     self._finish(job, Event.SUCCEED, record.now_ms, returned=returned)
@@ -274,10 +278,17 @@ class State:
     def _rescued(self, record: Rescued) -> None:
         for id in record.ids:
             job = job_of(self.rows[id])
-            del self.running[id]
-            self.leases.pop(id, None)
-            self.counts.running -= 1
+            self._leave(job)
             self._crashed(job, record.now_ms, record.reason)
+
+    def _leave(self, job: Job) -> None:
+        """It runs no longer."""
+        del self.running[job.id]
+        self.leases.pop(job.id, None)
+        self.counts.running -= 1
+        if job.limits:
+            for barrier in self.limits.ended(job):
+                self.ready.open(barrier)
 
     def _crashed(self, job: Job, now_ms: int, reason: str) -> None:
         crashes = job.crashes + 1
@@ -291,6 +302,14 @@ class State:
         for id in record.ids:
             self.leases[id] = record.lease_until_ms
             self.rows[id] = job_of(self.rows[id])._replace(lease_until_ms=record.lease_until_ms)
+
+    def _paused(self, record: Paused) -> None:
+        self.limits.paused.update(record.names)
+
+    def _resumed(self, record: Resumed) -> None:
+        self.limits.paused.difference_update(record.names)
+        for name in record.names:
+            self.ready.open(name)
 
     def _take(self, id: str, event: Event) -> Job:
         """A job that is not running; off the ring, if it was scheduled."""
@@ -370,4 +389,6 @@ _APPLY: Final[dict[type[Record], Any]] = {
     Revived: State._revived,
     Rescued: State._rescued,
     Renewed: State._renewed,
+    Paused: State._paused,
+    Resumed: State._resumed,
 }

@@ -13,12 +13,13 @@ from typing import Final
 
 from ..wheel.contract import Filter, Found, OnConflict, Stats
 from ..wheel.errors import InvalidValue
-from ..wheel.job import Claim, Job, Outcome
+from ..wheel.job import Claim, Claims, Job, Outcome
 from . import views
 from .admission import refuse_unsound
 from .deciding import choose, judge, plan_add, refuse_taken_key, unchoose
 from .invariants import violations
-from .records import Cancelled, Claimed, Expired, Moved, Record, Renewed, Rescued, Revived, Settled
+from .limits import MOST_PAUSED, refuse_odd_name
+from .records import Cancelled, Claimed, Expired, Moved, Paused, Record, Renewed, Rescued, Resumed, Revived, Settled
 from .state import State, job_of
 
 _OWNER_MOST: Final = 150
@@ -109,7 +110,8 @@ class StateVerbs(ABC):
                 unchoose(state, ids + expired)
                 raise
             rows = state.rows
-            return [Claim(job_of(rows[id]), token + n, owner, lease_until_ms) for n, id in enumerate(ids)]
+            claims = [Claim(job_of(rows[id]), token + n, owner, lease_until_ms) for n, id in enumerate(ids)]
+            return Claims(claims, filter(None, map(state.get, expired))) if expired else claims
 
     def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
         """See Store.renew."""
@@ -153,6 +155,32 @@ class StateVerbs(ABC):
                 refuse_taken_key(state, id)
                 self._commit((), [Revived(id, due_ms)])
             return found
+
+    def pause(self, names: Sequence[str]) -> list[str]:
+        """See Pausable.pause."""
+        for name in names:
+            refuse_odd_name(name)
+        with self._changing() as state:
+            paused = state.limits.paused
+            new = [name for name in dict.fromkeys(names) if name not in paused]
+            if len(paused) + len(new) > MOST_PAUSED:
+                raise InvalidValue.of("names", f"no more than {MOST_PAUSED} with those that are paused", len(new))
+            if new:
+                self._commit((), [Paused(new)])
+            return new
+
+    def resume(self, names: Sequence[str]) -> list[str]:
+        """See Pausable.resume."""
+        with self._changing() as state:
+            held = [name for name in dict.fromkeys(names) if name in state.limits.paused]
+            if held:
+                self._commit((), [Resumed(held)])
+            return held
+
+    def paused(self) -> list[str]:
+        """See Pausable.paused."""
+        with self._reading() as state:
+            return sorted(state.limits.paused)
 
     # ---- reading -----------------------------------------------------------------------------------------
 

@@ -7,12 +7,17 @@ from collections.abc import Collection, Iterable, Iterator
 from ..wheel.contract import Filter, Stats
 from ..wheel.job import FINISHED, Job
 from ..wheel.job import State as JobState
+from .limits import paused_queues
 from .state import State, job_of
 
 
 def next_due(state: State, queues: Collection[str] | None) -> int | None:
     """See Store.next_due. Queues are told apart only once jobs are due: the ring and the snapshot do not know them."""
-    firsts = (state.ready.earliest(queues), state.ring.next_due(), state.frozen.next_due(state.hides))
+    firsts = (
+        state.ready.earliest(queues, paused_queues(state.limits)),
+        state.ring.next_due(),
+        state.frozen.next_due(state.hides),
+    )
     return min((first for first in firsts if first is not None), default=None)
 
 

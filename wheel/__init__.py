@@ -10,7 +10,7 @@
 from .canvas import Signature, chain, chord, group
 from .clock import Clock, SystemClock
 from .context import current_job
-from .contract import Filter, Found, OnConflict, Stats, Store, Wakeup
+from .contract import Filter, Found, OnConflict, Pausable, Stats, Store, Wakeup
 from .decorator import TaskDecorator, task
 from .default import get_default, set_default
 from .errors import (
@@ -39,7 +39,8 @@ from .errors import (
     UnknownJob,
 )
 from .events import Events, Hook
-from .job import Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+from .limit import Limit
 from .registry import Registry
 from .result import AsyncResult
 from .results import Results
@@ -50,6 +51,7 @@ from .task import Task
 
 __all__ = [
     "AsyncResult",
+    "Bound",
     "Call",
     "Claim",
     "Clock",
@@ -66,12 +68,14 @@ __all__ = [
     "JobCancelled",
     "JobExpired",
     "JobFailed",
+    "Limit",
     "MaxRetriesExceeded",
     "NoScheduler",
     "NoriaError",
     "NotRegistered",
     "OnConflict",
     "Outcome",
+    "Pausable",
     "PayloadError",
     "Registry",
     "Released",

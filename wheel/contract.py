@@ -1,4 +1,4 @@
-"""Store: what any place that keeps the ring must do. Wakeup: what a store that can shorten a wait may do besides.
+"""Store: what any place that keeps the ring must do. Wakeup, Pausable: what a store may be able to do besides.
 
 Every verb that changes something takes lists, is atomic (all of the call or none of it) and durable, as the store's
 durability says, when it returns. Stores never read a clock: ``now_ms`` is a parameter (a server-side store uses its
@@ -96,8 +96,12 @@ class Store(Protocol):
 
         First the jobs of dead owners (or with a lapsed lease) go back to scheduled, or are set aside after
         max_crashes. Jobs whose ``expires_ms`` has come, or that are due for longer than their ``grace_ms``, end
-        as expired and are not claimed. The others with
+        as expired and are not claimed (a store may tell of them, by giving Claims). The others with
         ``due_ms <= now_ms`` are taken in the order (higher priority, earlier due, id); attempt and token grow by one.
+
+        Passed over are those that are paused (see Pausable), and those of which one of their ``limits`` is used up:
+        as many jobs that name it run as its ``most``; or, of a rate, its last start is less than ``per_ms / most`` ago
+        (of a rate of more than ten a second those of the last tenth may start together). All processes count together.
 
         Args:
             now_ms: the present, in milliseconds since the epoch.
@@ -149,7 +153,8 @@ class Store(Protocol):
 
         This is asked at every step of a ticker, so it must not cost a look at all jobs. For some ``queues`` it may
         therefore be earlier than theirs, when jobs of other queues come due before; never later, and exact for what a
-        claim has found due already.
+        claim has found due already. What a claim has passed over does not count while it is held back: of a rate, until
+        it lets the next one start.
         """
 
     def stats(self, now_ms: int) -> Stats:
@@ -174,3 +179,21 @@ class Wakeup(Protocol):
 
     def notify(self) -> None:
         """Wake whoever waits in this process."""
+
+
+@runtime_checkable
+class Pausable(Protocol):
+    """A store that can hold back the jobs of queues and tasks, durably and for all processes.
+
+    Names are ``queue:<name>`` and ``task:<name>``. Jobs that run go on; those that are held back become due, expire and
+    misfire as ever, but no claim takes them.
+    """
+
+    def pause(self, names: Sequence[str]) -> list[str]:
+        """Hold them back from now on; returns those that were not paused before."""
+
+    def resume(self, names: Sequence[str]) -> list[str]:
+        """Let them go on; returns those that were paused."""
+
+    def paused(self) -> list[str]:
+        """What is held back now, sorted."""

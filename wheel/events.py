@@ -83,6 +83,7 @@ class Events:
         "received",
         "retried",
         "shutdown",
+        "skipped",
         "snoozed",
         "started",
         "succeeded",
@@ -104,6 +105,9 @@ class Events:
         """It raised this, and is to run again at this instant (milliseconds since the epoch)."""
         self.snoozed: Final[Hook[[Job, int]]] = Hook("snoozed")
         """It is to run later, at this instant, without the attempt being counted."""
+        self.skipped: Final[Hook[[Job]]] = Hook("skipped")
+        """It ended unrun, and its ``reason`` says why: it had expired, was due for too long, or had waited for another
+        that did not end as it should."""
         self.cancelled: Final[Hook[[str]]] = Hook("cancelled")
         """The job of this id was cancelled, by this process."""
         self.worker_ready: Final[Hook[[Scheduler]]] = Hook("worker_ready")

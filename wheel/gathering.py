@@ -7,14 +7,15 @@ from typing import Any
 
 from . import log
 from .contract import Store
+from .events import Events
 from .job import After, Claim, Failed, Failure, Job, Outcome, Skipped, State
 from .payload import decode_call, encode_call
 
 Look = Callable[[str], Job | None]
 
 
-def sift(claims: Sequence[Claim], store: Store) -> tuple[Sequence[Claim], list[tuple[Claim, Outcome]]]:
-    """(claims to be run, with what they waited for; claims that end without being run)."""
+def sift(claims: Sequence[Claim], store: Store, on: Events) -> tuple[Sequence[Claim], list[tuple[Claim, Outcome]]]:
+    """(claims to be run, with what they waited for; claims that end without being run); the hooks hear of those."""
     if all(claim.job.after is None for claim in claims):
         return claims, []
     to_run: list[Claim] = []
@@ -25,6 +26,8 @@ def sift(claims: Sequence[Claim], store: Store) -> tuple[Sequence[Claim], list[t
             to_run.append(claim._replace(job=found))
         else:
             log.unmet(claim.job, found)
+            if isinstance(found, Skipped):
+                on.skipped.tell(claim.job._replace(reason=found.reason))
             ended.append((claim, found))
     return to_run, ended
 

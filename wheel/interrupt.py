@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import SoftTimeLimitExceeded
-from .limits import Limits
+from .time_limits import Limits
 
 
 @contextmanager

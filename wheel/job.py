@@ -7,6 +7,7 @@ named tuples rather than frozen dataclasses because a Job is built on every dela
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -99,6 +100,16 @@ class After(NamedTuple):
     """The job is due so long after the last of them has ended."""
 
 
+class Bound(NamedTuple):
+    """One limit that a job keeps to, with all other jobs that name it."""
+
+    name: str
+    most: int
+    """So many may run at once; or start in each ``per_ms``."""
+    per_ms: int = 0
+    """Of a rate: its period, in milliseconds; 0 if it is the running ones that count."""
+
+
 class Job(NamedTuple):
     """One call of a task, stored. Give fields by keyword; times are milliseconds since the epoch, UTC.
 
@@ -153,6 +164,8 @@ class Job(NamedTuple):
     """Ids of jobs that wait for this one."""
     after: After | None = None
     """What it waits for itself; until then it is due at the end of all time."""
+    limits: tuple[Bound, ...] = ()
+    """What it keeps to before it may start."""
     extra: str | None = None
     """Fields that this version does not know, as the JSON text of an object; kept as they are."""
 
@@ -206,6 +219,16 @@ class Claim(NamedTuple):
     owner: str
     lease_until_ms: int | None = None
     """Until when a remote claim holds; None where the kernel tells that the owner lives."""
+
+
+class Claims(list[Claim]):
+    """What claim() gives; ``unrun`` are the jobs that ended by it because it was too late to run them."""
+
+    __slots__ = ("unrun",)
+
+    def __init__(self, claims: Iterable[Claim] = (), unrun: Iterable[Job] = ()) -> None:
+        super().__init__(claims)
+        self.unrun: Final = tuple(unrun)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,13 @@ def received(claims: Sequence[Claim], on: Events) -> None:
             LOG.info("Received task: %s[%s]", claim.job.task, claim.job.id, extra=_fields(claim.job))
 
 
+def unrun(jobs: Sequence[Job], on: Events) -> None:
+    """A line for each job that ended because it was too late to run it, and a word to the hooks."""
+    for job in jobs:
+        LOG.warning("Task %s[%s] is not run: %s", job.task, job.id, job.reason, extra=_fields(job))
+        on.skipped.tell(job)
+
+
 def accepted(job: Job) -> None:
     """A worker begins the job."""
     if LOG.isEnabledFor(logging.DEBUG):

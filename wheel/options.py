@@ -18,7 +18,8 @@ from .clock import MAX_MS, deadline_ms, instant_ms
 from .contract import OnConflict
 from .errors import InvalidValue
 from .ids import new_id, normal_id
-from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Job
+from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Bound, Job
+from .limit import Limit, bounds_of, checked_concurrency, checked_limits, checked_rate
 from .payload import comes_back, encode
 
 if TYPE_CHECKING:
@@ -55,6 +56,15 @@ class Options(TypedDict, total=False):
     """After so many deaths of its worker, 3 by default, the job is set aside as failed."""
     result_ttl: Seconds | None
     """How long the finished job and its result are kept."""
+    rate_limit: str | float | None
+    """How many of the task's jobs may start, in all processes together: "10/s", "10/m", "10/h", "10/d", or a number a
+    second. Starts are spaced evenly."""
+    concurrency: int | None
+    """How many of them may run at once, in all processes together."""
+    limit_key: Key | None
+    """Of ``rate_limit`` and ``concurrency``: only jobs of the task with the same key count together."""
+    limits: Limit | Sequence[Limit] | None
+    """Limits that several tasks share; see Limit."""
 
 
 class CallOptions(Options, total=False):
@@ -89,6 +99,13 @@ class Plan:
     skips: bool = False
     grace_ms: int = 60_000
     """How late a job may be run that ``skips``."""
+    rate_limit: str | float | None = None
+    concurrency: int | None = None
+    limit_key: str | None = None
+    limits: tuple[Bound, ...] = ()
+    """The shared ones."""
+    limited: bool = False
+    """Whether there is any limit."""
     link: tuple[Any, ...] = ()
     link_error: tuple[Any, ...] = ()
     fresh: bool = True
@@ -149,9 +166,15 @@ class Plan:
         )
         if self.skips:
             job = job._replace(grace_ms=self.grace_ms)
+        if self.limited:
+            job = job._replace(limits=self._bounds(task))
         if self.max_wait is not None:
             job = job._replace(latest_ms=max(job.due_ms, deadline_ms(now_ns, self.max_wait)))
         return job
+
+    def _bounds(self, task: str) -> tuple[Bound, ...]:
+        name = f"task:{task}" if self.limit_key is None else f"task:{task} {self.limit_key}"
+        return (*bounds_of(name, self.rate_limit, self.concurrency), *self.limits)
 
     def jobs(
         self,
@@ -225,9 +248,18 @@ def _task_id(value: Any) -> dict[str, Any]:
 
 
 def _queue(value: Any) -> dict[str, Any]:
+    return {"queue": checked_queue(value)}
+
+
+def checked_queue(value: Any) -> str:
+    """The name of a queue.
+
+    Raises:
+        InvalidValue: it breaks its rule.
+    """
     if type(value) is not str or not _QUEUE.fullmatch(value):
         raise InvalidValue.of("queue", "1 to 100 letters, digits and ._:@/+-, the first a letter or digit", value)
-    return {"queue": value}
+    return value
 
 
 def _priority(value: Any) -> dict[str, Any]:
@@ -240,19 +272,17 @@ def _key(value: Any) -> dict[str, Any]:
     return {"key": key_text(value)}
 
 
-def key_text(value: Key) -> str:
-    """A key as it is stored: text as it is, a tuple as JSON.
+def key_text(value: Key, name: str = "key") -> str:
+    """A key as it is stored: text as it is, a tuple as JSON. ``name``: what to call it in an error.
 
     >>> key_text(("cart", 7))
     '["cart",7]'
     """
     text = value
     if type(value) is tuple and value and all(type(part) in (str, int) for part in value):
-        text = encode(list(value), "key")
+        text = encode(list(value), name)
     if type(text) is not str or not 1 <= len(text) <= _KEY_MOST or not comes_back(text):
-        raise InvalidValue.of(
-            "key", f"text of 1 to {_KEY_MOST} characters, or a tuple of text and whole numbers", value
-        )
+        raise InvalidValue.of(name, f"text of 1 to {_KEY_MOST} characters, or a tuple of text and whole numbers", value)
     return text
 
 
@@ -302,6 +332,23 @@ def _result_ttl(value: Any) -> dict[str, Any]:
     return {"result_ttl_ms": deadline_ms(0, span("result_ttl", value))}
 
 
+def _rate_limit(value: Any) -> dict[str, Any]:
+    checked_rate(value)
+    return {"rate_limit": value, "limited": True}
+
+
+def _concurrency(value: Any) -> dict[str, Any]:
+    return {"concurrency": checked_concurrency(value), "limited": True}
+
+
+def _limits(value: Any) -> dict[str, Any]:
+    return {"limits": checked_limits(value), "limited": True}
+
+
+def _limit_key(value: Any) -> dict[str, Any]:
+    return {"limit_key": key_text(value, "limit_key")}
+
+
 _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "expires": _expires,
     "task_id": _task_id,
@@ -315,6 +362,10 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "acks_early": _acks_early,
     "max_crashes": _max_crashes,
     "result_ttl": _result_ttl,
+    "rate_limit": _rate_limit,
+    "concurrency": _concurrency,
+    "limit_key": _limit_key,
+    "limits": _limits,
     "link": _linked("link"),
     "link_error": _linked("link_error"),
 }

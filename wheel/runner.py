@@ -30,10 +30,10 @@ from .errors import NoriaError, NotRegistered
 from .events import Events
 from .interrupt import soft_limit
 from .job import Claim, Failed, Failure, Job, Outcome, Retried, Snoozed, Succeeded
-from .limits import UNLIMITED, Limits, within
 from .payload import decode_call, encode
 from .registry import Registry
 from .retry import Retry, Snooze
+from .time_limits import UNLIMITED, Limits, within
 
 if TYPE_CHECKING:
     from .task import Task

@@ -37,6 +37,7 @@ from .default import offer_default, withdraw_default
 from .errors import SchedulerError
 from .events import Events
 from .job import Job
+from .pausing import name_of, pausable
 from .pool import PoolArguments, pool_options
 from .pool.make import make_pool
 from .registry import SHARED, Registry
@@ -47,6 +48,8 @@ from .ticker import Ticker
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+    from .task import Task
 
 R = TypeVar("R")
 
@@ -198,6 +201,45 @@ class Scheduler(Calling):
         if ticker is not None and min(job.due_ms for job in jobs) < ticker.horizon_ms:
             ticker.wake()
         return ids
+
+    # ---- pausing -----------------------------------------------------------------------------------------
+
+    def pause(self, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
+        """Start no more jobs of a queue or a task, in any process that uses the store, until resume(). Durable.
+
+        Jobs that run go on. Those that are held back become due, expire and misfire as ever.
+
+        Args:
+            queue: its name; or
+            task: the task, or its name.
+
+        Returns:
+            Whether this has changed anything.
+
+        Raises:
+            InvalidValue: not exactly one of the two is given, or it breaks its rule.
+            StoreError: the store cannot pause.
+
+        >>> app.pause(queue="mail")
+        True
+        """
+        return bool(pausable(self.store).pause([name_of(queue, task)]))
+
+    def resume(self, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
+        """Let the jobs of a queue or a task go on; see pause().
+
+        >>> app.resume(queue="mail")
+        True
+        """
+        resumed = pausable(self.store).resume([name_of(queue, task)])
+        ticker = self._ticker
+        if resumed and ticker is not None:
+            ticker.wake()
+        return bool(resumed)
+
+    def paused(self) -> list[str]:
+        """What is paused: ``queue:<name>`` and ``task:<name>``, sorted."""
+        return pausable(self.store).paused()
 
     # ---- life --------------------------------------------------------------------------------------------
 

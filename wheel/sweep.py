@@ -10,7 +10,7 @@ from .clock import Clock
 from .contract import Store
 from .events import Events
 from .gathering import sift
-from .job import Claim, Failed, Outcome, Released
+from .job import Claim, Claims, Failed, Outcome, Released
 from .pool.credit import STUCK_S, Pace
 
 _UNRUN: Final = Released(reason="the sweep did not begin it")
@@ -51,10 +51,12 @@ class Sweep:
         now_ms = self._clock.now_ms()
         while True:
             claims = self._store.claim(self._owner, now_ms, 1 + self._pace.queue_room(), queues=self._queues)
+            if isinstance(claims, Claims):
+                log.unrun(claims.unrun, self._on)
             if not claims:
                 return self._runs
             log.received(claims, self._on)
-            to_run, ended = sift(claims, self._store)
+            to_run, ended = sift(claims, self._store, self._on)
             self._unsettled += ended
             self._run_all(to_run)
 

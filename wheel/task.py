@@ -19,8 +19,6 @@ from .contract import OnConflict
 from .default import get_default
 from .errors import SchedulerError
 from .job import Claim, Job, Noted
-from .limits import OPTIONS as LIMIT_OPTIONS
-from .limits import limits_of
 from .naming import checked_name, default_name, origin_of
 from .options import CallOptions, Plan, Seconds
 from .payload import encode, encode_call
@@ -31,6 +29,8 @@ from .retry import MaxRetriesExceeded, Retry, policy_of
 from .sender import P, R, Sender, checked_time
 from .signature import takes, twin
 from .task_options import TaskOptions, listed, refuse_unknown
+from .time_limits import OPTIONS as LIMIT_OPTIONS
+from .time_limits import limits_of
 from .waiting import Keeper
 
 if TYPE_CHECKING:

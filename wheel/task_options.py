@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .errors import InvalidValue
-from .limits import OPTIONS as LIMIT_OPTIONS
 from .options import STANDING, Options, Seconds
 from .retry import OPTIONS as RETRY_OPTIONS
 from .retry import Errors
+from .time_limits import OPTIONS as LIMIT_OPTIONS
 
 _OWN: Final = frozenset({"name", "bind", "aliases"}) | RETRY_OPTIONS | LIMIT_OPTIONS
 

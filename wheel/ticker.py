@@ -29,7 +29,7 @@ from .contract import Store, Wakeup
 from .errors import StoreClosed, StoreError
 from .events import Events
 from .gathering import sift
-from .job import Claim, Job, Outcome, Released
+from .job import Claim, Claims, Job, Outcome, Released
 from .latch import Latch
 from .pool.credit import CLAIM_MOST, STUCK_S, Pace
 from .pool.protocol import Done, Pool
@@ -292,6 +292,8 @@ class Ticker:
             self._next_known = False
         elif limit:
             self._next_due_ms, self._next_known = now_ms, True  # there may be more: not worth a look before the claim
+        if isinstance(claims, Claims):
+            log.unrun(claims.unrun, self._on)
         self._hand_over(claims)
         return limit, len(claims)
 
@@ -314,7 +316,7 @@ class Ticker:
         if not claims:
             return
         self._newest = claims[-1].token
-        claims, ended = sift(claims, self._store)
+        claims, ended = sift(claims, self._store, self._on)
         self._unsettled += ended
         self._inflight += len(claims)
         self.pool.low_water = self.pace.queue_room() // 2

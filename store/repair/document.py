@@ -16,15 +16,26 @@ import simplejson
 
 from ...wheel.errors import StoreError, StoreFormatError
 from ...wheel.job import FINISHED, Job, State
+from ..counts import Counts
+from ..header import VERSION, Header, is_number, is_plain, limits_of
 from ..index import SLOTS
-from ..snapshot import VERSION, Header, is_number, is_plain
-from ..state import Counts
 from .damage import short
 from .shape import job_of
 
 _SECTIONS: Final = ("ring", "running", "finished")
 _NUMBERS: Final = ("epoch", "seq", "token", "hand")
-_HEADER: Final = (*_NUMBERS, "format", "version", "min_reader", "store_id", "counts", "length", "crc")
+_HEADER: Final = (
+    *_NUMBERS,
+    "format",
+    "version",
+    "min_reader",
+    "store_id",
+    "counts",
+    "length",
+    "crc",
+    "paused",
+    "next_us",
+)
 _SLOT: Final = re.compile(r"[0-9]{1,4}")
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
@@ -137,7 +148,11 @@ class _Reader:
             counts = Counts()
         if not all(is_number(getattr(counts, name)) for name in Counts.__slots__):
             counts = Counts()  # they are counted anew
-        return Header(store_id=told["store_id"], counts=counts, **{name: told[name] for name in _NUMBERS})
+        try:
+            held = limits_of(told)
+        except ValueError as error:
+            self._refuse(0, f"{error} in the header must be as the store writes it, got {told[str(error)]!r:.80}")
+        return Header(store_id=told["store_id"], counts=counts, **held, **{name: told[name] for name in _NUMBERS})
 
     def _ring(self) -> None:
         for slot, slot_at in self._members("the ring"):

@@ -16,13 +16,14 @@ from typing import Final
 from ...wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
 from ..compaction import Compaction, claim_work
 from ..epoch import Epoch
+from ..header import read_header
 from ..invariants import violations
 from ..journal import Journal
 from ..lines import Batch
 from ..lock import FileLock, LifeSigns
 from ..place import Place, refuse_unsafe
 from ..records import loads
-from ..snapshot import open_snapshot, read_header, verify
+from ..snapshot import open_snapshot, verify
 from ..system import SYSTEM, System
 from .document import Document, EditRefused, read_document
 from .layout import write_new

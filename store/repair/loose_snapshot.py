@@ -17,8 +17,8 @@ import simplejson
 
 from ...wheel.errors import NoriaError, StoreFormatError
 from ...wheel.job import Job, State
+from ..header import Header, read_header
 from ..records import decode_job
-from ..snapshot import Header, read_header
 from ..system import System
 from .bitrot import flip, flipped_bit, is_telling
 from .damage import Damage, id_in, short

@@ -17,8 +17,24 @@ from typing import Any, Final
 
 from ...wheel.job import Job, Retried
 from ...wheel.job import State as JobState
-from ..records import Claimed, Moved, Record, Renewed, Rescued, Revived, Settled, decode_job, decode_record, peek
-from ..state import Counts, Row, State
+from ..counts import Counts
+from ..limits import Limits
+from ..records import (
+    Claimed,
+    JobRecord,
+    Moved,
+    Paused,
+    Record,
+    Renewed,
+    Rescued,
+    Resumed,
+    Revived,
+    Settled,
+    decode_job,
+    decode_record,
+    peek,
+)
+from ..state import Row, State
 from .shape import is_canonical, job_of
 
 UNKNOWN_OWNER: Final = "unknown"
@@ -28,8 +44,10 @@ UNKNOWN_OWNER: Final = "unknown"
 class Replay:
     """A state, and what could not be brought together in it."""
 
-    def __init__(self, *, counts: Counts | None = None, hand: int = 0, token: int = 0) -> None:
-        self.state = State(counts=counts, hand=hand, token=token)
+    def __init__(
+        self, *, counts: Counts | None = None, hand: int = 0, token: int = 0, limits: Limits | None = None
+    ) -> None:
+        self.state = State(counts=counts, hand=hand, token=token, limits=limits)
         self.contradictions: list[str] = []
         """Records that do not fit what else is known, and were left out."""
         self.unknown: dict[str, str] = {}
@@ -50,6 +68,7 @@ class Replay:
             state.ring.add(job.id, job.due_ms)
         elif job.state is JobState.RUNNING:
             state.running[job.id] = job.owner or UNKNOWN_OWNER
+            state.limits.resume(job)
             if job.lease_until_ms is not None:
                 state.leases[job.id] = job.lease_until_ms
         if job.key is not None and (job.state is JobState.SCHEDULED or not (job.finished or job.key in state.keys)):
@@ -64,8 +83,7 @@ class Replay:
                 case "add":
                     self._add(fields["job"], text)
                 case _:
-                    for id, record in _singles(decode_record(dict(fields))):
-                        self._apply_single(id, record)
+                    self._apply(decode_record(dict(fields)))
         except (ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError) as error:
             self.contradictions.append(f"record {fields.get('seq')}: {error}")
 
@@ -77,7 +95,14 @@ class Replay:
         self.state.insert(job.id, job.due_ms, raw if is_canonical(raw, job) else job, job.key)
         self.unknown.pop(job.id, None)
 
-    def _apply_single(self, id: str, record: Record) -> None:
+    def _apply(self, record: Record) -> None:
+        if isinstance(record, (Paused, Resumed)):
+            self.state.apply(record)
+            return
+        for id, single in _singles(record):
+            self._apply_single(id, single)
+
+    def _apply_single(self, id: str, record: JobRecord) -> None:
         job = self.state.get(id)
         if job is None:
             self.unknown[id] = _word(record)
@@ -86,7 +111,7 @@ class Replay:
             self.state.apply(needed)
 
 
-def _singles(record: Record) -> Iterator[tuple[str, Record]]:
+def _singles(record: JobRecord) -> Iterator[tuple[str, JobRecord]]:
     """The record as records about one job each."""
     match record:
         case Settled(items=items):
@@ -102,7 +127,7 @@ def _singles(record: Record) -> Iterator[tuple[str, Record]]:
                 yield id, record._replace(ids=[id])
 
 
-def _bridge(job: Job, record: Record) -> list[Record]:
+def _bridge(job: Job, record: JobRecord) -> list[JobRecord]:
     """The records that bring ``job`` to where ``record`` finds it, and the record; [] if it is known or overtaken."""
     if isinstance(record, Revived):
         return [record] if job.finished else [*_end_run(job, 0), Moved(job.id, record.due_ms)]
@@ -118,7 +143,7 @@ def _bridge(job: Job, record: Record) -> list[Record]:
     return [*_end_run(job, record.now_ms), record]
 
 
-def _is_news(job: Job, record: Record) -> bool:
+def _is_news(job: Job, record: JobRecord) -> bool:
     """Whether a record says something about a job that is not known, and not overtaken by what is."""
     running = job.state is JobState.RUNNING
     match record:
@@ -131,14 +156,14 @@ def _is_news(job: Job, record: Record) -> bool:
     return True
 
 
-def _end_run(job: Job, now_ms: int) -> list[Record]:
+def _end_run(job: Job, now_ms: int) -> list[JobRecord]:
     """Bring a running job back to scheduled: that it went on proves that its run had ended without finishing it."""
     if job.state is not JobState.RUNNING:
         return []
     return [Settled(now_ms, [(job.id, job.token, Retried(due_ms=job.due_ms))])]
 
 
-def _word(record: Record) -> str:
+def _word(record: JobRecord) -> str:
     match record:
         case Settled(items=[(_, _, outcome)]):
             return type(outcome).__name__.lower()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ...wheel.errors import StoreError, StoreUnsafe
 from ..invariants import violations
+from ..limits import Limits
 from ..lock import FileLock
 from ..place import Place
 from ..snapshot import open_snapshot
@@ -107,7 +108,14 @@ def _violations(path: str, system: System) -> list[str]:
     snapshot = open_snapshot(path, Place(path).index, system)
     try:
         header = snapshot.header
-        state = State(snapshot, counts=header.counts, hand=header.hand, token=header.token, running=snapshot.running())
+        state = State(
+            snapshot,
+            counts=header.counts,
+            hand=header.hand,
+            token=header.token,
+            running=snapshot.running(),
+            limits=Limits(header.paused, header.next_us),
+        )
         return violations(state)
     finally:
         snapshot.close()

@@ -17,9 +17,11 @@ from typing import Final
 from ...wheel.errors import StoreBusy, StoreFormatError
 from ...wheel.job import Job
 from ...wheel.job import State as JobState
+from ..counts import Counts
+from ..header import Header
+from ..limits import Limits
 from ..place import Place
-from ..snapshot import Header
-from ..state import Counts, State
+from ..state import State
 from ..system import System
 from .damage import Damage
 from .loose_journal import LooseJournal, LooseRecord, read_journal
@@ -237,7 +239,8 @@ def _replay(snapshot: LooseSnapshot, records: Iterable[LooseRecord]) -> Replay:
     if header is None:
         replay = Replay(counts=_held(snapshot.jobs.values()))
     else:
-        replay = Replay(counts=_copy(header.counts), hand=header.hand, token=header.token)
+        limits = Limits(header.paused, header.next_us)
+        replay = Replay(counts=_copy(header.counts), hand=header.hand, token=header.token, limits=limits)
     for row in snapshot.jobs.values():
         replay.hold(row)
     for record in records:
@@ -281,6 +284,8 @@ def _new_header(old: Header | None, journals: list[LooseJournal], state: State) 
         token=state.token,
         hand=state.ring.hand,
         counts=balance(state.counts, state.rows.values()),
+        paused=tuple(sorted(state.limits.paused)),
+        next_us=dict(state.limits.next_us),
     )
 
 

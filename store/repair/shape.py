@@ -12,8 +12,8 @@ from typing import Any, Final
 from ...wheel import payload as _payload
 from ...wheel.clock import MAX_MS
 from ...wheel.errors import PayloadError
-from ...wheel.job import GIVES, NEEDS, After, Failure, Job, State
-from ..records import decode_job, loads
+from ...wheel.job import GIVES, NEEDS, After, Bound, Failure, Job, State
+from ..records import bound_of, decode_job, loads
 
 _Rule = tuple[Callable[[Any], bool], str]
 
@@ -103,6 +103,7 @@ def job_of(fields: Mapping[str, Any]) -> Job:
         error=_failure_of(fields.get("error")),
         wakes=_ids_of(fields.get("wakes", []), "wakes"),
         after=_after_of(fields.get("after")),
+        limits=_limits_of(fields.get("limits", [])),
         extra=_extra_of(fields),
     )
 
@@ -122,6 +123,12 @@ def _json(value: Any, name: str) -> str:
         return _payload.encode(value, name)
     except PayloadError as error:
         raise ValueError(str(error)) from None
+
+
+def _limits_of(value: Any) -> tuple[Bound, ...]:
+    if type(value) is not list:
+        raise ValueError(f"limits must be a list, got {value!r}")
+    return tuple(map(bound_of, value))
 
 
 def _failure_of(value: Any) -> Failure | None:

@@ -10,6 +10,7 @@ from noria.wheel.job import (
     Claim,
     Crashed,
     Failed,
+    Failure,
     Job,
     Noted,
     Outcome,
@@ -21,6 +22,8 @@ from noria.wheel.job import (
     Succeeded,
 )
 
+_DIED = Failure("WorkerCrashed", "")
+
 
 class ModelStore:
     """Jobs by id in the order in which they were added, and owners that have died."""
@@ -28,6 +31,9 @@ class ModelStore:
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
         self.dead: set[str] = set()
+        self.paused: set[str] = set()
+        self.starts: dict[str, int] = {}
+        """By name of a rate, its last start."""
 
     # ---- changing ----------------------------------------------------------------------------------------
 
@@ -85,7 +91,7 @@ class ModelStore:
             if job.crashes < job.max_crashes:
                 self.jobs[job.id] = self._again(job, job.due_ms, now_ms)
             else:
-                self.jobs[job.id] = job._replace(state=State.FAILED, finished_ms=now_ms)
+                self.jobs[job.id] = job._replace(state=State.FAILED, finished_ms=now_ms, error=_DIED)
         self._wake(now_ms)
 
     def _again(self, job: Job, due_ms: int, now_ms: int) -> Job:
@@ -102,6 +108,43 @@ class ModelStore:
         due = [job for job in self.scheduled(queues) if job.due_ms <= now_ms and not self._stale(job, now_ms)]
         return [job.id for job in sorted(due, key=lambda job: (-job.priority, job.due_ms, job.id))]
 
+    def choose(self, now_ms: int, queues: Collection[str] | None, limit: int) -> list[str]:
+        """Ids that a claim must take: those of the claimable ones that no limit and no pause holds back."""
+        running = [bound.name for job in self.jobs.values() if job.state is State.RUNNING for bound in job.limits]
+        starts = dict(self.starts)
+        chosen: list[str] = []
+        for job in map(self.jobs.__getitem__, self.claimable(now_ms, queues)):
+            if len(chosen) < limit and self._free_at(job, now_ms, running, starts) == 0:
+                chosen.append(job.id)
+                running += [bound.name for bound in job.limits]
+                starts |= {bound.name: now_ms for bound in job.limits if bound.per_ms}
+        return chosen
+
+    def _free_at(self, job: Job, now_ms: int, running: list[str], starts: dict[str, int]) -> int | None:
+        """0 if nothing holds the job back; else until when, None if something else must happen."""
+        if {f"queue:{job.queue}", f"task:{job.task}"} & self.paused:
+            return None
+        free_at = 0
+        for bound in job.limits:
+            space = bound.per_ms // bound.most
+            free = starts.get(bound.name, -space) + space
+            if bound.per_ms and now_ms < free <= now_ms + 2 * space:
+                free_at = max(free_at, free)
+            if not bound.per_ms and running.count(bound.name) >= bound.most:
+                return None
+        return free_at
+
+    def earliest(self, now_ms: int) -> int | None:
+        """When a claim may next take something, if nothing else happens."""
+        running = [bound.name for job in self.jobs.values() if job.state is State.RUNNING for bound in job.limits]
+        free = [(job.due_ms, self._free_at(job, now_ms, running, self.starts)) for job in self.scheduled()]
+        return min((max(due_ms, free_at) for due_ms, free_at in free if free_at is not None), default=None)
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether there is a limit or a pause."""
+        return bool(self.paused) or any(job.limits for job in self.jobs.values())
+
     def expiring(self, now_ms: int) -> list[str]:
         """Ids of jobs that a claim may end as expired; when it must is left to the store."""
         return [job.id for job in self.scheduled() if self._stale(job, now_ms)]
@@ -117,6 +160,7 @@ class ModelStore:
 
     def claimed(self, claim: Claim, now_ms: int, lease_ms: int | None) -> Job:
         job = self.jobs[claim.job.id]
+        self.starts |= {bound.name: now_ms for bound in job.limits if bound.per_ms}
         self.jobs[job.id] = job = job._replace(
             state=State.RUNNING,
             attempt=job.attempt + 1,
@@ -157,7 +201,7 @@ class ModelStore:
                 job = job._replace(crashes=job.crashes + 1)
                 if job.crashes < job.max_crashes:
                     return self._again(job, job.due_ms, now_ms)
-                return job._replace(state=State.FAILED, finished_ms=now_ms)
+                return job._replace(state=State.FAILED, finished_ms=now_ms, error=_DIED)
             case Noted(note=note):
                 return old._replace(note=note)
             case Skipped():

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from noria.wheel.clock import MAX_MS
-from noria.wheel.contract import Filter, Found, Store
+from noria.wheel.contract import Filter, Found, Pausable, Store
 from noria.wheel.errors import DuplicateJob
 from noria.wheel.job import (
     After,
+    Bound,
     Claim,
     Crashed,
     Failed,
@@ -44,6 +45,9 @@ SOON = st.sampled_from([0, 0, -1, 1, -1_000, 999, 1_000, 1_001])
 DELAYS = SOON | st.sampled_from([HOUR_MS, HOUR_MS - 1, 5 * HOUR_MS]) | st.integers(-2_000, 5_000)
 LATEST = st.sampled_from([None, None, START_MS + 500, START_MS + HOUR_MS])
 GRACES = st.sampled_from([None, None, 0, 1_000])
+AT_ONCE, EACH_SECOND = Bound("at once", 1), Bound("each second", 2, 2_000)
+LIMITS = st.sampled_from([(), (), (), (AT_ONCE,), (EACH_SECOND,), (AT_ONCE, EACH_SECOND), (Bound("two", 2),)])
+NAMES = st.sampled_from(["queue:default", "queue:mail", "task:app.a", "task:app.b"])
 LEASES = st.none() | st.sampled_from([1, 1_000, HOUR_MS])
 _LONG: dict[str, Any] = {"result_ttl_ms": 10**13}
 ERRORS = st.none() | st.just(Failure("E", "broken", "Traceback"))
@@ -57,6 +61,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = self.make_store()
         self.model = ModelStore()
         self.now_ms = START_MS
+        self.latest_ms = START_MS
+        """The clock's latest; when it has been set back, the next claim finds out what that means for rates."""
         self.hand = 0
         self.token = 0
         self.claims: list[Claim] = []
@@ -96,6 +102,7 @@ class StoreMachine(RuleBasedStateMachine):
                 "key": KEYS,
                 "grace_ms": GRACES,
                 "latest_ms": LATEST,
+                "limits": LIMITS,
             }
         ),
         lives=st.none() | st.none() | DELAYS,
@@ -162,7 +169,7 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def claim(self, owner: str, limit: int, lease_ms: int | None, queues: Collection[str] | None) -> None:
         self.model.rescue(self.now_ms)
-        wanted = self.model.claimable(self.now_ms, queues)[:limit]
+        wanted = self.model.choose(self.now_ms, queues, limit)
         owner = self.owner(owner)
         claims = self.store.claim(owner, self.now_ms, limit, lease_ms=lease_ms, queues=queues)
         assert [claim.job.id for claim in claims] == wanted
@@ -210,6 +217,30 @@ class StoreMachine(RuleBasedStateMachine):
             if claim not in lost:
                 self.model.renewed(claim, self.now_ms + lease_ms)
 
+    @rule(count=st.integers(2, 4), limits=LIMITS, ends=st.integers(0, 7))
+    def some_that_share_a_limit_come_one_after_the_other(self, count: int, limits: Any, ends: int) -> None:
+        ids = [f"share-{len(self.model.jobs)}-{n}" for n in range(count)]
+        self._add([Job(id=id, task="app.b", due_ms=self.now_ms, limits=limits, **_LONG) for id in ids])
+        for _ in range(2):
+            self.claim("me", 100, None, None)
+            held = [claim for claim in self.claims if claim.job.id in ids and self.model.holds(claim)]
+            self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
+
+    @rule(names=st.lists(NAMES, min_size=1, max_size=2))
+    def pause(self, names: list[str]) -> None:
+        assert isinstance(self.store, Pausable)
+        assert set(self.store.pause(names)) == set(names) - self.model.paused
+        self.model.paused |= set(names)
+        assert self.store.paused() == sorted(self.model.paused)
+
+    @rule(names=st.none() | st.lists(NAMES, min_size=1, max_size=2))
+    def resume(self, names: list[str] | None) -> None:
+        assert isinstance(self.store, Pausable)
+        names = list(self.model.paused) if names is None else names
+        assert set(self.store.resume(names)) == set(names) & self.model.paused
+        self.model.paused -= set(names)
+        self.claim("me", 100, None, None)
+
     @rule(places=st.lists(PLACES, max_size=2))
     def cancel(self, places: list[int]) -> None:
         ids = [self._id_at(place) for place in places]
@@ -251,6 +282,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(passed=st.sampled_from([1, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
     def time_passes(self, passed: int) -> None:
         self.now_ms += passed
+        self.latest_ms = max(self.latest_ms, self.now_ms)
 
     @rule(back=st.sampled_from([1, 1_000, HOUR_MS]))
     def the_clock_is_set_back(self, back: int) -> None:
@@ -260,10 +292,17 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(queues=SOME_QUEUES, horizon_s=st.sampled_from([1, 3600, 10**6]))
     def read(self, queues: list[str] | None, horizon_s: int) -> None:
-        exact, told = self.model.next_due(queues), self.store.next_due(queues)
-        assert exact is None or (told is not None and told <= exact)
-        assert self.store.next_due() == self.model.next_due(None)
-        assert self.store.stats(self.now_ms) == self.model.stats(self.now_ms, self.hand)
+        exact, told, stats = self.model.next_due(queues), self.store.next_due(queues), self.store.stats(self.now_ms)
+        assert stats.next_due_ms == self.store.next_due()
+        if self.model.holds_back:
+            earliest = self.model.earliest(self.now_ms)
+            told = stats.next_due_ms  # of what may start now any instant that has come will do
+            latest_ms = self.latest_ms + EACH_SECOND.per_ms if self.latest_ms > self.now_ms else self.now_ms
+            assert earliest is None or (told is not None and told <= max(earliest, latest_ms))
+            stats = replace(stats, next_due_ms=self.model.next_due(None))
+        else:
+            assert exact is None or (told is not None and told <= exact)
+        assert stats == self.model.stats(self.now_ms, self.hand)
         assert self.store.density(self.now_ms, horizon_s) == self.model.density(self.now_ms + horizon_s * 1000)
 
     @rule(
@@ -324,7 +363,8 @@ class StoreMachine(RuleBasedStateMachine):
 
 def _plain(job: Job) -> Job:
     """The job without what a store words in its own way, or cannot know exactly (add() has no present)."""
-    error = Failure("", "") if job.state is State.FAILED else job.error
+    died = job.error is not None and job.error.type == "WorkerCrashed"
+    error = Failure("", "") if died or job.state is State.FAILED else job.error
     finished_ms = 0 if job.state is State.CANCELLED else job.finished_ms
     cancel_ms = None if job.finished else job.cancel_ms
     return job._replace(reason=None, error=error, finished_ms=finished_ms, cancel_ms=cancel_ms)

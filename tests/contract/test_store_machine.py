@@ -17,7 +17,7 @@ from noria.store.state import job_of
 from noria.wheel.clock import MAX_MS
 from noria.wheel.contract import Filter, Found, Stats, Store
 from noria.wheel.errors import NoriaError
-from noria.wheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State
+from noria.wheel.job import Bound, Claim, Failed, Job, Outcome, Retried, Snoozed, State
 
 from tests.contract.store_machine import StoreMachine
 
@@ -222,6 +222,45 @@ class LetsAFinishedJobRunOnceMoreBesideTheHolderOfItsKey(MemoryStore):
         return super().reschedule(id, due_ms, now_ms, finished=finished)
 
 
+class StartsOneTooMany(MemoryStore):
+    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        more = [job._replace(limits=tuple(_raised(bound) for bound in job.limits)) for job in jobs]
+        return super().add(more, on_conflict=on_conflict, fresh=fresh)
+
+
+def _raised(bound: Bound) -> Bound:
+    return bound if bound.per_ms else bound._replace(most=bound.most + 1)
+
+
+class StartsTooSoon(MemoryStore):
+    """By a millisecond."""
+
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+        claims = super().claim(owner, now_ms, limit, **options)
+        self._state.limits.next_us = {name: at - 1_000 for name, at in self._state.limits.next_us.items()}
+        return claims
+
+
+class DoesNotOpenAgain(MemoryStore):
+    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+        lost = super().settle(settlements, now_ms)
+        self._state.ready._openings.clear()
+        return lost
+
+
+class ForgetsWhatIsPaused(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+        self._state.limits.paused = {name for name in self._state.limits.paused if name.startswith("task:")}
+        return super().claim(owner, now_ms, limit, **options)
+
+
+class LeavesResumedJobsParked(MemoryStore):
+    def resume(self, names: Sequence[str]) -> list[str]:
+        held = [name for name in dict.fromkeys(names) if name in self._state.limits.paused]
+        self._state.limits.paused -= set(names)
+        return held
+
+
 class ScansOneTooFar(MemoryStore):
     def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:
         if filter.due_before_ms is not None:
@@ -254,6 +293,11 @@ BUGS: list[type[MemoryStore]] = [
     RunsWhatNobodyTookInTime,
     ReschedulesToTheWholeSecond,
     LetsAFinishedJobRunOnceMoreBesideTheHolderOfItsKey,
+    StartsOneTooMany,
+    StartsTooSoon,
+    DoesNotOpenAgain,
+    ForgetsWhatIsPaused,
+    LeavesResumedJobsParked,
     ScansOneTooFar,
     OverlooksWhatIsOverdue,
 ]

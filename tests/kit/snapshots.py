@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from noria.store.counts import Counts
+from noria.store.header import Header
 from noria.store.index import Index
 from noria.store.records import encode_job
-from noria.store.snapshot import Header, SnapshotFile, open_snapshot
+from noria.store.snapshot import SnapshotFile, open_snapshot
 from noria.store.snapshot_writer import Content, write_snapshot
-from noria.store.state import Counts
 from noria.wheel.job import Job, State
 
 from .jobs import NOW, a_job

@@ -99,8 +99,10 @@ def _measured(session: pytest.Session, items: Sequence[pytest.Item], jobs: int) 
         share = items[number::jobs]
         forks.append(Fork(session, lambda _, share=share, part=part: _measure(share, part)))  # type: ignore[misc]
     for fork in forks:
-        os.waitpid(fork.pid, 0)
-        fork.ended()
+        status = os.waitstatus_to_exitcode(os.waitpid(fork.pid, 0)[1])
+        told = fork.ended()
+        if status:
+            raise RuntimeError(f"the tests ended the process that ran them, with {status}: {told}")
     found = _together(_load(part) for part in parts)
     for part in parts:
         part.unlink()

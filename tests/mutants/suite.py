@@ -24,7 +24,7 @@ _OPTIONS: Final = ("-qq", "-s", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproj
 _WITHOUT: Final = ("randomly", "timeout", "cacheprovider")
 _LEFT_OUT: Final = (
     *("test_layout.py", "test_benchmarks.py", "seeded_bug"),
-    *("/cli/", "/repair/", "test_payload.py", "test_docs"),
+    *("/cli/", "/repair/", "/pool/", "test_payload.py", "test_docs"),
     *(
         "test_cut_tails.py",
         "test_failing_calls.py",

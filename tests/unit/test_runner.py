@@ -14,11 +14,11 @@ import pytest
 from noria.wheel.context import current_job
 from noria.wheel.errors import InvalidValue, NotRegistered, PayloadError
 from noria.wheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State, Succeeded
-from noria.wheel.limits import UNLIMITED
 from noria.wheel.payload import encode_call
 from noria.wheel.retry import Retry, RetryPolicy
 from noria.wheel.runner import UNREGISTERED_MS, Runner, failure_of
 from noria.wheel.testing import FakeClock
+from noria.wheel.time_limits import UNLIMITED
 
 CLOCK = FakeClock()
 

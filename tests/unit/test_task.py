@@ -146,7 +146,7 @@ def test_the_options_of_a_task_are_kept_and_those_of_calls_stand_for_each_call(a
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rate": "10/m"}, "option must be one of acks_early, aliases, autoretry_for, bind, countdown, .* got 'rate'"),
+        ({"rate": "10/m"}, "option must be one of acks_early, aliases, autoretry_for, bind, .* got 'rate'"),
         ({"eta": LATER}, "option must be one of"),
         ({"task_id": "a"}, "option must be one of"),
         ({"name": ""}, "name must be 1 to 200 characters without blanks"),
@@ -431,7 +431,7 @@ def test_arguments_that_do_not_fit_are_a_type_error_at_the_call_in_pythons_words
         (lambda remind: remind.at(None), "when must be an aware datetime, got None"),
         (lambda remind: remind.at(datetime(2030, 1, 1)), "when must be an aware datetime"),
         (lambda remind: remind.options(eta=datetime(2030, 1, 1)), "eta must be an aware datetime"),
-        (lambda remind: remind.apply_async((1,), countdwon=5), "option must be one of acks_early, countdown, eta"),
+        (lambda remind: remind.apply_async((1,), countdwon=5), "option must be one of acks_early, .*countdown, eta"),
         (lambda remind: remind.apply_async((1,), serializer="pickle"), "option must be one of"),
         (lambda remind: remind.options(quue="a"), "option must be one of"),
         (lambda remind: remind.apply_async("ab"), "args must be a tuple or list, got 'ab'"),

@@ -39,7 +39,9 @@ def _run_cancel(args: Namespace, context: Context) -> int:
         )
     else:
         for id, stood in zip(args.id, found, strict=True):
-            console.line(f"{id}: " + ("cancelled" if stood is Found.SCHEDULED else f"not cancelled, {_WHY[stood]}"))
+            asked = ", and has been asked to end" if stood is Found.RUNNING else ""
+            said = "cancelled" if stood is Found.SCHEDULED else f"not cancelled, {_WHY[stood]}{asked}"
+            console.line(f"{id}: {said}")
     return YES if all(stood is Found.SCHEDULED for stood in found) else NO
 
 
@@ -75,7 +77,8 @@ def _run_reschedule(args: Namespace, context: Context) -> int:
 CANCEL: Final = Command(
     name="cancel",
     summary="cancel scheduled jobs",
-    description="End scheduled jobs unrun, durably. Exit status 1 if any of them was running, finished or unknown.",
+    description="End scheduled jobs unrun, durably. One that runs is asked to end: its function may look, and it is "
+    "not tried again. Exit status 1 if any of them was running, finished or unknown.",
     examples=(
         "noria cancel 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
         'noria cancel invoice:42 invoice:43 -A shop.tasks --reason "paid"',

@@ -7,6 +7,7 @@ from typing import Any, Final
 from ..contract import Stats
 from ..errors import PayloadError
 from ..job import Job, State
+from ..limit import in_words
 from .console import Cell
 from .when import local, since, span, until, utc
 
@@ -57,6 +58,7 @@ def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
         ("queue", job.queue),
         ("priority", str(job.priority) if job.priority else ""),
         ("key", job.key or ""),
+        ("limits", ", ".join(f"{bound.name}: {in_words(bound)}" for bound in job.limits)),
         ("created", _when(job.created_ms or None, now_ms)),
         ("expires", "" if job.expires_ms is None else f"{local(job.expires_ms)} ({_expiry(job.expires_ms, now_ms)})"),
         ("attempt", str(job.attempt) if job.attempt else ""),
@@ -95,6 +97,7 @@ def document(job: Job) -> dict[str, Any]:
         told |= {"args": list(job.args), "kwargs": job.kwargs, "result": job.result}
     except PayloadError as error:
         told |= {"args": None, "kwargs": None, "result": None, "unreadable": str(error)}
+    told["limits"] = [bound._asdict() for bound in job.limits]
     told["error"] = None if job.error is None else job.error._asdict()
     return told
 

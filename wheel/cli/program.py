@@ -16,13 +16,29 @@ from .console import Console
 from .jobs import JOBS, SHOW
 from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
 from .parser import Misuse, make_parser
+from .pause import PAUSE, RESUME
 from .repair import REPAIR
 from .retry import RETRY
 from .simulate import SIMULATE
 from .stats import RING, STATS
 from .worker import WORKER
 
-COMMANDS: Final = (WORKER, JOBS, SHOW, CANCEL, RESCHEDULE, RETRY, STATS, RING, CHECK, COMPACT, REPAIR, SIMULATE)
+COMMANDS: Final = (
+    WORKER,
+    JOBS,
+    SHOW,
+    CANCEL,
+    RESCHEDULE,
+    RETRY,
+    PAUSE,
+    RESUME,
+    STATS,
+    RING,
+    CHECK,
+    COMPACT,
+    REPAIR,
+    SIMULATE,
+)
 DEBUG_VARIABLE: Final = "NORIA_DEBUG"
 
 

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from typing import Final
 
-from ..contract import Stats
+from ..contract import Pausable, Stats
 from ..picture import ring_svg, ring_text
 from .command import Command, Context, checked, take_json, take_store
 from .console import Cell
@@ -26,15 +26,18 @@ def _run_stats(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
         stats = store.stats(now_ms)
+        paused = store.paused() if isinstance(store, Pausable) else []
         name = getattr(store, "path", repr(store))
     if args.json:
-        console.json({"store": name, **asdict(stats), "next_due": utc(stats.next_due_ms)})
+        console.json({"store": name, **asdict(stats), "next_due": utc(stats.next_due_ms), "paused": paused})
         return YES
     console.line(Cell(f"{'store':11}", "dim"), str(name))
     for label, count, note, colour in _rows(stats, now_ms):
         console.line(Cell(f"{label:11}", "dim"), f"{count:>12,}", Cell(f"  {note}" if note else "", colour))
     swept = "never swept" if stats.hand == 0 else f"swept up to {_swept(stats.hand, now_ms)}"
     console.line(Cell(f"{'hand':11}", "dim"), f"{stats.hand % 3600:>12,}", Cell(f"  of 3,600 slots, {swept}", "dim"))
+    if paused:
+        console.line(Cell(f"{'paused':11}", "dim"), ", ".join(paused))
     return YES
 
 

@@ -25,9 +25,9 @@ from .. import context
 from ..clock import Clock
 from ..errors import TimeLimitExceeded
 from ..job import Claim, Job, Outcome, Snoozed
-from ..limits import within
 from ..payload import decode_call, encode
 from ..runner import OURS, Known, Runner, _end_forked_child
+from ..time_limits import within
 from .protocol import Done
 
 OURS.add(__file__)

@@ -30,10 +30,10 @@ from ..default import get_default
 from ..errors import NoriaError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
 from ..events import Events
 from ..job import Claim, Outcome
-from ..limits import UNLIMITED, Limits
 from ..registry import SHARED, Registry
 from ..runner import Known, Runner, known
 from ..task import Task
+from ..time_limits import UNLIMITED, Limits
 from . import inside
 from .wire import COUNTER, Channel, job_of, packed_outcome, packed_record
 

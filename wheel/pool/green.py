@@ -23,7 +23,7 @@ from typing import Any, Final
 from ..clock import Clock
 from ..errors import SchedulerError, SoftTimeLimitExceeded, TimeLimitExceeded
 from ..job import Claim, Outcome
-from ..limits import Limits
+from ..time_limits import Limits
 from . import threads
 from .threads import ThreadPool
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
 
-from ..limits import Limits
+from ..time_limits import Limits
 
 if TYPE_CHECKING:
     from ..task import Task

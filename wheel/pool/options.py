@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final, TypedDict
 
 from ..errors import InvalidValue
-from ..limits import Limits, limits_of
+from ..time_limits import Limits, limits_of
 from .kinds import ALIASES, KINDS, Kind
 
 Seconds = float | timedelta

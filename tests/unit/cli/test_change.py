@@ -34,7 +34,11 @@ def test_cancel_keeps_the_reason(run: Run, store: Path) -> None:
 
 @pytest.mark.parametrize(
     ("id", "why"),
-    [("run", "it is running"), ("done", "it has finished"), ("nobody", "there is no such job")],
+    [
+        ("run", "it is running, and has been asked to end"),
+        ("done", "it has finished"),
+        ("nobody", "there is no such job"),
+    ],
 )
 def test_what_is_not_scheduled_is_not_cancelled(run: Run, store: Path, id: str, why: str) -> None:
     assert run("cancel", id, "--store", store) == (1, f"{id}: not cancelled, {why}\n", "")
@@ -43,7 +47,11 @@ def test_what_is_not_scheduled_is_not_cancelled(run: Run, store: Path, id: str, 
 def test_several_jobs_can_be_cancelled_and_one_no_is_no(run: Run, store: Path) -> None:
     status, out, _ = run("cancel", "soon", "run", "mail", "--store", store)
     assert status == 1
-    assert out.splitlines() == ["soon: cancelled", "run: not cancelled, it is running", "mail: cancelled"]
+    assert out.splitlines() == [
+        "soon: cancelled",
+        "run: not cancelled, it is running, and has been asked to end",
+        "mail: cancelled",
+    ]
 
 
 def test_cancel_json_says_how_each_was_found(run: Run, store: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from noria.store.memory import MemoryStore
 from noria.wheel import InvalidValue, Scheduler, SchedulerError, SoftTimeLimitExceeded, TimeLimitExceeded
-from noria.wheel.limits import UNLIMITED, Limits, limits_of
 from noria.wheel.pool import PoolOptions
 from noria.wheel.pool.green import installed, patched
 from noria.wheel.pool.kinds import KINDS
+from noria.wheel.time_limits import UNLIMITED, Limits, limits_of
 
 
 @pytest.mark.parametrize(

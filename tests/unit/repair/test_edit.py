@@ -371,3 +371,17 @@ def test_a_slot_of_five_thousand_digits_is_refused_with_a_message_that_can_be_re
     error = refused(made, lambda text: text.replace('"ring":{', '"ring":{"' + "9" * 5000 + '":{},'))
     assert "from 0 to 3599" in error.reason
     assert len(str(error)) < 1000
+
+
+def test_what_is_paused_may_be_edited(made: Made) -> None:
+    store = JsonStore(made.path, durability="os", clock=FakeClock(NOW_MS))
+    store.pause(["queue:a", "queue:b"])
+    store.compact()
+    store.close()
+    edit(made, lambda text: text.replace('"queue:a",', ""))
+    accept_edit(made.path)
+    store = JsonStore(made.path, durability="os", clock=FakeClock(NOW_MS))
+    assert store.paused() == ["queue:b"]
+    store.close()
+    found = refused(made, lambda text: text.replace('["queue:b"]', '"queue:b"'))
+    assert "paused in the header must be as the store writes it" in found.reason

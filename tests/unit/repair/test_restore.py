@@ -16,7 +16,7 @@ from noria.store.lines import frame
 from noria.store.repair import repair, survey
 from noria.store.system import System
 from noria.wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
-from noria.wheel.job import Job, State
+from noria.wheel.job import Bound, Job, State
 from noria.wheel.testing import FakeClock
 
 from .conftest import DAY_MS, NOW_MS, Made, job, jobs_in
@@ -419,3 +419,29 @@ class FailingOnce(System):
             return real(*args)
 
         return call
+
+
+# ---- limits ----------------------------------------------------------------------------------------------
+
+
+def test_what_was_paused_is_paused_in_what_was_salvaged(make: Callable[[], Made]) -> None:
+    """It would have cost: the queue that was stopped because it did harm goes on with the repaired store."""
+    made = make()
+    store = JsonStore(made.path, durability="os", clock=FakeClock(NOW_MS))
+    store.pause(["queue:early", "queue:over"])
+    store.add([job("limited", NOW_MS, limits=(Bound("x", 1), Bound("r", 1, DAY_MS)))])
+    store.claim("worker-c", NOW_MS + 2000, 100)
+    store.compact()
+    store.pause(["task:late"])
+    store.resume(["queue:over"])
+    store.add([job("last", NOW_MS + DAY_MS), job("lost", NOW_MS + DAY_MS)])
+    store.close()
+    destroy(made, b'"id":"last"')
+    refuses(made.path)
+    restored = repair(made.path)
+    again = JsonStore(str(restored.output), durability="os", clock=FakeClock(NOW_MS))
+    assert again.paused() == ["queue:early", "task:late"]
+    assert again.check() == []
+    again.add([job("next", NOW_MS, limits=(Bound("r", 1, DAY_MS),))])
+    assert [claim.job.id for claim in again.claim("d", NOW_MS + 3000, 100) if claim.job.id == "next"] == []
+    again.close()

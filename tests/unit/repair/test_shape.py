@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import simplejson
 from hypothesis import given
 from hypothesis import strategies as st
-from noria.store.records import decode_job, encode_job
+from noria.store.records import UnreadableJob, decode_job, encode_job
 from noria.store.repair.shape import _RULES, is_canonical, job_of, read_job
-from noria.wheel.job import After, Failure, Job, State
+from noria.wheel.job import After, Bound, Failure, Job, State
 
 FULL = Job(
     id="a",
@@ -36,12 +37,13 @@ FULL = Job(
     cancel_ms=1_001,
     wakes=("b", "c"),
     after=After(("x", "y"), 1, "finished", "results", 5),
+    limits=(Bound("a", 2), Bound('"b"', 10, 60_000)),
     extra='{"colour":"blue"}',
 )
 
 
 def test_every_field_of_a_job_has_a_rule() -> None:
-    assert set(_RULES) == set(Job._fields) - {"payload", "returned", "error", "wakes", "after", "extra"}
+    assert set(_RULES) == set(Job._fields) - {"payload", "returned", "error", "wakes", "after", "limits", "extra"}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,18 @@ def test_every_field_of_a_job_has_a_rule() -> None:
 def test_what_a_job_waits_for_must_make_sense(after: object) -> None:
     with pytest.raises(ValueError, match="after"):
         job_of({"id": "a", "due_ms": 1, "task": "t", "after": after})
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{}, "a", [7], [["a"]], [["a", 1]], [["a", 0, 0]], [["a", 1, -1]], [["a", True, 0]], [["a", 1, 0, 0]], [[7, 1, 0]]],
+)
+def test_what_a_job_keeps_to_must_make_sense(limits: object) -> None:
+    fields = {"id": "a", "due_ms": 1, "task": "t", "limits": limits}
+    with pytest.raises(ValueError, match="limits"):
+        job_of(fields)
+    with pytest.raises(UnreadableJob, match="limits"):
+        decode_job(simplejson.dumps(fields).encode())
 
 
 def test_what_the_store_writes_is_read_back_whole() -> None:

@@ -13,7 +13,7 @@ from noria.store.state import State as StoreState
 from noria.store.state import job_of
 from noria.wheel.contract import Filter, Found
 from noria.wheel.errors import DuplicateJob, StoreError
-from noria.wheel.job import Claim, Failed, Failure, Job, Released, Retried, Snoozed, State, Succeeded
+from noria.wheel.job import Bound, Claim, Failed, Failure, Job, Released, Retried, Snoozed, State, Succeeded
 
 from tests.kit.forms import FORMS, Form, new_store, read_again
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
@@ -510,3 +510,33 @@ def test_a_finished_job_is_kept_for_its_time_and_then_only_counted() -> None:
     assert (store.stats(NOW).accepted, store.stats(NOW).succeeded) == (6, 4)
     assert [job.id for job in store.scan(Filter(states=frozenset({State.RUNNING})))] == ["runs"]
     assert store.check() == []
+
+
+# ---- limits ----------------------------------------------------------------------------------------------
+
+
+def test_what_a_limit_holds_back_stays_back(form: Form, store: JsonStore) -> None:
+    one, rate = Bound("one", 1), Bound("rate", 1, HOUR_MS)
+    store.add([a_job(f"one-{n}", NOW, limits=(one,)) for n in range(3)])
+    store.add([a_job(f"rate-{n}", NOW, limits=(rate,)) for n in range(3)])
+    store = form(store)
+    claims = claims_of(store)
+    assert [claim.job.id for claim in claims] == ["one-0", "rate-0"]
+    store.settle([(claim, Retried(due_ms=NOW + 2 * HOUR_MS)) for claim in claims], NOW)
+    store = form(store)
+    assert ids_due(store, NOW + HOUR_MS - 1) == ["one-1"]
+    store = form(store)
+    assert store.next_due() is not None
+    assert ids_due(store, NOW + HOUR_MS)[-1] == "rate-1"
+    assert store.check() == []
+
+
+def test_what_is_paused_stays_paused(form: Form, store: JsonStore) -> None:
+    store.add([a_job("a", NOW), a_job("b", NOW, queue="mail")])
+    store.pause(["queue:mail"])
+    store = form(store)
+    assert (store.paused(), ids_due(store, NOW)) == (["queue:mail"], ["a"])
+    store.pause(["task:x"])
+    store.resume(["queue:mail"])
+    store = form(store)
+    assert (store.paused(), ids_due(store, NOW)[-1]) == (["task:x"], "b")

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from noria.store.snapshot import open_snapshot, read_header, verify
+from noria.store.header import read_header
+from noria.store.snapshot import open_snapshot, verify
 from noria.store.system import SYSTEM
 from noria.wheel.errors import StoreCorrupt, StoreFormatError
 
@@ -53,6 +54,10 @@ def with_header(change: tuple[bytes, bytes]) -> MemorySystem:
         ((b'"store_id":"s"', b'"store_id":"\\u00e9"'), StoreCorrupt, "the header has a wrong value for store_id;"),
         ((b'"store_id":"s"', b'"store_id":"a\\"b"'), StoreCorrupt, "the header has a wrong value for store_id;"),
         ((b'"store_id":"s"', b'"store_id":"a\\nb"'), StoreCorrupt, "the header has a wrong value for store_id;"),
+        ((b'"length"', b'"paused":"queue:a","length"'), StoreCorrupt, "the header is incomplete: paused"),
+        ((b'"length"', b'"paused":[7],"length"'), StoreCorrupt, "the header is incomplete: paused"),
+        ((b'"length"', b'"next_us":[],"length"'), StoreCorrupt, "the header is incomplete: next_us"),
+        ((b'"length"', b'"next_us":{"a":-1},"length"'), StoreCorrupt, "the header is incomplete: next_us"),
         ((b'"token":3,"hand":9', b'"token":-3,"hand":-9'), StoreCorrupt, "wrong value for .*token, hand|hand, token"),
         ((b'"version":1', b'"version":2'), StoreCorrupt, "the checksum does not match"),
         ((b'"seq":7', b'"seq":8'), StoreCorrupt, "the checksum does not match"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noria.store.state import Counts
+from noria.store.counts import Counts
 from noria.store.state import State as StoreState
 from noria.wheel.job import Job, State
 

@@ -7,6 +7,7 @@ from .awaiting import AwaitContract
 from .changing import ChangeContract
 from .claiming import ClaimContract
 from .leasing import LeaseContract
+from .limiting import LimitContract, PauseContract
 from .living import LifeContract
 from .reading import ReadContract
 from .settling import SettleContract
@@ -21,6 +22,8 @@ class StoreContract(
     SettleContract,
     AwaitContract,
     ChangeContract,
+    LimitContract,
+    PauseContract,
     ReadContract,
     LifeContract,
 ):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from ...contract import Filter, Stats, Store
+from ...contract import Filter, Pausable, Stats, Store
 from ...job import Claim, Job, Outcome, State
 
 NOW: Final = 1_800_000_000_000
@@ -98,8 +98,12 @@ class ContractBase:
             assert reopened.check() == []
 
     def _counts(self) -> Stats:
-        """The stats but for the hand: a sweep that finds nothing to claim need not be written down."""
-        return replace(self.store.stats(NOW), hand=0)
+        """The stats but for what a claim finds out and need not write down: the hand, and what is held back."""
+        stats = replace(self.store.stats(NOW), hand=0)
+        held_back = any(job.limits for job in self.everything())
+        if held_back or (isinstance(self.store, Pausable) and self.store.paused()):
+            stats = replace(stats, next_due_ms=None)
+        return stats
 
     # ---- words for the tests -----------------------------------------------------------------------------
 

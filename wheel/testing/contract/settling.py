@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from ...job import Crashed, Failed, Failure, Noted, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
+from ...job import (
+    Claim,
+    Crashed,
+    Failed,
+    Failure,
+    Noted,
+    Outcome,
+    Released,
+    Retried,
+    Skipped,
+    Snoozed,
+    State,
+    Succeeded,
+)
 from .base import HOUR, NOW, SECOND, ContractBase, a_job
 
 FAILURE = Failure("app.Broken", 'it "broke"\nünïcödé', "Traceback ...\n  line 1")
@@ -116,7 +129,11 @@ class SettleContract(ContractBase):
     def test_one_call_may_note_and_settle_the_same_claim(self) -> None:
         self.add(a_job("a"))
         claim = self.claim_one()
-        three = [(claim, Noted(note="1")), (claim, Succeeded(returned="2")), (claim, Noted(note="3"))]
+        three: list[tuple[Claim, Outcome]] = [
+            (claim, Noted(note="1")),
+            (claim, Succeeded(returned="2")),
+            (claim, Noted(note="3")),
+        ]
         assert self.store.settle(three, NOW) == [claim]
         assert (self.state("a"), self.job("a").note, self.job("a").returned) == (State.SUCCEEDED, "1", "2")
 

@@ -31,6 +31,8 @@ class Entry:
     """How often it may begin again: its worker died or was taken for dead, or the run asked for another."""
     began_token: int = 0
     disowned: bool = False
+    asked: bool = False
+    """Whether it was asked to end while it ran: it will not be scheduled again."""
     first_due_ms: int = 0
     """The due instant of what is to begin next, for the lateness of that."""
     counted: bool = False

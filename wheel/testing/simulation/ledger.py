@@ -81,6 +81,8 @@ class Ledger:
         _demand(found is self._found(id), f"cancel of {id} was answered with {found}, must be {self._found(id)}")
         if found is Found.SCHEDULED:
             self._finish(self.entries[id], "cancelled")
+        elif found is Found.RUNNING:
+            self.entries[id].asked = True
 
     def moved(self, id: str, due_ms: int, found: Found) -> None:
         """reschedule() was answered."""
@@ -220,6 +222,9 @@ class Ledger:
     # ---- where jobs are ----------------------------------------------------------------------------------
 
     def _again(self, entry: Entry, due_ms: int) -> None:
+        if entry.asked:
+            self._finish(entry, "cancelled")
+            return
         key = entry.add.key
         if key is not None:
             if self._holders.get(key, entry.id) != entry.id:

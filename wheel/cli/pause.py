@@ -1,0 +1,62 @@
+"""``noria pause`` and ``noria resume``: hold back the jobs of queues and tasks in all processes; let them go on."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ..contract import Pausable
+from ..errors import InvalidValue
+from ..pausing import name_of, pausable
+from .command import Command, Context, names, take_app, take_json
+from .outcome import YES
+from .places import opened
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("-Q", "--queue", metavar="NAMES", type=names, default=[], help="queues, with commas between")
+    parser.add_argument("-T", "--task", metavar="NAMES", type=names, default=[], help="tasks, with commas between")
+    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $NORIA_STORE")
+    take_app(parser)
+    take_json(parser, "what is paused now")
+
+
+def _runner(change: Callable[[Pausable, Sequence[str]], list[str]], done: str) -> Callable[[Namespace, Context], int]:
+    def run(args: Namespace, context: Context) -> int:
+        wanted = [name_of(queue, None) for queue in args.queue] + [name_of(None, task) for task in args.task]
+        if not wanted:
+            raise InvalidValue.of("--queue", "given, or --task", None)
+        with opened(args, context.environ) as opened_store:
+            store = pausable(opened_store)
+            changed = change(store, wanted)
+            paused = store.paused()
+        if args.json:
+            context.console.json({"changed": changed, "paused": paused})
+            return YES
+        for name in wanted:
+            context.console.line(f"{name}: {done}" if name in changed else f"{name}: it was {done} already")
+        context.console.line(f"paused now: {', '.join(paused) or 'nothing'}")
+        return YES
+
+    return run
+
+
+PAUSE: Final = Command(
+    name="pause",
+    summary="hold back the jobs of queues or tasks",
+    description="Start no more jobs of these queues and tasks, in any process that uses the store, until they are "
+    "resumed. Durable. Jobs that run go on; those that are held back expire and misfire as ever.",
+    examples=("noria pause --queue mail --store tasks.json", "noria pause --task shop.mail.welcome -A shop.tasks"),
+    arguments=_arguments,
+    run=_runner(lambda store, wanted: store.pause(wanted), "paused"),
+)
+
+RESUME: Final = Command(
+    name="resume",
+    summary="let the jobs of queues or tasks go on",
+    description="End what `noria pause` began: jobs of these queues and tasks are started again.",
+    examples=("noria resume --queue mail --store tasks.json", "noria resume --task shop.mail.welcome -A shop.tasks"),
+    arguments=_arguments,
+    run=_runner(lambda store, wanted: store.resume(wanted), "resumed"),
+)
