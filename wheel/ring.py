@@ -278,7 +278,8 @@ class Ring(Generic[K]):
     def _sweep(self, second: int, passed: list[tuple[int, K]]) -> None:
         """Move the hand to ``second``: earlier buckets go to ``passed``, that of ``second`` comes under the hand."""
         due_seconds: list[int] = []
-        for swept in range(self._hand + 1, min(second, self._hand + SLOTS) + 1):
+        first = max(self._hand + 1, self._next // 1000)  # before what is next, if that is known, there is nothing
+        for swept in range(first, min(second, first + SLOTS - 1) + 1):
             due_seconds += self._visit(swept % SLOTS, second)
         self._hand = second
         if self._next < (second + 1) * 1000:

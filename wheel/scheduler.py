@@ -101,7 +101,7 @@ class Scheduler(Calling):
         """As ``pool``."""
         self.result_ttl_ms: Final = checked_ttl_ms(result_ttl)
         self.timezone: Final = checked_timezone(timezone)
-        self.clock: Final[Clock] = clock or SystemClock()
+        self.clock: Clock = clock or SystemClock()
         self._label = checked_owner(owner)
         self._url, self._store = checked_store(store, durability)
         self._durability = durability
@@ -121,6 +121,14 @@ class Scheduler(Calling):
         self._ticker: Ticker | None = None
         self.owner = f"{self._label}-{os.getpid()}-{secrets.token_hex(4)}"
         """In whose name this process claims."""
+
+    def _stand_in(
+        self, clock: Clock, url: str | None, store: Store | None, runner: Runner, ticker: Ticker | None
+    ) -> tuple[Clock, str | None, Store | None, Runner, Ticker | None]:
+        """Live by these; gives what it lived by before, to be put back. For noria.wheel.testing, and nothing else."""
+        before = self.clock, self._url, self._store, self._runner, self._ticker
+        self.clock, self._url, self._store, self._runner, self._ticker = clock, url, store, runner, ticker
+        return before
 
     @property
     def workers(self) -> int:
@@ -354,7 +362,7 @@ class Scheduler(Calling):
         clock, run = self.clock, self._runner
         if now is not None:
             clock = At(self.clock, moment_ms(now))
-            run = Runner(self.registry, clock, self.on)
+            run = run.by(clock)
         return Sweep(self.store, run, clock, owner=self.owner, queues=self.queues, on=self.on).sweep()
 
 
