@@ -30,7 +30,7 @@ from .clock import FakeClock
 from .forgetful import Forgetful
 from .hand import Hand
 from .ran import RUNS_MOST, Due, Ran, Record, RecordingRunner, due_of
-from .travel_clock import NS_IN_MS, Frozen, TravelClock, moment_ms
+from .travel_clock import NS_IN_MS, Frozen, TravelClock, moment_ms, stands_still
 
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
 _RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
@@ -166,9 +166,9 @@ class Travel:
         if due_ms is None or max(due_ms, now_ms) * NS_IN_MS > until_ns:
             return False
         self._clock.move_to(due_ms * NS_IN_MS)
-        if not self._sweep() and due_ms <= now_ms and self._next_ms() == due_ms:
+        if not self._sweep() and self._next_ms() == due_ms:
             # The store names a job that is due and does not give it: look again at each tick, as the ticker does.
-            self._clock.move_to(min((now_ms // 1000 + 1) * 1000 * NS_IN_MS, until_ns))
+            self._clock.move_to(min((self._clock.now_ms() // 1000 + 1) * 1000 * NS_IN_MS, until_ns))
             return self._clock.now_ns() < until_ns
         return True
 
@@ -253,7 +253,8 @@ def travel(
     Args:
         app: a scheduler that is stopped.
         start: when the journey begins: an aware datetime, or text such as "2026-03-29 01:59", which is in ``tz``.
-            None for the present.
+            None for the present; and if the scheduler's own clock stands still (a FakeClock, or within freeze_time()),
+            the journey follows that, besides being moved.
         tz: the time zone of text, and of what the journey shows; None for the scheduler's.
         eager: run a call that is due at once; one with a countdown waits until time has passed.
         store: where jobs are kept meanwhile; None for a new, empty memory store.
@@ -279,7 +280,7 @@ def travel(
         base = SystemClock()
         if start is not None:
             frozen.move_to(as_datetime(moment_ms(start, zone, "start")))
-    elif start is not None or not eager:
+    elif start is not None or not stands_still(app.clock):
         base = FakeClock(app.clock.now_ms() if start is None else moment_ms(start, zone, "start"))
     with _begun(Travel(app, base, frozen, zone, most), store) as begun:
         begun.eager = eager
@@ -296,7 +297,7 @@ def eager(app: Scheduler, start: datetime | str | None = None, **options: Any) -
 
     Args:
         app: a scheduler that is stopped; or one that travels, which is eager from now until the end of the block.
-        start: as in travel(); if it is None, time goes on as it does for the app, besides being moved.
+        start: as in travel().
         options: as in travel().
 
     Raises:

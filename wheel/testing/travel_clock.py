@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from typing import Any, Final, Protocol
@@ -41,7 +42,7 @@ class TravelClock:
 
     def now_ns(self) -> int:
         """See Clock.now_ns."""
-        return self._base.now_ns() + self._ahead_ns
+        return (self._base.now_ns() + 500) // 1000 * 1000 + self._ahead_ns  # freezegun's floats are 128 ns off at most
 
     def monotonic(self) -> float:
         """See Clock.monotonic."""
@@ -49,13 +50,19 @@ class TravelClock:
 
     def move_to(self, instant_ns: int) -> None:
         """Let it be that instant, if it is not later already."""
-        ahead_ns = instant_ns - self.now_ns()
-        if ahead_ns <= 0:
+        if instant_ns <= self.now_ns():
             return
         if self._frozen is None:
-            self._ahead_ns += ahead_ns
+            self._ahead_ns += instant_ns - self.now_ns()
         else:
             self._frozen.move_to(as_datetime(-(-instant_ns // NS_IN_MS)))
+
+
+def stands_still(clock: Clock) -> bool:
+    """Whether somebody moves the clock by hand: it is a FakeClock, or the time is frozen."""
+    before_ns = clock.now_ns()
+    threading.Event().wait(0.001)  # a millisecond of real time
+    return clock.now_ns() == before_ns
 
 
 def moment_ms(when: datetime | str, zone: tzinfo, name: str) -> int:
