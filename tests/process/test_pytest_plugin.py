@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from tests.docs.blocks import blocks_of
+
 ROOT = Path(__file__).parents[2]
 
 SHOP = """
@@ -101,6 +103,16 @@ def test_pytest_finds_it_by_the_metadata_and_a_users_tests_travel(tmp_path: Path
     project(tmp_path, "noria_app = shop:app", TESTS)
     said = run(tmp_path, site=tmp_path / "site")
     assert "7 passed" in said, said
+
+
+def test_the_tests_that_the_page_shows(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "testing.md"
+    files = {block.file: block.text for block in blocks_of(page) if block.file}
+    assert set(files) == {"shop.py", "test_shop.py"}
+    project(tmp_path, "noria_app = shop:app", "")
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert "2 passed" in run(tmp_path, *BY_MODULE)
 
 
 WRONG = """
