@@ -1,4 +1,4 @@
-"""A simulated year: 100 jobs that plan themselves anew each day, each at its own time of day, in noria.wheel.testing."""
+"""A simulated year in noria.wheel.testing: 100 jobs that plan themselves anew each day, each at its own time of day."""
 
 from __future__ import annotations
 
