@@ -510,6 +510,19 @@ def test_the_apps_file_is_not_touched_not_even_by_close_and_start(app: Scheduler
     assert not app.running
 
 
+def test_when_it_is_over_what_has_run_can_be_looked_at_and_nothing_can_be_run(app: Scheduler) -> None:
+    @app.task(name="note")
+    def note() -> None: ...
+
+    with travel(app, START) as t:
+        note.delay()
+        t.advance()
+    assert len(t.ran) == 1
+    for act in (t.advance, lambda: t.to(at(60)), lambda: t.pending):
+        with pytest.raises(SchedulerError, match="the journey is over"):
+            act()
+
+
 def test_afterwards_it_can_be_started() -> None:
     app = Scheduler(MemoryStore(), workers=1)
 

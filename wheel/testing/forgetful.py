@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...store.memory import MemoryStore
 from ..clock import Clock
 from ..contract import Filter
-from ..job import Job
+from ..job import FINISHED, Job
 
 _EVERYTHING = Filter()
 
@@ -24,7 +24,8 @@ class Forgetful(MemoryStore):
 
     def scan(self, filter: Filter = _EVERYTHING, limit: int = 100) -> list[Job]:
         """See Store.scan."""
-        self.forget()
+        if filter.states is None or filter.states & FINISHED:
+            self.forget()
         return super().scan(filter, limit)
 
     def forget(self) -> None:

@@ -35,6 +35,8 @@ from .travel_clock import NS_IN_MS, Frozen, TravelClock, moment_ms, stands_still
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
 _RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
 _ALL: Final = 1 << 62
+_FAR_NS: Final = 1 << 67
+"""In the year 6645: before the end of all time, at which those jobs are due that wait for others."""
 _FOR_EVER: Final = float("inf")
 
 
@@ -73,6 +75,7 @@ class Travel:
     @property
     def pending(self) -> list[Due]:
         """What has not begun, the earliest first."""
+        self._refuse_if_over()
         return [due_of(job, self._zone) for job in self.app.store.scan(_SCHEDULED, _ALL)]
 
     def clear(self) -> None:
@@ -147,7 +150,12 @@ class Travel:
 
     # ---- stepping ----------------------------------------------------------------------------------------
 
+    def _refuse_if_over(self) -> None:
+        if travel_of(self.app) is not self:
+            raise SchedulerError("the journey is over: the scheduler lives on its own clock and store again")
+
     def _go(self, until_ns: int) -> list[Ran]:
+        self._refuse_if_over()
         before = len(self._record)
         self._record.begin()
         self._lapses = self._leases()
@@ -197,11 +205,13 @@ class Travel:
                 self._added = False
                 runs += self.app.run_due()
                 with self._lock:
-                    if not (self.eager and self._added):
+                    if not (self.eager and self._added):  # who adds a job from now on finds that no sweep goes on
+                        self._sweeps -= 1
                         return runs
-        finally:
+        except BaseException:
             with self._lock:
                 self._sweeps -= 1
+            raise
 
     # ---- what the scheduler's own parts ask --------------------------------------------------------------
 
@@ -220,7 +230,7 @@ class Travel:
     def _pass_time(self, most_s: float) -> float:
         """Somebody waits for a job to end; see Passing."""
         before_ns = self._clock.now_ns()
-        until_ns = _ALL if most_s == _FOR_EVER else before_ns + round(most_s * 1_000_000_000)
+        until_ns = _FAR_NS if most_s == _FOR_EVER else before_ns + round(most_s * 1_000_000_000)
         if not self._step(until_ns):
             if most_s != _FOR_EVER:
                 self._clock.move_to(until_ns)
