@@ -130,6 +130,7 @@ class Scheduler(Calling, Pausing, Scheduling):
         """Live by these; gives what it lived by before, to be put back. For noria.wheel.testing, and nothing else."""
         before = self.clock, self._url, self._store, self._runner, self._ticker
         self.clock, self._url, self._store, self._runner, self._ticker = clock, url, store, runner, ticker
+        self._schedules.begin()
         return before
 
     @property

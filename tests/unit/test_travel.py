@@ -23,6 +23,8 @@ from noria.wheel import (
     State,
     UnknownJob,
     chain,
+    crontab,
+    every,
     get_default,
     set_default,
     task,
@@ -347,6 +349,103 @@ def test_time_does_not_go_back_and_a_bare_number_is_no_length(t: Travel, move: A
     with pytest.raises(InvalidValue):
         move(t)
     assert t.now == NOON
+
+
+# ---- schedules -------------------------------------------------------------------------------------------------
+
+
+def test_a_crontab_over_both_changes_of_clocks_fires_once_a_day() -> None:
+    app = Scheduler(NOWHERE, timezone="Europe/Berlin")
+
+    @app.periodic(crontab("30 2 * * *"), name="nightly")
+    def nightly() -> None: ...
+
+    with travel(app, "2026-03-27 12:00") as t:
+        t.to("2026-03-31 12:00")
+        assert [str(run.at) for run in t.ran] == [
+            "2026-03-28 02:30:00+01:00",
+            "2026-03-29 03:00:00+02:00",
+            "2026-03-30 02:30:00+02:00",
+            "2026-03-31 02:30:00+02:00",
+        ]
+    with travel(app, "2026-10-24 12:00") as t:
+        t.to("2026-10-26 12:00")
+        assert [str(run.at) for run in t.ran] == ["2026-10-25 02:30:00+02:00", "2026-10-26 02:30:00+01:00"]
+    app.close()
+
+
+def test_every_fires_at_each_of_its_instants_however_far_one_travels_at_once(app: Scheduler) -> None:
+    @app.periodic(every(minutes=15), name="quarter")
+    def quarter() -> None: ...
+
+    with travel(app, "2026-03-01 11:59:59") as t:
+        assert [(due.task, due.at, due.id) for due in t.pending] == [("quarter", NOON, "quarter@2026-03-01T12:00:00Z")]
+        t.advance(days=7)
+        assert [run.at for run in t.ran] == [at(900 * number) for number in range(7 * 96)]
+        assert app.store.check() == []
+
+
+def test_each_journey_has_its_own_fires_and_the_app_none_of_them(tmp_path: Path) -> None:
+    app = Scheduler(tmp_path / "tasks.json", clock=FakeClock(NOON), durability="os")
+
+    @app.periodic(every(hours=1), name="hourly")
+    def hourly() -> None: ...
+
+    app.run_due()
+    before = [job.id for job in app.store.scan()]
+    for year in (2030, 2020):
+        with travel(app, datetime(year, 1, 1, tzinfo=UTC)) as t:
+            assert len(t.advance(days=1)) == 24
+    assert [job.id for job in app.store.scan()] == before == ["hourly@2026-03-01T13:00:00Z"]
+    app.clock.advance(3600)  # type: ignore[attr-defined]
+    assert app.run_due() == 1
+    app.close()
+
+
+def test_a_schedule_that_is_made_paused_resumed_or_removed_on_the_way(app: Scheduler, t: Travel) -> None:
+    @app.task(name="note")
+    def note() -> None: ...
+
+    app.add_periodic_task(every(hours=1), note.s(), name="hourly")
+    assert len(t.advance(hours=3)) == 3
+    app.pause_schedule("hourly")
+    assert t.advance(days=2) == []
+    app.resume_schedule("hourly")
+    assert [run.at for run in t.advance(hours=1)] == [NOON + timedelta(hours=52)]
+    app.run_schedule("hourly")
+    assert [run.at for run in t.advance()] == [NOON + timedelta(hours=52)]
+    app.remove_schedule("hourly")
+    assert t.advance(days=2) == t.pending == []
+
+
+@pytest.mark.parametrize("where", ["outside", "in a job"])
+def test_a_fire_that_was_cancelled_is_planned_anew(app: Scheduler, t: Travel, where: str) -> None:
+    @app.periodic(every(days=1), name="daily")
+    def daily() -> None: ...
+
+    @app.task(name="cancel")
+    def cancel() -> None:
+        app.AsyncResult("daily@2026-03-03T00:00:00Z").cancel()
+
+    t.advance(days=1)
+    (cancel if where == "outside" else cancel.after(60).delay)()
+    t.advance(days=3)
+    assert [run.at.day for run in t.ran if run.task == "daily"] == [2, 4, 5]
+
+
+def test_misfires_of_a_schedule(app: Scheduler, t: Travel) -> None:
+    @app.task(name="note")
+    def note() -> None: ...
+
+    for misfire in ("coalesce", "each", "skip"):
+        app.add_periodic_task(every(hours=1), note.s(), name=misfire, misfire=misfire)
+    t.advance(minutes=1)
+    app.pause(task="note")
+    t.advance(minutes=250)
+    app.resume(task="note")
+    t.advance()
+    names = [run.id.partition("@")[0] for run in t.ran]
+    assert [names.count(misfire) for misfire in ("coalesce", "each", "skip")] == [1, 4, 0]
 
 
 # ---- waiting ---------------------------------------------------------------------------------------------------

@@ -17,6 +17,12 @@ class Forgetful(MemoryStore):
         super().__init__()
         self._clock = clock
 
+    @property
+    def unrun(self) -> int:
+        """How many jobs have ended unrun so far: they were cancelled or replaced, or it was too late for them."""
+        counts = self._state.counts
+        return counts.cancelled + counts.expired
+
     def get(self, id: str) -> Job | None:
         """See Store.get."""
         job = super().get(id)

@@ -51,7 +51,8 @@ class Travel:
         self._zone = zone
         self._record = Record(most)
         self._clock = TravelClock(base, frozen, self._pass_time)
-        self._store: Store | None = None
+        self._store: Forgetful | None = None
+        self._unrun = 0
         self._lapses: list[int] = []
         self._lock = threading.Lock()
         self._sweeps = 0
@@ -163,13 +164,14 @@ class Travel:
             pass
         self._clock.move_to(until_ns)
         self._sweep()  # the tick in which leases lapse and time is over for what waits
-        if isinstance(self._store, Forgetful):
+        if self._store is not None:
             self._store.forget()
         return self._record.runs(self._zone, before)
 
     def _step(self, until_ns: int) -> bool:
         """Go to the next instant at which something is to happen, and let it; False if there is none by then."""
         now_ms = self._clock.now_ms()
+        self._look_after(now_ms)
         due_ms = self._next_ms()
         if due_ms is None or max(due_ms, now_ms) * NS_IN_MS > until_ns:
             return False
@@ -178,6 +180,23 @@ class Travel:
             # The store names a job that is due and does not give it: look again at each tick, as the ticker does.
             self._clock.move_to(min((self._clock.now_ms() // 1000 + 1) * 1000 * NS_IN_MS, until_ns))
             return self._clock.now_ns() < until_ns
+        return True
+
+    def _look_after(self, now_ms: int) -> None:
+        """Let every schedule have its next fire in the store, before time is moved."""
+        schedules = self.app._schedules
+        if schedules.entries:
+            if not self._spare_look():
+                schedules.begin()
+            schedules.look_after(self.app.store, now_ms)
+            if self._store is not None:
+                self._unrun = self._store.unrun
+
+    def _spare_look(self) -> bool:
+        """A fire is followed by the next in the store itself, unless it was cancelled: look only if something was."""
+        if self._store is None or self._store.unrun != self._unrun:
+            return False
+        self.app._schedules.spare_look(self._clock.now_ms())
         return True
 
     def _next_ms(self) -> int | None:
@@ -203,6 +222,7 @@ class Travel:
         try:
             while True:
                 self._added = False
+                self._spare_look()
                 runs += self.app.run_due()
                 with self._lock:
                     if not (self.eager and self._added):  # who adds a job from now on finds that no sweep goes on
@@ -363,6 +383,7 @@ def _begun(begun: Travel, store: Store | None) -> Iterator[Travel]:
     before = app._stand_in(clock, None, own or store, runner, hand)
     default.set_default(app)
     try:
+        begun._look_after(clock.now_ms())
         yield begun
     finally:
         default.set_default(carrier)
