@@ -9,6 +9,7 @@ from typing import Final
 
 from ..clock import Clock, SystemClock
 from ..errors import NoriaError
+from .call import CALL
 from .change import CANCEL, RESCHEDULE
 from .check import CHECK, COMPACT
 from .command import Command, Context
@@ -17,16 +18,22 @@ from .jobs import JOBS, SHOW
 from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
 from .parser import Misuse, make_parser
 from .pause import PAUSE, RESUME
+from .preflight import PREFLIGHT
 from .repair import REPAIR
 from .retry import RETRY
+from .run_due import RUN_DUE
 from .simulate import SIMULATE
 from .stats import RING, STATS
+from .why import WHY
 from .worker import WORKER
 
 COMMANDS: Final = (
     WORKER,
+    RUN_DUE,
+    CALL,
     JOBS,
     SHOW,
+    WHY,
     CANCEL,
     RESCHEDULE,
     RETRY,
@@ -38,6 +45,7 @@ COMMANDS: Final = (
     COMPACT,
     REPAIR,
     SIMULATE,
+    PREFLIGHT,
 )
 DEBUG_VARIABLE: Final = "NORIA_DEBUG"
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
-def _level(text: str) -> str:
+def level(text: str) -> str:
+    """The name of a level of logging."""
     if text.upper() not in _LEVELS:
         raise ArgumentTypeError(f"must be one of {', '.join(_LEVELS).lower()}, got {text!r}")
     return text.upper()
@@ -53,7 +54,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "-l",
         "--loglevel",
         metavar="LEVEL",
-        type=_level,
+        type=level,
         default="INFO",
         help="debug, info, warning, error or critical; default: info",
     )
