@@ -11,9 +11,9 @@ from ..contract import Store
 from ..errors import NotRegistered, PayloadError
 from ..payload import decode
 from .command import Command, Context, checked, take_app, take_json
+from .known import near
 from .outcome import YES, CommandError
 from .places import STORE_VARIABLE, app_of, opened
-from .tasks_of import near
 from .when import read_instant, read_span, utc
 
 if TYPE_CHECKING:

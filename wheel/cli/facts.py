@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from ..contract import Filter, Pausable, Store
 from ..job import Bound, Job, State
+from .known import Judge
 from .processes import Process, processes_of
 from .reasons import Facts
-from .tasks_of import Judge
 
 if TYPE_CHECKING:
     from ..scheduler import Scheduler

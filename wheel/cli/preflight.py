@@ -14,9 +14,9 @@ from ..job import Job, State
 from ..pool.kinds import ALIASES, KINDS
 from .command import Command, Context, names, take_app, take_json
 from .console import Cell
+from .known import Judge, Known
 from .outcome import NO, YES
 from .places import app_of, opened
-from .tasks_of import Judge, Known
 from .when import local, utc
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Final
 
 from ..clock import Clock, SystemClock
 from ..errors import NoriaError
+from .agenda import AGENDA
 from .call import CALL
 from .change import CANCEL, RESCHEDULE
 from .check import CHECK, COMPACT
@@ -34,6 +35,7 @@ COMMANDS: Final = (
     JOBS,
     SHOW,
     WHY,
+    AGENDA,
     CANCEL,
     RESCHEDULE,
     RETRY,

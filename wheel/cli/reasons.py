@@ -13,8 +13,8 @@ from typing import Final
 
 from ..job import Bound, Job, State
 from ..limit import in_words
+from .known import Known
 from .processes import Process
-from .tasks_of import Known
 from .when import local, since, span, until
 
 _SOON_MS: Final = 2_000

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from noria.store import JsonStore, MemoryStore
 from noria.wheel import Scheduler
+from noria.wheel.cli.known import Judge, near
 from noria.wheel.cli.preflight import findings_of
-from noria.wheel.cli.tasks_of import Judge, near
 from noria.wheel.job import After, Job
 
 from .conftest import NOW_MS, Run, job

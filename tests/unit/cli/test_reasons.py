@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from noria.wheel.cli import call, reasons, tasks_of, why
+from noria.wheel.cli import call, known, reasons, why
+from noria.wheel.cli.known import Known
 from noria.wheel.cli.processes import Process
 from noria.wheel.cli.reasons import Facts
-from noria.wheel.cli.tasks_of import Known
 from noria.wheel.clock import MAX_MS
 from noria.wheel.job import After, Bound, Failure, Job, State
 
@@ -235,6 +235,6 @@ def test_there_is_always_a_reason(state: State) -> None:
     assert all(reasons.reasons(job(state=state), facts(processes=processes)) for processes in (None, (), (ALIVE,)))
 
 
-@pytest.mark.parametrize("module", [reasons, why, call, tasks_of], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [reasons, why, call, known], ids=lambda module: module.__name__)
 def test_the_examples_do_what_they_say(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
