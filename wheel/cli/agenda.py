@@ -93,7 +93,8 @@ def _run(args: Namespace, context: Context) -> int:
         plan = plan_of(jobs, upcoming(app, now_ms, until_ms), paused, now_ms, until_ms)
         world = _world(args, app, store)
         name = str(getattr(store, "path", repr(store)))
-    forecast = _forecast(plan, world) if plan.jobs and len(plan.jobs) <= _FORECAST_MOST else None
+    asked = args.workers is not None or bool(args.duration)
+    forecast = _forecast(plan, world) if plan.jobs and (asked or len(plan.jobs) <= _FORECAST_MOST) else None
     if args.json:
         context.console.json(_document(name, plan, world, forecast))
     else:
@@ -182,7 +183,9 @@ def _show(plan: Plan, world: _World, forecast: Forecast | None, args: Namespace,
     _list(plan, args.limit, context)
     _load(plan, context)
     if forecast is None:
-        console.prose(Cell("forecast: ", "dim"), f"for so many jobs ask `noria simulate --within {args.next // 1000}`")
+        console.prose(
+            Cell("forecast: ", "dim"), "it takes a while for so many jobs; -c N asks for it, and `noria simulate`"
+        )
         return
     late = f"half begin {span(forecast.p50_ms)} late, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
     backlog = f"; {_jobs(forecast.backlog)} wait at {local(forecast.backlog_at_ms)}" if forecast.backlog else ""

@@ -168,4 +168,5 @@ CALL: Final = Command(
     ),
     arguments=_arguments,
     run=_run,
+    intermixed=True,
 )

@@ -79,11 +79,15 @@ def test_the_workers_are_the_app_s_if_nobody_says(run: Run, module: str) -> None
     assert json.loads(run("agenda", "-A", module, "--json")[1])["forecast"]["workers"] == 2
 
 
-def test_a_forecast_of_too_many_jobs_is_left_to_noria_simulate(
+def test_a_forecast_of_very_many_jobs_is_made_if_it_is_asked_for(
     run: Run, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agenda, "_FORECAST_MOST", 1)
-    assert "forecast: for so many jobs ask `noria simulate --within 3600`\n" in run("agenda", store)[1]
+    assert (
+        "forecast: it takes a while for so many jobs; -c N asks for it, and `noria simulate`\n"
+        in run("agenda", store)[1]
+    )
+    assert "forecast: 1 process of 8 workers, " in run("agenda", store, "-c", 8)[1]
 
 
 def test_a_narrow_terminal_has_two_lines_a_job(run: Run, store: Path, terminal: Any) -> None:

@@ -64,6 +64,25 @@ def test_everything_can_be_said(run: Run, store: Path) -> None:
     assert (made.queue, made.priority, made.key) == ("q", -5, "k")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--countdown", "1m", "app.x", "7", "-8", "hello"],
+        ["app.x", "--countdown", "1m", "7", "-8", "hello"],
+        ["app.x", "7", "--countdown=1m", "-8", "hello"],
+        ["app.x", "7", "-8", "hello", "--countdown", "1m"],
+    ],
+    ids=" ".join,
+)
+def test_options_may_stand_anywhere(run: Run, store: Path, words: list[str]) -> None:
+    made = called(run, store, *words, "--store", store)
+    assert (made.task, made.args, made.due_ms) == ("app.x", (7, -8, "hello"), NOW_MS + MINUTE_MS)
+
+
+def test_text_that_looks_like_an_option_stands_behind_two_dashes(run: Run, store: Path) -> None:
+    assert called(run, store, "--store", store, "--", "app.x", "--countdown", "7").args == ("--countdown", 7)
+
+
 def test_an_instant_can_be_said_and_programs_are_told_when(run: Run, store: Path) -> None:
     status, out, _ = run("call", "app.x", "--eta", "2031-01-01T00:00Z", "--store", store, "--json")
     told = json.loads(out)
