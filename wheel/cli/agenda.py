@@ -188,7 +188,8 @@ def _show(plan: Plan, world: _World, forecast: Forecast | None, args: Namespace,
         )
         return
     late = f"half begin {span(forecast.p50_ms)} late, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
-    backlog = f"; {_jobs(forecast.backlog)} wait at {local(forecast.backlog_at_ms)}" if forecast.backlog else ""
+    waits = forecast.backlog and forecast.max_ms >= _NOTICED_MS
+    backlog = f"; {forecast.backlog:,} of them wait at {local(forecast.backlog_at_ms)}" if waits else ""
     colour = "yellow" if forecast.p99_ms >= _NOTICED_MS else "dim"
     console.prose(Cell("forecast: ", colour), f"{world}: {late}{backlog}")
     console.prose(Cell("runs take: ", "dim"), _durations(plan, world))
