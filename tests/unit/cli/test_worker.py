@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from noria.wheel import Registry, Scheduler
+from noria.wheel.cli import worker
 from noria.wheel.cli.worker import noria_version
 
 from .conftest import Run, job
@@ -79,6 +80,28 @@ def test_options_are_those_that_celery_users_know(
     assert runs == [{"workers": 8, "queues": frozenset({"mail", "sms"}), "timeout": 2.5}]
     assert "mail, sms" in out
     assert logging.getLogger("noria").level == logging.DEBUG
+
+
+@pytest.mark.parametrize(
+    ("pool", "more"),
+    [
+        ("threads", ["-c", "10"]),
+        ("processes", ["-c", "10", "--max-tasks-per-child", "100", "--max-memory-per-child", "200000"]),
+        ("prefork", ["-c", "10", "--max-tasks-per-child", "100", "--time-limit", "60", "--soft-time-limit", "50"]),
+        ("asyncio", ["-c", "10"]),
+        ("gevent", ["-c", "10"]),
+        ("eventlet", ["-c", "10"]),
+        ("solo", []),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_a_line_for_celery_s_worker_is_taken_as_it_is(
+    run: Run, module: str, runs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, pool: str, more: list[str]
+) -> None:
+    monkeypatch.setattr(worker, "patch_for", lambda pool, words: None)  # it would begin this very process anew
+    status, out, err = run("-A", module, "worker", "-l", "info", "-P", pool, "-Q", "a,b", *more)
+    assert (status, err) == (0, "")
+    assert runs == [{"workers": 10 if more else 1, "queues": frozenset({"a", "b"}), "timeout": 30.0}]
 
 
 @pytest.mark.parametrize(
