@@ -61,11 +61,12 @@ def _holders(bound: Bound, running: list[Job]) -> tuple[Job, ...]:
 
 def _opens_ms(bound: Bound, job: Job, store: Store) -> int:
     """When a rate lets the next job start, by the starts that the store still knows; it spaces them evenly."""
-    named = Filter(task=job.task) if bound.name.startswith(f"task:{job.task}") else Filter()
+    own = f"task:{job.task}"
+    named = Filter(task=job.task) if f"{bound.name} ".startswith(f"{own} ") else Filter()
     starts = (
         one.started_ms
         for one in store.scan(named, _ALL)
-        if one.started_ms is not None and any(own.name == bound.name and own.per_ms for own in one.limits)
+        if one.started_ms is not None and any(other.name == bound.name and other.per_ms for other in one.limits)
     )
     last_ms = max(starts, default=None)
     return 0 if last_ms is None else last_ms - (-bound.per_ms // bound.most)
