@@ -19,6 +19,8 @@ from noria.wheel.job import (
     Crashed,
     Failed,
     Failure,
+    Fire,
+    Followed,
     Job,
     Noted,
     Outcome,
@@ -225,6 +227,30 @@ class StoreMachine(RuleBasedStateMachine):
             self.claim("me", 100, None, None)
             held = [claim for claim in self.claims if claim.job.id in ids and self.model.holds(claim)]
             self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
+            self.time_passes(999)
+            self.claim("me", 100, None, None)
+
+    @rule(count=st.integers(1, 2), again=st.booleans(), delay=DELAYS, ends=st.integers(0, 7))
+    def a_schedule_fires_and_is_followed(self, count: int, again: bool, delay: int, ends: int) -> None:
+        """The first fire is claimed and followed, twice over if ``again``, and ends in some way."""
+        so_far = len(self.model.jobs)
+        names = [f"schedule-{so_far}-{n}" for n in range(count)]
+        self._add([self._fire(name, self.now_ms) for name in names])
+        self.claim("me", 100, None, None)
+        held = [
+            c for c in self.claims if c.job.fire is not None and c.job.fire.schedule in names and self.model.holds(c)
+        ]
+        follow = [
+            (c, Followed(job=self._fire(c.job.fire.schedule, self.now_ms + delay + 1))) for c in held if c.job.fire
+        ]
+        self._settle(follow)
+        if again:
+            self._settle([(c, Followed(job=self._fire("late", self.now_ms + delay))) for c in held])
+        self._settle([(c, self._outcomes(0, None)[ends]) for c in held])
+
+    def _fire(self, name: str, at_ms: int) -> Job:
+        fire = Fire(name, at_ms, "every while")
+        return Job(id=f"{name}@{at_ms}", task="app.a", due_ms=at_ms, key=f"schedule:{name}", fire=fire, **_LONG)
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=2))
     def pause(self, names: list[str]) -> None:
@@ -279,7 +305,7 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert self.store.reschedule(id, due_ms, self.now_ms, finished=True) is found
 
-    @rule(passed=st.sampled_from([1, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
+    @rule(passed=st.sampled_from([1, 999, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
     def time_passes(self, passed: int) -> None:
         self.now_ms += passed
         self.latest_ms = max(self.latest_ms, self.now_ms)
