@@ -168,7 +168,8 @@ def _entry(job: Job, plan: Plan) -> dict[str, Any]:
         "task": job.task,
         "queue": job.queue,
         "call": call(job),
-        "periodic": job.id in plan.fires,
+        "schedule": None if job.fire is None else job.fire.schedule,
+        "stored": job.id not in plan.fires,
     }
 
 
@@ -201,7 +202,7 @@ def _list(plan: Plan, limit: int, context: Context) -> None:
         [
             Cell(local(job.due_ms)),
             moment(job, plan.now_ms),
-            Cell("(to come)" if job.id in plan.fires else job.id, "dim" if job.id in plan.fires else ""),
+            Cell(job.id, "dim" if job.id in plan.fires else ""),
             Cell(call(job)),
         ]
         for job in shown

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ..contract import Filter, Pausable, Store
 from ..job import Bound, Job, State
 from .known import Judge
+from .plan import held_back
 from .processes import Process, processes_of
 from .reasons import Facts
 
@@ -78,8 +79,4 @@ def _ahead(job: Job, store: Store, paused: frozenset[str], now_ms: int) -> int:
         return 0
     place = (-job.priority, job.due_ms, job.id)
     due = store.scan(Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1), _ALL)
-    return sum(
-        (-one.priority, one.due_ms, one.id) < place
-        for one in due
-        if f"queue:{one.queue}" not in paused and f"task:{one.task}" not in paused
-    )
+    return sum((-one.priority, one.due_ms, one.id) < place for one in due if not held_back(one, paused))

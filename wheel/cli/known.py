@@ -6,9 +6,10 @@ thousand jobs each shape of arguments is tried once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import NotRegistered, PayloadError
@@ -19,6 +20,7 @@ from ..pool import PoolOptions
 if TYPE_CHECKING:
     from ..registry import Registry
     from ..scheduler import Scheduler
+    from ..schedules import Entry
     from ..task import Task
 
 _NEAR: Final = 3
@@ -36,19 +38,25 @@ class Known:
     """Why the arguments do not bind, in Python's words, or cannot be read."""
     refusal: str | None = None
     """Why the app's pool does not run its jobs."""
+    orphaned: str | None = None
+    """The schedule whose next fire it is, if the app has none of that name."""
 
     @property
     def sound(self) -> bool:
         """Whether the app could run the job."""
-        return self.name is not None and self.misfit is None and self.refusal is None
+        return self.name is not None and self.misfit is None and self.refusal is None and self.orphaned is None
 
 
 class Judge:
     """Says what an app knows of jobs, each distinct question asked once."""
 
-    def __init__(self, registry: Registry, pool: PoolOptions) -> None:
+    def __init__(
+        self, registry: Registry, pool: PoolOptions, schedules: Mapping[str, Entry] = MappingProxyType({})
+    ) -> None:
+        """One that speaks for these tasks, in such a pool, with these schedules by name."""
         self._registry: Final = registry
         self._pool: Final = pool
+        self._schedules: Final = schedules
         self._tasks: Final[dict[str, Known | Task[..., Any]]] = {}
         self._refusals: Final[dict[str, str | None]] = {}
         self._shapes: Final[dict[tuple[str, int, tuple[str, ...]], str | None]] = {}
@@ -56,10 +64,21 @@ class Judge:
     @classmethod
     def of(cls, app: Scheduler) -> Judge:
         """One that speaks for an app as it is."""
-        return cls(app.registry, app.pool)
+        return cls(app.registry, app.pool, app._schedules.entries)
 
     def known(self, job: Job) -> Known:
         """What the app says of a job."""
+        orphaned = None
+        if job.fire is not None and not job.fire.followed:  # whoever takes it calls what its schedule says now
+            entry = self._schedules.get(job.fire.schedule)
+            if entry is None:
+                orphaned = job.fire.schedule
+            else:
+                job = job._replace(task=entry.task, payload=entry.payload)
+        known = self._known(job)
+        return known if orphaned is None else replace(known, orphaned=orphaned)
+
+    def _known(self, job: Job) -> Known:
         task = self._task(job.task)
         if isinstance(task, Known):
             return task

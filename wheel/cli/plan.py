@@ -59,7 +59,7 @@ def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], 
     Args:
         jobs: of the store, due before ``until_ms``.
         fires: see upcoming(); one that is a job already is left out.
-        paused: ``queue:<name>`` and ``task:<name>``.
+        paused: ``queue:<name>``, ``task:<name>`` and ``schedule:<name>``.
         now_ms: the present, in milliseconds since the epoch.
         until_ms: how far to look, likewise.
     """
@@ -69,11 +69,17 @@ def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], 
     free: list[Job] = []
     held: list[Job] = []
     for job in sorted([*stored, *new], key=lambda job: (job.due_ms, job.id)):
-        stopped = f"queue:{job.queue}" in paused or f"task:{job.task}" in paused
-        (held if stopped else free).append(job)
+        (held if held_back(job, paused) else free).append(job)
     return Plan(
         now_ms=now_ms, until_ms=until_ms, jobs=tuple(free), fires=frozenset(job.id for job in new), held=tuple(held)
     )
+
+
+def held_back(job: Job, paused: Collection[str]) -> bool:
+    """Whether its queue, its task, or the schedule whose next fire it is, is paused."""
+    if f"queue:{job.queue}" in paused or f"task:{job.task}" in paused:
+        return True
+    return job.fire is not None and not job.fire.followed and f"schedule:{job.fire.schedule}" in paused
 
 
 def bars(load: Sequence[Stretch]) -> str:

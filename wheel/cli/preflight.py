@@ -33,7 +33,7 @@ class Problem:
     task: str
     """Its name as the jobs have it."""
     kind: str
-    """"unknown", "misfit" or "refused"."""
+    """"unknown", "misfit", "refused" or "orphaned"."""
     why: str
     near: tuple[str, ...] = ()
     count: int = 0
@@ -89,6 +89,8 @@ def _wrong(known: Known) -> Iterable[tuple[str, str]]:
         yield "misfit", known.misfit
     if known.refusal is not None:
         yield "refused", known.refusal
+    if known.orphaned is not None:
+        yield "orphaned", f"the app has no schedule {known.orphaned}; if that is meant, cancel its next fire"
 
 
 def _unused(app: Scheduler, found: Findings) -> None:

@@ -20,7 +20,7 @@ from .when import local, since, span, until
 _SOON_MS: Final = 2_000
 """A job that is late by less needs no explanation but a moment."""
 _SHOWN: Final = 5
-_PUT_OFF: Final = ("unregistered: ", "not run in the pool that took it: ")
+_PUT_OFF: Final = ("unregistered: ", "not run in the pool that took it: ", "no schedule named ")
 _NOT_NEEDED: Final = {"succeeded": "succeed", "failed": "end, one of them by failing", "finished": "end"}
 
 
@@ -31,7 +31,7 @@ class Facts:
     now_ms: int
     """The moment, in milliseconds since the epoch."""
     paused: frozenset[str] = frozenset()
-    """``queue:<name>`` and ``task:<name>``."""
+    """``queue:<name>``, ``task:<name>`` and ``schedule:<name>``."""
     before: tuple[tuple[str, Job | None], ...] = ()
     """The jobs that it waits for, by id; None for one that the store does not hold any more."""
     holders: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
@@ -203,6 +203,8 @@ def _held(job: Job, facts: Facts) -> Iterator[str]:
     for name, what, option in (("queue", job.queue, "--queue"), ("task", job.task, "--task")):
         if f"{name}:{what}" in facts.paused:
             yield f"Its {name} {what} is paused: `noria resume {option} {what}` lets it go on."
+    if job.fire is not None and not job.fire.followed and f"schedule:{job.fire.schedule}" in facts.paused:
+        yield f"Its schedule {job.fire.schedule} is paused: app.resume_schedule({job.fire.schedule!r}) lets it go on."
     if job.due_ms <= facts.now_ms:
         for bound in job.limits:
             yield from _rate(bound, facts) if bound.per_ms else _used_up(bound, facts)
@@ -255,6 +257,8 @@ def _unfit(job: Job, facts: Facts) -> Iterator[str]:
             f" Its name may be {' or '.join(known.near)} now: add aliases=[{job.task!r}] there." if known.near else ""
         )
         yield f"The app does not know its task {job.task}.{guess}"
+    if known.orphaned is not None:
+        yield f"The app has no schedule {known.orphaned}, so this fire waits for a process that has it."
     if known.misfit is not None:
         yield f"Its arguments do not fit the function any more: {known.misfit}."
     if known.refusal is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from ..clock import MAX_MS
@@ -29,9 +30,10 @@ def life(job: Job) -> list[tuple[int | None, str]]:
     ['accepted into queue default', 'due: slot 90 of cycle 0']
     """
     priority = f", priority {job.priority}" if job.priority else ""
-    key = f", key {job.key}" if job.key is not None else ""
+    key = f", key {job.key}" if job.key is not None and job.fire is None else ""
     found: list[tuple[int | None, str]] = [
         (job.created_ms or None, f"accepted into queue {job.queue}{priority}{key}"),
+        *_fire(job),
         *_due(job),
         *_attempts(job),
     ]
@@ -42,6 +44,14 @@ def life(job: Job) -> list[tuple[int | None, str]]:
     elif job.expires_ms is not None:
         found.append((job.expires_ms, "expires: ends unrun if it has not begun"))
     return _in_order(found)
+
+
+def _fire(job: Job) -> list[tuple[int | None, str]]:
+    if job.fire is None:
+        return []
+    missed = f", and for {job.fire.missed} later ones that were missed" if job.fire.missed else ""
+    followed = "" if job.fire.followed else "; the next is added when it is taken"
+    return [(None, f"fire of schedule {job.fire.schedule} ({job.fire.spec}){missed}{followed}")]
 
 
 def _due(job: Job) -> list[tuple[int | None, str]]:
@@ -126,20 +136,8 @@ def _document(job: Job, facts: Facts) -> dict[str, object]:
         "job": document(job),
         "life": [{"at_ms": at_ms, "at": utc(at_ms), "what": what} for at_ms, what in life(job)],
         "reasons": reasons(job, facts),
-        "task": None if known is None else {"name": known.name, "misfit": known.misfit, "refusal": known.refusal},
-        "processes": None
-        if processes is None
-        else [
-            {
-                "owner": one.owner,
-                "alive": one.alive,
-                "since_ms": one.since_ms,
-                "pid": one.pid,
-                "stopped": one.stopped,
-                "command": one.command,
-            }
-            for one in processes
-        ],
+        "task": None if known is None else asdict(known),
+        "processes": None if processes is None else [asdict(one) for one in processes],
     }
 
 

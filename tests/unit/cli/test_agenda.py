@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore
+from noria.store import JsonStore, MemoryStore
+from noria.wheel import Scheduler
 from noria.wheel.cli import agenda, plan
+from noria.wheel.cli.find_app import find_app
 from noria.wheel.cli.plan import durations_of, plan_of
+from noria.wheel.cli.upcoming import upcoming
 from noria.wheel.job import Job, State
 
 from .conftest import DAY_MS, MINUTE_MS, NOW_MS, Run, job
@@ -109,18 +113,53 @@ def test_what_is_no_span_is_refused(run: Run, store: Path, words: list[str]) -> 
 # ---- the plan --------------------------------------------------------------------------------------------
 
 
-def test_fires_of_schedules_are_merged_and_none_is_there_twice(
-    run: Run, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fires = [job("soon", NOW_MS + 872_000), job("clean@2030-03-17T17:50:00Z", NOW_MS + 200_000, task="app.clean")]
-    monkeypatch.setattr(agenda, "upcoming", lambda app, from_ms, until_ms: fires)
-    told = json.loads(run("agenda", store, "--json")[1])
-    assert [(one["id"], one["periodic"]) for one in told["jobs"]] == [
-        ("late", False),
-        ("clean@2030-03-17T17:50:00Z", True),
-        ("soon", False),
-    ]
-    assert "(to come)  app.clean(1, text='x')\n" in run("agenda", store)[1]
+SCHEDULED = """
+from noria.wheel import Scheduler, every
+
+app = Scheduler({store!r})
+
+
+@app.periodic(every(minutes=20), name="clean", args=(7,))
+def clean(depth): ...
+"""
+
+
+def test_fires_of_schedules_are_merged_and_none_is_there_twice(run: Run, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SCHEDULED.format(store=str(store)))
+    first_ms = (NOW_MS // 1_200_000 + 1) * 1_200_000
+    fires = upcoming(find_app("shop", str(tmp_path)), NOW_MS, NOW_MS + HOUR_MS)
+    assert [one.due_ms for one in fires] == [first_ms, first_ms + 1_200_000, first_ms + 2_400_000]
+    opened = JsonStore(store)
+    opened.add(fires[:1])
+    opened.close()
+    told = json.loads(run("agenda", "-A", "shop", "--json")[1])
+    assert [(one["id"], one["schedule"], one["stored"]) for one in told["jobs"]] == [
+        ("late", None, True),
+        (fires[0].id, "clean", True),
+        ("soon", None, True),
+        (fires[1].id, "clean", False),
+        (fires[2].id, "clean", False),
+    ]  # fmt: skip
+    out = run("agenda", "-A", "shop")[1]
+    assert re.search(rf"{fires[2].id} +clean\(7\)\n", out)
+    assert out.startswith("5 jobs due within 1h, 1 of them overdue\n")
+
+
+def test_a_paused_schedule_is_counted_as_paused(run: Run, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SCHEDULED.format(store=str(store)))
+    opened = JsonStore(store)
+    opened.pause(["schedule:clean"])
+    opened.close()
+    assert run("agenda", "-A", "shop")[1].startswith("2 jobs due within 1h, 1 of them overdue, and 3 paused\n")
+
+
+def test_fires_that_come_very_often_are_shown_up_to_a_limit() -> None:
+    app = Scheduler(MemoryStore())
+    app.task(name="tick")(lambda: None)
+    app.add_beat_schedule({"tick": {"task": "tick", "schedule": 0.1}})
+    assert len(upcoming(app, NOW_MS, NOW_MS + DAY_MS)) == 10_000
+    assert upcoming(None, NOW_MS, NOW_MS + DAY_MS) == []
+    app.close()
 
 
 @pytest.mark.parametrize(

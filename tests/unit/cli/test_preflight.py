@@ -12,7 +12,7 @@ from noria.store import JsonStore, MemoryStore
 from noria.wheel import Scheduler
 from noria.wheel.cli.known import Judge, near
 from noria.wheel.cli.preflight import findings_of
-from noria.wheel.job import After, Job
+from noria.wheel.job import After, Fire, Job
 
 from .conftest import NOW_MS, Run, job
 
@@ -173,6 +173,23 @@ def test_what_a_job_waits_for_counts_as_an_argument() -> None:
         is not None
     )
     assert asked.known(job("x", 1, task="total", payload="[[],{}]")).misfit is not None
+
+
+def test_the_next_fire_of_a_schedule_is_held_against_the_schedule_as_it_is_now() -> None:
+    """Whoever takes it calls what the schedule says by then; a schedule that is gone is a finding."""
+    app = Scheduler(MemoryStore())
+    app.task(name="app.clean")(lambda depth: None)
+    app.add_beat_schedule({"hourly": {"task": "app.clean", "schedule": 3600, "args": (7,)}})
+    planned = job("hourly@x", NOW_MS, task="app.gone", payload="[[],{}]", fire=Fire("hourly", NOW_MS, "every 60000 ms"))
+    asked = Judge.of(app)
+    assert asked.known(planned).sound
+    taken = planned._replace(fire=planned.fire and planned.fire._replace(followed=True))
+    assert asked.known(taken).name is None
+    orphan = job("daily@x", NOW_MS, task="app.clean", payload="[[1],{}]", fire=Fire("daily", NOW_MS, "every 60000 ms"))
+    assert asked.known(orphan).orphaned == "daily"
+    found = findings_of([planned, orphan], asked)
+    assert [(one.kind, one.example) for one in found.problems.values()] == [("orphaned", "daily@x")]
+    app.close()
 
 
 def test_arguments_that_cannot_be_read_are_a_misfit() -> None:

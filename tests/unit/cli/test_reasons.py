@@ -12,7 +12,7 @@ from noria.wheel.cli.known import Known
 from noria.wheel.cli.processes import Process
 from noria.wheel.cli.reasons import Facts
 from noria.wheel.clock import MAX_MS
-from noria.wheel.job import After, Bound, Failure, Job, State
+from noria.wheel.job import After, Bound, Failure, Fire, Job, State
 
 NOW = 1_900_000_000_000
 ALIVE = Process(owner="web-1", alive=True, pid=41, command="noria worker -A shop")
@@ -96,6 +96,22 @@ TABLE = {
             "Its queue default is paused: `noria resume --queue default` lets it go on.",
             "Its task app.mail is paused: `noria resume --task app.mail` lets it go on.",
         ],
+    ),
+    "its schedule is paused": (
+        job(fire=Fire("daily", NOW, "every 1 d")), facts(paused=frozenset({"schedule:daily"})),
+        ["Its schedule daily is paused: app.resume_schedule('daily') lets it go on."],
+    ),
+    "a fire that is followed is a job as others": (
+        job(fire=Fire("daily", NOW, "every 1 d", followed=True), due_ms=NOW), facts(paused=frozenset({"schedule:daily"})),
+        ["It is due, and starts as soon as a worker is free."],
+    ),
+    "its schedule was not known to the process that took it": (
+        job(due_ms=NOW + 8_000, reason="no schedule named 'daily' in the process that took it"), facts(),
+        ["It was put off, no schedule named 'daily' in the process that took it. It is offered again in 8s,"],
+    ),
+    "its schedule is unknown to the app": (
+        job(), facts(known=Known(name="app.mail", orphaned="daily")),
+        ["The app has no schedule daily, so this fire waits for a process that has it."],
     ),
     "a limit is used up": (
         job(limits=(Bound("smtp", 2),)),

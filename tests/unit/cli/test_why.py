@@ -18,7 +18,7 @@ from noria.wheel import Scheduler
 from noria.wheel.cli.facts import facts_of
 from noria.wheel.cli.processes import processes_of
 from noria.wheel.cli.why import life
-from noria.wheel.job import After, Bound, Failed, Failure, Job, Noted, Retried, State, Succeeded
+from noria.wheel.job import After, Bound, Failed, Failure, Fire, Job, Noted, Retried, State, Succeeded
 from noria.wheel.testing import FakeClock
 
 from .conftest import DAY_MS, MINUTE_MS, NOW_MS, Run, job
@@ -74,7 +74,7 @@ def test_for_programs(run: Run, store: Path, module: str) -> None:
         "at": "2030-03-18T17:46:40.250Z",
         "what": "due: slot 2800 of cycle 527801",
     }
-    assert told["task"] == {"name": None, "misfit": None, "refusal": None}
+    assert told["task"] == {"name": None, "near": [], "misfit": None, "refusal": None, "orphaned": None}
     assert told["processes"] == []
     assert told["reasons"][0].startswith("It is not due yet")
     assert told["reasons"][-1].startswith("The app does not know its task app.mail.")
@@ -233,6 +233,44 @@ def test_a_retry_and_progress_of_a_real_store_are_told(run: Run, store: Path) ->
         in run("why", "again", "--store", store)[1]
     )
     assert 'progress: {"done":3}\n' in run("why", "far", "--store", store)[1]
+
+
+SCHEDULED = """
+from noria.wheel import Scheduler, every
+
+app = Scheduler({store!r})
+app.add_beat_schedule({{{name!r}: {{"task": "app.clean", "schedule": every(hours=1)}}}})
+
+
+@app.task(name="app.clean")
+def clean(): ...
+"""
+
+
+def fire(schedule: str, due_ms: int, **fields: Any) -> Job:
+    told = Fire(schedule, due_ms, "every 3600000 ms", **fields)
+    return job(f"{schedule}@x", due_ms, task="app.clean", payload="[[],{}]", key=f"schedule:{schedule}", fire=told)
+
+
+def test_a_fire_is_told_as_one_and_an_app_without_its_schedule_says_so(run: Run, store: Path, tmp_path: Path) -> None:
+    with_fire = opened(store)
+    with_fire.add([fire("hourly", NOW_MS + 60_000)])
+    with_fire.pause(["schedule:hourly"])
+    with_fire.close()
+    (tmp_path / "with_it.py").write_text(SCHEDULED.format(store=str(store), name="hourly"))
+    (tmp_path / "without.py").write_text(SCHEDULED.format(store=str(store), name="daily"))
+    out = run("why", "hourly@x", "-A", "with_it")[1]
+    assert "accepted into queue default\n" in out
+    assert "fire of schedule hourly (every 3600000 ms); the next is added when it is taken\n" in out
+    assert "besides   Its schedule hourly is paused: app.resume_schedule('hourly') lets it go on.\n" in out
+    assert "has no schedule" not in out
+    assert "besides   The app has no schedule hourly, so this fire waits" in run("why", "hourly@x", "-A", "without")[1]
+
+
+def test_a_fire_that_stands_for_others_says_so() -> None:
+    assert words(fire("hourly", NOW_MS, followed=True, missed=3))[1] == (
+        "fire of schedule hourly (every 3600000 ms), and for 3 later ones that were missed"
+    )
 
 
 # ---- processes -------------------------------------------------------------------------------------------
