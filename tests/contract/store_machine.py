@@ -289,12 +289,17 @@ class StoreMachine(RuleBasedStateMachine):
     def run_once_more(self, place: int, delay: int) -> None:
         self._run_once_more(self._id_at(place), self.now_ms + delay)
 
-    @rule(place=PLACES, delay=DELAYS)
-    def one_whose_key_is_taken_is_to_run_once_more(self, place: int, delay: int) -> None:
-        taken = {job.key for job in self.model.jobs.values() if job.key is not None and not job.finished}
-        ended = [job.id for job in self.model.jobs.values() if job.finished and job.key in taken]
-        if ended:
-            self._run_once_more(ended[place % len(ended)], self.now_ms + delay)
+    @rule(delay=DELAYS, ends=st.sampled_from([0, 1, 6]))
+    def one_whose_key_is_taken_is_to_run_once_more(self, delay: int, ends: int) -> None:
+        """A job with a key ends, another one takes the key, and then the first is to run again."""
+        ids = [f"keyed-{len(self.model.jobs)}-{n}" for n in range(2)]
+        first, second = (Job(id=id, task="app.b", due_ms=self.now_ms, key=ids[0], **_LONG) for id in ids)
+        self._add([first])
+        self.claim("me", 100, None, None)
+        held = [claim for claim in self.claims if claim.job.id == first.id and self.model.holds(claim)]
+        self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
+        self._add([second])
+        self._run_once_more(first.id, self.now_ms + delay)
 
     def _run_once_more(self, id: str, due_ms: int) -> None:
         try:

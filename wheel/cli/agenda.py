@@ -14,7 +14,7 @@ from .command import Command, Context, checked, take_json, take_store, whole
 from .console import Cell
 from .describe import call, moment
 from .outcome import YES
-from .places import APP_VARIABLE, app_of, opened
+from .places import known_app, opened
 from .plan import Plan, bars, durations_of, plan_of
 from .processes import processes_of
 from .simulate import read_duration, read_workers
@@ -86,7 +86,7 @@ def _run(args: Namespace, context: Context) -> int:
     if not 0 < args.next <= MAX_MS - now_ms:
         raise InvalidValue.of("--next", "more than zero, and within the year 9999", f"{args.next} ms")
     until_ms = now_ms + args.next
-    app = _app(args, context)
+    app = known_app(args, context.environ)
     with opened(args, context.environ) as store:
         jobs = store.scan(Filter(states=_SCHEDULED, due_before_ms=until_ms), _ALL)
         paused = store.paused() if isinstance(store, Pausable) else []
@@ -100,11 +100,6 @@ def _run(args: Namespace, context: Context) -> int:
     else:
         _show(plan, world, forecast, args, context)
     return YES
-
-
-def _app(args: Namespace, context: Context) -> Scheduler | None:
-    named = args.app or (not args.store and context.environ.get(APP_VARIABLE))
-    return app_of(args, context.environ) if named else None
 
 
 def _world(args: Namespace, app: Scheduler | None, store: Store) -> _World:

@@ -90,7 +90,7 @@ def _wrong(known: Known) -> Iterable[tuple[str, str]]:
     if known.refusal is not None:
         yield "refused", known.refusal
     if known.orphaned is not None:
-        yield "orphaned", f"the app has no schedule {known.orphaned}; if that is meant, cancel its next fire"
+        yield "orphaned", f"the app has no schedule {known.orphaned}; `noria cancel` ends it if that is meant"
 
 
 def _unused(app: Scheduler, found: Findings) -> None:

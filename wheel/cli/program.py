@@ -23,32 +23,16 @@ from .preflight import PREFLIGHT
 from .repair import REPAIR
 from .retry import RETRY
 from .run_due import RUN_DUE
+from .schedules import SCHEDULES
 from .simulate import SIMULATE
 from .stats import RING, STATS
 from .why import WHY
 from .worker import WORKER
 
-COMMANDS: Final = (
-    WORKER,
-    RUN_DUE,
-    CALL,
-    JOBS,
-    SHOW,
-    WHY,
-    AGENDA,
-    CANCEL,
-    RESCHEDULE,
-    RETRY,
-    PAUSE,
-    RESUME,
-    STATS,
-    RING,
-    CHECK,
-    COMPACT,
-    REPAIR,
-    SIMULATE,
-    PREFLIGHT,
-)
+_RUNNING: Final = (WORKER, RUN_DUE, CALL)
+_ABOUT_JOBS: Final = (JOBS, SHOW, WHY, AGENDA, CANCEL, RESCHEDULE, RETRY, PAUSE, RESUME, SCHEDULES)
+_ABOUT_STORES: Final = (STATS, RING, CHECK, COMPACT, REPAIR, SIMULATE, PREFLIGHT)
+COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_STORES)
 DEBUG_VARIABLE: Final = "NORIA_DEBUG"
 
 

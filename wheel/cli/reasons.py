@@ -204,7 +204,8 @@ def _held(job: Job, facts: Facts) -> Iterator[str]:
         if f"{name}:{what}" in facts.paused:
             yield f"Its {name} {what} is paused: `noria resume {option} {what}` lets it go on."
     if job.fire is not None and not job.fire.followed and f"schedule:{job.fire.schedule}" in facts.paused:
-        yield f"Its schedule {job.fire.schedule} is paused: app.resume_schedule({job.fire.schedule!r}) lets it go on."
+        name = job.fire.schedule
+        yield f"Its schedule {name} is paused: `noria resume --schedule {name}` lets it go on."
     if job.due_ms <= facts.now_ms:
         for bound in job.limits:
             yield from _rate(bound, facts) if bound.per_ms else _used_up(bound, facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..clock import MAX_MS
 from ..job import Job
@@ -13,12 +13,9 @@ from .console import Cell
 from .describe import call, document, state
 from .facts import facts_of
 from .outcome import NO, YES
-from .places import APP_VARIABLE, app_of, opened
+from .places import known_app, opened
 from .reasons import Facts, reasons
 from .when import local, since, span, utc
-
-if TYPE_CHECKING:
-    from ..scheduler import Scheduler
 
 
 def life(job: Job) -> list[tuple[int | None, str]]:
@@ -109,7 +106,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, context: Context) -> int:
     now_ms = context.clock.now_ms()
-    app = _app(args, context)
+    app = known_app(args, context.environ)
     with opened(args, context.environ) as store:
         job = store.get(args.id)
         facts = None if job is None else facts_of(job, store, app, now_ms)
@@ -121,12 +118,6 @@ def _run(args: Namespace, context: Context) -> int:
     else:
         _show(job, facts, context)
     return YES
-
-
-def _app(args: Namespace, context: Context) -> Scheduler | None:
-    """The app, if one is named, also beside a store: it says whether it knows the task."""
-    named = args.app or (not args.store and context.environ.get(APP_VARIABLE))
-    return app_of(args, context.environ) if named else None
 
 
 def _document(job: Job, facts: Facts) -> dict[str, object]:

@@ -99,7 +99,7 @@ TABLE = {
     ),
     "its schedule is paused": (
         job(fire=Fire("daily", NOW, "every 1 d")), facts(paused=frozenset({"schedule:daily"})),
-        ["Its schedule daily is paused: app.resume_schedule('daily') lets it go on."],
+        ["Its schedule daily is paused: `noria resume --schedule daily` lets it go on."],
     ),
     "a fire that is followed is a job as others": (
         job(fire=Fire("daily", NOW, "every 1 d", followed=True), due_ms=NOW), facts(paused=frozenset({"schedule:daily"})),

@@ -262,7 +262,7 @@ def test_a_fire_is_told_as_one_and_an_app_without_its_schedule_says_so(run: Run,
     out = run("why", "hourly@x", "-A", "with_it")[1]
     assert "accepted into queue default\n" in out
     assert "fire of schedule hourly (every 3600000 ms); the next is added when it is taken\n" in out
-    assert "besides   Its schedule hourly is paused: app.resume_schedule('hourly') lets it go on.\n" in out
+    assert "besides   Its schedule hourly is paused: `noria resume --schedule hourly` lets it go on.\n" in out
     assert "has no schedule" not in out
     assert "besides   The app has no schedule hourly, so this fire waits" in run("why", "hourly@x", "-A", "without")[1]
 
