@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -39,6 +40,8 @@ class Process:
     stopped: bool = False
     """It lives, and does nothing: a SIGSTOP, Ctrl-Z, or a debugger."""
     command: str = ""
+    queues: frozenset[str] | None = None
+    """What its command line says after ``-Q``; None if it says nothing."""
 
 
 def processes_of(store: Store) -> list[Process] | None:
@@ -71,8 +74,15 @@ def _process(owner: str, path: str, alive: bool, holders: dict[int, int]) -> Pro
     pid = holders.get(status.st_ino) if alive else None
     if pid is None:
         return Process(owner=owner, alive=alive, since_ms=since_ms)
+    words = _read(f"/proc/{pid}/cmdline").rstrip("\0").split("\0")
     return Process(
-        owner=owner, alive=True, since_ms=since_ms, pid=pid, stopped=_state(pid) in _STOPPED, command=_command(pid)
+        owner=owner,
+        alive=True,
+        since_ms=since_ms,
+        pid=pid,
+        stopped=_state(pid) in _STOPPED,
+        command=_shortened(" ".join(words).strip()),
+        queues=queues_in(words),
     )
 
 
@@ -85,9 +95,25 @@ def _state(pid: int) -> str:
     return _read(f"/proc/{pid}/stat").rpartition(") ")[2][:1]
 
 
-def _command(pid: int) -> str:
-    words = " ".join(_read(f"/proc/{pid}/cmdline").split("\0")).strip()
-    return words if len(words) <= _LONGEST_COMMAND else words[: _LONGEST_COMMAND - 1] + "…"
+def _shortened(command: str) -> str:
+    return command if len(command) <= _LONGEST_COMMAND else command[: _LONGEST_COMMAND - 1] + "…"
+
+
+def queues_in(words: Sequence[str]) -> frozenset[str] | None:
+    """The queues that the command line of a ``noria worker`` names; None if it names none, or is none.
+
+    >>> sorted(queues_in(["noria", "worker", "-A", "shop", "-Q", "mail,sms"]) or ())
+    ['mail', 'sms']
+    """
+    if "worker" not in words:
+        return None
+    told = None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in ("-Q", "--queues"):
+            told = following
+        elif word.startswith(("-Q", "--queues=")):
+            told = word.removeprefix("--queues=").removeprefix("-Q")
+    return None if not told else frozenset(name.strip() for name in told.split(",") if name.strip())
 
 
 def _read(path: str) -> str:

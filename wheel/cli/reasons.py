@@ -236,7 +236,7 @@ def _used_up(bound: Bound, facts: Facts) -> Iterator[str]:
 # ---- scheduled: nobody takes it --------------------------------------------------------------------------
 
 
-def _nobody(job: Job, facts: Facts) -> Iterator[str]:  # noqa: ARG001 - as its neighbours
+def _nobody(job: Job, facts: Facts) -> Iterator[str]:
     if facts.processes is None:
         return
     if not facts.alive:
@@ -247,6 +247,8 @@ def _nobody(job: Job, facts: Facts) -> Iterator[str]:  # noqa: ARG001 - as its n
         )
     elif all(one.stopped for one in facts.alive):
         yield f"Every process that takes jobs is stopped: {_all_named(facts.alive)}; a SIGCONT lets it go on."
+    elif all(one.queues is not None and job.queue not in one.queues for one in facts.alive):
+        yield f"No process that is alive takes queue {job.queue} (-Q): {_all_named(facts.alive)}."
 
 
 def _unfit(job: Job, facts: Facts) -> Iterator[str]:

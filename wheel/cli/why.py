@@ -14,6 +14,7 @@ from .describe import call, document, state
 from .facts import facts_of
 from .outcome import NO, YES
 from .places import known_app, opened
+from .processes import Process
 from .reasons import Facts, reasons
 from .when import local, since, span, utc
 
@@ -128,8 +129,13 @@ def _document(job: Job, facts: Facts) -> dict[str, object]:
         "life": [{"at_ms": at_ms, "at": utc(at_ms), "what": what} for at_ms, what in life(job)],
         "reasons": reasons(job, facts),
         "task": None if known is None else asdict(known),
-        "processes": None if processes is None else [asdict(one) for one in processes],
+        "processes": None if processes is None else [_told(one) for one in processes],
     }
+
+
+def _told(process: Process) -> dict[str, object]:
+    queues = None if process.queues is None else sorted(process.queues)
+    return {**asdict(process), "queues": queues}
 
 
 def _show(job: Job, facts: Facts, context: Context) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import pytest
-from noria.wheel.cli import call, known, reasons, why
+from noria.wheel.cli import call, known, processes, reasons, why
 from noria.wheel.cli.known import Known
-from noria.wheel.cli.processes import Process
+from noria.wheel.cli.processes import Process, queues_in
 from noria.wheel.cli.reasons import Facts
 from noria.wheel.clock import MAX_MS
 from noria.wheel.job import After, Bound, Failure, Fire, Job, State
@@ -143,6 +144,18 @@ TABLE = {
         job(), facts(processes=(STOPPED, DEAD)),
         ["Every process that takes jobs is stopped: web-2 (pid 42); a SIGCONT lets it go on."],
     ),
+    "nobody takes its queue": (
+        job(queue="bulk"), facts(processes=(replace(ALIVE, queues=frozenset({"mail"})),)),
+        ["No process that is alive takes queue bulk (-Q): web-1 (pid 41: noria worker -A shop)."],
+    ),
+    "somebody takes its queue, or may": (
+        job(queue="bulk", due_ms=NOW), facts(processes=(replace(ALIVE, queues=frozenset({"mail"})), ALIVE)),
+        ["It is due, and starts as soon as a worker is free."],
+    ),
+    "its queue is taken": (
+        job(queue="mail", due_ms=NOW), facts(processes=(replace(ALIVE, queues=frozenset({"mail"})),)),
+        ["It is due, and starts as soon as a worker is free."],
+    ),
     "unknown to the app": (
         job(), facts(known=Known(name=None, near=("shop.mail",))),
         ["The app does not know its task app.mail. Its name may be shop.mail now: add aliases=['app.mail'] there."],
@@ -251,6 +264,23 @@ def test_there_is_always_a_reason(state: State) -> None:
     assert all(reasons.reasons(job(state=state), facts(processes=processes)) for processes in (None, (), (ALIVE,)))
 
 
-@pytest.mark.parametrize("module", [reasons, why, call, known], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [reasons, why, call, known, processes], ids=lambda module: module.__name__)
 def test_the_examples_do_what_they_say(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "queues"),
+    [
+        ("noria worker -A shop", None),
+        ("noria worker -A shop -Q mail,sms -l info", {"mail", "sms"}),
+        ("noria -A shop worker -Qmail", {"mail"}),
+        ("python -m noria.wheel.cli worker --queues=mail,", {"mail"}),
+        ("python -m noria.wheel.cli worker --queues sms", {"sms"}),
+        ("noria worker -A shop -Q", None),
+        ("gunicorn shop -Q mail", None),
+        ("", None),
+    ],
+)
+def test_the_queues_of_a_worker_are_read_off_its_command_line(line: str, queues: set[str] | None) -> None:
+    assert queues_in(line.split()) == queues

@@ -326,6 +326,10 @@ def test_why_names_the_processes_that_live(run: Run, store: Path, worker: subpro
     out = run("why", "late", "--store", store)[1]
     assert "It has been due for 3m 2s: no job goes before it, and 0 jobs run now." in out
     assert f"web 1 (pid {worker.pid}: {sys.executable}" in out
+    (told,) = (
+        one for one in json.loads(run("why", "late", "--store", store, "--json")[1])["processes"] if one["alive"]
+    )
+    assert (told["owner"], told["pid"], told["stopped"], told["queues"]) == ("web 1", worker.pid, False, None)
 
 
 def test_a_store_without_life_signs_tells_of_no_processes() -> None:
