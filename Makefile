@@ -9,7 +9,7 @@ SEED ?= 1
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test models lint format types directions bench bench-smoke torture build docs coverage mutants clean
+.PHONY: help demo test models lint format types directions bench bench-smoke torture build coverage mutants clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -50,6 +50,7 @@ bench: $(VENV)/.bench  ## the benchmark table: every figure beside its floor and
 bench-smoke: $(VENV)/.bench  ## the same at a tenth of the size, to see that it runs
 	$(STEP) "benchmarks, small" $(BIN)/python -m benchmarks --smoke
 
+.PHONY: docs
 docs: $(VENV)/.docs  ## the documentation as a site, in build/docs; fails at the first warning
 	$(STEP) "docs" $(BIN)/python -m sphinx -q -W --keep-going -b html -d .cache/doctrees docs build/docs
 	@echo build/docs/index.html

@@ -62,7 +62,7 @@ def show_files_of_the_top(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] = re.sub(rf"\]\((?:\.\./)*{re.escape(name)}", f"]({up}{shows}.md", source[0])
 
 
-def keep_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def keep_colons(_app: Sphinx, what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
     """Napoleon takes what stands before a colon in the first line of an attribute for its type; here it is prose.
 
     So the first line is an empty comment.
