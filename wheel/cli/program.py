@@ -19,26 +19,14 @@ from .parser import Misuse, make_parser
 from .pause import PAUSE, RESUME
 from .repair import REPAIR
 from .retry import RETRY
+from .schedules import SCHEDULES
 from .simulate import SIMULATE
 from .stats import RING, STATS
 from .worker import WORKER
 
-COMMANDS: Final = (
-    WORKER,
-    JOBS,
-    SHOW,
-    CANCEL,
-    RESCHEDULE,
-    RETRY,
-    PAUSE,
-    RESUME,
-    STATS,
-    RING,
-    CHECK,
-    COMPACT,
-    REPAIR,
-    SIMULATE,
-)
+_ABOUT_JOBS: Final = (WORKER, JOBS, SHOW, CANCEL, RESCHEDULE, RETRY, PAUSE, RESUME, SCHEDULES)
+_ABOUT_STORES: Final = (STATS, RING, CHECK, COMPACT, REPAIR, SIMULATE)
+COMMANDS: Final = (*_ABOUT_JOBS, *_ABOUT_STORES)
 DEBUG_VARIABLE: Final = "NORIA_DEBUG"
 
 
