@@ -51,6 +51,15 @@ html_copy_source = False
 html_last_updated_fmt = None
 
 
+UP = re.compile(r"\[([^]]+)\]\((?:\.\./)+([\w./-]+)\)")
+"""A link that leads out of docs/. Sphinx takes a copy of a file along; of a directory only the name can be shown."""
+
+
+def name_directories(link: re.Match[str]) -> str:
+    """The name of a directory in the place of a link to it."""
+    return f"{link[1]} (`{link[2]}/`)" if (ROOT / link[2]).is_dir() else link[0]
+
+
 def show_files_of_the_top(app: Sphinx, page: str, source: list[str]) -> None:
     """Put a file of the top of the repository in the place of its page, and let links to it lead there."""
     up = "../" * page.count("/")
@@ -60,6 +69,7 @@ def show_files_of_the_top(app: Sphinx, page: str, source: list[str]) -> None:
             source[0] = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", f"]({up}")
     for name, shows in TOP.items():
         source[0] = re.sub(rf"\]\((?:\.\./)*{re.escape(name)}", f"]({up}{shows}.md", source[0])
+    source[0] = UP.sub(name_directories, source[0])
 
 
 def keep_colons(_app: Sphinx, what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
