@@ -98,6 +98,9 @@ class Schedules:
     def __init__(self, result_ttl_ms: int = 3_600_000) -> None:
         self.entries: Final[dict[str, Entry]] = {}
         self._result_ttl_ms = result_ttl_ms
+        self.tends = True
+        """Whether this process sees to it that each schedule has its next fire; ``noria worker --no-beat`` does not.
+        Fires that it takes are followed by the next all the same."""
         self._unknown: set[str] = set()
         self.begin()
 
@@ -130,7 +133,7 @@ class Schedules:
         Raises:
             StoreError: the store failed; the next call tries again.
         """
-        if not self.entries or (now_ms < self._look_at_ms and self._look_at_ms - now_ms <= _LOOK_MS):
+        if not self.tends or not self.entries or (now_ms < self._look_at_ms and self._look_at_ms - now_ms <= _LOOK_MS):
             return
         missing, moved = [], []
         for entry in list(self.entries.values()):
