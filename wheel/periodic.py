@@ -105,8 +105,8 @@ class crontab:  # noqa: N801 - Celery's name
     """Fires when a clock on the wall shows certain times.
 
     Args:
-        minute: Celery's fields: a number, "*", "*/15", "8-18", "mon-fri", "1,3,5" or the like. Given a whole expression
-            of five fields, ``crontab("30 7 * * 1-5")``, it is that; six have the second first.
+        minute: Celery's fields: a number, ``"*"``, ``"*/15"``, ``"8-18"``, ``"1,3,5"`` or the like. Given a whole
+            expression of five fields, ``crontab("30 7 * * 1-5")``, it is that; six have the second first.
         hour, day_of_week, day_of_month, month_of_year: likewise. Where both days are given, both must match, as in
             Celery; in an expression one of them is enough, as in cron.
         timezone: the name of a zone such as "Europe/Berlin", or a tzinfo; by default the scheduler's.
