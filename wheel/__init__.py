@@ -37,15 +37,18 @@ from .errors import (
     StoreUnsafe,
     TimeLimitExceeded,
     UnknownJob,
+    UnknownSchedule,
 )
 from .events import Events, Hook
 from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .limit import Limit
+from .periodic import Schedule, crontab, every
 from .registry import Registry
 from .result import AsyncResult
 from .results import Results
 from .retry import MaxRetriesExceeded, Retry, Snooze
 from .scheduler import Scheduler
+from .scheduling import Scheduled
 from .sender import Call
 from .task import Task
 
@@ -84,6 +87,8 @@ __all__ = [
     "Results",
     "Retried",
     "Retry",
+    "Schedule",
+    "Scheduled",
     "Scheduler",
     "SchedulerError",
     "Signature",
@@ -107,10 +112,13 @@ __all__ = [
     "TaskDecorator",
     "TimeLimitExceeded",
     "UnknownJob",
+    "UnknownSchedule",
     "Wakeup",
     "chain",
     "chord",
+    "crontab",
     "current_job",
+    "every",
     "get_default",
     "group",
     "set_default",
