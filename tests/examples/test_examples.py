@@ -13,8 +13,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from noria import wheel
-from noria.wheel import Scheduler
 
 from tests.examples.programs import EXAMPLES, example
 
@@ -72,7 +70,6 @@ def test_sms_retry_waits_3_6_and_12_seconds_and_gives_up_after_three_retries(tmp
     ]
 
 
-@pytest.mark.skipif(not hasattr(Scheduler, "config_from_object"), reason="on another branch")
 def test_sms_code_is_not_sent_when_it_would_come_after_five_minutes(tmp_path: Path) -> None:
     said = "\n".join(example(tmp_path, "sms_code/run.py", "--fast"))
     assert "$ noria worker -A ccp.main -l info -c 10\n" in said
@@ -101,7 +98,6 @@ def test_web_producer_answers_a_siege_and_knows_all_results(tmp_path: Path) -> N
     assert said[2] == "50 results are known and right, 0 are not; states: {'succeeded': 50}"
 
 
-@pytest.mark.skipif(not hasattr(wheel, "every"), reason="periodic schedules are on another branch")
 def test_two_jobs_are_started_each_second_and_a_slow_one_delays_neither_the_other_nor_itself(tmp_path: Path) -> None:
     text = "\n".join(example(tmp_path, "two_jobs.py", "--fast"))
     assert text.count("job2 begins") == text.count("job2 ends")
