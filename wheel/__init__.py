@@ -9,6 +9,7 @@
 
 from .canvas import Signature, chain, chord, group
 from .clock import Clock, SystemClock
+from .conf import Conf
 from .context import current_job
 from .contract import Filter, Found, OnConflict, Pausable, Stats, Store, Wakeup
 from .decorator import TaskDecorator, task
@@ -37,6 +38,7 @@ from .errors import (
     StoreUnsafe,
     TimeLimitExceeded,
     UnknownJob,
+    UnknownSetting,
 )
 from .events import Events, Hook
 from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
@@ -47,14 +49,16 @@ from .results import Results
 from .retry import MaxRetriesExceeded, Retry, Snooze
 from .scheduler import Scheduler
 from .sender import Call
+from .settings import UNSET
 from .task import Task
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - by the alphabet alone
     "AsyncResult",
     "Bound",
     "Call",
     "Claim",
     "Clock",
+    "Conf",
     "Crashed",
     "DuplicateJob",
     "Events",
@@ -106,7 +110,9 @@ __all__ = [
     "Task",
     "TaskDecorator",
     "TimeLimitExceeded",
+    "UNSET",
     "UnknownJob",
+    "UnknownSetting",
     "Wakeup",
     "chain",
     "chord",

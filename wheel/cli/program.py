@@ -12,6 +12,7 @@ from ..errors import NoriaError
 from .change import CANCEL, RESCHEDULE
 from .check import CHECK, COMPACT
 from .command import Command, Context
+from .config import CONFIG
 from .console import Console
 from .jobs import JOBS, SHOW
 from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
@@ -38,6 +39,7 @@ COMMANDS: Final = (
     COMPACT,
     REPAIR,
     SIMULATE,
+    CONFIG,
 )
 DEBUG_VARIABLE: Final = "NORIA_DEBUG"
 
