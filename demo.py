@@ -221,6 +221,7 @@ class Killer:
     workers: Workers
     name: str
     wanted: Sequence[str]
+    witness: Witness = field(default_factory=lambda: Witness(os.devnull))
     pid: int | None = None
     at_ms: int = 0
 
@@ -228,7 +229,8 @@ class Killer:
         """Kill it now, if it is time."""
         if self.pid is not None:
             return
-        held = [job for job in running(self.app) if (job.owner or "").startswith(f"{self.name}-")]
+        begun = {mark.id for mark in self.witness.marks()}
+        held = [job for job in running(self.app) if (job.owner or "").startswith(f"{self.name}-") and job.id in begun]
         if len([job for job in held if job.id in self.wanted]) < 2:
             return
         self.pid = self.workers.processes[self.name].pid
@@ -251,7 +253,7 @@ def part_two(app: Scheduler, witness: Witness, workers: Workers, *, scale: float
     say(f"  {len(ids)} calls in waves of six, more than one worker can take, which is four at a time")
     say()
     say(HEAD)
-    killer = Killer(app, workers, "A", wanted=ids[6:12])
+    killer = Killer(app, workers, "A", wanted=ids[6:12], witness=witness)
     watch(app, witness, nothing_left, killer.look)
     say()
     return ids, killer

@@ -32,6 +32,8 @@ NAMES = {
     "idle": "idle",
     "open": "opening",
     "compaction": "compaction",
+    "retries": "retries",
+    "schedules": "schedules",
     "asyncio": "pool_asyncio",
     "greenlets": "pool_greenlets",
     "processes": "pool_processes",

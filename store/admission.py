@@ -7,7 +7,7 @@ from typing import Final
 
 from ..wheel import payload as _payload
 from ..wheel.errors import InvalidValue
-from ..wheel.job import GIVES, NEEDS, After, Bound, Failure, Job, State
+from ..wheel.job import GIVES, NEEDS, After, Bound, Failure, Fire, Job, State
 from .records import MOST, loads
 
 
@@ -83,6 +83,12 @@ def _are_bounds(value: object) -> bool:
     )
 
 
+def _is_fire(value: object) -> bool:
+    return value is None or (
+        type(value) is Fire and _is_text(value.schedule) and _is_whole(value.at_ms) and _is_text(value.spec)
+    )
+
+
 _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("id", "a string that is not empty", _is_text),
     ("task", "a string that is not empty", _is_text),
@@ -113,5 +119,6 @@ _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("wakes", "a tuple of ids", _are_ids),
     ("after", "an After whose numbers are whole, or None", _is_after),
     ("limits", "a tuple of Bounds, the most of each 1 or more", _are_bounds),
+    ("fire", "a Fire, or None", _is_fire),
     ("extra", "the JSON text of an object in one line of ASCII, or None", _is_object_text),
 )

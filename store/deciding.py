@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..wheel.errors import DuplicateJob
-from ..wheel.job import Claim, Job, Noted, Outcome
+from ..wheel.job import Claim, Followed, Job, Noted, Outcome
 from ..wheel.job import State as JobState
 from .limits import Trial, paused_queues
 from .ready import Entry
+from .staleness import is_stale
 from .state import State, job_of
 
 
@@ -103,20 +104,33 @@ def unchoose(state: State, ids: Sequence[str]) -> None:
 
 def judge(
     state: State, settlements: Sequence[tuple[Claim, Outcome]]
-) -> tuple[list[tuple[str, int, Outcome]], list[Claim]]:
-    """(items that hold, claims that are lost): a settlement holds if its token is its job's newest."""
+) -> tuple[list[tuple[str, int, Outcome]], list[Claim], list[Job]]:
+    """(items that hold, claims that are lost, jobs to add): a settlement holds if its token is its job's newest."""
     items: list[tuple[str, int, Outcome]] = []
     lost: list[Claim] = []
+    new: dict[str, Job] = {}
     ended: set[str] = set()
+    followed: set[str] = set()
     for claim, outcome in settlements:
         id = claim.job.id
         if id in ended or not state.holds(claim):
             lost.append(claim)
+        elif isinstance(outcome, Followed):
+            if id not in followed and _is_to_be_followed(state, id):
+                followed.add(id)
+                items.append((id, claim.token, outcome))
+                if state.get(outcome.job.id) is None:
+                    new[outcome.job.id] = outcome.job
         else:
             if not isinstance(outcome, Noted):  # a note leaves the claim as it was
                 ended.add(id)
             items.append((id, claim.token, outcome))
-    return items, lost
+    return items, lost, list(new.values())
+
+
+def _is_to_be_followed(state: State, id: str) -> bool:
+    job = state.get(id)
+    return job is not None and job.fire is not None and not job.fire.followed
 
 
 def refuse_taken_key(state: State, id: str) -> None:
@@ -125,10 +139,3 @@ def refuse_taken_key(state: State, id: str) -> None:
     holder = None if job is None or job.key is None else state.holder(job.key)
     if job is not None and holder is not None:
         raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")
-
-
-def is_stale(job: Job, now_ms: int) -> bool:
-    """Whether it is too late to run a due job: it has expired, or nobody took it in time."""
-    if job.expires_ms is not None and job.expires_ms <= now_ms:
-        return True
-    return job.grace_ms is not None and job.due_ms + job.grace_ms < now_ms

@@ -49,8 +49,10 @@ def refuse_odd_name(name: str) -> None:
         InvalidValue: it does not.
     """
     kind, _, rest = name.partition(":") if isinstance(name, str) else ("", "", "")
-    if kind not in ("queue", "task") or not rest or len(name) > _NAME_MOST or not comes_back(name):
-        raise InvalidValue.of("name", f"queue:<name> or task:<name>, of at most {_NAME_MOST} characters", name)
+    if kind not in ("queue", "task", "schedule") or not rest or len(name) > _NAME_MOST or not comes_back(name):
+        raise InvalidValue.of(
+            "name", f"queue:<name>, task:<name> or schedule:<name>, of at most {_NAME_MOST} characters", name
+        )
 
 
 def paused_queues(limits: Limits) -> frozenset[str]:
@@ -58,6 +60,11 @@ def paused_queues(limits: Limits) -> frozenset[str]:
     if not limits.paused:
         return NO_QUEUES
     return frozenset(name[6:] for name in limits.paused if name.startswith("queue:"))
+
+
+def schedule_name(schedule: str) -> str:
+    """What a schedule is called among the paused, and the barrier of its next fire."""
+    return f"schedule:{schedule}"
 
 
 def _running_name(name: str) -> str:
@@ -125,8 +132,11 @@ class Trial:
     def barrier(self, job: Job) -> Barrier | None:
         """What holds the job back; None if it may start now."""
         limits = self._limits
-        if limits.paused and task_name(job.task) in limits.paused:
-            return Barrier(task_name(job.task))
+        if limits.paused:
+            if task_name(job.task) in limits.paused:
+                return Barrier(task_name(job.task))
+            if job.fire is not None and schedule_name(job.fire.schedule) in limits.paused and not job.fire.followed:
+                return Barrier(schedule_name(job.fire.schedule))
         for bound in job.limits:
             name = bound.name
             if not bound.per_ms:

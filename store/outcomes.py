@@ -8,11 +8,26 @@ import simplejson
 
 from ..wheel import payload as _payload
 from ..wheel.errors import PayloadError
-from ..wheel.job import Crashed, Failed, Failure, Noted, Outcome, Released, Retried, Skipped, Snoozed, Succeeded
+from ..wheel.job import (
+    Crashed,
+    Failed,
+    Failure,
+    Followed,
+    Job,
+    Noted,
+    Outcome,
+    Released,
+    Retried,
+    Skipped,
+    Snoozed,
+    Succeeded,
+)
 
 _ENCODER: Final = simplejson.JSONEncoder(
     allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
 )
+
+_NONE: Final = Job(id="", task="", due_ms=0)
 
 
 def encode_outcome(outcome: Outcome) -> str:
@@ -39,6 +54,8 @@ def encode_outcome(outcome: Outcome) -> str:
             return f'"noted",{note}'
         case Skipped(reason=reason):
             parts = ["skipped", reason]
+        case Followed(missed=missed):
+            parts = ["followed", missed]  # the job that is added stands in a line of its own
     return str(_ENCODER.encode(parts))[1:-1]
 
 
@@ -65,6 +82,8 @@ def decode_outcome(parts: list[Any]) -> Outcome:
             outcome = Crashed(reason=reason)
         case ["noted", note]:
             outcome = Noted(note=_encoded(note))
+        case ["followed", int(missed)]:
+            outcome = Followed(job=_NONE, missed=missed)
         case ["skipped", reason]:
             outcome = Skipped(reason=reason)
         case _:

@@ -21,7 +21,7 @@ from simplejson.encoder import encode_basestring_ascii as quote
 
 from ..wheel import payload as _payload
 from ..wheel.errors import InvalidValue, StoreError
-from ..wheel.job import After, Bound, Failure, Job, Outcome, State
+from ..wheel.job import After, Bound, Failure, Fire, Job, Outcome, State
 from .outcomes import decode_outcome, encode_outcome
 
 _ENCODER: Final = simplejson.JSONEncoder(
@@ -169,6 +169,8 @@ def _encode_unusual(job: Job) -> str:
         fields["wakes"] = list(job.wakes)
     if job.limits:
         fields["limits"] = list(map(list, job.limits))
+    if job.fire is not None:
+        fields["fire"] = list(job.fire)
     if job.after is not None:
         fields["after"] = {**job.after._asdict(), "ids": list(job.after.ids)}
     text = str(_ENCODER.encode(fields))[:-1]
@@ -232,6 +234,7 @@ _TYPES: Final[dict[str, _Kinds]] = {
     ),
     "wakes": ((list,), 0),
     "limits": ((list,), 0),
+    "fire": ((list, type(None)), 0),
     "after": ((dict, type(None)), 0),
     "priority": ((int,), -MOST),
 }
@@ -274,6 +277,8 @@ def _job_of(fields: dict[str, Any], payload: str) -> Job:
             fields["wakes"] = tuple(fields["wakes"])
         if "limits" in fields:
             fields["limits"] = tuple(map(bound_of, fields["limits"]))
+        if fields.get("fire") is not None:
+            fields["fire"] = fire_of(fields["fire"])
         if fields.get("after") is not None:
             fields["after"] = After(**{**fields["after"], "ids": tuple(fields["after"]["ids"])})
         job = Job(payload=payload, **fields)
@@ -292,6 +297,19 @@ def bound_of(parts: Any) -> Bound:
         case [str(), int(most), int(per_ms)] if 0 < most < MOST and 0 <= per_ms < MOST and bool not in map(type, parts):
             return Bound(*parts)
     raise ValueError(f"limits cannot have {parts!r:.80}")
+
+
+def fire_of(parts: Any) -> Fire:
+    """The Fire of ``[schedule, at_ms, spec, followed]``.
+
+    Raises:
+        ValueError: that is not what it is.
+    """
+    match parts:
+        case [str(), int(at_ms), str(), bool(), int(missed)] if bool not in (type(at_ms), type(missed)):
+            if 0 <= at_ms < MOST and 0 <= missed < MOST:
+                return Fire(*parts)
+    raise ValueError(f"fire cannot be {parts!r:.80}")
 
 
 def loads(text: str | bytes) -> Any:

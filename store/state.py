@@ -29,6 +29,7 @@ from ..wheel.job import (
     Event,
     Failed,
     Failure,
+    Followed,
     Job,
     Noted,
     Released,
@@ -57,6 +58,7 @@ from .records import (
     Settled,
     decode_job,
 )
+from .staleness import why_unrun
 
 Row = Job | bytes
 SCHEDULED: Final = JobState.SCHEDULED
@@ -219,6 +221,9 @@ class State:
             if isinstance(outcome, Noted):
                 self.rows[id] = job._replace(note=outcome.note)
                 continue
+            if isinstance(outcome, Followed):
+                self._followed(job, outcome.missed)
+                continue
             self._leave(job)
             match outcome:
                 case Succeeded(returned=returned):
@@ -237,6 +242,13 @@ class State:
                 case Crashed(reason=reason):  # pragma: no branch - there are no more outcomes
                     self._crashed(job, record.now_ms, reason)
 
+    def _followed(self, job: Job, missed: int) -> None:
+        """Its key is free for the next fire, which is added with this record."""
+        assert job.fire is not None
+        if job.key is not None and self.keys.get(job.key) == job.id:
+            del self.keys[job.key]
+        self.rows[job.id] = job._replace(key=None, fire=job.fire._replace(followed=True, missed=missed))
+
     def _cancelled(self, record: Cancelled) -> None:
         for id in record.ids:
             if id in self.running:
@@ -250,7 +262,7 @@ class State:
         for id in record.ids:
             job = self._take(id, Event.EXPIRE)
             self.counts.scheduled -= 1
-            self._finish(job, Event.EXPIRE, record.now_ms, reason=_why_unrun(job, record.now_ms))
+            self._finish(job, Event.EXPIRE, record.now_ms, reason=why_unrun(job, record.now_ms))
 
     def _moved(self, record: Moved) -> None:
         job = self._take(record.id, Event.RESCHEDULE)  # off the ring first: an id is never on it twice
@@ -372,12 +384,6 @@ class State:
         for id in over:
             del self.rows[id]
         return len(over)
-
-
-def _why_unrun(job: Job, now_ms: int) -> str:
-    if job.expires_ms is not None and job.expires_ms <= now_ms:
-        return f"expired unrun at {now_ms}"
-    return f"skipped at {now_ms}: nobody took it within {job.grace_ms} ms after it was due"
 
 
 _APPLY: Final[dict[type[Record], Any]] = {

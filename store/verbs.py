@@ -13,7 +13,7 @@ from typing import Final
 
 from ..wheel.contract import Filter, Found, OnConflict, Stats
 from ..wheel.errors import InvalidValue
-from ..wheel.job import Claim, Claims, Job, Outcome
+from ..wheel.job import Claim, Claims, Followed, Job, Outcome
 from . import views
 from .admission import refuse_unsound
 from .deciding import choose, judge, plan_add, refuse_taken_key, unchoose
@@ -125,10 +125,13 @@ class StateVerbs(ABC):
 
     def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
         """See Store.settle."""
+        for _, outcome in settlements:
+            if isinstance(outcome, Followed):
+                refuse_unsound(outcome.job)
         with self._changing() as state:
-            items, lost = judge(state, settlements)
+            items, lost, new = judge(state, settlements)
             if items:
-                self._commit((), [Settled(now_ms, items)])
+                self._commit(new, [Settled(now_ms, items)])
             return lost
 
     def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:

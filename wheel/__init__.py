@@ -38,16 +38,19 @@ from .errors import (
     StoreUnsafe,
     TimeLimitExceeded,
     UnknownJob,
+    UnknownSchedule,
     UnknownSetting,
 )
 from .events import Events, Hook
 from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .limit import Limit
+from .periodic import Schedule, crontab, every
 from .registry import Registry
 from .result import AsyncResult
 from .results import Results
 from .retry import MaxRetriesExceeded, Retry, Snooze
 from .scheduler import Scheduler
+from .scheduling import Scheduled
 from .sender import Call
 from .settings import UNSET
 from .task import Task
@@ -88,6 +91,8 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "Results",
     "Retried",
     "Retry",
+    "Schedule",
+    "Scheduled",
     "Scheduler",
     "SchedulerError",
     "Signature",
@@ -112,11 +117,14 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "TimeLimitExceeded",
     "UNSET",
     "UnknownJob",
+    "UnknownSchedule",
     "UnknownSetting",
     "Wakeup",
     "chain",
     "chord",
+    "crontab",
     "current_job",
+    "every",
     "get_default",
     "group",
     "set_default",

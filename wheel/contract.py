@@ -117,6 +117,9 @@ class Store(Protocol):
     def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
         """Record how claims ended, each fenced by its token; returns the lost ones, which changed nothing.
 
+        Two outcomes are no ends. Noted keeps what it says with the job. Followed adds the next fire of the job's
+        schedule, in the same atomic step and only if this job has not been followed yet; the job's key passes to it.
+
         When a job ends, here or by any other verb and in whatever way, each job named in its ``wakes`` that still waits
         has one less ``left`` in its ``after``; the last one makes it due at once, or ``delay_ms`` later.
         """
@@ -183,10 +186,10 @@ class Wakeup(Protocol):
 
 @runtime_checkable
 class Pausable(Protocol):
-    """A store that can hold back the jobs of queues and tasks, durably and for all processes.
+    """A store that can hold back the jobs of queues, tasks and schedules, durably and for all processes.
 
-    Names are ``queue:<name>`` and ``task:<name>``. Jobs that run go on; those that are held back become due, expire and
-    misfire as ever, but no claim takes them.
+    Names are ``queue:<name>``, ``task:<name>`` and ``schedule:<name>`` (its next fire). Jobs that run go on; those that
+    are held back become due, expire and misfire as ever, but no claim takes them.
     """
 
     def pause(self, names: Sequence[str]) -> list[str]:

@@ -68,6 +68,10 @@ class ResultTimeout(ResultError, TimeoutError):
     """The job did not finish within the timeout given to get()."""
 
 
+class UnknownSchedule(NoriaError, LookupError):
+    """The scheduler has no schedule of that name."""
+
+
 class UnknownJob(ResultError, LookupError):
     """The store holds no job of that id: it never did, or its result_ttl is over."""
 

@@ -110,6 +110,21 @@ class Bound(NamedTuple):
     """Of a rate: its period, in milliseconds; 0 if it is the running ones that count."""
 
 
+class Fire(NamedTuple):
+    """Which fire of which schedule a job is."""
+
+    schedule: str
+    """The schedule's name."""
+    at_ms: int
+    """The instant at which it was to fire, in milliseconds since the epoch."""
+    spec: str
+    """What the schedule was when this was planned."""
+    followed: bool = False
+    """Whether the next fire has been added; until then the job is the schedule's place in the store."""
+    missed: int = 0
+    """How many later fires it stands for, as they were missed, too."""
+
+
 class Job(NamedTuple):
     """One call of a task, stored. Give fields by keyword; times are milliseconds since the epoch, UTC.
 
@@ -166,6 +181,8 @@ class Job(NamedTuple):
     """What it waits for itself; until then it is due at the end of all time."""
     limits: tuple[Bound, ...] = ()
     """What it keeps to before it may start."""
+    fire: Fire | None = None
+    """Of a schedule: which of its fires this is."""
     extra: str | None = None
     """Fields that this version does not know, as the JSON text of an object; kept as they are."""
 
@@ -279,6 +296,15 @@ class Crashed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """Not an end: the next fire of the job's schedule is added, once, and takes over the key; the job runs on."""
+
+    job: Job
+    missed: int = 0
+    """How many fires between the two come to nothing: this one stands for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
     """The function says how far it has come (``note`` is JSON text); the job goes on running."""
 
@@ -292,4 +318,4 @@ class Skipped:
     reason: str
 
 
-Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed | Noted | Skipped
+Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed | Noted | Skipped | Followed

@@ -46,8 +46,9 @@ class Options(TypedDict, total=False):
     """"keep" the first (the default), "replace" it, or "raise" DuplicateJob."""
     max_wait: Seconds | None
     """With "replace": however often it is replaced, due so long after the first call at the latest."""
-    misfire: Literal["run", "skip"] | None
-    """What becomes of a job that was due while nobody could run it: "run" it late (the default), or "skip" it."""
+    misfire: Literal["run", "skip", "coalesce", "each"] | None
+    """What becomes of a job that was due while nobody could run it: "run" it late (the default), or "skip" it. Of a
+    schedule: "coalesce" what was missed into one run (the default), "skip" it, or run "each"."""
     misfire_grace_time: Seconds | None
     """With "skip": how late it may still be run, 60 s by default. Given alone it means "skip"."""
     acks_early: bool | None

@@ -30,11 +30,13 @@ from .default import offer_default, withdraw_default
 from .errors import SchedulerError
 from .events import Events
 from .job import Job
-from .pausing import name_of, pausable
+from .pausing import Pausing
 from .pool import PoolArguments
 from .pool.make import make_pool
 from .registry import SHARED, Registry
 from .runner import Runner
+from .schedules import Schedules
+from .scheduling import Scheduling
 from .settings import UNSET, Unset
 from .signals import Waiter
 from .sweep import At, Sweep
@@ -43,15 +45,13 @@ from .ticker import Ticker
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .task import Task
-
 R = TypeVar("R")
 
 _EXIT_S: Final = 1.0
 """A program that ends without stop() waits so long for the jobs that run."""
 
 
-class Scheduler(Calling, Configured):
+class Scheduler(Calling, Configured, Pausing, Scheduling):
     """Runs functions later, and never loses one.
 
     Args:
@@ -99,6 +99,7 @@ class Scheduler(Calling, Configured):
         """The decorator: ``@app.task`` or ``@app.task(name=..., ...)``; see TaskDecorator."""
         self.on: Final = Events()
         """Hooks: ``@app.on.failed`` and others; see Events."""
+        self._schedules = Schedules(self)
         self._runner = Runner(self.registry, self.clock, self.on)
         self._begin()
         _ALL.add(self)
@@ -110,6 +111,7 @@ class Scheduler(Calling, Configured):
         self._ticker: Ticker | None = None
         self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._forget(["owner"])
+        self._schedules.begin()
 
     @property
     def workers(self) -> int:
@@ -185,44 +187,11 @@ class Scheduler(Calling, Configured):
             ticker.wake()
         return ids
 
-    # ---- pausing -----------------------------------------------------------------------------------------
-
-    def pause(self, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
-        """Start no more jobs of a queue or a task, in any process that uses the store, until resume(). Durable.
-
-        Jobs that run go on. Those that are held back become due, expire and misfire as ever.
-
-        Args:
-            queue: its name; or
-            task: the task, or its name.
-
-        Returns:
-            Whether this has changed anything.
-
-        Raises:
-            InvalidValue: not exactly one of the two is given, or it breaks its rule.
-            StoreError: the store cannot pause.
-
-        >>> app.pause(queue="mail")
-        True
-        """
-        return bool(pausable(self.store).pause([name_of(queue, task)]))
-
-    def resume(self, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
-        """Let the jobs of a queue or a task go on; see pause().
-
-        >>> app.resume(queue="mail")
-        True
-        """
-        resumed = pausable(self.store).resume([name_of(queue, task)])
+    def wake(self) -> None:
+        """End the ticker's nap, if there is one: something has changed that it cannot see."""
         ticker = self._ticker
-        if resumed and ticker is not None:
+        if ticker is not None:
             ticker.wake()
-        return bool(resumed)
-
-    def paused(self) -> list[str]:
-        """What is paused: ``queue:<name>`` and ``task:<name>``, sorted."""
-        return pausable(self.store).paused()
 
     # ---- life --------------------------------------------------------------------------------------------
 
@@ -245,6 +214,7 @@ class Scheduler(Calling, Configured):
         """
         self.discover_tasks()
         store = self.store
+        self._schedules.begin()
         with self._lock:
             before = self._ticker
             if before is not None and before.alive:
@@ -256,9 +226,22 @@ class Scheduler(Calling, Configured):
 
     def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
         pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes)
-        ticker = Ticker(store, pool, self.clock, owner=self.owner, queues=self.queues, owed=owed, on=self.on)
+        ticker = Ticker(
+            store,
+            pool,
+            self.clock,
+            owner=self.owner,
+            queues=self.queues,
+            owed=owed,
+            on=self.on,
+            schedules=self._schedules,
+        )
         ticker.on_end = partial(self.on.shutdown.tell, self)
         return ticker
+
+    def _who(self) -> dict[str, Any]:
+        """What a ticker and a sweep must know of this scheduler."""
+        return {"owner": self.owner, "queues": self.queues, "on": self.on, "schedules": self._schedules}
 
     def stop(self, timeout: float = 30.0) -> list[Job]:
         """Claim nothing more, and wait for the running jobs; what was claimed and not begun goes back to the ring.
@@ -340,7 +323,7 @@ class Scheduler(Calling, Configured):
         if now is not None:
             clock = At(self.clock, moment_ms(now))
             run = Runner(self.registry, clock, self.on)
-        return Sweep(self.store, run, clock, owner=self.owner, queues=self.queues, on=self.on).sweep()
+        return Sweep(self.store, run, clock, **self._who()).sweep()
 
 
 def _one_after_the_other(*functions: Callable[[], None]) -> None:

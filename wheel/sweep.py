@@ -9,9 +9,10 @@ from . import log
 from .clock import Clock
 from .contract import Store
 from .events import Events
-from .gathering import sift
+from .intake import take_in
 from .job import Claim, Claims, Failed, Outcome, Released
 from .pool.credit import STUCK_S, Pace
+from .schedules import Schedules
 
 _UNRUN: Final = Released(reason="the sweep did not begin it")
 _SETTLE_S: Final = 0.01
@@ -30,6 +31,7 @@ class Sweep:
         owner: str,
         queues: Collection[str] | None = None,
         on: Events | None = None,
+        schedules: Schedules | None = None,
     ) -> None:
         self._store = store
         self._run = run
@@ -37,6 +39,7 @@ class Sweep:
         self._owner = owner
         self._queues = queues
         self._on = on or Events()
+        self._schedules = schedules or Schedules()
         self._pace = Pace(workers=1)
         self._runs = 0
         self._unsettled: list[tuple[Claim, Outcome]] = []
@@ -49,6 +52,7 @@ class Sweep:
             KeyboardInterrupt: in the midst of a job, which is recorded as failed; the others are given back.
         """
         now_ms = self._clock.now_ms()
+        self._schedules.look_after(self._store, now_ms)
         while True:
             claims = self._store.claim(self._owner, now_ms, 1 + self._pace.queue_room(), queues=self._queues)
             if isinstance(claims, Claims):
@@ -56,7 +60,7 @@ class Sweep:
             if not claims:
                 return self._runs
             log.received(claims, self._on)
-            to_run, ended = sift(claims, self._store, self._on)
+            to_run, ended = take_in(claims, self._store, now_ms, self._on, self._schedules)
             self._unsettled += ended
             self._run_all(to_run)
 

@@ -28,11 +28,12 @@ from .clock import Clock
 from .contract import Store, Wakeup
 from .errors import StoreClosed, StoreError
 from .events import Events
-from .gathering import sift
+from .intake import take_in
 from .job import Claim, Claims, Job, Outcome, Released
 from .latch import Latch
 from .pool.credit import CLAIM_MOST, STUCK_S, Pace
 from .pool.protocol import Done, Pool
+from .schedules import Schedules
 from .trouble import Trouble
 from .unheard import unheard
 
@@ -96,6 +97,7 @@ class Ticker:
         queues: Collection[str] | None = None,
         owed: Sequence[tuple[Claim, Outcome]] = (),
         on: Events | None = None,
+        schedules: Schedules | None = None,
         name: str = "noria",
     ) -> None:
         """A ticker that is not started.
@@ -108,6 +110,7 @@ class Ticker:
             queues: claim from these only; None for all.
             owed: outcomes that an earlier ticker could not settle.
             on: the hooks to tell.
+            schedules: to look after.
             name: what the thread is called.
         """
         self.horizon_ms = 0
@@ -125,6 +128,7 @@ class Ticker:
         self._owner = owner
         self._queues = queues
         self._on = on or Events()
+        self._schedules = schedules or Schedules()
         self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
         self._inflight = 0  # claims handed to the pool and not collected yet
         self._next_due_ms: int | None = None
@@ -166,10 +170,7 @@ class Ticker:
         return self._stop_at is None and self.thread.is_alive()
 
     def stop_claiming(self, timeout_s: float) -> None:
-        """Claim nothing from now on; end when the running jobs have, or ``timeout_s`` seconds from now.
-
-        A second call can only shorten the time that is left.
-        """
+        """Claim no more; end when the running jobs have, or in ``timeout_s`` seconds. Another call can shorten that."""
         stop_at = self._clock.monotonic() + timeout_s
         self._stop_at = stop_at if self._stop_at is None else min(self._stop_at, stop_at)
         self.wake()
@@ -177,10 +178,7 @@ class Ticker:
     def stop(self, timeout_s: float) -> list[Job]:
         """Stop claiming, and wait until the running jobs have ended, at most ``timeout_s`` seconds.
 
-        Called from inside a job it cannot wait for itself, and returns at once.
-
-        Returns:
-            The jobs that still run.
+        Called from inside a job it cannot wait for itself, and returns at once. Returns the jobs that still run.
         """
         self.stop_claiming(timeout_s)
         assert self._stop_at is not None
@@ -283,9 +281,9 @@ class Ticker:
             return 0, 0
         if ticks:
             self._notice_jump(now_ms)
+            self._schedules.look_after(self._store, now_ms)
         self._asked_ms = now_ms
         claims = self._store.claim(self._owner, now_ms, limit, queues=self._queues)
-        self._asked_ms = None
         self._second = now_ms // 1000
         if len(claims) < limit:
             self._swept_ms = now_ms
@@ -295,6 +293,7 @@ class Ticker:
         if isinstance(claims, Claims):
             log.unrun(claims.unrun, self._on)
         self._hand_over(claims)
+        self._asked_ms = None
         return limit, len(claims)
 
     def _give_back_unheard(self, asked_ms: int) -> None:
@@ -315,8 +314,9 @@ class Ticker:
     def _hand_over(self, claims: Sequence[Claim]) -> None:
         if not claims:
             return
-        self._newest = claims[-1].token
-        claims, ended = sift(claims, self._store, self._on)
+        newest = claims[-1].token
+        claims, ended = take_in(claims, self._store, self._clock.now_ms(), self._on, self._schedules)
+        self._newest = newest
         self._unsettled += ended
         self._inflight += len(claims)
         self.pool.low_water = self.pace.queue_room() // 2
@@ -386,10 +386,8 @@ class Ticker:
         try:
             self._settle()
         except Exception as error:
-            log.LOG.error(
-                "%d outcomes could not be recorded before the scheduler stopped: %s",
-                len(self._unsettled), error,
-            )  # fmt: skip
+            left = len(self._unsettled)
+            log.LOG.error("%d outcomes could not be recorded before the scheduler stopped: %s", left, error)
 
     def _settle_late(self, done: Sequence[Done]) -> None:
         """Called by a worker whose job outlived the ticker."""

@@ -13,7 +13,7 @@ from ...wheel import payload as _payload
 from ...wheel.clock import MAX_MS
 from ...wheel.errors import PayloadError
 from ...wheel.job import GIVES, NEEDS, After, Bound, Failure, Job, State
-from ..records import bound_of, decode_job, loads
+from ..records import bound_of, decode_job, fire_of, loads
 
 _Rule = tuple[Callable[[Any], bool], str]
 
@@ -104,6 +104,7 @@ def job_of(fields: Mapping[str, Any]) -> Job:
         wakes=_ids_of(fields.get("wakes", []), "wakes"),
         after=_after_of(fields.get("after")),
         limits=_limits_of(fields.get("limits", [])),
+        fire=None if fields.get("fire") is None else fire_of(fields["fire"]),
         extra=_extra_of(fields),
     )
 

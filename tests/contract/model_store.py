@@ -11,6 +11,7 @@ from noria.wheel.job import (
     Crashed,
     Failed,
     Failure,
+    Followed,
     Job,
     Noted,
     Outcome,
@@ -177,12 +178,20 @@ class ModelStore:
     def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
         lost = []
         for claim, outcome in settlements:
-            if self.holds(claim):
+            if self.holds(claim) and isinstance(outcome, Followed):
+                self._follow(self.jobs[claim.job.id], outcome)
+            elif self.holds(claim):
                 self.jobs[claim.job.id] = self._ended(self.jobs[claim.job.id], outcome, now_ms)
             else:
                 lost.append(claim)
             self._wake(now_ms)
         return lost
+
+    def _follow(self, job: Job, outcome: Followed) -> None:
+        """The next fire is added, once."""
+        if job.fire is not None and not job.fire.followed:
+            self.jobs[job.id] = job._replace(key=None, fire=job.fire._replace(followed=True, missed=outcome.missed))
+            self.jobs.setdefault(outcome.job.id, outcome.job)
 
     def _ended(self, job: Job, outcome: Outcome, now_ms: int) -> Job:
         old, job = job, job._replace(owner=None, lease_until_ms=None)

@@ -19,6 +19,8 @@ from noria.wheel.job import (
     Crashed,
     Failed,
     Failure,
+    Fire,
+    Followed,
     Job,
     Noted,
     Outcome,
@@ -225,6 +227,30 @@ class StoreMachine(RuleBasedStateMachine):
             self.claim("me", 100, None, None)
             held = [claim for claim in self.claims if claim.job.id in ids and self.model.holds(claim)]
             self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
+            self.time_passes(999)
+            self.claim("me", 100, None, None)
+
+    @rule(count=st.integers(1, 2), again=st.booleans(), delay=DELAYS, ends=st.integers(0, 7))
+    def a_schedule_fires_and_is_followed(self, count: int, again: bool, delay: int, ends: int) -> None:
+        """The first fire is claimed and followed, twice over if ``again``, and ends in some way."""
+        so_far = len(self.model.jobs)
+        names = [f"schedule-{so_far}-{n}" for n in range(count)]
+        self._add([self._fire(name, self.now_ms) for name in names])
+        self.claim("me", 100, None, None)
+        held = [
+            c for c in self.claims if c.job.fire is not None and c.job.fire.schedule in names and self.model.holds(c)
+        ]
+        follow = [
+            (c, Followed(job=self._fire(c.job.fire.schedule, self.now_ms + delay + 1))) for c in held if c.job.fire
+        ]
+        self._settle(follow)
+        if again:
+            self._settle([(c, Followed(job=self._fire("late", self.now_ms + delay))) for c in held])
+        self._settle([(c, self._outcomes(0, None)[ends]) for c in held])
+
+    def _fire(self, name: str, at_ms: int) -> Job:
+        fire = Fire(name, at_ms, "every while")
+        return Job(id=f"{name}@{at_ms}", task="app.a", due_ms=at_ms, key=f"schedule:{name}", fire=fire, **_LONG)
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=2))
     def pause(self, names: list[str]) -> None:
@@ -263,12 +289,17 @@ class StoreMachine(RuleBasedStateMachine):
     def run_once_more(self, place: int, delay: int) -> None:
         self._run_once_more(self._id_at(place), self.now_ms + delay)
 
-    @rule(place=PLACES, delay=DELAYS)
-    def one_whose_key_is_taken_is_to_run_once_more(self, place: int, delay: int) -> None:
-        taken = {job.key for job in self.model.jobs.values() if job.key is not None and not job.finished}
-        ended = [job.id for job in self.model.jobs.values() if job.finished and job.key in taken]
-        if ended:
-            self._run_once_more(ended[place % len(ended)], self.now_ms + delay)
+    @rule(delay=DELAYS, ends=st.sampled_from([0, 1, 6]))
+    def one_whose_key_is_taken_is_to_run_once_more(self, delay: int, ends: int) -> None:
+        """A job with a key ends, another one takes the key, and then the first is to run again."""
+        ids = [f"keyed-{len(self.model.jobs)}-{n}" for n in range(2)]
+        first, second = (Job(id=id, task="app.b", due_ms=self.now_ms, key=ids[0], **_LONG) for id in ids)
+        self._add([first])
+        self.claim("me", 100, None, None)
+        held = [claim for claim in self.claims if claim.job.id == first.id and self.model.holds(claim)]
+        self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
+        self._add([second])
+        self._run_once_more(first.id, self.now_ms + delay)
 
     def _run_once_more(self, id: str, due_ms: int) -> None:
         try:
@@ -279,7 +310,7 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert self.store.reschedule(id, due_ms, self.now_ms, finished=True) is found
 
-    @rule(passed=st.sampled_from([1, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
+    @rule(passed=st.sampled_from([1, 999, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
     def time_passes(self, passed: int) -> None:
         self.now_ms += passed
         self.latest_ms = max(self.latest_ms, self.now_ms)

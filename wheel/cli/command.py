@@ -37,6 +37,8 @@ class Command:
     """Adds its options to its parser."""
     run: Callable[[Namespace, Context], int]
     """Does it, and returns the exit status."""
+    intermixed: bool = False
+    """Whether options may stand between its words."""
 
 
 def take_app(parser: ArgumentParser) -> None:

@@ -58,6 +58,7 @@ def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
         ("queue", job.queue),
         ("priority", str(job.priority) if job.priority else ""),
         ("key", job.key or ""),
+        ("schedule", "" if job.fire is None else f"{job.fire.schedule}, the fire of {local(job.fire.at_ms)}"),
         ("limits", ", ".join(f"{bound.name}: {in_words(bound)}" for bound in job.limits)),
         ("created", _when(job.created_ms or None, now_ms)),
         ("expires", "" if job.expires_ms is None else f"{local(job.expires_ms)} ({_expiry(job.expires_ms, now_ms)})"),
@@ -98,6 +99,7 @@ def document(job: Job) -> dict[str, Any]:
     except PayloadError as error:
         told |= {"args": None, "kwargs": None, "result": None, "unreadable": str(error)}
     told["limits"] = [bound._asdict() for bound in job.limits]
+    told["fire"] = None if job.fire is None else job.fire._asdict()
     told["error"] = None if job.error is None else job.error._asdict()
     return told
 

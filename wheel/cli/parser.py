@@ -50,6 +50,7 @@ def make_parser(commands: Iterable[Command]) -> ArgumentParser:
         )
         command.arguments(added)
         added.set_defaults(command=command)
+        added.intermixed = command.intermixed
     return top
 
 
@@ -72,6 +73,20 @@ class _Parser(ArgumentParser):
     def __init__(self, commands: Iterable[str] = (), **kwargs: Any) -> None:
         super().__init__(formatter_class=_Formatter, allow_abbrev=False, **kwargs)
         self._commands = list(commands)
+        self.intermixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does; where options may stand between words, by its other way, which calls this again.
+
+        That other way forgets ``--``, behind which nothing is an option.
+        """
+        if not self.intermixed or "--" in (args or ()):
+            return super().parse_known_args(args, namespace)
+        self.intermixed = False
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.intermixed = True
 
     def error(self, message: str) -> NoReturn:
         if "argument COMMAND: invalid choice: '" in message:

@@ -17,6 +17,7 @@ from .places import opened
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-Q", "--queue", metavar="NAMES", type=names, default=[], help="queues, with commas between")
     parser.add_argument("-T", "--task", metavar="NAMES", type=names, default=[], help="tasks, with commas between")
+    parser.add_argument("-S", "--schedule", metavar="NAMES", type=names, default=[], help="schedules, likewise")
     parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $NORIA_STORE")
     take_app(parser)
     take_json(parser, "what is paused now")
@@ -25,8 +26,9 @@ def _arguments(parser: ArgumentParser) -> None:
 def _runner(change: Callable[[Pausable, Sequence[str]], list[str]], done: str) -> Callable[[Namespace, Context], int]:
     def run(args: Namespace, context: Context) -> int:
         wanted = [name_of(queue, None) for queue in args.queue] + [name_of(None, task) for task in args.task]
+        wanted += [f"schedule:{name}" for name in args.schedule]
         if not wanted:
-            raise InvalidValue.of("--queue", "given, or --task", None)
+            raise InvalidValue.of("--queue", "given, or --task or --schedule", None)
         with opened(args, context.environ) as opened_store:
             store = pausable(opened_store)
             changed = change(store, wanted)
@@ -44,9 +46,9 @@ def _runner(change: Callable[[Pausable, Sequence[str]], list[str]], done: str) -
 
 PAUSE: Final = Command(
     name="pause",
-    summary="hold back the jobs of queues or tasks",
-    description="Start no more jobs of these queues and tasks, in any process that uses the store, until they are "
-    "resumed. Durable. Jobs that run go on; those that are held back expire and misfire as ever.",
+    summary="hold back queues, tasks or schedules",
+    description="Start no more jobs of these queues and tasks, and no fire of these schedules, in any process that "
+    "uses the store, until they are resumed. Durable. Jobs that run go on; what is held back expires as ever.",
     examples=("noria pause --queue mail --store tasks.json", "noria pause --task shop.mail.welcome -A shop.tasks"),
     arguments=_arguments,
     run=_runner(lambda store, wanted: store.pause(wanted), "paused"),
@@ -54,8 +56,8 @@ PAUSE: Final = Command(
 
 RESUME: Final = Command(
     name="resume",
-    summary="let the jobs of queues or tasks go on",
-    description="End what `noria pause` began: jobs of these queues and tasks are started again.",
+    summary="let queues, tasks or schedules go on",
+    description="End what `noria pause` began. A schedule that has missed fires goes on as its misfire policy says.",
     examples=("noria resume --queue mail --store tasks.json", "noria resume --task shop.mail.welcome -A shop.tasks"),
     arguments=_arguments,
     run=_runner(lambda store, wanted: store.resume(wanted), "resumed"),

@@ -47,6 +47,11 @@ def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
     return app
 
 
+def known_app(args: Namespace, environ: Mapping[str, str]) -> Scheduler | None:
+    """The Scheduler that ``-A`` or NORIA_APP names, if one of them does."""
+    return app_of(args, environ) if args.app or environ.get(APP_VARIABLE) else None
+
+
 @contextmanager
 def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
     """The store that the arguments name, open for as long as the block runs.

@@ -9,6 +9,8 @@ from typing import Final
 
 from ..clock import Clock, SystemClock
 from ..errors import NoriaError
+from .agenda import AGENDA
+from .call import CALL
 from .change import CANCEL, RESCHEDULE
 from .check import CHECK, COMPACT
 from .command import Command, Context
@@ -18,29 +20,20 @@ from .jobs import JOBS, SHOW
 from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
 from .parser import Misuse, make_parser
 from .pause import PAUSE, RESUME
+from .preflight import PREFLIGHT
 from .repair import REPAIR
 from .retry import RETRY
+from .run_due import RUN_DUE
+from .schedules import SCHEDULES
 from .simulate import SIMULATE
 from .stats import RING, STATS
+from .why import WHY
 from .worker import WORKER
 
-COMMANDS: Final = (
-    WORKER,
-    JOBS,
-    SHOW,
-    CANCEL,
-    RESCHEDULE,
-    RETRY,
-    PAUSE,
-    RESUME,
-    STATS,
-    RING,
-    CHECK,
-    COMPACT,
-    REPAIR,
-    SIMULATE,
-    CONFIG,
-)
+_RUNNING: Final = (WORKER, RUN_DUE, CALL)
+_ABOUT_JOBS: Final = (JOBS, SHOW, WHY, AGENDA, CANCEL, RESCHEDULE, RETRY, PAUSE, RESUME, SCHEDULES)
+_ABOUT_STORES: Final = (STATS, RING, CHECK, COMPACT, REPAIR, SIMULATE, PREFLIGHT)
+COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_STORES, CONFIG)
 DEBUG_VARIABLE: Final = "NORIA_DEBUG"
 
 

@@ -37,12 +37,13 @@ def _seconds(text: str) -> float:
     return read_span(text) / 1000
 
 
-def _workers(text: str) -> int:
+def read_workers(text: str) -> int:
+    """How many workers, as it is written."""
     return checked_workers(int(text) if text.isdecimal() else text)
 
 
-def _duration(text: str) -> tuple[str, float]:
-    """``2s``, or ``TASK=2s``."""
+def read_duration(text: str) -> tuple[str, float]:
+    """How long the runs of a task take, in seconds: ``2s`` is (*, 2.0), and ``TASK=2s`` of one task."""
     task, equals, length = text.rpartition("=")
     return (task if equals else "*"), _seconds(length)
 
@@ -78,7 +79,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "may be repeated, and needs no STORE",
     )
     parser.add_argument(
-        "-c", "--workers", metavar="N", type=checked(_workers), default=4, help="of each node; default: 4"
+        "-c", "--workers", metavar="N", type=checked(read_workers), default=4, help="of each node; default: 4"
     )
     parser.add_argument(
         "-n", "--nodes", metavar="N", type=_positive, default=1, help="processes on the store; default: 1"
@@ -87,7 +88,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "-d",
         "--duration",
         metavar="SPAN",
-        type=checked(_duration),
+        type=checked(read_duration),
         action="append",
         default=[],
         help="how long a run takes on average, or TASK=SPAN for one task; may be repeated; default: 1s",

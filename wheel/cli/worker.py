@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import log
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
-def _level(text: str) -> str:
+def level(text: str) -> str:
+    """The name of a level of logging."""
     if text.upper() not in _LEVELS:
         raise ArgumentTypeError(f"must be one of {', '.join(_LEVELS).lower()}, got {text!r}")
     return text.upper()
@@ -53,7 +54,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "-l",
         "--loglevel",
         metavar="LEVEL",
-        type=_level,
+        type=level,
         default="INFO",
         help="debug, info, warning, error or critical; default: info",
     )
@@ -68,6 +69,14 @@ def _arguments(parser: ArgumentParser) -> None:
         help="what jobs run in: threads, processes (or prefork), asyncio, gevent, eventlet or solo; default: the app's",
     )
     _pool_arguments(parser)
+    parser.add_argument(
+        "-B",
+        "--beat",
+        action=BooleanOptionalAction,
+        default=True,
+        help="see to it that each schedule has its next fire, as every worker does; --no-beat does not, and still runs "
+        "the fires that it takes",
+    )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
@@ -125,6 +134,7 @@ def _run(args: Namespace, context: Context) -> int:
     patch_for(app.pool.kind.name, args.words)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
+    app._schedules.tends = args.beat
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
     logging.getLogger("noria").setLevel(args.loglevel)
     _banner(app, context.console)
@@ -146,10 +156,16 @@ def _banner(app: Scheduler, console: Console) -> None:
         ("store", repr(app.store)),
         ("queues", "all" if app.queues is None else ", ".join(sorted(app.queues))),
         ("concurrency", app.pool.shown),
+        ("schedules", _schedules(app)),
         ("tasks", ", ".join(tasks) or "none: jobs stay scheduled until a process knows their tasks"),
     ):
         console.line(Cell(f"  {name:13}", "dim"), text)
     console.flush()
+
+
+def _schedules(app: Scheduler) -> str:
+    names = ", ".join(sorted(app._schedules.entries)) or "none"
+    return names if app._schedules.tends else f"{names}; not looked after here (--no-beat)"
 
 
 WORKER: Final = Command(
@@ -162,7 +178,7 @@ WORKER: Final = Command(
         "noria worker -A shop.tasks:app -c 8 -l info -Q mail,default",
         "noria worker -A shop.tasks -P processes -c 8 --time-limit 300",
         "noria worker -A shop.tasks -P gevent -c 1000",
-        "noria -A shop.tasks worker -l debug",
+        "noria -A shop.tasks worker -B -l debug",
     ),
     arguments=_arguments,
     run=_run,

@@ -16,7 +16,20 @@ from noria.store import JsonStore, MemoryStore
 from noria.store.records import Record
 from noria.store.verbs import StateVerbs
 from noria.wheel.errors import StoreError
-from noria.wheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from noria.wheel.job import (
+    Bound,
+    Claim,
+    Failed,
+    Failure,
+    Fire,
+    Followed,
+    Job,
+    Outcome,
+    Released,
+    Retried,
+    Snoozed,
+    Succeeded,
+)
 
 from tests.kit.jobs import NOW, a_job, content
 
@@ -94,7 +107,7 @@ def _kind(kind: Kind) -> Kind:
 
 
 USUAL = (
-    "add add add add add_many claim claim settle settle settle settle_stale cancel move renew compact "
+    "add add add add add_many claim claim settle settle settle settle_stale cancel move renew compact fire follow hold "
     "compact_while_adding other_adds other_adds_and_dies other_compacts other_dies_compacting other_dies_after_the_rename "
     "other_tears_a_write sync_fails write_fails"
 )
@@ -122,6 +135,7 @@ def _new_job(rng: random.Random, numbers: Iterator[int]) -> Job:
         priority=rng.choice([0, 0, 0, 3]),
         key=rng.choice([None, None, None, "k1", "k2"]),
         result_ttl_ms=1 << 40,
+        limits=rng.choice([(), (), (), (Bound("two", 2),), (Bound("rate", 100, 1_000),)]),
     )
 
 
@@ -151,6 +165,37 @@ def _outcome(rng: random.Random) -> Outcome:
             Released(reason="stopping"),
         ]
     )
+
+
+@_kind
+def fire(rng: random.Random, numbers: Iterator[int]) -> Step:
+    job = _fire(next(numbers), NOW - 1)
+    return lambda scene: scene.store.add([job])
+
+
+def _fire(number: int, at_ms: int) -> Job:
+    fire = Fire("often", at_ms, "every now and then")
+    return a_job(f"often@{number}", at_ms, key="schedule:often", fire=fire, result_ttl_ms=1 << 40)
+
+
+@_kind
+def follow(rng: random.Random, numbers: Iterator[int]) -> Step:
+    """Claim what is due, and say what comes next of each fire, twice over."""
+    number = next(numbers)
+
+    def step(scene: Scene) -> None:
+        scene.claims += scene.store.claim("worker", NOW, 6)
+        fires = [claim for claim in scene.claims if claim.job.fire is not None]
+        scene.store.settle([(claim, Followed(job=_fire(number, NOW + 5))) for claim in fires * 2], NOW)
+
+    return step
+
+
+@_kind
+def hold(rng: random.Random, numbers: Iterator[int]) -> Step:
+    """Pause, or resume what was paused; it is seen in what claims give afterwards."""
+    name, on = rng.choice(["queue:default", "task:app.remind", "schedule:often"]), rng.random() < 0.3
+    return lambda scene: scene.store.pause([name]) if on else scene.store.resume(scene.store.paused())
 
 
 @_kind

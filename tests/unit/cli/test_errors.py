@@ -163,7 +163,7 @@ def test_a_mistyped_command_is_guessed(run: Run) -> None:
 def test_an_unknown_command_is_answered_with_those_there_are(run: Run) -> None:
     status, _, err = run("frobnicate")
     assert status == 2
-    assert "there is no command 'frobnicate'. The commands are worker, jobs, show, cancel" in err
+    assert "there is no command 'frobnicate'. The commands are worker, run-due, call, jobs, show, why, agenda" in err
 
 
 def test_the_version_is_told(run: Run) -> None:

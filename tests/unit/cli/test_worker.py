@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from noria.store import MemoryStore
 from noria.wheel import Registry, Scheduler
+from noria.wheel.cli import worker
 from noria.wheel.cli.worker import noria_version
+from noria.wheel.testing import FakeClock
 
-from .conftest import Run, job
+from .conftest import NOW_MS, Run, job
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +82,58 @@ def test_options_are_those_that_celery_users_know(
     assert runs == [{"workers": 8, "queues": frozenset({"mail", "sms"}), "timeout": 2.5}]
     assert "mail, sms" in out
     assert logging.getLogger("noria").level == logging.DEBUG
+
+
+@pytest.mark.parametrize(
+    ("pool", "more"),
+    [
+        ("threads", ["-c", "10"]),
+        ("processes", ["-c", "10", "--max-tasks-per-child", "100", "--max-memory-per-child", "200000"]),
+        ("prefork", ["-c", "10", "--max-tasks-per-child", "100", "--time-limit", "60", "--soft-time-limit", "50"]),
+        ("asyncio", ["-c", "10"]),
+        ("gevent", ["-c", "10"]),
+        ("eventlet", ["-c", "10"]),
+        ("solo", []),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_a_line_for_celery_s_worker_is_taken_as_it_is(
+    run: Run, module: str, runs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, pool: str, more: list[str]
+) -> None:
+    monkeypatch.setattr(worker, "patch_for", lambda pool, words: None)  # it would begin this very process anew
+    status, out, err = run("-A", module, "worker", "-l", "info", "-P", pool, "-Q", "a,b", "-B", *more)
+    assert (status, err) == (0, "")
+    assert runs == [{"workers": 10 if more else 1, "queues": frozenset({"a", "b"}), "timeout": 30.0}]
+
+
+@pytest.mark.parametrize(("words", "tends"), [([], True), (["-B"], True), (["--beat"], True), (["--no-beat"], False)])
+def test_a_worker_looks_after_the_schedules_unless_it_is_told_not_to(
+    run: Run, module: str, monkeypatch: pytest.MonkeyPatch, words: list[str], tends: bool
+) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(Scheduler, "run", lambda self, *, timeout: seen.append(self._schedules.tends) or [])
+    status, out, _ = run("worker", "-A", module, *words)
+    assert (status, seen) == (0, [tends])
+    assert ("not looked after here" in out) is not tends
+
+
+def test_without_beat_no_fire_is_added_and_one_that_is_taken_is_followed() -> None:
+    app = Scheduler(MemoryStore(), clock=FakeClock(NOW_MS))
+    app.task(name="clean")(lambda: None)
+    app.add_beat_schedule({"clean": {"task": "clean", "schedule": 60}})
+    app._schedules.tends = False
+    app.run_due(NOW_MS)
+    assert app.store.scan() == []
+    app._schedules.tends = True
+    app.run_due(NOW_MS)
+    app._schedules.tends = False
+    (pending,) = app.store.scan()
+    app.run_due(pending.due_ms)
+    assert [(one.due_ms - pending.due_ms, one.state) for one in app.store.scan()] == [
+        (0, "succeeded"),
+        (60_000, "scheduled"),
+    ]
+    app.close()
 
 
 @pytest.mark.parametrize(

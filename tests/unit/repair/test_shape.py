@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from noria.store.records import UnreadableJob, decode_job, encode_job
 from noria.store.repair.shape import _RULES, is_canonical, job_of, read_job
-from noria.wheel.job import After, Bound, Failure, Job, State
+from noria.wheel.job import After, Bound, Failure, Fire, Job, State
 
 FULL = Job(
     id="a",
@@ -38,12 +38,22 @@ FULL = Job(
     wakes=("b", "c"),
     after=After(("x", "y"), 1, "finished", "results", 5),
     limits=(Bound("a", 2), Bound('"b"', 10, 60_000)),
+    fire=Fire("s", 7, "every 5 ms", followed=True, missed=2),
     extra='{"colour":"blue"}',
 )
 
 
 def test_every_field_of_a_job_has_a_rule() -> None:
-    assert set(_RULES) == set(Job._fields) - {"payload", "returned", "error", "wakes", "after", "limits", "extra"}
+    assert set(_RULES) == set(Job._fields) - {
+        "payload",
+        "returned",
+        "error",
+        "wakes",
+        "after",
+        "limits",
+        "fire",
+        "extra",
+    }
 
 
 @pytest.mark.parametrize(
@@ -76,6 +86,27 @@ def test_what_a_job_keeps_to_must_make_sense(limits: object) -> None:
     with pytest.raises(ValueError, match="limits"):
         job_of(fields)
     with pytest.raises(UnreadableJob, match="limits"):
+        decode_job(simplejson.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    "fire",
+    [
+        [],
+        "s",
+        {},
+        ["s", 7, "x", False],
+        ["s", -1, "x", False, 0],
+        ["s", True, "x", False, 0],
+        ["s", 7, "x", 1, 0],
+        ["s", 7, "x", True, -1],
+    ],
+)
+def test_of_which_schedule_a_job_is_must_make_sense(fire: object) -> None:
+    fields = {"id": "a", "due_ms": 1, "task": "t", "fire": fire}
+    with pytest.raises(ValueError, match="fire"):
+        job_of(fields)
+    with pytest.raises(UnreadableJob, match="fire"):
         decode_job(simplejson.dumps(fields).encode())
 
 

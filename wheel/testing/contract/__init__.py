@@ -6,6 +6,7 @@ from .adding import AddContract
 from .awaiting import AwaitContract
 from .changing import ChangeContract
 from .claiming import ClaimContract
+from .following import FollowContract
 from .leasing import LeaseContract
 from .limiting import LimitContract, PauseContract
 from .living import LifeContract
@@ -22,6 +23,7 @@ class StoreContract(
     SettleContract,
     AwaitContract,
     ChangeContract,
+    FollowContract,
     LimitContract,
     PauseContract,
     ReadContract,

@@ -1,0 +1,19 @@
+"""Staleness: when it is too late to run a job, and why."""
+
+from __future__ import annotations
+
+from ..wheel.job import Job
+
+
+def is_stale(job: Job, now_ms: int) -> bool:
+    """Whether it is too late to run a due job: it has expired, or nobody took it in time."""
+    if job.expires_ms is not None and job.expires_ms <= now_ms:
+        return True
+    return job.grace_ms is not None and job.due_ms + job.grace_ms < now_ms
+
+
+def why_unrun(job: Job, now_ms: int) -> str:
+    """Why a job that has just ended unrun did."""
+    if job.expires_ms is not None and job.expires_ms <= now_ms:
+        return f"expired unrun at {now_ms}"
+    return f"skipped at {now_ms}: nobody took it within {job.grace_ms} ms after it was due"

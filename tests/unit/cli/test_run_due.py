@@ -1,0 +1,107 @@
+"""``noria run-due``: one sweep, what came of it, and an exit status for cron."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from noria.store import JsonStore
+from noria.wheel.job import Job, State
+
+from .conftest import Run
+from .test_change import get
+
+APP = """
+from noria.wheel import Scheduler, Snooze
+
+app = Scheduler("due.json")
+
+
+@app.task
+def good(): ...
+
+
+@app.task
+def bad():
+    raise ValueError("no")
+
+
+@app.task(autoretry_for=(OSError,), max_retries=3, retry_backoff=600)
+def again():
+    raise OSError("no route")
+
+
+@app.task
+def later():
+    raise Snooze(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """Put back what the command does to logging."""
+    root, noria = logging.getLogger(), logging.getLogger("noria")
+    before = root.level, noria.level, list(root.handlers)
+    yield
+    root.setLevel(before[0])
+    noria.setLevel(before[1])
+    root.handlers[:] = before[2]
+
+
+def due(tmp_path: Path, *tasks: str, queue: str = "default") -> Path:
+    """A store with jobs of these tasks, due long ago, and one far in the future."""
+    (tmp_path / "due_app.py").write_text(APP)
+    path = tmp_path / "due.json"
+    opened = JsonStore(path, durability="os")
+    opened.add([Job(id=task, task=f"due_app.{task}", due_ms=1_000, queue=queue) for task in tasks])
+    opened.add([Job(id="far", task="due_app.good", due_ms=250_000_000_000_000)])
+    opened.close()
+    return path
+
+
+def test_what_is_due_is_run_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    path = due(tmp_path, "good")
+    assert run("run-due", "-A", "due_app")[:2] == (0, "1 job was run: 1 succeeded\n")
+    assert (get(path, "good").state, get(path, "far").state) == (State.SUCCEEDED, State.SCHEDULED)
+    assert run("run-due", "-A", "due_app") == (0, "0 jobs were run\n", "")
+
+
+def test_a_job_that_failed_for_good_is_a_no_and_one_to_be_tried_again_is_not(run: Run, tmp_path: Path) -> None:
+    path = due(tmp_path, "again", "later")
+    assert run("run-due", "-A", "due_app")[:2] == (0, "2 jobs were run: 1 to be tried again, 1 snoozed\n")
+    assert get(path, "again").attempt == 1
+    due(tmp_path, "bad", "good")
+    assert run("run-due", "-A", "due_app")[:2] == (1, "2 jobs were run: 1 succeeded, 1 failed\n")
+
+
+def test_only_some_queues_may_be_swept_and_programs_are_told_the_counts(run: Run, tmp_path: Path) -> None:
+    path = due(tmp_path, "good", queue="mail")
+    nothing = {"ran": 0, "succeeded": 0, "failed": 0, "retried": 0, "snoozed": 0, "unknown": 0, "skipped": 0}
+    assert json.loads(run("run-due", "-A", "due_app", "--queues", "sms", "--json")[1]) == nothing
+    assert get(path, "good").state is State.SCHEDULED
+    told = json.loads(run("run-due", "-A", "due_app", "-Q", "sms,mail", "--json")[1])
+    assert told == {**nothing, "ran": 1, "succeeded": 1}
+
+
+def test_a_job_that_the_app_does_not_know_is_put_off_and_counted(run: Run, tmp_path: Path) -> None:
+    path = due(tmp_path, "nobody")
+    status, out, _ = run("run-due", "-A", "due_app")
+    assert (status, out) == (0, "0 jobs were run: 1 put off, as the app cannot run them (`noria preflight` says why)\n")
+    assert get(path, "nobody").state is State.SCHEDULED
+
+
+def test_one_that_had_expired_is_said_to_have_ended_unrun(run: Run, tmp_path: Path) -> None:
+    path = due(tmp_path)
+    opened = JsonStore(path, durability="os")
+    opened.add([Job(id="old", task="due_app.good", due_ms=1_000, expires_ms=2_000)])
+    opened.close()
+    assert run("run-due", "-A", "due_app")[:2] == (0, "0 jobs were run: 1 ended unrun\n")
+
+
+def test_an_app_must_be_named_and_a_level_must_be_one(run: Run, tmp_path: Path) -> None:
+    assert run("run-due") == (2, "", "noria: which app? give -A module:app, or set NORIA_APP\n")
+    due(tmp_path)
+    assert "must be one of debug" in run("run-due", "-A", "due_app", "-l", "loud")[2]

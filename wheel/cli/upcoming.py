@@ -1,0 +1,35 @@
+"""Upcoming: the fires of an app's schedules that are not jobs yet, as the jobs that they will be."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from ..job import Job
+from ..schedules import upcoming as instants
+
+if TYPE_CHECKING:
+    from ..scheduler import Scheduler
+
+_MOST: Final = 10_000
+"""Of one schedule; one that fires ten times a second does so for a quarter of an hour."""
+
+
+def upcoming(app: Scheduler | None, from_ms: int, until_ms: int) -> list[Job]:
+    """The fires after one instant and before another, by time; none without an app.
+
+    The next fire of each schedule is in the store already, as a rule: it has the id that it has here.
+
+    Args:
+        app: whose schedules are asked.
+        from_ms: milliseconds since the epoch.
+        until_ms: likewise.
+    """
+    if app is None:
+        return []
+    found = [
+        entry.fire(at_ms, from_ms, app)
+        for entry in app._schedules.entries.values()
+        for at_ms in islice(instants(entry, from_ms, until_ms - 1), _MOST)
+    ]
+    return sorted(found, key=lambda job: (job.due_ms, job.id))

@@ -1,0 +1,88 @@
+"""Followed: the next fire of a schedule is added in the step that says that this one was taken, exactly once."""
+
+from __future__ import annotations
+
+from ...errors import InvalidValue
+from ...job import Crashed, Fire, Followed, Job, Noted, Outcome, Retried, State, Succeeded
+from .base import HOUR, NOW, SECOND, ContractBase, a_job, refused
+
+
+def a_fire(number: int, **fields: object) -> Job:
+    """The fire of an hourly schedule, ``number`` hours from NOW."""
+    fire = Fire("hourly", NOW + number * HOUR, "every hour")
+    return a_job(f"hourly@{number}", number * HOUR, key="schedule:hourly", fire=fire, **fields)
+
+
+class FollowContract(ContractBase):
+    """Tests of the outcome Followed."""
+
+    def test_the_next_fire_is_added_and_this_one_runs_on(self) -> None:
+        self.add(a_fire(0))
+        claim = self.claim_one()
+        self.settle(claim, Followed(job=a_fire(1), missed=3))
+        assert self.job("hourly@1") == a_fire(1)
+        job = self.job("hourly@0")
+        assert (job.state, job.token, job.key) == (State.RUNNING, claim.token, None)
+        assert job.fire == Fire("hourly", NOW, "every hour", followed=True, missed=3)
+        self.settle(claim, Succeeded(returned="7"))
+        assert self.claimed_ids(HOUR) == ["hourly@1"]
+
+    def test_one_call_may_say_it_and_settle(self) -> None:
+        self.add(a_fire(0))
+        claim = self.claim_one()
+        both: list[Outcome] = [Followed(job=a_fire(1)), Noted(note="1"), Succeeded()]
+        assert self.store.settle([(claim, outcome) for outcome in both], NOW) == []
+        assert (self.state("hourly@0"), self.state("hourly@1")) == (State.SUCCEEDED, State.SCHEDULED)
+
+    def test_it_is_followed_once_however_often_it_is_said(self) -> None:
+        self.add(a_fire(0))
+        claim = self.claim_one()
+        self.settle(claim, Followed(job=a_fire(1)))
+        self.settle(claim, Followed(job=a_fire(2)))
+        assert self.store.get("hourly@2") is None
+
+    def test_one_that_is_tried_again_is_not_followed_again(self) -> None:
+        self.add(a_fire(0, max_crashes=5))
+        for outcome in (Retried(due_ms=NOW), Crashed(reason="gone"), Retried(due_ms=NOW)):
+            claim = self.claim_one()
+            self.settle(claim, Followed(job=a_fire(1 if claim.job.attempt == 1 else 9)))
+            self.settle(claim, outcome)
+        assert [job.id for job in self.everything()] == ["hourly@0", "hourly@1"]
+        assert self.state("hourly@0") is State.SCHEDULED, "the key of the next fire does not supersede it"
+
+    def test_who_has_lost_his_claim_adds_nothing(self) -> None:
+        self.add(a_fire(0))
+        lost = self.claim_one(lease_ms=SECOND)
+        later = self.lapse(NOW, SECOND)
+        (claim,) = self.store.claim("you", later, 10)
+        assert self.store.settle([(lost, Followed(job=a_fire(1)))], later) == [lost]
+        assert self.store.get("hourly@1") is None
+        assert self.store.settle([(claim, Followed(job=a_fire(1)))], later) == []
+        assert self.state("hourly@1") is State.SCHEDULED
+
+    def test_a_fire_that_is_there_already_is_left_as_it_is(self) -> None:
+        self.add(a_fire(0), a_job("hourly@1", 5))
+        claim = self.claim_one(limit=1)
+        self.settle(claim, Followed(job=a_fire(1)))
+        assert self.job("hourly@1") == a_job("hourly@1", 5)
+
+    def test_what_is_not_of_a_schedule_cannot_be_followed(self) -> None:
+        self.add(a_job("a"))
+        claim = self.claim_one()
+        self.settle(claim, Followed(job=a_fire(1)))
+        assert self.store.get("hourly@1") is None
+
+    def test_an_unsound_fire_is_refused_and_nothing_is_changed(self) -> None:
+        self.add(a_fire(0))
+        claim = self.claim_one()
+        with refused(InvalidValue):
+            self.store.settle([(claim, Followed(job=a_fire(1)._replace(attempt=-1))), (claim, Succeeded())], NOW)
+        assert self.state("hourly@0") is State.RUNNING
+
+    def test_a_key_that_is_kept_tells_that_the_schedule_has_its_place(self) -> None:
+        self.add(a_fire(0))
+        assert self.store.add([a_fire(5)]) == ["hourly@0"]
+        claim = self.claim_one()
+        assert self.store.add([a_fire(5)]) == ["hourly@0"], "it has not been followed yet"
+        self.settle(claim, Followed(job=a_fire(1)))
+        assert self.store.add([a_fire(5)]) == ["hourly@1"]
