@@ -101,7 +101,7 @@ class Conf(Mapping[str, Any]):
         """All settings, in the order of the documentation."""
         return [self.known(name) for name in SETTINGS]
 
-    def pool(self) -> PoolOptions:
+    def pool_options(self) -> PoolOptions:
         """The pool that the settings make together.
 
         Raises:
@@ -189,7 +189,7 @@ class Conf(Mapping[str, Any]):
         except InvalidValue as error:
             if "pool" in said or self.source("pool") == DEFAULT:
                 raise error from None
-            self.pool()
+            self.pool_options()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_"):

@@ -86,7 +86,7 @@ class Configured:
     @_Read
     def pool(self) -> PoolOptions:
         """Which pool; read by start(), so that ``noria worker -P -c`` may set it before."""
-        return self.conf.pool()
+        return self.conf.pool_options()
 
     @_Read
     def queues(self) -> frozenset[str] | None:

@@ -85,7 +85,11 @@ def from_toml() -> Layer:
         table = _table(file, keys)
         if table is not None:
             source = os.path.abspath(file) + (f" [{'.'.join(keys)}]" if keys else "")
-            return taken((name, value, source) for name, value in table.items())
+            layer = taken((name, value, source) for name, value in table.items())
+            for name in layer:
+                if SETTINGS[name].read is None:
+                    raise InvalidValue(f"{source}: {name} must be given in code, got a table")
+            return layer
     return {}
 
 

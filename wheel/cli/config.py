@@ -23,7 +23,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, context: Context) -> int:
     has_app = args.app or context.environ.get(APP_VARIABLE)
     conf = app_of(args, context.environ).conf if has_app else Conf(environ=context.environ)
-    conf.pool()  # whether they go together
+    conf.pool_options()  # whether they go together
     found, console = conf.all(), context.console
     others = strangers(context.environ)
     if args.json:
