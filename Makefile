@@ -50,6 +50,11 @@ bench: $(VENV)/.bench  ## the benchmark table: every figure beside its floor and
 bench-smoke: $(VENV)/.bench  ## the same at a tenth of the size, to see that it runs
 	$(STEP) "benchmarks, small" $(BIN)/python -m benchmarks --smoke
 
+.PHONY: docs
+docs: $(VENV)/.docs  ## the documentation as a site, in build/docs; fails at the first warning
+	$(STEP) "docs" $(BIN)/python -m sphinx -q -W --keep-going -b html -d .cache/doctrees docs build/docs
+	@echo build/docs/index.html
+
 build: $(VENV)/.tests  ## the wheel artefact, in dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation -w dist .
 	@ls dist
@@ -87,6 +92,10 @@ $(VENV)/.tests: pyproject.toml $(VENV)/.installed
 
 $(VENV)/.lint: pyproject.toml $(VENV)/.tests
 	$(STEP) "install the linters" $(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.installed
+	$(STEP) "install what the site needs" $(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.installed

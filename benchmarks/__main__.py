@@ -37,6 +37,7 @@ NAMES = {
     "asyncio": "pool_asyncio",
     "greenlets": "pool_greenlets",
     "processes": "pool_processes",
+    "travel": "travel",
 }
 
 _PAGE = """# How fast

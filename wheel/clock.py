@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from .errors import InvalidValue
 
@@ -34,6 +34,14 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds on a clock that never goes back, for the length of a sleep."""
+
+
+@runtime_checkable
+class Passing(Protocol):
+    """What a clock may be able to do besides: let time pass for whoever waits, instead of having him sleep."""
+
+    def pass_time(self, most_s: float) -> float:
+        """Let time pass until something has happened, at most ``most_s`` seconds; how many have passed."""
 
 
 class SystemClock:

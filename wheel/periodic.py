@@ -14,7 +14,9 @@ Daylight saving, for ``crontab`` (an ``every`` does not know of it):
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -27,6 +29,7 @@ Seconds = float | timedelta
 
 _LEAST_MS: Final = 100
 _TRIES: Final = 10_000
+_DAY: Final = timedelta(days=1)
 _FAR: Final = datetime(9990, 1, 1, tzinfo=UTC)
 
 
@@ -102,8 +105,8 @@ class crontab:  # noqa: N801 - Celery's name
     """Fires when a clock on the wall shows certain times.
 
     Args:
-        minute: Celery's fields: a number, "*", "*/15", "8-18", "mon-fri", "1,3,5" or the like. Given a whole expression
-            of five fields, ``crontab("30 7 * * 1-5")``, it is that; six have the second first.
+        minute: Celery's fields: a number, ``"*"``, ``"*/15"``, ``"8-18"``, ``"1,3,5"`` or the like. Given a whole
+            expression of five fields, ``crontab("30 7 * * 1-5")``, it is that; six have the second first.
         hour, day_of_week, day_of_month, month_of_year: likewise. Where both days are given, both must match, as in
             Celery; in an expression one of them is enough, as in cron.
         timezone: the name of a zone such as "Europe/Berlin", or a tzinfo; by default the scheduler's.
@@ -178,7 +181,10 @@ class crontab:  # noqa: N801 - Celery's name
 
     def _named(self, start: datetime, zone: tzinfo) -> datetime | None:
         """By the calendar: each time that the expression names has one instant."""
-        for naive in _times(self._expression, self._days, _wall(start, zone) - timedelta(days=1)):
+        since = _wall(start, zone)
+        if _offset(start - _DAY, zone) != _offset(start, zone):
+            since -= _DAY  # the clocks were set: what they skipped then may come now
+        for naive in _times(self._expression, self._days, since):
             instant = _first_instant(naive, zone)
             if instant > start:
                 return instant
@@ -249,10 +255,11 @@ def _transition(low: datetime, high: datetime, zone: tzinfo) -> datetime:
 def _times(expression: str, days: str | None, since: datetime) -> Iterator[datetime]:
     """The times later than ``since`` that an expression names, on a clock that is never set."""
     try:
-        found = CronSim(expression, since)
-        week = None if days is None else CronSim(f"0 0 * * {days}", since).weekdays
+        found = copy(_parsed(expression))
+        week = None if days is None else _parsed(f"0 0 * * {days}").weekdays
     except CronSimError as error:
         raise InvalidValue.of("crontab", f"five fields as cron has them ({error})", expression) from None
+    found.dt = since.replace(microsecond=0)
     for _ in range(_TRIES):
         try:
             time = next(found)
@@ -260,6 +267,12 @@ def _times(expression: str, days: str | None, since: datetime) -> Iterator[datet
             return
         if week is None or not week.isdisjoint({time.isoweekday(), time.isoweekday() % 7}):
             yield time
+
+
+@lru_cache(maxsize=1000)
+def _parsed(expression: str) -> CronSim:
+    """An expression, to be copied and set to an instant: to read it takes longer than to find the next one."""
+    return CronSim(expression, datetime(2024, 1, 1))  # noqa: DTZ001 - a clock that is never set
 
 
 def _refuse_never(expression: str, days: str | None) -> None:

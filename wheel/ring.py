@@ -98,7 +98,7 @@ class Ring(Generic[K]):
     ([], 1500, [(1500, 'a')])
     """
 
-    __slots__ = ("_hand", "_heads", "_late", "_next", "_run", "_size", "_slots", "_stale", "_under")
+    __slots__ = ("_hand", "_heads", "_late", "_minutes", "_next", "_run", "_size", "_slots", "_stale", "_under")
 
     def __init__(self, hand: int = 0) -> None:
         """A ring without entries.
@@ -110,6 +110,7 @@ class Ring(Generic[K]):
         self._size = 0
         self._slots: list[dict[int, _Bucket[K]]] = [{} for _ in range(SLOTS)]
         self._heads: list[int] = [_NEVER] * SLOTS
+        self._minutes: list[int] = [_NEVER] * 60  # the least of each sixty heads, so that not all are looked through
         self._stale: set[int] = set()
         self._next = _NEVER
         # Under the hand: what is there, and its due order. The order may name what was discarded since.
@@ -143,8 +144,9 @@ class Ring(Generic[K]):
         cycle = second // 3600
         if cycle not in buckets:
             buckets[cycle] = (due_ms, key)
-            if second < self._heads[slot]:  # noqa: PLR1730 - a call of min() costs more than all the rest
+            if second < self._heads[slot]:
                 self._heads[slot] = second
+                self._minutes[slot // 60] = _UNKNOWN
         elif type(bucket := buckets[cycle]) is dict:
             bucket[key] = due_ms
         else:
@@ -263,13 +265,20 @@ class Ring(Generic[K]):
 
     def _earliest_beyond(self) -> int:
         for slot in self._stale:
-            self._heads[slot] = self._head_of(slot)
+            self._find_head(slot)
         self._stale.clear()
-        second = min(self._heads)
+        for minute, least in enumerate(self._minutes):
+            if least == _UNKNOWN:
+                self._minutes[minute] = min(self._heads[minute * 60 : minute * 60 + 60])
+        second = min(self._minutes)
         if second == _NEVER:
             return _NEVER
         cycle, slot = divmod(second, SLOTS)
         return min(_as_dict(self._slots[slot][cycle]).values())
+
+    def _find_head(self, slot: int) -> None:
+        self._heads[slot] = self._head_of(slot)
+        self._minutes[slot // 60] = _UNKNOWN
 
     def _head_of(self, slot: int) -> int:
         buckets = self._slots[slot]
@@ -278,7 +287,8 @@ class Ring(Generic[K]):
     def _sweep(self, second: int, passed: list[tuple[int, K]]) -> None:
         """Move the hand to ``second``: earlier buckets go to ``passed``, that of ``second`` comes under the hand."""
         due_seconds: list[int] = []
-        for swept in range(self._hand + 1, min(second, self._hand + SLOTS) + 1):
+        first = max(self._hand + 1, self._next // 1000)  # before what is next, if that is known, there is nothing
+        for swept in range(first, min(second, first + SLOTS - 1) + 1):
             due_seconds += self._visit(swept % SLOTS, second)
         self._hand = second
         if self._next < (second + 1) * 1000:
@@ -292,7 +302,7 @@ class Ring(Generic[K]):
             else:
                 passed += _in_order(bucket)
         for slot in {due_second % SLOTS for due_second in due_seconds}:
-            self._heads[slot] = self._head_of(slot)
+            self._find_head(slot)
             self._stale.discard(slot)
 
     def _visit(self, slot: int, until: int) -> list[int]:

@@ -113,6 +113,10 @@ class Runner:
             _end_forked_child(raised)
         return self.outcome(job, found.task, value, text, raised, started)
 
+    def by(self, clock: Clock) -> Runner:
+        """The same runner by another clock."""
+        return Runner(self._registry, clock, self._on, know=self._know, guard=self._guard)
+
     # ---- the steps of a run, for pools that do not run it in one go ------------------------------------------
 
     def find(self, job: Job) -> Known | Snoozed:

@@ -93,7 +93,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
     ) -> None:
         given = {"store": store, "owner": owner, "queues": queues, "result_ttl": result_ttl, "timezone": timezone}
         self._configure({**given, "durability": durability}, pool)
-        self.clock: Final[Clock] = clock or SystemClock()
+        self.clock: Clock = clock or SystemClock()
         self.registry: Final = Registry(SHARED)
         self.task: Final = TaskDecorator(self)
         """The decorator: ``@app.task`` or ``@app.task(name=..., ...)``; see TaskDecorator."""
@@ -112,6 +112,15 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._forget(["owner"])
         self._schedules.begin()
+
+    def _stand_in(
+        self, clock: Clock, url: str | None, store: Store | None, runner: Runner, ticker: Ticker | None
+    ) -> tuple[Clock, str | None, Store | None, Runner, Ticker | None]:
+        """Live by these; gives what it lived by before, to be put back. For noria.wheel.testing, and nothing else."""
+        before = self.clock, self._url, self._store, self._runner, self._ticker
+        self.clock, self._url, self._store, self._runner, self._ticker = clock, url, store, runner, ticker
+        self._schedules.begin()
+        return before
 
     @property
     def workers(self) -> int:
@@ -322,7 +331,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         clock, run = self.clock, self._runner
         if now is not None:
             clock = At(self.clock, moment_ms(now))
-            run = Runner(self.registry, clock, self.on)
+            run = run.by(clock)
         return Sweep(self.store, run, clock, **self._who()).sweep()
 
 

@@ -107,10 +107,11 @@ def decide(entry: Entry, at_ms: int, now_ms: int) -> Decision:
     after = entry.schedule.after
     if entry.misfire == "each":
         return Decision(after(at_ms))
-    missed, last_ms = 0, at_ms
-    while (following := after(last_ms)) is not None and following <= now_ms and missed < _MISSED_MOST:
-        missed, last_ms = missed + 1, following
-    next_ms = after(max(last_ms, now_ms))
+    missed, next_ms = 0, after(at_ms)
+    while next_ms is not None and next_ms <= now_ms and missed < _MISSED_MOST:
+        missed, next_ms = missed + 1, after(next_ms)
+    if next_ms is not None and next_ms <= now_ms:
+        next_ms = after(now_ms)
     if entry.misfire == "skip" and now_ms - at_ms > entry.grace_ms:
         more = f", and so were {missed} more" if missed else ""
         reason = f"skipped: it was {(now_ms - at_ms) / 1000:g} s late, more than {entry.grace_ms / 1000:g} s{more}"
@@ -173,6 +174,11 @@ class Schedules:
         store.add([job for job in moved if job is not None], on_conflict="replace")
         self._moves = False
         self._look_at_ms = now_ms + _LOOK_MS
+
+    def spare_look(self, now_ms: int) -> None:
+        """It is known that each schedule still has its pending fire: wait for the next look as if one had been made."""
+        if self._look_at_ms:
+            self._look_at_ms = now_ms + _LOOK_MS
 
     def pending(self, store: Store, entry: Entry) -> Job | None:
         """The fire that holds the schedule's place in the store."""

@@ -7,7 +7,7 @@ import threading
 from datetime import timedelta
 from typing import Final, Protocol
 
-from .clock import Clock
+from .clock import Clock, Passing
 from .contract import Store, Wakeup
 from .errors import InvalidValue
 from .events import Events
@@ -39,13 +39,14 @@ class Patience:
     """Waits between two looks at a store, and knows when to give up.
 
     Time that has passed is what the clock says, or the sum of the waits if that is more: a clock that stands still
-    (freezegun, FakeClock) must not make a timeout last for ever.
+    (freezegun, FakeClock) must not make a timeout last for ever. A clock that lets time pass (Passing) does so instead.
     """
 
     def __init__(self, keeper: Keeper, timeout: Seconds | None) -> None:
         self._left_s = seconds_of(timeout)
         self._clock = keeper.clock
         self._last = self._clock.monotonic()
+        self._passing = self._clock if isinstance(self._clock, Passing) else None
         store = keeper.store
         self._sleep = store.wait if isinstance(store, Wakeup) else _sleep
         self._nap_s = _FIRST_WAIT_S
@@ -54,6 +55,9 @@ class Patience:
         """Sleep until it may be worth a look; False if the time is over."""
         if self._left_s <= 0.0:
             return False
+        if self._passing is not None:
+            self._left_s -= self._passing.pass_time(self._left_s)
+            return True
         nap_s = self._next_nap_s()
         self._passed(0.0 if self._sleep(nap_s) else nap_s)
         return True
@@ -62,6 +66,9 @@ class Patience:
         """The same in a coroutine, which lets the event loop go on."""
         if self._left_s <= 0.0:
             return False
+        if self._passing is not None:
+            self._left_s -= await asyncio.to_thread(self._passing.pass_time, self._left_s)
+            return True
         nap_s = self._next_nap_s()
         await asyncio.sleep(nap_s)
         self._passed(nap_s)

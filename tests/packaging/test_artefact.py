@@ -125,6 +125,18 @@ def test_the_command_is_installed(python: Path, tmp_path: Path) -> None:
     assert "worker" in run(python.parent / "noria", "--help", cwd=tmp_path)
 
 
+def test_the_pytest_plugin_is_announced_and_what_tests_need_is_there_without_pytest(
+    python: Path, tmp_path: Path
+) -> None:
+    announced = (
+        "from importlib.metadata import entry_points; print([one.value for one in entry_points(group='pytest11')])"
+    )
+    assert run(python, "-c", announced, cwd=tmp_path) == "['noria.wheel.testing.plugin']\n"
+    program = "from noria.wheel.testing import travel, eager; import sys; print('pytest' in sys.modules)"
+    said = run(python, "-c", program, cwd=tmp_path)
+    assert said == "False\n"
+
+
 def test_the_quickstart_of_the_readme_runs_from_the_artefact(python: Path, tmp_path: Path) -> None:
     runner, readme = ROOT / "tests" / "docs" / "run_blocks.py", ROOT / "README.md"
     path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"

@@ -30,11 +30,13 @@ MODULES = [
     "signature",
     "task",
     "testing.clock",
+    "testing.journey",
     "testing.simulation.clock",
     "testing.simulation.draw",
     "testing.simulation.forecast",
     "testing.simulation.happenings",
     "testing.simulation.simulate",
+    "testing.travel_clock",
     "ticker",
     "trouble",
 ]
@@ -57,5 +59,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of(name: str, names: dict[str, Any]) -> None:
+    if name == "testing.journey":
+        names["app"].stop()  # what runs does not travel
     failed, _ = doctest.testmod(importlib.import_module(f"noria.wheel.{name}"), extraglobs=names)
     assert failed == 0

@@ -20,6 +20,7 @@ COLOURS: Final = {
     State.EXPIRED: "dim",
 }
 _LONGEST_CALL: Final = 200
+_LONGEST_NOTE: Final = 60
 
 
 def call(job: Job) -> str:
@@ -43,8 +44,25 @@ def moment(job: Job, now_ms: int) -> Cell:
     if job.state is State.SCHEDULED:
         return Cell(until(job.due_ms, now_ms), "" if job.due_ms > now_ms else "yellow")
     if job.state is State.RUNNING and job.started_ms is not None:
-        return Cell(f"for {span(max(0, now_ms - job.started_ms))}", "cyan")
+        said = f", {progress(job)}" if job.note is not None else ""
+        return Cell(f"for {span(max(0, now_ms - job.started_ms))}{said}", "cyan")
     return Cell("" if job.finished_ms is None else since(job.finished_ms, now_ms), "dim")
+
+
+def progress(job: Job) -> str:
+    """What the function has said of its progress, in few words.
+
+    >>> progress(Job(id="a", task="t", due_ms=0, note='{"done":2,"of":10}'))
+    'done 2, of 10'
+    """
+    try:
+        told = job.progress
+    except PayloadError:
+        return job.note or ""
+    if isinstance(told, dict) and set(told) == {"state", "meta"}:
+        told = told["meta"] if told["meta"] is not None else told["state"]
+    text = ", ".join(f"{name} {value}" for name, value in told.items()) if isinstance(told, dict) else str(told)
+    return text if len(text) <= _LONGEST_NOTE else text[: _LONGEST_NOTE - 1] + "…"
 
 
 def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
@@ -66,6 +84,7 @@ def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
         ("crashes", f"{job.crashes} of at most {job.max_crashes}" if job.crashes else ""),
         ("owner", job.owner or ""),
         ("started", _when(job.started_ms, now_ms)),
+        ("progress", progress(job) if job.note is not None else ""),
         ("finished", _when(job.finished_ms, now_ms)),
         ("result", job.returned or ""),
         ("reason", job.reason or ""),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from noria.store import JsonStore
+from noria.wheel.job import Claim, Noted
 from noria.wheel.testing import FakeClock
 
 from .conftest import DAY_MS, NOW_MS, Run, job
@@ -176,3 +177,21 @@ def test_times_are_local_with_their_zone(run: Run, store: Path, zone: str, monke
     out = run("show", "soon", "--store", store)[1]
     expected = {"America/New_York": "14:01:12.250 EDT", "Asia/Kolkata": "23:31:12.250 IST"}[zone]
     assert expected in out
+
+
+def test_a_running_job_shows_how_far_it_has_come(run: Run, store: Path) -> None:
+    opened = JsonStore(store)
+    running = opened.get("run")
+    assert running is not None
+    claim = Claim(running, running.token, running.owner or "")
+    for note, words in (
+        ('{"done":2,"of":10}', "done 2, of 10"),
+        ('{"state":"COPYING","meta":{"done":3}}', "done 3"),
+        ('{"state":"COPYING","meta":null}', "COPYING"),
+        ('"half"', "half"),
+        ('"' + "x" * 90 + '"', "x" * 59 + "…"),
+    ):
+        opened.settle([(claim, Noted(note=note))], NOW_MS)
+        assert words in run("jobs", store, "--state", "running")[1]
+        assert f"progress  {words}" in run("show", "run", "--store", store)[1]
+    opened.close()

@@ -1,0 +1,44 @@
+"""Forgetful: a memory store in which a finished job is gone at the very moment its result_ttl is over."""
+
+from __future__ import annotations
+
+from ...store.memory import MemoryStore
+from ..clock import Clock
+from ..contract import Filter
+from ..job import FINISHED, Job
+
+_EVERYTHING = Filter()
+
+
+class Forgetful(MemoryStore):
+    """Keeps the ring of a journey."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    @property
+    def unrun(self) -> int:
+        """How many jobs have ended unrun so far: they were cancelled or replaced, or it was too late for them."""
+        counts = self._state.counts
+        return counts.cancelled + counts.expired
+
+    def get(self, id: str) -> Job | None:
+        """See Store.get."""
+        job = super().get(id)
+        return None if job is None or _is_over(job, self._clock.now_ms()) else job
+
+    def scan(self, filter: Filter = _EVERYTHING, limit: int = 100) -> list[Job]:
+        """See Store.scan."""
+        if filter.states is None or filter.states & FINISHED:
+            self.forget()
+        return super().scan(filter, limit)
+
+    def forget(self) -> None:
+        """Drop what is over."""
+        with self._reading() as state:
+            state.forget(self._clock.now_ms())
+
+
+def _is_over(job: Job, now_ms: int) -> bool:
+    return job.finished_ms is not None and job.finished_ms + job.result_ttl_ms <= now_ms

@@ -1,0 +1,76 @@
+"""The pytest plugin: the fixture ``noria``, a scheduler that travels in time for the length of one test.
+
+Which scheduler it is says the ini option, and for single tests the marker:
+
+    [tool.pytest.ini_options]
+    noria_app = "shop.tasks:app"
+
+    @pytest.mark.noria("shop.other:app", start="2026-03-29 01:59", tz="Europe/Berlin", eager=True)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from ..scheduler import Scheduler
+from .journey import Travel, travel
+
+DEFAULT_START: Final = "2026-01-01 00:00"
+_MARKER: Final = (
+    "noria(app, start=, tz=, eager=, store=, most=): which scheduler the fixture noria is, and when it begins; "
+    "see noria.wheel.testing.travel"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the ini file."""
+    parser.addini("noria_app", 'the Scheduler of the fixture noria: "package.module:app"')
+    parser.addini("noria_start", "when its tests begin, in its time zone", default=DEFAULT_START)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.fixture
+def noria(request: pytest.FixtureRequest) -> Iterator[Travel]:
+    """A journey in time of the scheduler that ``noria_app`` names; see noria.wheel.testing.travel.
+
+    It begins with an empty store in memory, on 1 January 2026 unless something else is said. Afterwards the
+    scheduler is as it was before, with its own store and clock; tasks and hooks that the test has added stay.
+    """
+    marker = request.node.get_closest_marker("noria")
+    args: tuple[Any, ...] = () if marker is None else marker.args
+    options: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
+    if len(args) > 1:
+        raise pytest.UsageError(f"the marker noria takes one scheduler, got {args!r}")
+    app = _app_of(args[0] if args else options.pop("app", None), request.config)
+    options.setdefault("start", request.config.getini("noria_start"))
+    before = set(threading.enumerate())
+    with travel(app, **options) as begun:
+        yield begun
+    left = [thread.name for thread in threading.enumerate() if thread not in before and "noria" in thread.name]
+    assert left == [], f"threads of Noria are left over: {left}"
+
+
+def _app_of(named: object, config: pytest.Config) -> Scheduler:
+    named = named or config.getini("noria_app")
+    if isinstance(named, Scheduler):
+        return named
+    if not isinstance(named, str) or not named:
+        raise pytest.UsageError(
+            'the fixture noria needs a scheduler: noria_app = "package.module:app" in the ini file, '
+            'or @pytest.mark.noria("package.module:app")'
+        )
+    from ..cli.find_app import find_app  # not for every run of pytest where Noria happens to be installed
+    from ..cli.outcome import CommandError
+
+    try:
+        return find_app(named, str(config.rootpath))
+    except CommandError as error:
+        raise pytest.UsageError(f"the fixture noria needs a scheduler: {error}") from None

@@ -1,0 +1,80 @@
+"""TravelClock: the clock of a journey. It is moved ahead from outside, and never back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from typing import Any, Final, Protocol
+
+from ..clock import Clock, as_datetime, instant_ms
+from ..errors import InvalidValue
+
+NS_IN_MS: Final = 1_000_000
+
+
+class Frozen(Protocol):
+    """What freezegun's freeze_time() and time-machine's travel() give."""
+
+    def move_to(self, moment: Any) -> object:
+        """Let the program's time be that moment."""
+
+
+class TravelClock:
+    """As far ahead of another clock as it was moved; or, with ``frozen``, that other clock, which is moved itself."""
+
+    def __init__(self, base: Clock, frozen: Frozen | None, pass_time: Callable[[float], float]) -> None:
+        """A clock.
+
+        Args:
+            base: what it follows.
+            frozen: moves ``base``.
+            pass_time: see Passing.
+        """
+        self._base = base
+        self._frozen = frozen
+        self._ahead_ns = 0
+        self.pass_time = pass_time
+
+    def now_ms(self) -> int:
+        """See Clock.now_ms."""
+        return self.now_ns() // NS_IN_MS
+
+    def now_ns(self) -> int:
+        """See Clock.now_ns."""
+        return (self._base.now_ns() + 500) // 1000 * 1000 + self._ahead_ns  # freezegun's floats are 128 ns off at most
+
+    def monotonic(self) -> float:
+        """See Clock.monotonic."""
+        return self._base.monotonic() + self._ahead_ns / 1_000_000_000
+
+    def move_to(self, instant_ns: int) -> None:
+        """Let it be that instant, if it is not later already."""
+        if instant_ns <= self.now_ns():
+            return
+        if self._frozen is None:
+            self._ahead_ns += instant_ns - self.now_ns()
+        else:
+            self._frozen.move_to(as_datetime(-(-instant_ns // NS_IN_MS)))
+
+
+def stands_still(clock: Clock) -> bool:
+    """Whether somebody moves the clock by hand: it is a FakeClock, or the time is frozen."""
+    before_ns = clock.now_ns()
+    threading.Event().wait(0.001)  # a millisecond of real time
+    return clock.now_ns() == before_ns
+
+
+def moment_ms(when: datetime | str, zone: tzinfo, name: str) -> int:
+    """An aware datetime, or ISO text that is in ``zone`` if it names none, in milliseconds since the epoch.
+
+    >>> moment_ms("1970-01-01 00:01", UTC, "start"), moment_ms("1970-01-01T01:00+01:00", UTC, "start")
+    (60000, 0)
+    """
+    if not isinstance(when, str):
+        return instant_ms(when, name)
+    try:
+        found = datetime.fromisoformat(when)
+    except ValueError:
+        raise InvalidValue.of(name, 'a date and time such as "2026-03-29 01:59"', when) from None
+    return instant_ms(found if found.tzinfo is not None else found.replace(tzinfo=zone), name)
