@@ -23,7 +23,8 @@ named, `-A module:app` can stand in its place: then it is the store of that Sche
 current directory first. In `-A module` the Scheduler is the module's `app`, its `scheduler`, or else the only one
 in it; `-A package.module:name` and `-A package.module.name` say which. `-A` may stand before the command as well,
 as Celery has it. `NORIA_STORE` is the default of STORE and `--store`, `NORIA_APP` that of `-A`; what is said comes
-before what is in the environment. To look at a store never makes one.
+before what is in the environment, and that before the `store` of a [TOML table](configuration.md#a-toml-table). To look
+at a store never makes one.
 
 **Exit status.** 0 yes: it was done, it is so. 1 no: no such job, not cancelled, not sound. 2 it could not be
 answered: wrong use, no store there, a store that is damaged or in use. So a script never takes a damaged store for

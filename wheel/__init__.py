@@ -9,6 +9,7 @@
 
 from .canvas import Signature, chain, chord, group
 from .clock import Clock, SystemClock
+from .conf import Conf
 from .context import current_job
 from .contract import Filter, Found, OnConflict, Pausable, Stats, Store, Wakeup
 from .decorator import TaskDecorator, task
@@ -38,6 +39,7 @@ from .errors import (
     TimeLimitExceeded,
     UnknownJob,
     UnknownSchedule,
+    UnknownSetting,
 )
 from .events import Events, Hook
 from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
@@ -50,14 +52,16 @@ from .retry import MaxRetriesExceeded, Retry, Snooze
 from .scheduler import Scheduler
 from .scheduling import Scheduled
 from .sender import Call
+from .settings import UNSET
 from .task import Task
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - by the alphabet alone
     "AsyncResult",
     "Bound",
     "Call",
     "Claim",
     "Clock",
+    "Conf",
     "Crashed",
     "DuplicateJob",
     "Events",
@@ -111,8 +115,10 @@ __all__ = [
     "Task",
     "TaskDecorator",
     "TimeLimitExceeded",
+    "UNSET",
     "UnknownJob",
     "UnknownSchedule",
+    "UnknownSetting",
     "Wakeup",
     "chain",
     "chord",

@@ -187,7 +187,10 @@ class Signature(Canvas, Generic[R]):
         if countdown is None and eta is None and first:
             countdown, eta = draft.countdown, draft.eta
         payload = encode_call(self.args, self.kwargs)
-        return call._plan.job(self.task.name, payload, draft.now_ns, draft.carrier.result_ttl_ms, countdown, eta)
+        plan, routes = call._plan, draft.carrier.routes
+        if routes is not None:
+            plan = routes.place(self.task.name, plan)
+        return plan.job(self.task.name, payload, draft.now_ns, draft.carrier.result_ttl_ms, countdown, eta)
 
     def behind(self, draft: Draft, ids: tuple[str, ...], gives: str, need: str = "succeeded") -> Job:
         """The call as a job that waits for others; its countdown begins when they have ended."""

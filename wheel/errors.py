@@ -35,6 +35,12 @@ def _shown(value: object) -> str:
     return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
 
 
+class UnknownSetting(InvalidValue, AttributeError, KeyError):
+    """There is no setting of that name; the message guesses which was meant."""
+
+    __str__ = Exception.__str__  # a KeyError would quote the message
+
+
 class PayloadError(NoriaError, TypeError, ValueError):
     """An argument or result is not strict JSON; the message names the path to the offending value."""
 

@@ -90,6 +90,8 @@ class Plan:
     expires_ms: int | None = None
     task_id: str | None = None
     queue: str = DEFAULT_QUEUE
+    placed: bool = False
+    """Whether the queue was said; if not, the scheduler's task_routes may say another."""
     priority: int = 0
     key: str | None = None
     on_conflict: OnConflict = "keep"
@@ -249,7 +251,7 @@ def _task_id(value: Any) -> dict[str, Any]:
 
 
 def _queue(value: Any) -> dict[str, Any]:
-    return {"queue": checked_queue(value)}
+    return {"queue": checked_queue(value), "placed": True}
 
 
 def checked_queue(value: Any) -> str:

@@ -22,15 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from . import log
 from .calling import Calling
 from .clock import Clock, SystemClock
-from .config import (
-    checked_owner,
-    checked_queues,
-    checked_store,
-    checked_timeout,
-    checked_timezone,
-    checked_ttl_ms,
-    moment_ms,
-)
+from .config import checked_timeout, moment_ms
+from .configured import Configured
 from .contract import OnConflict, Store
 from .decorator import TaskDecorator
 from .default import offer_default, withdraw_default
@@ -38,12 +31,13 @@ from .errors import SchedulerError
 from .events import Events
 from .job import Job
 from .pausing import Pausing
-from .pool import PoolArguments, pool_options
+from .pool import PoolArguments
 from .pool.make import make_pool
 from .registry import SHARED, Registry
 from .runner import Runner
 from .schedules import Schedules
 from .scheduling import Scheduling
+from .settings import UNSET, Unset
 from .signals import Waiter
 from .sweep import At, Sweep
 from .ticker import Ticker
@@ -57,7 +51,7 @@ _EXIT_S: Final = 1.0
 """A program that ends without stop() waits so long for the jobs that run."""
 
 
-class Scheduler(Calling, Pausing, Scheduling):
+class Scheduler(Calling, Configured, Pausing, Scheduling):
     """Runs functions later, and never loses one.
 
     Args:
@@ -69,6 +63,8 @@ class Scheduler(Calling, Pausing, Scheduling):
         timezone: of crontab() and nothing else.
         durability: passed to the store that is opened: "sync", "interval" or "os".
         pool: how many jobs run at the same time (``workers=4``), in what (``pool="threads"``); see PoolArguments.
+
+    What is not given comes from ``app.conf``: an object, the environment, a TOML table; see docs/configuration.md.
 
     Raises:
         InvalidValue: an argument breaks its rule; nothing was opened.
@@ -85,32 +81,25 @@ class Scheduler(Calling, Pausing, Scheduling):
 
     def __init__(
         self,
-        store: str | os.PathLike[str] | Store = "tasks.json",
+        store: str | os.PathLike[str] | Store | Unset = UNSET,
         *,
         clock: Clock | None = None,
-        owner: str | None = None,
-        queues: Iterable[str] | None = None,
-        result_ttl: float | timedelta = 3600,
-        timezone: str | tzinfo = "UTC",
-        durability: str | None = None,
+        owner: str | Unset | None = UNSET,
+        queues: Iterable[str] | Unset | None = UNSET,
+        result_ttl: float | timedelta | Unset = UNSET,
+        timezone: str | tzinfo | Unset = UNSET,
+        durability: str | Unset | None = UNSET,
         **pool: Unpack[PoolArguments],
     ) -> None:
-        self.pool = pool_options(pool)
-        """Which pool; read by start(), so that ``noria worker -P -c`` may set it before."""
-        self.queues = checked_queues(queues)
-        """As ``pool``."""
-        self.result_ttl_ms: Final = checked_ttl_ms(result_ttl)
-        self.timezone: Final = checked_timezone(timezone)
+        given = {"store": store, "owner": owner, "queues": queues, "result_ttl": result_ttl, "timezone": timezone}
+        self._configure({**given, "durability": durability}, pool)
         self.clock: Clock = clock or SystemClock()
-        self._label = checked_owner(owner)
-        self._url, self._store = checked_store(store, durability)
-        self._durability = durability
         self.registry: Final = Registry(SHARED)
         self.task: Final = TaskDecorator(self)
         """The decorator: ``@app.task`` or ``@app.task(name=..., ...)``; see TaskDecorator."""
         self.on: Final = Events()
         """Hooks: ``@app.on.failed`` and others; see Events."""
-        self._schedules = Schedules(self.result_ttl_ms)
+        self._schedules = Schedules(self)
         self._runner = Runner(self.registry, self.clock, self.on)
         self._begin()
         _ALL.add(self)
@@ -120,8 +109,8 @@ class Scheduler(Calling, Pausing, Scheduling):
         """What a process must have for itself; a forked child begins anew."""
         self._lock = threading.RLock()
         self._ticker: Ticker | None = None
-        self.owner = f"{self._label}-{os.getpid()}-{secrets.token_hex(4)}"
-        """In whose name this process claims."""
+        self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._forget(["owner"])
         self._schedules.begin()
 
     def _stand_in(
@@ -139,7 +128,7 @@ class Scheduler(Calling, Pausing, Scheduling):
         return self.pool.workers
 
     def __repr__(self) -> str:
-        where = self._url if self._store is None else self._store
+        where = self.conf.store if self._store is None else self._store
         return f"Scheduler({where!r}, workers={self.workers}, {'running' if self.running else 'stopped'})"
 
     # ---- the store ---------------------------------------------------------------------------------------
@@ -156,12 +145,6 @@ class Scheduler(Calling, Pausing, Scheduling):
                 if self._store is None:
                     self._store = self._open()
         return self._store
-
-    def _open(self) -> Store:
-        from ..store import open_store  # the one place where wheel knows of store
-
-        assert self._url is not None
-        return open_store(self._url) if self._durability is None else open_store(self._url, durability=self._durability)
 
     def close(self) -> None:
         """Stop, and close the store if the scheduler opened it. Twice is fine; used again, it is opened again."""
@@ -238,6 +221,7 @@ class Scheduler(Calling, Pausing, Scheduling):
             StoreError: the store cannot be opened.
             SchedulerError: the pool cannot be had here, or cannot do what a task asks of it.
         """
+        self.discover_tasks()
         store = self.store
         self._schedules.begin()
         with self._lock:
@@ -250,7 +234,7 @@ class Scheduler(Calling, Pausing, Scheduling):
         self.on.worker_ready.tell(self)
 
     def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
-        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues)
+        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes)
         ticker = Ticker(
             store,
             pool,
@@ -343,6 +327,7 @@ class Scheduler(Calling, Pausing, Scheduling):
         >>> app.run_due()
         0
         """
+        self.discover_tasks()
         clock, run = self.clock, self._runner
         if now is not None:
             clock = At(self.clock, moment_ms(now))

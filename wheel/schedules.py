@@ -13,15 +13,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from .clock import as_datetime
 from .contract import Filter, Store
 from .errors import InvalidValue, StoreError
 from .events import Events
-from .job import FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, Snoozed, State
+from .job import DEFAULT_RESULT_TTL_MS, FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, Snoozed, State
 from .options import Plan
 from .periodic import Schedule
+from .routes import Routes
 
 LOG: Final = logging.getLogger("noria.schedules")
 MISFIRES: Final = ("coalesce", "skip", "each")
@@ -31,6 +32,26 @@ _LOOK_MS: Final = 30_000
 _UNKNOWN_MS: Final = 60_000
 _MISSED_MOST: Final = 1_000
 """Missed fires are counted up to here."""
+
+
+class Defaults(Protocol):
+    """What a scheduler says of jobs that do not say it themselves."""
+
+    @property
+    def result_ttl_ms(self) -> int:
+        """How long a finished one is kept, in milliseconds."""
+
+    @property
+    def routes(self) -> Routes | None:
+        """Where those go that say no queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoDefaults:
+    """Where no scheduler says anything."""
+
+    result_ttl_ms: int = DEFAULT_RESULT_TTL_MS
+    routes: Routes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +73,14 @@ class Entry:
         """The key of its pending fire."""
         return f"schedule:{self.name}"
 
-    def fire(self, at_ms: int, now_ms: int, ttl_ms: int) -> Job:
+    def job(self, now_ns: int, carrier: Defaults) -> Job:
+        """The call, due at once."""
+        plan = self.plan if carrier.routes is None else carrier.routes.place(self.task, self.plan)
+        return plan.job(self.task, self.payload, now_ns, carrier.result_ttl_ms)
+
+    def fire(self, at_ms: int, now_ms: int, carrier: Defaults) -> Job:
         """The job of the fire at an instant."""
-        job = self.plan.job(self.task, self.payload, now_ms * 1_000_000, ttl_ms)
+        job = self.job(now_ms * 1_000_000, carrier)
         return job._replace(
             id=f"{self.name}@{_moment(at_ms)}",
             key=self.key,
@@ -96,9 +122,10 @@ def decide(entry: Entry, at_ms: int, now_ms: int) -> Decision:
 class Schedules:
     """The schedules that this process knows."""
 
-    def __init__(self, result_ttl_ms: int = 3_600_000) -> None:
+    def __init__(self, carrier: Defaults | None = None) -> None:
+        """None yet; ``carrier`` says what holds for their jobs where the schedules say nothing."""
         self.entries: Final[dict[str, Entry]] = {}
-        self._result_ttl_ms = result_ttl_ms
+        self._carrier = carrier or NoDefaults()
         self.tends = True
         """Whether this process sees to it that each schedule has its next fire; ``noria worker --no-beat`` does not.
         Fires that it takes are followed by the next all the same."""
@@ -161,7 +188,7 @@ class Schedules:
         """The first fire to come that has not been issued before."""
         at_ms = entry.schedule.after(now_ms)
         while at_ms is not None:
-            job = entry.fire(at_ms, now_ms, self._result_ttl_ms)
+            job = entry.fire(at_ms, now_ms, self._carrier)
             if store.get(job.id) is None:
                 return job
             at_ms = entry.schedule.after(at_ms)
@@ -213,7 +240,7 @@ class Schedules:
             return
         decision = decide(entry, job.fire.at_ms, now_ms)
         if decision.next_ms is not None:
-            next_fire = entry.fire(decision.next_ms, now_ms, self._result_ttl_ms)
+            next_fire = entry.fire(decision.next_ms, now_ms, self._carrier)
             following.append((claim, Followed(job=next_fire, missed=decision.missed)))
         if decision.skip is not None:
             ended[claim.token] = Skipped(reason=decision.skip)

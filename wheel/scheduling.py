@@ -181,7 +181,7 @@ class Scheduling:
         held = self._schedules.pending(self.store, entry)
         next_ms = entry.schedule.after(now_ms)
         if held is not None and held.state is State.SCHEDULED and held.due_ms <= now_ms and next_ms is not None:
-            self.submit(entry.fire(next_ms, now_ms, self.result_ttl_ms), on_conflict="replace")
+            self.submit(entry.fire(next_ms, now_ms, self), on_conflict="replace")
         return bool(pausable(self.store).resume([entry.key]))
 
     def run_schedule(self: Planner, name: str) -> AsyncResult[Any]:
@@ -191,7 +191,7 @@ class Scheduling:
             UnknownSchedule: there is none of that name.
         """
         entry, now_ns = _entry(self, name), self.clock.now_ns()
-        job = entry.plan.job(entry.task, entry.payload, now_ns, self.result_ttl_ms)
+        job = entry.job(now_ns, self)
         return AsyncResult(self.submit(job, fresh=True), self)
 
     def remove_schedule(self: Planner, name: str) -> bool:

@@ -26,6 +26,7 @@ from .registry import Registry
 from .result import AsyncResult
 from .retry import OPTIONS as RETRY_OPTIONS
 from .retry import MaxRetriesExceeded, Retry, policy_of
+from .routes import Routes
 from .sender import P, R, Sender, checked_time
 from .signature import takes, twin
 from .task_options import TaskOptions, listed, refuse_unknown
@@ -47,6 +48,10 @@ class Carrier(Keeper, Protocol):
     @property
     def result_ttl_ms(self) -> int:
         """How long a finished job is kept if its plan does not say, in milliseconds."""
+
+    @property
+    def routes(self) -> Routes | None:
+        """Where calls go whose plan says no queue; None for where they go anyway."""
 
     def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
         """Store a job, durably; the id of the job that stands for it."""
@@ -231,6 +236,8 @@ class Task(Sender[P, R]):
         for args, kwargs in calls:
             check(*args, **kwargs)
             texts.append(encode_call(tuple(args), dict(kwargs)))
+        if scheduler.routes is not None:
+            plan = scheduler.routes.place(name, plan)
         now_ns, ttl_ms = scheduler.clock.now_ns(), scheduler.result_ttl_ms
         return plan.jobs(name, texts, now_ns, ttl_ms, countdown, eta), plan
 
@@ -268,6 +275,8 @@ def send(
     eta: datetime | None = None,
 ) -> AsyncResult[Any]:
     """Store a call of the task of that name, which need not be known here."""
+    if scheduler.routes is not None:
+        plan = scheduler.routes.place(name, plan)
     now_ns = scheduler.clock.now_ns()
     job = plan.job(name, encode_call(args, kwargs), now_ns, scheduler.result_ttl_ms, countdown, eta)
     if plan.link or plan.link_error:

@@ -37,6 +37,7 @@ class Desk:
         self.clock = FakeClock(NOW_MS)
         self.registry = Registry(SHARED)
         self.result_ttl_ms = 5_000
+        self.routes = None
         self.on = Events()
         self.task = TaskDecorator(self)
         self.submitted: list[tuple[bool, OnConflict]] = []

@@ -19,7 +19,8 @@ exit status:
 environment:
   NORIA_STORE  the default of STORE and --store
   NORIA_APP    the default of -A
-  NO_COLOR     no colours"""
+  NO_COLOR     no colours
+  NORIA_*      the settings; noria config shows them"""
 
 
 class Misuse(Exception):

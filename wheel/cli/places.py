@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ...store.place import Place
 from ...store.system import SYSTEM
 from ...store.url import open_store, path_of
+from ..conf import DEFAULT, Conf
 from ..contract import Store
 from .outcome import CommandError
 
@@ -28,17 +29,22 @@ _HEADER_WITHIN: Final = 1 << 20
 
 
 def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
-    """The Scheduler that ``-A`` or NORIA_APP names.
+    """The Scheduler that ``-A`` or NORIA_APP names, with the tasks that it discovers.
 
     Raises:
-        CommandError: neither is given, or there is none of that name.
+        CommandError: neither is given, or there is none of that name, or its tasks cannot be imported.
     """
     name = args.app or environ.get(APP_VARIABLE)
     if not name:
         raise CommandError(f"which app? give -A module:app, or set {APP_VARIABLE}")
     from .find_app import find_app
 
-    return find_app(name)
+    app = find_app(name)
+    try:
+        app.discover_tasks()
+    except Exception as error:
+        raise CommandError(f"the tasks of {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+    return app
 
 
 def known_app(args: Namespace, environ: Mapping[str, str]) -> Scheduler | None:
@@ -126,5 +132,8 @@ def _url(args: Namespace, environ: Mapping[str, str]) -> str | None:
         return None
     url = environ.get(STORE_VARIABLE)
     if not url and not environ.get(APP_VARIABLE):
+        told = Conf(environ={}).known("store")
+        if told.source != DEFAULT:
+            return str(told.value)
         raise CommandError(f"which store? name its path or URL, give -A module:app, or set {STORE_VARIABLE}")
     return url or None

@@ -98,7 +98,8 @@ def _unused(app: Scheduler, found: Findings) -> None:
     for name in app.registry.names():
         task = app.registry.get(name)
         why = app.pool.kind.refusal(task, task.limits.over(app.pool.limits))
-        if why is not None and (app.queues is None or task._plan.queue in app.queues):
+        plan = task._plan if app.routes is None else app.routes.place(name, task._plan)
+        if why is not None and (app.queues is None or plan.queue in app.queues):
             found.problems.setdefault((name, "refused", why), Problem(task=name, kind="refused", why=why))
 
 

@@ -14,6 +14,7 @@ from .call import CALL
 from .change import CANCEL, RESCHEDULE
 from .check import CHECK, COMPACT
 from .command import Command, Context
+from .config import CONFIG
 from .console import Console
 from .jobs import JOBS, SHOW
 from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
@@ -32,7 +33,7 @@ from .worker import WORKER
 _RUNNING: Final = (WORKER, RUN_DUE, CALL)
 _ABOUT_JOBS: Final = (JOBS, SHOW, WHY, AGENDA, CANCEL, RESCHEDULE, RETRY, PAUSE, RESUME, SCHEDULES)
 _ABOUT_STORES: Final = (STATS, RING, CHECK, COMPACT, REPAIR, SIMULATE, PREFLIGHT)
-COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_STORES)
+COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_STORES, CONFIG)
 DEBUG_VARIABLE: Final = "NORIA_DEBUG"
 
 

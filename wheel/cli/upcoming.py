@@ -28,7 +28,7 @@ def upcoming(app: Scheduler | None, from_ms: int, until_ms: int) -> list[Job]:
     if app is None:
         return []
     found = [
-        entry.fire(at_ms, from_ms, app.result_ttl_ms)
+        entry.fire(at_ms, from_ms, app)
         for entry in app._schedules.entries.values()
         for at_ms in islice(instants(entry, from_ms, until_ms - 1), _MOST)
     ]

@@ -185,7 +185,8 @@ class _Elsewhere:
 
 
 def _cut_off(app: scheduler.Scheduler) -> None:
-    in_memory = type(app._store).__module__.endswith(".store.memory") or (app._url or "").lower().startswith("memory:")
+    store = app.store if app._url is None else app._store  # which opens none
+    in_memory = type(store).__module__.endswith(".store.memory") or (app._url or "").lower().startswith("memory:")
     if in_memory:
         app._store = cast("Store", _Elsewhere())
 

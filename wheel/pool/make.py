@@ -9,6 +9,7 @@ from ..clock import Clock
 from ..errors import SchedulerError
 from ..events import Events
 from ..registry import Registry
+from ..routes import Routes
 from ..runner import Known, Runner, known
 from ..task import Task
 from . import inside
@@ -18,7 +19,12 @@ from .threads import ThreadPool
 
 
 def make_pool(
-    options: PoolOptions, registry: Registry, clock: Clock, on: Events, queues: Collection[str] | None
+    options: PoolOptions,
+    registry: Registry,
+    clock: Clock,
+    on: Events,
+    queues: Collection[str] | None,
+    routes: Routes | None = None,
 ) -> Pool:
     """A pool that is not started.
 
@@ -26,7 +32,7 @@ def make_pool(
         SchedulerError: it cannot be had here, or a task that it would have to run asks for what it cannot do.
     """
     inside.refuse_scheduler()
-    _refuse_tasks(options, registry, queues)
+    _refuse_tasks(options, registry, queues, routes)
 
     def know(task: Task[..., Any]) -> Known:
         limits = task.limits.over(options.limits)
@@ -49,10 +55,13 @@ def make_pool(
     return ThreadPool(options.workers, Runner(registry, clock, on, know=know), clock)
 
 
-def _refuse_tasks(options: PoolOptions, registry: Registry, queues: Collection[str] | None) -> None:
+def _refuse_tasks(
+    options: PoolOptions, registry: Registry, queues: Collection[str] | None, routes: Routes | None
+) -> None:
     for name in registry.names():
         task = registry.get(name)
-        if queues is None or task._plan.queue in queues:
+        plan = task._plan if routes is None else routes.place(name, task._plan)
+        if queues is None or plan.queue in queues:
             reason = options.kind.refusal(task, task.limits.over(options.limits))
             if reason is not None:
                 raise SchedulerError(f"task {name} cannot be run by a pool of {options.kind.name}: {reason}")
