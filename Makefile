@@ -9,13 +9,22 @@ SEED ?= 1
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test models lint format types directions bench bench-smoke torture build coverage mutants clean
+.PHONY: help demo examples test models lint format types directions bench bench-smoke torture build coverage mutants clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
 
 demo: $(VENV)/.installed  ## ten delayed jobs, a live ring, a worker killed with -9: nothing lost
 	$(STEP) "demo" $(BIN)/python demo.py
+
+examples: $(VENV)/.installed  ## the programs in examples/, one after the other, the fast way
+	$(BIN)/python examples/wheel_demo.py --fast
+	$(BIN)/python examples/email_notifier/notify.py --fast
+	$(BIN)/python examples/two_jobs.py --fast
+	$(BIN)/python examples/sms_code/run.py --fast
+	$(BIN)/python examples/sms_retry.py
+	$(BIN)/python examples/producer_consumer.py --fast
+	$(BIN)/python examples/web_producer.py --siege
 
 test: $(VENV)/.tests  ## the tests (a few minutes at most)
 	$(STEP) "tests" $(PYTEST)
@@ -67,7 +76,7 @@ space := $(empty) $(empty)
 
 coverage: $(VENV)/.tests  ## branch coverage of the fast tests; fails unless it is 100 % for ring, state, journal and the like
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
-	$(STEP) "tests under coverage" $(BIN)/coverage run -m pytest -q --ignore tests/packaging --ignore tests/docs
+	$(STEP) "tests under coverage" $(BIN)/coverage run -m pytest -q --ignore tests/packaging --ignore tests/docs --ignore tests/examples
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 	@$(BIN)/coverage report --fail-under=100 --include='$(subst $(space),$(comma),$(foreach name,$(WHOLE),*/$(name).py))'
 

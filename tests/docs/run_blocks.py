@@ -20,6 +20,7 @@ from blocks import Block, blocks_of
 
 EXPECTED = re.compile(r"# -> (.*)$")
 SERVE_S = (1.5, 6, 20)
+"""So long a command serves before SIGTERM; once more, and longer, if it had not come so far as to heed it."""
 COMMAND_S = 60
 
 
@@ -70,19 +71,25 @@ def call(block: Block, command: str) -> None:
 
 def serve(block: Block, command: str) -> None:
     """Run a command that is to go on until SIGTERM."""
-    for patience_s in SERVE_S:
-        process = subprocess.Popen(
-            ["bash", "-c", f"exec {command}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        try:
-            process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=COMMAND_S)
-        if process.returncode != -signal.SIGTERM:
-            break  # otherwise the machine is busy, and the program was not yet so far as to hear of signals
-    if process.returncode != 0 or "noria" not in command:
-        raise AssertionError(f"{block}: {command!r} ended with {process.returncode}:\n{said}")
+    for seconds in SERVE_S:
+        status, said = served(command, seconds)
+        if status != -signal.SIGTERM:
+            break
+    if status != 0 or "noria" not in command:
+        raise AssertionError(f"{block}: {command!r} ended with {status}:\n{said}")
+
+
+def served(command: str, seconds: float) -> tuple[int, str]:
+    """How a command ended that was told to after so long, and what it said."""
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {command}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=COMMAND_S)
+    return process.returncode, said
 
 
 def close_schedulers() -> None:

@@ -1,0 +1,63 @@
+"""A mail to each of many users, sent by a worker in threads or in greenlets, with the results known.
+
+python examples/email_notifier/notify.py                      20 users, 2 threads
+python examples/email_notifier/notify.py -P gevent -c 100     100 greenlets; pip install gevent
+python examples/email_notifier/notify.py --fast               8 users
+
+The mails go to a server that only keeps them in memory, or to one of your own: --smtp HOST:PORT.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+
+from smtp_sink import Sink
+
+parser = argparse.ArgumentParser()
+parser.add_argument("-P", "--pool", default="threads")
+parser.add_argument("-c", "--concurrency", default="2")
+parser.add_argument("--smtp", metavar="HOST:PORT")
+parser.add_argument("--fast", action="store_true")
+
+
+def main(args: argparse.Namespace, directory: str, sink: Sink | None) -> None:
+    os.environ |= {
+        "NORIA_STORE": str(Path(directory, "tasks.json")),
+        "USERS": str(Path(directory, "users.db")),
+        "SMTP": sink.address if sink else args.smtp,
+    }
+    import users
+    from tasks import app, send_welcome
+
+    ids = users.create(8 if args.fast else 20)
+    results = app.schedule_many(send_welcome, [((id,), {}) for id in ids])  # the ids, not the users
+    users.moved(3, "new.address@example.org")  # after the call, before the mail: it goes to the new address
+
+    command = ["worker", "-A", "tasks", "-P", args.pool, "-c", args.concurrency, "-l", "info"]
+    print("$ noria", *command, flush=True)
+    begun = time.monotonic()
+    worker = subprocess.Popen([sys.executable, "-m", "noria.wheel.cli", *command], cwd=Path(__file__).parent)
+    try:
+        print({id: result.get(timeout=60) for id, result in zip(ids, results, strict=True)})
+        print(f"{len(ids)} mails in {time.monotonic() - begun:.1f} s")
+    finally:
+        worker.terminate()
+        worker.wait()
+    if sink:
+        print("To:", *sorted(recipient for recipient, _ in sink.mails))
+    app.close()
+
+
+if __name__ == "__main__":
+    args = parser.parse_args()
+    if args.pool in ("gevent", "eventlet") and find_spec(args.pool) is None:
+        sys.exit(f"the pool {args.pool} needs it: pip install {args.pool}")
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="noria-example-"))
+        main(args, directory, None if args.smtp else stack.enter_context(Sink()))

@@ -1,0 +1,24 @@
+"""The task: the id of a user comes in, the user is looked up, an HTML mail goes out."""
+
+import os
+import smtplib
+from email.message import EmailMessage
+from html import escape
+
+import users
+from noria.wheel import Scheduler
+
+app = Scheduler(os.environ["NORIA_STORE"])
+
+
+@app.task(autoretry_for=OSError, retry_backoff=3)  # every error of smtplib is one
+def send_welcome(user_id: int) -> str:
+    name, email = users.find(user_id)  # as the user is now, not as it was when the mail was ordered
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "Welcome", "shop@example.org", email
+    message.set_content(f"Welcome, {name}!")
+    message.add_alternative(f"<h1>Welcome, {escape(name)}!</h1>", subtype="html")
+    host, _, port = os.environ["SMTP"].partition(":")
+    with smtplib.SMTP(host, int(port), timeout=10) as server:
+        server.send_message(message)
+    return "success"

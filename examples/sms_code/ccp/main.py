@@ -1,0 +1,7 @@
+"""The app: `noria worker -A ccp.main -l info -c 10`."""
+
+from noria.wheel import Scheduler
+
+app = Scheduler()
+app.config_from_object("ccp.config")
+app.autodiscover_tasks(["ccp.sms"])

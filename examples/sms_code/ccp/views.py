@@ -1,0 +1,21 @@
+"""What the web application's views do: send a code, and register who types it in within five minutes."""
+
+import secrets
+import time
+
+from noria.wheel import AsyncResult
+
+from ccp.sms.tasks import CODE_VALID_S, ccp_send_sms_code
+
+_codes: dict[str, tuple[str, float]] = {}  # a cache in your application
+
+
+def send_code(mobile: str) -> AsyncResult[int]:
+    code = f"{secrets.randbelow(1_000_000):06}"
+    _codes[mobile] = (code, time.monotonic() + CODE_VALID_S)
+    return ccp_send_sms_code.delay(mobile, code)
+
+
+def register(mobile: str, typed: str) -> bool:
+    code, until = _codes.pop(mobile, ("", 0.0))
+    return time.monotonic() < until and secrets.compare_digest(code, typed)
