@@ -3,8 +3,8 @@
 python examples/sms_retry.py
 
 The clock is one that we move ourselves, so nobody has to wait: `with app:` and the machine's clock do the same in real
-time. (retry_jitter=False, so that the delays are these; by default each is drawn from zero to its value, so that many
-codes that failed together do not come back together.)
+time. (With retry_jitter=True each delay would be drawn from zero to its value, so that many codes that failed together
+do not come back together.)
 """
 
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def seconds() -> int:
     return (clock.now_ms() - int(START.timestamp() * 1000)) // 1000
 
 
-@app.task(bind=True, name="ccp_send_sms_code", retry_backoff=3, retry_jitter=False)
+@app.task(bind=True, name="ccp_send_sms_code", retry_backoff=3)
 def send_sms_code(self, mobile: str, code: str) -> int:
     try:
         status = Provider().send(mobile, code)

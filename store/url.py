@@ -6,18 +6,20 @@ import os
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from ..wheel.clock import Clock
 from ..wheel.contract import Store
 from ..wheel.errors import InvalidValue
 from .jsonfile import JsonStore
 from .memory import MemoryStore
 
 
-def open_store(url: str | os.PathLike[str], **options: Any) -> Store:
+def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **options: Any) -> Store:
     """Open the store that a path or URL names.
 
     Args:
         url: a path such as "tasks.json" or "/var/lib/app/tasks.json"; "json:tasks.json?durability=os" (or
             "file:..."), which may carry options; or "memory:".
+        clock: where the store's time comes from, for dropping old results.
         options: passed to the store; they win over those in the URL. See JsonStore.
 
     Raises:
@@ -33,7 +35,7 @@ def open_store(url: str | os.PathLike[str], **options: Any) -> Store:
             raise InvalidValue.of("options", "empty for a memory store", options)
         return MemoryStore()
     try:
-        return JsonStore(path, **(told | options))
+        return JsonStore(path, clock=clock, **(told | options))
     except TypeError as error:
         raise InvalidValue(f"options must be those of JsonStore: {error}") from None
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
 
+from .clock import Clock
 from .conf import Conf
 from .config import checked_owner, checked_store, checked_timezone, checked_ttl_ms
 from .contract import Store
@@ -65,6 +66,7 @@ class Configured:
     """The settings of a scheduler, and what it makes of them."""
 
     conf: Conf
+    clock: Clock
     running: Any
     _store: Store | None
     _mark: str
@@ -131,7 +133,8 @@ class Configured:
             return store
         from ..store import open_store  # the one place where wheel knows of store
 
-        return open_store(self._url) if self._durability is None else open_store(self._url, durability=self._durability)
+        options = {} if self._durability is None else {"durability": self._durability}
+        return open_store(self._url, clock=self.clock, **options)
 
     # ---- what changes it ---------------------------------------------------------------------------------
 

@@ -155,7 +155,8 @@ class RetryPolicy:
     backoff: float = 0.0
     """The first delay of those that double, in seconds; 0 to wait ``delay`` each time."""
     backoff_max: float = 600.0
-    jitter: bool = True
+    jitter: bool | None = None
+    """Whether delays that double are drawn; None for those of ``on`` only, not for those that a function asks for."""
     on: Errors = ()
     never: Errors = ()
 
@@ -168,11 +169,12 @@ class RetryPolicy:
         limit = self.max_retries if most is None else most
         return limit is not None and retries >= limit
 
-    def wait(self, retries: int, draw: Callable[[], float] = random.random) -> Seconds:
-        """How long until the next attempt, after so many that were tried again."""
+    def wait(self, retries: int, draw: Callable[[], float] = random.random, *, asked: bool = False) -> Seconds:
+        """How long until the next attempt, after so many that were tried again; ``asked``: by Retry, for itself."""
         if not self.backoff:
             return self.delay
-        return delay_s(retries, factor=self.backoff, most=self.backoff_max, jitter=self.jitter, draw=draw)
+        jitter = not asked if self.jitter is None else self.jitter
+        return delay_s(retries, factor=self.backoff, most=self.backoff_max, jitter=jitter, draw=draw)
 
 
 def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
@@ -193,7 +195,7 @@ def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
         if backoff is None or backoff is False
         else _number("retry_backoff", 1 if backoff is True else backoff),
         backoff_max=_number("retry_backoff_max", _or(given.get("retry_backoff_max"), 600)),
-        jitter=_truth("retry_jitter", _or(given.get("retry_jitter"), True)),
+        jitter=None if given.get("retry_jitter") is None else _truth("retry_jitter", given["retry_jitter"]),
         on=_errors("autoretry_for", given.get("autoretry_for")),
         never=_errors("dont_autoretry_for", given.get("dont_autoretry_for")),
     )

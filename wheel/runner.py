@@ -161,7 +161,7 @@ class Runner:
             case Snooze():
                 return self._snoozed(job, raised)
             case _ if task.retrying.covers(raised):
-                return self._retry(job, task, Retry(exc=raised))
+                return self._retry(job, task, Retry(exc=raised), asked_for=False)
             case _:
                 return self._fail(job, raised)
 
@@ -186,14 +186,14 @@ class Runner:
             log.unregistered(job, due_ms)
         return Snoozed(due_ms=due_ms, reason=f"unregistered: no task named {job.task!r} in the process that took it")
 
-    def _retry(self, job: Job, task: Task[..., Any], asked: Retry) -> Outcome:
+    def _retry(self, job: Job, task: Task[..., Any], asked: Retry, *, asked_for: bool = True) -> Outcome:
         policy, cause = task.retrying, _reason_of(asked)
         if policy.exhausted(job.retries, asked.max_retries):
             limit = policy.max_retries if asked.max_retries is None else asked.max_retries
             return self._fail(job, cause, f"it was run {job.attempt} times, and max_retries is {limit}")
         now_ns = self._clock.now_ns()
         try:
-            due_ms = asked.due_ms(now_ns, policy.wait(job.retries))
+            due_ms = asked.due_ms(now_ns, policy.wait(job.retries, asked=asked_for))
             payload = asked.payload(*decode_call(job.payload))
         except NoriaError as error:
             return self._fail(job, error, "it was to be tried again in a way that is not possible")

@@ -34,7 +34,8 @@ class TaskOptions(Options, total=False):
     retry_backoff_max: float | None
     """The longest of these delays, in seconds, 600 by default."""
     retry_jitter: bool | None
-    """Draw each of these delays from zero to its value, so that jobs do not come back together; True by default."""
+    """Draw each of these delays from zero to its value, so that jobs do not come back together. By default those after
+    ``autoretry_for``, and not those that Retry asks for."""
     retry_kwargs: Mapping[str, Any] | None
     """max_retries and countdown in a dict, as Celery has it."""
     retries: int | None

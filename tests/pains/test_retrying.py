@@ -26,7 +26,7 @@ def waits_s(app: Scheduler, clock: FakeClock, id: str) -> list[float]:
 def test_celery_ignores_retry_backoff_in_a_retry_by_hand_and_waits_180_s(another: Opened, clock: FakeClock) -> None:
     app = another()
 
-    @app.task(bind=True, retry_backoff=3, retry_jitter=False)
+    @app.task(bind=True, retry_backoff=3)
     def send(self: Any) -> None:
         try:
             raise OSError("down")

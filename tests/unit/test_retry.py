@@ -95,6 +95,14 @@ def test_backoff_true_begins_with_a_second(app: Scheduler, clock: FakeClock) -> 
     assert waits(app, clock, fails.delay().id) == [1, 2, 4]
 
 
+def test_by_default_delays_are_drawn_after_autoretry_for_and_not_when_a_function_asks() -> None:
+    """Celery draws the one, and ignores retry_backoff in the other; who writes self.retry() expects what he wrote."""
+    policy = policy_of({"retry_backoff": 8})
+    assert (policy.wait(1, lambda: 0.25), policy.wait(1, lambda: 0.25, asked=True)) == (4, 16)
+    assert policy_of({"retry_backoff": 8, "retry_jitter": True}).wait(1, lambda: 0.25, asked=True) == 4
+    assert policy_of({"retry_backoff": 8, "retry_jitter": False}).wait(1, lambda: 0.25) == 16
+
+
 def test_jitter_draws_from_zero_to_the_delay_so_that_jobs_do_not_come_back_together() -> None:
     policy = RetryPolicy(backoff=8, jitter=True)
     assert [policy.wait(1, lambda: drawn) for drawn in (0.0, 0.5, 1.0)] == [0.0, 8.0, 16.0]
@@ -351,6 +359,6 @@ def test_a_snooze_that_breaks_its_rule_is_refused(arguments: dict[str, Any]) -> 
 
 
 def test_policy_of_nothing_is_celerys() -> None:
-    assert policy_of({}) == RetryPolicy(max_retries=3, delay=180, backoff=0.0, backoff_max=600.0, jitter=True)
+    assert policy_of({}) == RetryPolicy(max_retries=3, delay=180, backoff=0.0, backoff_max=600.0, jitter=None)
     assert policy_of({"retry_backoff": timedelta(seconds=2)}).backoff == 2.0
     assert policy_of({"retry_backoff": False}).backoff == 0.0

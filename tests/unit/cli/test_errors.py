@@ -220,6 +220,7 @@ def test_a_reader_that_goes_away_is_no_error(store: Path) -> None:
 def test_a_signal_at_the_keyboard_ends_the_program_quietly(store: Path) -> None:
     code = (
         "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it\n"
         "from noria.wheel.cli import main\n"
         "from noria.wheel.cli import stats\n"
         "stats.ring_text = lambda *a, **k: (os.kill(os.getpid(), signal.SIGINT), time.sleep(20))\n"
