@@ -1,7 +1,7 @@
 """Tails, rot and edits: a store of 64 KiB is harmed in every way that disks and people know, and never reads wrong in silence.
 
 A case is one harmed store that was opened, salvaged or accepted. Each bit of snapshot and journal is flipped (in CI
-every fourth, which ones the seed says), files are cut at every byte of their last records, sectors are blank, swapped,
+every sixth, which ones the seed says), files are cut at every byte of their last records, sectors are blank, swapped,
 doubled or stale, each record in turn is destroyed and salvaged, and the corpus of edits by hand is tried. Everything is
 opened by the store's own code, over files in memory (tests/kit/memory_system.py); edits are tried on a real disk.
 """
@@ -19,14 +19,14 @@ BITS = SIZE * 8
 
 
 def run(size: Size, seed: int) -> Report:
-    """524,288 flipped bits at full size, 131,072 in CI."""
+    """524,288 flipped bits at full size, 87,381 in CI."""
     report = Report()
     choose = random.Random(seed)
     made = make_specimen(seed)
     report.demand(
         len(made.snapshot) + len(made.journal) == SIZE, f"seed {seed}: the store has another size than {SIZE}"
     )
-    step = pick(size, smoke=1_201, ci=4, full=1)
+    step = pick(size, smoke=1_201, ci=6, full=1)
     flips.every_bit(report, made, range(seed % step, BITS, step))
     flips.index_bits(report, made, choose, pick(size, smoke=20, ci=400, full=2_000))
     flips.lock_and_signs(report, made, choose, pick(size, smoke=5, ci=100, full=400))
