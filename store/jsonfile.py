@@ -23,7 +23,7 @@ from ..wheel.job import Job
 from .epoch import Epoch
 from .keeper import POLL_S, Keeper
 from .lines import frame_add, frame_change
-from .lock import drop_inherited
+from .lock import drop_inherited, name_of_open_file
 from .place import Place, refuse_unsafe
 from .records import Record, encode_job, encode_record, portions
 from .state import State
@@ -78,7 +78,7 @@ class JsonStore(Keeper, StateVerbs):
         place = Place(os.path.abspath(os.fspath(path)))
         refuse_unsafe(place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory)
         super().__init__(place, system, clock or SystemClock(), durability=durability, lock_timeout_s=lock_timeout_s)
-        _PATHS.add(self.path)
+        _NAMES.add(name_of_open_file(self.path))
         self._begin()
         _OPEN.add(self)
 
@@ -226,13 +226,14 @@ class JsonStore(Keeper, StateVerbs):
 
 
 _OPEN: Final[weakref.WeakSet[JsonStore]] = weakref.WeakSet()
-_PATHS: Final[set[str]] = set()
+_NAMES: Final[set[str]] = set()
+"""Of every store there has been: a thread may hold a file of one that it is about to open, or to close."""
 
 
 def _after_fork_in_child() -> None:
     for store in list(_OPEN):
         store._forget_parent()
-    drop_inherited(_PATHS)
+    drop_inherited(_NAMES)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

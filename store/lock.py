@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from ..wheel.errors import StoreBusy, StoreError, StoreUnsafe
 from .place import Place
@@ -21,6 +21,7 @@ from .system import System, close_file
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
 _RELEASE = fcntl.LOCK_UN
+_KINDS = (".lock", ".next", ".owner.", ".journal.")
 _FIRST_PAUSE_S = 0.0001
 _LONGEST_PAUSE_S = 0.002
 
@@ -197,21 +198,23 @@ class LifeSigns:
             close_file(self._system, fd)
 
 
-def drop_inherited(stores: Iterable[str]) -> None:
-    """In a forked child: close every lock and journal of the stores with these paths that it has from its parent.
+def name_of_open_file(path: str) -> str:
+    """The name by which the kernel knows what is opened as ``path``: without symbolic links in its directory."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+
+
+def drop_inherited(stores: Container[str]) -> None:
+    """In a forked child: close every lock and journal of the stores of these names that it has from its parent.
 
     A lock lasts until the last copy of its descriptor is closed, and a thread of the parent may have been about to open
     or close one at the moment of the fork, known to nobody but that thread; so the kernel is asked what is open. (A
-    journal that a thread of the parent was syncing would be closed by that thread.)
+    journal that a thread of the parent was syncing would be closed by that thread.) What it takes depends on the number
+    of open files, not on that of the stores there have ever been: a suite of tests may open thousands.
     """
-    locks = [
-        os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)) + kind
-        for path in stores
-        for kind in (".lock", ".next", ".owner.", ".journal.")
-    ]
     for fd in os.listdir("/proc/self/fd"):
         try:
-            if os.readlink(f"/proc/self/fd/{fd}").startswith(tuple(locks)):
+            directory, name = os.path.split(os.readlink(f"/proc/self/fd/{fd}"))
+            if any(name.startswith(_KINDS, at) and f"{directory}/{name[:at]}" in stores for at in range(1, len(name))):
                 os.close(int(fd))
         except OSError:
             continue

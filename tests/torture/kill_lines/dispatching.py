@@ -17,7 +17,7 @@ from noria.wheel.context import current_job
 from tests.torture.processes import until
 from tests.torture.report import Report
 
-from .tracing import Line, killed, points, watched
+from .tracing import Line, Point, killed_at, points, watched
 
 _JOBS: Final = 6
 Prepare = Callable[[], None]
@@ -28,14 +28,16 @@ def run(report: Report, rng: random.Random, kills: int, prepare: Prepare = lambd
     chosen_lines: set[Line] = set()
     for threads in (False, True):
         with tempfile.TemporaryDirectory(prefix="noria-kill-") as directory:
-            lines = watched(lambda threads=threads, where=directory: _work(where, -1, prepare, threads=threads))
+            lines = watched(
+                lambda step, threads=threads, where=directory: _work(where, -1, prepare, step, threads=threads)
+            )
         chosen = points(lines, kills // 2, rng)
-        chosen_lines |= {lines[at] for at in chosen}
+        chosen_lines |= {(at.file, at.line) for at in chosen}
         for at in chosen:
             directory = tempfile.mkdtemp(prefix="noria-kill-")
             for wrong in _one_kill(directory, at, prepare, threads=threads):
                 how = "threads" if threads else "by hand"
-                report.wrong(f"dispatch {how}, kill {at} at {lines[at][0].rpartition('/')[2]}:{lines[at][1]}: {wrong}")
+                report.wrong(f"dispatch {how}, killed at {at}: {wrong}")
             report.cases += 1
             shutil.rmtree(directory)
     return chosen_lines
@@ -75,13 +77,15 @@ def _app(directory: str) -> Scheduler:
     return app
 
 
-def _work(directory: str, pipe: int, prepare: Prepare, *, threads: bool) -> None:
+def _work(directory: str, pipe: int, prepare: Prepare, next_step: Callable[[], None], *, threads: bool) -> None:
     prepare()
     app = _app(directory)
     work, go_on = app.registry.get("work"), app.registry.get("next")
     if threads:
         app.start()
     for number in range(_JOBS):
+        if not threads:  # there, only threads that are started later would be traced
+            next_step()
         _acknowledge(pipe, work.delay(number).id)
     last = chain(work.s(9), go_on.s()).delay()
     _acknowledge(pipe, last.id)
@@ -90,6 +94,7 @@ def _work(directory: str, pipe: int, prepare: Prepare, *, threads: bool) -> None
         app.stop(5)
     else:
         while not last.ready():
+            next_step()
             app.run_due()
     app.close()
 
@@ -99,10 +104,10 @@ def _acknowledge(pipe: int, id: str) -> None:
         os.write(pipe, f"{id}\n".encode())
 
 
-def _one_kill(directory: str, at: int, prepare: Prepare, *, threads: bool) -> list[str]:
+def _one_kill(directory: str, at: Point, prepare: Prepare, *, threads: bool) -> list[str]:
     reads, writes = os.pipe()
     try:
-        status = killed(lambda: _work(directory, writes, prepare, threads=threads), at)
+        status = killed_at(lambda step: _work(directory, writes, prepare, step, threads=threads), at)
         os.close(writes)
         acknowledged = os.read(reads, 1 << 16).decode().split()
     finally:

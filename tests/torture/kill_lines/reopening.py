@@ -17,7 +17,7 @@ from tests.kit.jobs import NOW, StoppedClock, a_job
 from tests.torture.processes import ended, forked
 from tests.torture.report import Report
 
-from .tracing import killed, watched
+from .tracing import killed_after, watched
 
 RATIO_MOST: Final = 1.2
 SECONDS_MOST: Final = 1.0
@@ -30,14 +30,14 @@ def run(report: Report, rng: random.Random, jobs: int, rounds: int, *, judge: bo
     with tempfile.TemporaryDirectory(prefix="noria-reopen-") as directory:
         _fill(f"{directory}/base", jobs)
         shutil.copytree(f"{directory}/base", f"{directory}/watched")
-        length = len(watched(lambda: _work(f"{directory}/watched", close=True)))
+        length = sum(map(len, watched(lambda _: _work(f"{directory}/watched", close=True))))
         for number in range(rounds):
             at = rng.randrange(length * 9 // 10, length * 3 // 2)  # at its last calls, or while it polls
             for kill, times in ((True, after_kill), (False, after_close)):
                 path = f"{directory}/{number}-{kill}"
                 shutil.copytree(f"{directory}/base", path)
                 if kill:
-                    killed(lambda path=path: _work(path), at)
+                    killed_after(lambda path=path: _work(path), at)
                 else:
                     ended(forked(lambda path=path: _work(path, close=True)), 60)
                 times.append(_opening_s(path))

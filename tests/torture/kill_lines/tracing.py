@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import random
@@ -9,10 +10,11 @@ import signal
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from types import CodeType, FrameType
+from typing import Any, Final, NamedTuple
 
 import noria.store
 import noria.wheel
@@ -20,6 +22,22 @@ import noria.wheel
 from tests.torture.processes import ended, forked
 
 Line = tuple[str, int]
+
+
+class Point(NamedTuple):
+    """Where to kill: before a line is run for the nth time in a step of the run, both counted from 0."""
+
+    file: str
+    line: int
+    step: int
+    nth: int
+
+    def __str__(self) -> str:
+        return f"{os.path.basename(self.file)}:{self.line}, time {self.nth + 1} in step {self.step}"
+
+
+Work = Callable[[Callable[[], None]], object]
+"""A run; it calls what it is given between two of its steps."""
 LONG_S: Final = 60.0
 _STORE: Final = os.path.dirname(noria.store.__file__)
 _WHEEL: Final = os.path.dirname(noria.wheel.__file__)
@@ -38,17 +56,24 @@ _DISPATCH: Final = (
 _NAMES: Final = frozenset(f"{_WHEEL}/{name}.py" for name in _DISPATCH)
 
 
-def _is_ours(path: str) -> bool:
+def _of_ours(code: CodeType) -> bool:
+    path = code.co_filename
     store = path.startswith(_STORE) and "/repair/" not in path
     return store or path in _NAMES or path.startswith(f"{_WHEEL}/pool/") or path.endswith("/power_loss/seeds.py")
 
 
 class Tracer:
-    """Calls ``at_line`` before each line of ours, in every thread."""
+    """Calls ``at_line`` before each line of the functions that it is to look into, in every thread.
 
-    def __init__(self, at_line: Callable[[str, int], None]) -> None:
+    Args:
+        looks_into: asked once for each function.
+        at_line: given the file and the number of the line.
+    """
+
+    def __init__(self, looks_into: Callable[[CodeType], bool], at_line: Callable[[str, int], None]) -> None:
+        self._looks_into = looks_into
         self._at_line = at_line
-        self._ours: dict[str, bool] = {}
+        self._known: dict[CodeType, bool] = {}
 
     def start(self) -> None:
         """Begin, in this thread and those that it starts."""
@@ -56,11 +81,11 @@ class Tracer:
         sys.settrace(self._called)
 
     def _called(self, frame: FrameType, event: str, arg: Any) -> Any:
-        path = frame.f_code.co_filename
-        ours = self._ours.get(path)
-        if ours is None:
-            ours = self._ours[path] = _is_ours(path)
-        return self._line if ours else None
+        code = frame.f_code
+        wanted = self._known.get(code)
+        if wanted is None:
+            wanted = self._known[code] = self._looks_into(code)
+        return self._line if wanted else None
 
     def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
         if event == "line":
@@ -68,52 +93,99 @@ class Tracer:
         return self._line
 
 
-def watched(work: Callable[[], object]) -> list[Line]:
-    """The lines that ``work`` runs in a forked process, in their order."""
-    lines: list[Line] = []
+def watched(work: Work) -> list[list[Line]]:
+    """The lines that ``work`` runs in a forked process, in their order, step by step."""
+    steps: list[list[Line]] = [[]]
     with tempfile.NamedTemporaryFile(prefix="noria-lines-") as file:
 
         def watch() -> None:
-            Tracer(lambda path, number: lines.append((path, number))).start()
-            work()
+            Tracer(_of_ours, lambda path, number: steps[-1].append((path, number))).start()
+            work(lambda: steps.append([]))
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
-            Path(file.name).write_bytes(pickle.dumps(lines))
+            Path(file.name).write_bytes(pickle.dumps(steps))
 
         status = ended(forked(watch), LONG_S)
         assert status == 0, f"the run that was only watched ended with {status}"
-        found: list[Line] = pickle.loads(Path(file.name).read_bytes())
+        found: list[list[Line]] = pickle.loads(Path(file.name).read_bytes())
     return found
 
 
-def killed(work: Callable[[], object], at: int) -> int:
-    """Run ``work`` in a forked process that kills itself at the line event of that number; its status."""
-    left = at
+def killed_at(work: Work, point: Point) -> int:
+    """Run ``work`` in a forked process that kills itself there; its status.
+
+    What comes before the step is not traced, and in the step only the functions that have the line: tracing costs
+    three times what it traces.
+    """
+    left, step = point.nth, 0
+
+    def has_it(code: CodeType) -> bool:
+        return code.co_filename == point.file and any(line == point.line for *_, line in code.co_lines())
 
     def count(path: str, number: int) -> None:
+        nonlocal left
+        if number == point.line:
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    tracer = Tracer(has_it, count)
+
+    def next_step() -> None:
+        nonlocal step
+        step += 1
+        if step == point.step:
+            tracer.start()
+
+    def work_traced() -> None:
+        if point.step == 0:
+            tracer.start()
+        work(next_step)
+
+    return _ended(work_traced)
+
+
+def killed_after(work: Callable[[], object], count: int) -> int:
+    """Run ``work`` in a forked process that kills itself when it has run so many lines of ours; its status."""
+    left = count
+
+    def count_down(path: str, number: int) -> None:
         nonlocal left
         left -= 1
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def work_traced() -> None:
-        Tracer(count).start()
+        Tracer(_of_ours, count_down).start()
         work()
 
-    return ended(forked(work_traced), LONG_S)
+    return _ended(work_traced)
 
 
-def points(lines: list[Line], count: int, rng: random.Random, only: str = "") -> list[int]:
+def _ended(work: Callable[[], object]) -> int:
+    gc.collect()  # or else stores that were judged pile up here, and each page of them costs each fork
+    return ended(forked(work), LONG_S)
+
+
+def points(steps: list[list[Line]], count: int, rng: random.Random, only: str = "") -> list[Point]:
     """Where to kill: each line at its first, its last and some other time, as far as ``count`` reaches; then anywhere."""
-    where: dict[Line, list[int]] = {}
-    for place, line in enumerate(lines):
-        if line[0].endswith(only):
-            where.setdefault(line, []).append(place)
-    chosen: list[int] = []
+    where: dict[Line, list[Point]] = {}
+    everywhere: list[Point] = []
+    for number, lines in enumerate(steps):
+        times: Counter[Line] = Counter()
+        for line in lines:
+            if line[0].endswith(only):
+                everywhere.append(Point(*line, number, times[line]))
+                where.setdefault(line, []).append(everywhere[-1])
+                times[line] += 1
+    chosen: list[Point] = []
     groups = list(where.values())
     rng.shuffle(groups)
     for pick in (rng.choice, lambda places: places[0], lambda places: places[-1]):
         chosen += [pick(places) for places in groups]
     while len(chosen) < count and not only:
-        chosen.append(rng.randrange(len(lines)))
+        chosen.append(rng.choice(everywhere))
+    del everywhere, where, groups
+    gc.collect()
+    gc.freeze()  # or else a collection in a forked process copies the pages of all that we hold
     return chosen[:count]

@@ -17,7 +17,7 @@ from tests.kit.jobs import NOW, StoppedClock, content
 from tests.torture.power_loss.workload import Content, Scene, Step, history, steps
 from tests.torture.report import Report
 
-from .tracing import Line, killed, points, watched
+from .tracing import Line, Point, killed_after, killed_at, points, watched
 
 KINDS: Final = "add add add add_many add_many claim claim settle settle settle_stale cancel move renew"
 COMPACTING: Final = f"{KINDS} compact"
@@ -39,7 +39,7 @@ def run(
     expected, ends = history(made)
     rng = random.Random(seed)
     with _directory() as directory:
-        lines = watched(lambda: _work(f"{directory}/watched", made, -1, prepare))
+        lines = watched(lambda step: _work(f"{directory}/watched", made, -1, prepare, step))
     chosen = points(lines, kills, rng, only)
     with _directory() as directory:
         for number, at in enumerate(chosen):
@@ -48,10 +48,9 @@ def run(
             wrong = _one_kill(path, made, at, expected, ends, prepare, again=rng.random() < 0.2)
             report.cases += 1
             if wrong:
-                file, line = lines[at]
-                report.wrong(f"seed {seed}, kill {at} at {os.path.basename(file)}:{line}: {wrong}")
+                report.wrong(f"seed {seed}, killed at {at}: {wrong}")
             shutil.rmtree(path)
-    return {lines[at] for at in chosen}
+    return {(at.file, at.line) for at in chosen}
 
 
 def _directory() -> tempfile.TemporaryDirectory[str]:
@@ -62,7 +61,7 @@ def _opened(path: str) -> JsonStore:
     return JsonStore(path, durability="os", clock=StoppedClock(), lock_timeout_s=5.0)
 
 
-def _work(path: str, made: list[Step], pipe: int, prepare: Prepare) -> None:
+def _work(path: str, made: list[Step], pipe: int, prepare: Prepare, next_step: Callable[[], None]) -> None:
     prepare()
     os.makedirs(path, exist_ok=True)
     store = _opened(f"{path}/tasks.json")
@@ -71,15 +70,16 @@ def _work(path: str, made: list[Step], pipe: int, prepare: Prepare) -> None:
         step(scene)
         if pipe >= 0:
             os.write(pipe, b".")  # acknowledged
+        next_step()
     store.close()
 
 
 def _one_kill(
-    path: str, made: list[Step], at: int, expected: list[Content], ends: list[int], prepare: Prepare, *, again: bool
+    path: str, made: list[Step], at: Point, expected: list[Content], ends: list[int], prepare: Prepare, *, again: bool
 ) -> str:
     reads, writes = os.pipe()
     try:
-        status = killed(lambda: _work(path, made, writes, prepare), at)
+        status = killed_at(lambda step: _work(path, made, writes, prepare, step), at)
         os.close(writes)
         acknowledged = len(os.read(reads, 1 << 16))
     finally:
@@ -89,7 +89,7 @@ def _one_kill(
     floor = ends[acknowledged - 1] if acknowledged else 0
     ceiling = ends[min(acknowledged, len(ends) - 1)]
     if again:  # a second death, of one who opens what the first has left
-        killed(lambda: _opened(f"{path}/tasks.json").close(), at % 400)
+        killed_after(lambda: _opened(f"{path}/tasks.json").close(), (at.line + at.nth) % 400)
     try:
         return _judged(path, expected[floor : ceiling + 1])
     except NoriaError as error:
