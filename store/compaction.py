@@ -34,11 +34,12 @@ from .journal import Journal
 from .limits import Limits
 from .lines import Batch, split
 from .place import Place
-from .records import decode_job, peek
+from .records import decode_job, loads, peek
 from .snapshot import SnapshotFile
 from .snapshot_writer import Content, text_of, write_snapshot
 from .state import Row
 from .system import System, close_file, sync_directory
+from .tombstone import is_tombstone
 
 _PIECE: Final = 512
 _NEARLY: Final = 1 << 16
@@ -110,6 +111,8 @@ class Compaction:
         self.number = old.number + 1
         self._copied = self._noted.end
         self.new: Epoch | None = None
+        self._overtaken = False
+        """A job that the new snapshot leaves out, because its result_ttl was over, was scheduled once more."""
         self.stage: Stage = "aside"
         """How far finish() has come."""
 
@@ -160,7 +163,7 @@ class Compaction:
     def _copy_until_near(self) -> Iterator[None]:
         """Copy records until hardly any are left; in larger and larger pieces if more come than were copied."""
         most, left = _NEARLY, self._old.journal.end - self._copied
-        while left > _NEARLY:
+        while left > _NEARLY and not self._overtaken:
             self._copy(most)
             yield
             before, left = left, self._old.journal.end - self._copied
@@ -202,6 +205,9 @@ class Compaction:
         if not batches and most is not None:
             self._copy()
             return
+        if any(map(self._brings_back, batches)):
+            self._overtaken = True
+            return
         journal = self.new.journal
         start = journal.end
         journal.append(data[: stop - self._copied], 0, reserve=False)
@@ -210,14 +216,25 @@ class Compaction:
             self.new.apply(Batch(batch.texts, batch.end - self._copied + start))
         self._copied = stop
 
+    def _brings_back(self, batch: Batch) -> bool:
+        """Whether a change schedules a job once more that the new epoch does not hold."""
+        assert self.new is not None
+        revived = [loads(text)["id"] for text in batch.texts if b'"op":"revive"' in text]
+        return any(self.new.state.get(id) is None for id in revived)
+
     # ---- under the lock ----------------------------------------------------------------------------------
 
+    def catch_up(self, epoch: Epoch) -> bool:
+        """Copy the rest; False if this cannot follow ``epoch``. The caller holds the lock and is up to date."""
+        if epoch is self._old and self._copied < epoch.journal.end and not self._overtaken:
+            self._copy()
+        return epoch is self._old and not self._overtaken
+
     def finish(self) -> Epoch:
-        """Copy the rest and switch; returns the new epoch. The caller holds the lock and is up to date."""
+        """Switch, when everything has been copied; returns the new epoch. The caller still holds the lock."""
         assert self.new is not None
         place, system, new = self._place, self._system, self.new
-        if self._copied < self._old.journal.end:
-            self._copy()
+        assert self._copied == self._old.journal.end
         new.journal.sync()
         self.stage = "sealing"
         self._old.seal(self.number)
@@ -250,10 +267,6 @@ class Compaction:
                     self._system.unlink(os.path.join(self._place.directory, name))
                 except OSError:
                     continue
-
-    def continues(self, epoch: Epoch) -> bool:
-        """Whether ``epoch`` is the one whose state was noted."""
-        return epoch is self._old
 
     def abandon(self) -> None:
         """Give up, if it is not finished: the old epoch stays as it is."""
@@ -298,7 +311,7 @@ class _Sorting:
 
 def is_over(job: Job, now_ms: int) -> bool:
     """Whether a finished job need not be kept any longer."""
-    return job.finished_ms is not None and job.finished_ms + job.result_ttl_ms <= now_ms
+    return is_tombstone(job) or (job.finished_ms is not None and job.finished_ms + job.result_ttl_ms <= now_ms)
 
 
 def _chain_finished(old: SnapshotFile, rows: dict[str, Row], newer: list[Job], now_ms: int) -> Iterator[bytes]:

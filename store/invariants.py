@@ -58,7 +58,8 @@ def _places(state: State) -> list[str]:
     ready = {entry.id for entry in state.ready.entries()}
     for id in state.rows:
         job = state.get(id)
-        assert job is not None
+        if job is None:  # forgotten
+            continue
         if job.state is JobState.SCHEDULED and ringed.get(id) != job.due_ms and id not in ready:
             found.append(f"job {id} is scheduled, but neither on the ring at {job.due_ms} nor ready")
         if job.state is not JobState.SCHEDULED and id in ringed:

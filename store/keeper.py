@@ -382,9 +382,9 @@ class Keeper:
 
     def _finish(self, work: Compaction) -> bool:
         with self._changing():
-            if not work.continues(self._epoch):
-                return False
             try:
+                if not work.catch_up(self._epoch):
+                    return False
                 newer = work.finish()
             except OSError as error:
                 raise self._unfinished(work, error) from error

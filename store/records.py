@@ -93,6 +93,12 @@ class Revived(NamedTuple):
     due_ms: int
 
 
+class Forgotten(NamedTuple):
+    """Finished jobs are dropped."""
+
+    ids: list[str]
+
+
 class Rescued(NamedTuple):
     """Running jobs lost their owner: back to scheduled, or set aside after max_crashes."""
 
@@ -120,7 +126,7 @@ class Resumed(NamedTuple):
     names: list[str]
 
 
-JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Rescued | Renewed
+JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Forgotten | Rescued | Renewed
 """What can happen to jobs."""
 Record = JobRecord | Paused | Resumed
 
@@ -131,6 +137,7 @@ _OPS: Final[dict[str, type[Record]]] = {
     "expire": Expired,
     "move": Moved,
     "revive": Revived,
+    "forget": Forgotten,
     "rescue": Rescued,
     "renew": Renewed,
     "pause": Paused,
@@ -348,7 +355,9 @@ def portions(record: Record) -> Iterator[Record]:
         case Claimed(ids=ids) if len(ids) > _MOST_IDS:
             for at in range(0, len(ids), _MOST_IDS):
                 yield record._replace(token=record.token + at, ids=ids[at : at + _MOST_IDS])
-        case Cancelled(ids=ids) | Expired(ids=ids) | Rescued(ids=ids) | Renewed(ids=ids) if len(ids) > _MOST_IDS:
+        case Cancelled(ids=ids) | Expired(ids=ids) | Forgotten(ids=ids) | Rescued(ids=ids) | Renewed(ids=ids) if (
+            len(ids) > _MOST_IDS
+        ):
             for at in range(0, len(ids), _MOST_IDS):
                 yield record._replace(ids=ids[at : at + _MOST_IDS])
         case _:

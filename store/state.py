@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..wheel.contract import Found
 from ..wheel.job import (
     TRANSITIONS,
     Claim,
@@ -48,6 +47,7 @@ from .records import (
     Cancelled,
     Claimed,
     Expired,
+    Forgotten,
     Moved,
     Paused,
     Record,
@@ -59,6 +59,7 @@ from .records import (
     decode_job,
 )
 from .staleness import why_unrun
+from .tombstone import is_tombstone, tombstone
 
 Row = Job | bytes
 SCHEDULED: Final = JobState.SCHEDULED
@@ -114,7 +115,8 @@ class State:
         row = self.rows.get(id)
         if row is None:
             return self.frozen.get(id)
-        return job_of(row)
+        job = job_of(row)
+        return None if is_tombstone(job) else job
 
     def holder(self, key: str) -> Job | None:
         """The unfinished job that holds a key."""
@@ -143,19 +145,6 @@ class State:
         """Whether the claim is the newest of a running job."""
         row = self.rows.get(claim.job.id)
         return isinstance(row, Job) and row.state is RUNNING and row.token == claim.token
-
-    def is_asked(self, id: str) -> bool:
-        """Whether a running job has been asked to end."""
-        return job_of(self.rows[id]).cancel_ms is not None
-
-    def find(self, id: str) -> Found:
-        """How a job stands for somebody who wants to change his mind about it."""
-        job = self.get(id)
-        if job is None:
-            return Found.UNKNOWN
-        if job.state is SCHEDULED:
-            return Found.SCHEDULED
-        return Found.RUNNING if job.state is RUNNING else Found.FINISHED
 
     # ---- sweeping ----------------------------------------------------------------------------------------
 
@@ -287,6 +276,12 @@ class State:
         if job.key is not None:
             self.keys[job.key] = job.id
 
+    def _forgotten(self, record: Forgotten) -> None:
+        for id in record.ids:
+            job = self.get(id)
+            if job is not None and job.finished:  # a new epoch may have left it out
+                self.rows[id] = tombstone(job)
+
     def _rescued(self, record: Rescued) -> None:
         for id in record.ids:
             job = job_of(self.rows[id])
@@ -393,6 +388,7 @@ _APPLY: Final[dict[type[Record], Any]] = {
     Expired: State._expired,
     Moved: State._moved,
     Revived: State._revived,
+    Forgotten: State._forgotten,
     Rescued: State._rescued,
     Renewed: State._renewed,
     Paused: State._paused,

@@ -19,7 +19,20 @@ from .admission import refuse_unsound
 from .deciding import choose, judge, plan_add, refuse_taken_key, unchoose
 from .invariants import violations
 from .limits import MOST_PAUSED, refuse_odd_name
-from .records import Cancelled, Claimed, Expired, Moved, Paused, Record, Renewed, Rescued, Resumed, Revived, Settled
+from .records import (
+    Cancelled,
+    Claimed,
+    Expired,
+    Forgotten,
+    Moved,
+    Paused,
+    Record,
+    Renewed,
+    Rescued,
+    Resumed,
+    Revived,
+    Settled,
+)
 from .state import State, job_of
 
 _OWNER_MOST: Final = 150
@@ -140,9 +153,9 @@ class StateVerbs(ABC):
             found: list[Found] = []
             changed: dict[str, None] = {}
             for id in ids:
-                stands = state.find(id)
+                stands = views.find(state, id)
                 found.append(Found.FINISHED if id in changed and stands is Found.SCHEDULED else stands)
-                if stands is Found.SCHEDULED or (stands is Found.RUNNING and not state.is_asked(id)):
+                if stands is Found.SCHEDULED or (stands is Found.RUNNING and job_of(state.rows[id]).cancel_ms is None):
                     changed[id] = None
             if changed:
                 self._commit((), [Cancelled(now_ms, list(changed), reason)])
@@ -151,13 +164,21 @@ class StateVerbs(ABC):
     def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:  # noqa: ARG002 - of the contract
         """See Store.reschedule."""
         with self._changing() as state:
-            found = state.find(id)
+            found = views.find(state, id)
             if found is Found.SCHEDULED:
                 self._commit((), [Moved(id, due_ms)])
             elif found is Found.FINISHED and finished:
                 refuse_taken_key(state, id)
                 self._commit((), [Revived(id, due_ms)])
             return found
+
+    def forget(self, ids: Sequence[str]) -> list[Found]:
+        """See Erasing.forget."""
+        with self._changing() as state:
+            found = {id: views.find(state, id) for id in ids}
+            if over := [id for id, stands in found.items() if stands is Found.FINISHED]:
+                self._commit((), [Forgotten(over)])
+            return [found[id] for id in ids]
 
     def pause(self, names: Sequence[str]) -> list[str]:
         """See Pausable.pause."""

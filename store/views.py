@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import filterfalse
 
-from ..wheel.contract import Filter, Stats
+from ..wheel.contract import Filter, Found, Stats
 from ..wheel.job import FINISHED, Job
 from ..wheel.job import State as JobState
 from .limits import paused_queues
 from .state import State, job_of
+from .tombstone import is_tombstone
+
+
+def find(state: State, id: str) -> Found:
+    """How a job stands for somebody who wants to change his mind about it."""
+    job = state.get(id)
+    if job is None:
+        return Found.UNKNOWN
+    if job.state is JobState.SCHEDULED:
+        return Found.SCHEDULED
+    return Found.RUNNING if job.state is JobState.RUNNING else Found.FINISHED
 
 
 def next_due(state: State, queues: Collection[str] | None) -> int | None:
@@ -114,7 +126,7 @@ def _frozen_finished(state: State, filter: Filter) -> Iterator[Job]:
 
 
 def _unfrozen(state: State) -> Iterator[Job]:
-    return map(job_of, list(state.rows.values()))
+    return filterfalse(is_tombstone, map(job_of, list(state.rows.values())))
 
 
 def _first(jobs: Iterable[Job], filter: Filter, limit: int) -> list[Job]:

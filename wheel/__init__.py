@@ -11,7 +11,7 @@ from .canvas import Signature, chain, chord, group
 from .clock import Clock, SystemClock
 from .conf import Conf
 from .context import current_job
-from .contract import Filter, Found, OnConflict, Pausable, Stats, Store, Wakeup
+from .contract import Erasing, Filter, Found, OnConflict, Pausable, Stats, Store, Wakeup
 from .decorator import TaskDecorator, task
 from .default import get_default, set_default
 from .errors import (
@@ -64,6 +64,7 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "Conf",
     "Crashed",
     "DuplicateJob",
+    "Erasing",
     "Events",
     "Failed",
     "Failure",

@@ -185,6 +185,18 @@ class Wakeup(Protocol):
 
 
 @runtime_checkable
+class Erasing(Protocol):
+    """A store that can drop finished jobs before their result_ttl is over."""
+
+    def forget(self, ids: Sequence[str]) -> list[Found]:
+        """Drop jobs that have finished, with their arguments and results; for each id how it was found.
+
+        Only FINISHED was dropped: from now on no verb finds it, and its id may be used again. Durable as any change. A
+        job that waits for the result finds it gone, as if its result_ttl were over. The totals still count it.
+        """
+
+
+@runtime_checkable
 class Pausable(Protocol):
     """A store that can hold back the jobs of queues, tasks and schedules, durably and for all processes.
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from .clock import as_datetime
-from .contract import Found, Wakeup
-from .errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, UnknownJob
+from .contract import Erasing, Found, Store, Wakeup
+from .errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, StoreError, UnknownJob
 from .job import FINISHED, Job, State
 from .options import Seconds, due_ms
 from .waiting import Keeper, Patience
@@ -273,6 +273,33 @@ class AsyncResult(Generic[R_co]):
         if found is Found.FINISHED and isinstance(store, Wakeup):
             store.notify()
         return found
+
+    def forget(self) -> Found:
+        """Drop the job, its arguments and its result, if it has finished, before its result_ttl is over.
+
+        From now on its state is "unknown". In the store's files its text stays until the next compaction.
+
+        Returns:
+            How it was found: only Found.FINISHED was dropped. A job that has not finished is kept: see cancel().
+
+        Raises:
+            StoreError: the store cannot drop jobs.
+
+        >>> remind.delay(1, "x").forget()
+        <Found.SCHEDULED: 'scheduled'>
+        """
+        return erasing(self._keeper.store).forget([self.id])[0]
+
+
+def erasing(store: Store) -> Erasing:
+    """The store as one that can forget.
+
+    Raises:
+        StoreError: it cannot.
+    """
+    if not isinstance(store, Erasing):
+        raise StoreError(f"{store!r} cannot drop jobs before their result_ttl is over")
+    return store
 
 
 def _error_of(job: Job) -> ResultError:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar, overload
 
 from .contract import Found
 from .options import Seconds
-from .result import AsyncResult
+from .result import AsyncResult, erasing
 from .waiting import Keeper, seconds_of
 
 R = TypeVar("R")
@@ -97,3 +97,7 @@ class Results(Sequence[AsyncResult[R]], Generic[R]):
     def revoke(self) -> list[Found]:
         """cancel(), as Celery calls it."""
         return self.cancel()
+
+    def forget(self) -> list[Found]:
+        """Drop those that have finished, in one durable write; for each how it was found, see AsyncResult.forget."""
+        return erasing(self._keeper.store).forget(list(self.ids))

@@ -20,7 +20,9 @@ from ...wheel.job import State as JobState
 from ..counts import Counts
 from ..limits import Limits
 from ..records import (
+    Cancelled,
     Claimed,
+    Forgotten,
     JobRecord,
     Moved,
     Paused,
@@ -37,6 +39,7 @@ from ..records import (
 from ..state import Row, State
 from .shape import is_canonical, job_of
 
+_ENDED: Final = "it had ended, how is lost, and it was forgotten"
 UNKNOWN_OWNER: Final = "unknown"
 """The owner of a job whose claim is lost; nobody is called so."""
 
@@ -50,6 +53,8 @@ class Replay:
         self.state = State(counts=counts, hand=hand, token=token, limits=limits)
         self.contradictions: list[str] = []
         """Records that do not fit what else is known, and were left out."""
+        self.forgotten: set[str] = set()
+        """Jobs that were dropped on purpose."""
         self.unknown: dict[str, str] = {}
         """Jobs that records speak of, though no record says what they are: id -> what happened to it last."""
 
@@ -104,11 +109,15 @@ class Replay:
 
     def _apply_single(self, id: str, record: JobRecord) -> None:
         job = self.state.get(id)
-        if job is None:
+        if job is not None:
+            for needed in _bridge(job, record):
+                self.state.apply(needed)
+        elif not isinstance(record, Forgotten):
             self.unknown[id] = _word(record)
-            return
-        for needed in _bridge(job, record):
-            self.state.apply(needed)
+        if isinstance(record, Forgotten):
+            self.forgotten.add(id)
+            self.unknown.pop(id, None)
+            self.state.rows.pop(id, None)  # nothing is frozen here that it would have to hide
 
 
 def _singles(record: JobRecord) -> Iterator[tuple[str, JobRecord]]:
@@ -129,18 +138,24 @@ def _singles(record: JobRecord) -> Iterator[tuple[str, JobRecord]]:
 
 def _bridge(job: Job, record: JobRecord) -> list[JobRecord]:
     """The records that bring ``job`` to where ``record`` finds it, and the record; [] if it is known or overtaken."""
-    if isinstance(record, Revived):
-        return [record] if job.finished else [*_end_run(job, 0), Moved(job.id, record.due_ms)]
-    if job.finished or not _is_news(job, record):
+    if job.finished:
+        return [record] if isinstance(record, Revived | Forgotten) else []
+    if not _is_news(job, record):
         return []
     match record:
+        case Revived():
+            return [*_end_run(job, 0), Moved(job.id, record.due_ms)]
         case Settled(items=[(_, token, _)], now_ms=now_ms) if token > job.token:
-            return [*_end_run(job, now_ms), Claimed(UNKNOWN_OWNER, now_ms, token, [job.id]), record]
+            before = [*_end_run(job, now_ms), Claimed(UNKNOWN_OWNER, now_ms, token, [job.id])]
         case Settled() | Rescued() | Renewed():
-            return [record]
+            before = []
+        case Forgotten():
+            before = [*_end_run(job, 0), Cancelled(0, [job.id], _ENDED)]
         case Moved():
-            return [*_end_run(job, 0), record]
-    return [*_end_run(job, record.now_ms), record]
+            before = _end_run(job, 0)
+        case _:
+            before = _end_run(job, record.now_ms)
+    return [*before, record]
 
 
 def _is_news(job: Job, record: JobRecord) -> bool:

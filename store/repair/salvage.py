@@ -325,7 +325,9 @@ def _lost_jobs(result: Salvage, replay: Replay) -> dict[str, str]:
     }
     for damage in result.damages:
         id = damage.job
-        if damage.kind != "damaged" or id is None or id in replay.state.rows or replay.unknown.get(id) in _FINISHED:
+        if damage.kind != "damaged" or id is None or id in replay.state.rows:
+            continue
+        if id in replay.forgotten or replay.unknown.get(id) in _FINISHED:
             continue
         known = f"; the last that is known of it: {replay.unknown[id]}" if id in replay.unknown else ""
         lost[id] = f"it stood in {damage.path} at byte {damage.offset}{known}"

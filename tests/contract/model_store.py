@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from noria.wheel.contract import Filter, Found, Stats
@@ -33,6 +34,8 @@ class ModelStore:
         self.jobs: dict[str, Job] = {}
         self.dead: set[str] = set()
         self.paused: set[str] = set()
+        self.gone: Counter[State] = Counter()
+        """How many were forgotten, by how they had ended."""
         self.starts: dict[str, int] = {}
         """By name of a rate, its last start."""
 
@@ -243,7 +246,17 @@ class ModelStore:
             self.jobs[id] = job._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
         return found
 
+    def forget(self, ids: Sequence[str]) -> list[Found]:
+        found = [self.find(id) for id in ids]
+        for id in {id for id, stands in zip(ids, found, strict=True) if stands is Found.FINISHED}:
+            self.gone[self.jobs.pop(id).state] += 1
+        return found
+
     # ---- reading -----------------------------------------------------------------------------------------
+
+    @property
+    def accepted(self) -> int:
+        return len(self.jobs) + self.gone.total()
 
     def find(self, id: str) -> Found:
         job = self.jobs.get(id)
@@ -270,9 +283,9 @@ class ModelStore:
         return min((job.due_ms for job in self.scheduled(queues)), default=None)
 
     def stats(self, now_ms: int, hand: int) -> Stats:
-        count = [job.state for job in self.jobs.values()].count
+        count = (Counter(job.state for job in self.jobs.values()) + self.gone).__getitem__
         return Stats(
-            accepted=len(self.jobs),
+            accepted=self.accepted,
             scheduled=count(State.SCHEDULED),
             overdue=sum(job.due_ms <= now_ms for job in self.scheduled()),
             running=count(State.RUNNING),

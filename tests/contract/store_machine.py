@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from noria.wheel.clock import MAX_MS
-from noria.wheel.contract import Filter, Found, Pausable, Store
+from noria.wheel.contract import Erasing, Filter, Found, Pausable, Store
 from noria.wheel.errors import DuplicateJob
 from noria.wheel.job import (
     After,
@@ -86,7 +86,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 6), priority=st.integers(-1, 1))
     def add_what_is_due(self, count: int, priority: int) -> None:
-        due_ms, held = self.now_ms, len(self.model.jobs)
+        due_ms, held = self.now_ms, self.model.accepted
         self._add(
             [Job(id=f"due-{held + n}", task="app.a", due_ms=due_ms, priority=priority, **_LONG) for n in range(count)]
         )
@@ -122,7 +122,7 @@ class StoreMachine(RuleBasedStateMachine):
         max_crashes: int,
         on_conflict: Any,
     ) -> None:
-        ids = [f"job-{(len(self.model.jobs) + number) * 7 % 1000:03}" for number in range(count)]
+        ids = [f"job-{(self.model.accepted + number) * 7 % 1000:03}" for number in range(count)]
         ids += [] if again is None else [self._id_at(again)]
         due_ms = self.now_ms + delay
         expires_ms = None if lives is None else due_ms + lives
@@ -147,7 +147,7 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def add_some_that_wait(self, count: int, delay: int, links: int, ends: int | None) -> None:
         """``count`` jobs due now, one that waits for all of them, and a chain behind that; ``ends``: how the first end."""
-        so_far = len(self.model.jobs)
+        so_far = self.model.accepted
         heads = tuple(f"head-{so_far}-{n}" for n in range(count))
         chain = [f"link-{so_far}-{n}" for n in range(links)]
         jobs = [Job(id=id, task="app.a", due_ms=self.now_ms, wakes=(chain[0],), **_LONG) for id in heads]
@@ -221,7 +221,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(count=st.integers(2, 4), limits=LIMITS, ends=st.integers(0, 7))
     def some_that_share_a_limit_come_one_after_the_other(self, count: int, limits: Any, ends: int) -> None:
-        ids = [f"share-{len(self.model.jobs)}-{n}" for n in range(count)]
+        ids = [f"share-{self.model.accepted}-{n}" for n in range(count)]
         self._add([Job(id=id, task="app.b", due_ms=self.now_ms, limits=limits, **_LONG) for id in ids])
         for _ in range(2):
             self.claim("me", 100, None, None)
@@ -233,7 +233,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 2), again=st.booleans(), delay=DELAYS, ends=st.integers(0, 7))
     def a_schedule_fires_and_is_followed(self, count: int, again: bool, delay: int, ends: int) -> None:
         """The first fire is claimed and followed, twice over if ``again``, and ends in some way."""
-        so_far = len(self.model.jobs)
+        so_far = self.model.accepted
         names = [f"schedule-{so_far}-{n}" for n in range(count)]
         self._add([self._fire(name, self.now_ms) for name in names])
         self.claim("me", 100, None, None)
@@ -285,6 +285,12 @@ class StoreMachine(RuleBasedStateMachine):
     def _reschedule(self, id: str, due_ms: int) -> None:
         assert self.store.reschedule(id, due_ms, self.now_ms) is self.model.reschedule(id, due_ms)
 
+    @rule(places=st.lists(PLACES, max_size=3))
+    def forget(self, places: list[int]) -> None:
+        assert isinstance(self.store, Erasing)
+        ids = [self._id_at(place) for place in places]
+        assert self.store.forget(ids) == self.model.forget(ids)
+
     @rule(place=PLACES, delay=DELAYS)
     def run_once_more(self, place: int, delay: int) -> None:
         self._run_once_more(self._id_at(place), self.now_ms + delay)
@@ -292,7 +298,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(delay=DELAYS, ends=st.sampled_from([0, 1, 6]))
     def one_whose_key_is_taken_is_to_run_once_more(self, delay: int, ends: int) -> None:
         """A job with a key ends, another one takes the key, and then the first is to run again."""
-        ids = [f"keyed-{len(self.model.jobs)}-{n}" for n in range(2)]
+        ids = [f"keyed-{self.model.accepted}-{n}" for n in range(2)]
         first, second = (Job(id=id, task="app.b", due_ms=self.now_ms, key=ids[0], **_LONG) for id in ids)
         self._add([first])
         self.claim("me", 100, None, None)

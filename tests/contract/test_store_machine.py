@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
-from noria.store import JsonStore, MemoryStore
+from noria.store import JsonStore, MemoryStore, views
 from noria.store.state import job_of
 from noria.wheel.clock import MAX_MS
 from noria.wheel.contract import Filter, Found, Stats, Store
@@ -273,7 +273,24 @@ class OverlooksWhatIsOverdue(MemoryStore):
         return replace(super().stats(now_ms), overdue=super().stats(now_ms - 1).overdue)
 
 
+class ForgetsOnlyTheResult(MemoryStore):
+    def forget(self, ids: Sequence[str]) -> list[Found]:
+        found = [views.find(self._state, id) for id in ids]
+        rows = self._state.rows
+        for id in [id for id, stands in zip(ids, found, strict=True) if stands is Found.FINISHED]:
+            rows[id] = job_of(rows[id])._replace(returned=None)
+        return found
+
+
+class ForgetsWhatHasNotFinished(MemoryStore):
+    def forget(self, ids: Sequence[str]) -> list[Found]:
+        self.cancel([id for id in ids if views.find(self._state, id) is Found.SCHEDULED], 0)
+        return super().forget(ids)
+
+
 BUGS: list[type[MemoryStore]] = [
+    ForgetsOnlyTheResult,
+    ForgetsWhatHasNotFinished,
     AddsWhatItRefuses,
     KeepsWhatItShouldReplace,
     ForgetsThatAnIdIsHeld,

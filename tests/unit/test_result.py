@@ -13,10 +13,11 @@ from freezegun import freeze_time
 from noria.store.memory import MemoryStore
 from noria.wheel.clock import SystemClock
 from noria.wheel.contract import Found
-from noria.wheel.errors import InvalidValue, JobCancelled, JobExpired, JobFailed, ResultTimeout, UnknownJob
+from noria.wheel.errors import InvalidValue, JobCancelled, JobExpired, JobFailed, ResultTimeout, StoreError, UnknownJob
 from noria.wheel.events import Events
 from noria.wheel.job import Failed, Failure, Job, Outcome, State, Succeeded
 from noria.wheel.result import AsyncResult
+from noria.wheel.results import Results
 from noria.wheel.testing import FakeClock
 
 NOW_MS = 1_767_225_600_000
@@ -322,3 +323,35 @@ def test_a_failed_job_can_be_run_once_more(store: MemoryStore, result: AsyncResu
 def test_a_job_that_nobody_knows_cannot_be_run_once_more(store: MemoryStore) -> None:
     gone: AsyncResult[Any] = AsyncResult("gone", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events()))
     assert gone.retry() is Found.UNKNOWN
+
+
+# ---- forgetting ------------------------------------------------------------------------------------------
+
+
+def test_forget_drops_a_job_that_has_ended_and_says_so(store: MemoryStore, result: AsyncResult[Any]) -> None:
+    store.settle([(claim(store), Succeeded(returned="42"))], NOW_MS)
+    assert result.forget() is Found.FINISHED
+    assert (result.state, result.exists(), result.result) == ("unknown", False, None)
+    with pytest.raises(UnknownJob):
+        result.get()  # Celery's waits for ever
+    assert result.forget() is Found.UNKNOWN
+
+
+def test_forget_keeps_a_job_that_has_not_ended(store: MemoryStore, result: AsyncResult[Any]) -> None:
+    assert result.forget() is Found.SCHEDULED
+    held = claim(store)
+    assert result.forget() is Found.RUNNING
+    assert store.settle([(held, Succeeded(returned="42"))], NOW_MS) == []
+    assert result.get() == 42
+
+
+def test_results_are_forgotten_together(store: MemoryStore, result: AsyncResult[Any]) -> None:
+    results = Results[Any](["a", "b"], result._keeper)
+    store.settle([(claim(store), Succeeded())], NOW_MS)
+    assert results.forget() == [Found.FINISHED, Found.UNKNOWN]
+
+
+def test_a_store_that_cannot_forget_is_named(store: MemoryStore) -> None:
+    result = AsyncResult[Any]("a", SimpleNamespace(store=Deaf(store), clock=FakeClock(NOW_MS), on=Events()))
+    with pytest.raises(StoreError, match="Deaf.* cannot drop jobs"):
+        result.forget()

@@ -31,10 +31,10 @@ class Forgetful(MemoryStore):
     def scan(self, filter: Filter = _EVERYTHING, limit: int = 100) -> list[Job]:
         """See Store.scan."""
         if filter.states is None or filter.states & FINISHED:
-            self.forget()
+            self.drop_over()
         return super().scan(filter, limit)
 
-    def forget(self) -> None:
+    def drop_over(self) -> None:
         """Drop what is over."""
         with self._reading() as state:
             state.forget(self._clock.now_ms())

@@ -165,7 +165,7 @@ class Travel:
         self._clock.move_to(until_ns)
         self._sweep()  # the tick in which leases lapse and time is over for what waits
         if self._store is not None:
-            self._store.forget()
+            self._store.drop_over()
         return self._record.runs(self._zone, before)
 
     def _step(self, until_ns: int) -> bool:

@@ -107,7 +107,7 @@ def _kind(kind: Kind) -> Kind:
 
 
 USUAL = (
-    "add add add add add_many claim claim settle settle settle settle_stale cancel move renew compact fire follow hold "
+    "add add add add add_many claim claim settle settle settle settle_stale cancel move forget renew compact fire follow hold "
     "compact_while_adding other_adds other_adds_and_dies other_compacts other_dies_compacting other_dies_after_the_rename "
     "other_tears_a_write sync_fails write_fails"
 )
@@ -222,6 +222,18 @@ def cancel(rng: random.Random, numbers: Iterator[int]) -> Step:
     def step(scene: Scene) -> None:
         ids = sorted(content(scene.store))
         scene.store.cancel(ids[int(pick * len(ids)) :][:2], NOW, reason="on purpose")
+
+    return step
+
+
+@_kind
+def forget(rng: random.Random, numbers: Iterator[int]) -> Step:
+    pick = rng.random()
+
+    def step(scene: Scene) -> None:
+        held = content(scene.store)
+        ids = sorted(id for id, job in held.items() if job.finished)
+        scene.store.forget(ids[int(pick * len(ids)) :][:3])
 
     return step
 

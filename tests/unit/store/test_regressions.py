@@ -16,10 +16,11 @@ from noria.store.aside import Aside
 from noria.store.lock import LifeSigns
 from noria.store.records import decode_job, encode_job
 from noria.store.system import SYSTEM
+from noria.wheel.contract import Found
 from noria.wheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
 from noria.wheel.job import Released, Succeeded
 
-from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
+from tests.kit.jobs import NOW, StoppedClock, a_job, claim_all, content, some_jobs
 from tests.kit.systems import Failing, Watched
 
 PATIENCE_S = 10.0
@@ -682,3 +683,22 @@ class JsonStoreAgain:
 def _refuse_if(condition: bool) -> None:
     if condition:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_that_fail_as_damage(path: str) -> None:
+    """`noria compact` said that the new journal was damaged; the one aside was given up, with the same words in the log."""
+    store = JsonStore(path, durability="os", clock=StoppedClock())
+    store.add([a_job("a", NOW - 10, result_ttl_ms=0)])
+    store.settle([(claim, Succeeded()) for claim in claim_all(store)], NOW)
+    found = []
+
+    def meanwhile() -> None:
+        if not found:
+            found.append(store.reschedule("a", NOW + 5, NOW, finished=True))
+
+    assert not store._compact(meanwhile)
+    store.compact()
+    assert found == [Found.FINISHED]
+    assert [job.id for job in store.scan()] == ["a"]
+    assert store.check() == []
+    store.close()

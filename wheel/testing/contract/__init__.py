@@ -6,6 +6,7 @@ from .adding import AddContract
 from .awaiting import AwaitContract
 from .changing import ChangeContract
 from .claiming import ClaimContract
+from .erasing import EraseContract
 from .following import FollowContract
 from .leasing import LeaseContract
 from .limiting import LimitContract, PauseContract
@@ -24,6 +25,7 @@ class StoreContract(
     AwaitContract,
     ChangeContract,
     FollowContract,
+    EraseContract,
     LimitContract,
     PauseContract,
     ReadContract,
