@@ -39,7 +39,7 @@ from .schedules import Schedules
 from .scheduling import Scheduling
 from .settings import UNSET, Unset
 from .signals import Waiter
-from .sweep import At, Sweep
+from .sweep import Account, At, Sweep
 from .ticker import Ticker
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         """What a process must have for itself; a forked child begins anew."""
         self._lock = threading.RLock()
         self._ticker: Ticker | None = None
+        self._account: Account | None = None
         self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._forget(["owner"])
         self._schedules.begin()
@@ -240,17 +241,15 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             pool,
             self.clock,
             owner=self.owner,
-            queues=self.queues,
             owed=owed,
-            on=self.on,
-            schedules=self._schedules,
+            **self._shared(),
         )
         ticker.on_end = partial(self.on.shutdown.tell, self)
         return ticker
 
-    def _who(self) -> dict[str, Any]:
+    def _shared(self) -> dict[str, Any]:
         """What a ticker and a sweep must know of this scheduler."""
-        return {"owner": self.owner, "queues": self.queues, "on": self.on, "schedules": self._schedules}
+        return {"queues": self.queues, "on": self.on, "schedules": self._schedules}
 
     def stop(self, timeout: float = 30.0) -> list[Job]:
         """Claim nothing more, and wait for the running jobs; what was claimed and not begun goes back to the ring.
@@ -332,7 +331,15 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         if now is not None:
             clock = At(self.clock, moment_ms(now))
             run = run.by(clock)
-        return Sweep(self.store, run, clock, **self._who()).sweep()
+        return Sweep(self._sweeper(), run, clock, **self._shared()).sweep()
+
+    def _sweeper(self) -> Account:
+        """In whose name sweeps claim: not in the ticker's, which could not tell their claims from its own."""
+        with self._lock:
+            owner = f"{self.owner}-due"
+            if self._account is None or self._account.store is not self.store or self._account.owner != owner:
+                self._account = Account(self.store, owner)
+            return self._account
 
 
 def _one_after_the_other(*functions: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
@@ -13,10 +14,58 @@ from .intake import take_in
 from .job import Claim, Claims, Failed, Outcome, Released
 from .pool.credit import STUCK_S, Pace
 from .schedules import Schedules
+from .unheard import unheard
 
 _UNRUN: Final = Released(reason="the sweep did not begin it")
+_UNHEARD: Final = Released(reason="the answer to its claim was lost")
 _SETTLE_S: Final = 0.01
 """An outcome waits at most so long (and for the end of the run that follows it) until it is settled."""
+
+
+class Account:
+    """What the sweeps of a process owe to a store that has failed: claims it may have given, outcomes it has not taken.
+
+    A sweep ends at the first error, but the process may live on, and would hold those jobs for as long. So the next
+    sweep pays first. (Outcomes that were recorded after all are lost the second time, and change nothing.)
+
+    Args:
+        store: the one.
+        owner: in whose name they claim, and nobody else does: not a ticker of the same process.
+    """
+
+    def __init__(self, store: Store, owner: str) -> None:
+        self.store: Final = store
+        self.owner: Final = owner
+        self._lock = threading.Lock()
+        self._asked_ms: int | None = None
+        self._newest = 0
+        self._unsettled: list[tuple[Claim, Outcome]] = []
+
+    def claim(self, now_ms: int, limit: int, queues: Collection[str] | None) -> list[Claim]:
+        """Store.claim, one at a time, after paying."""
+        with self._lock:
+            if self._asked_ms is not None:
+                given = unheard(self.store, self.owner, self._asked_ms, self._newest)
+                self._unsettled += [(claim, _UNHEARD) for claim in given]
+                self._asked_ms = None
+            if self._unsettled:
+                self.store.settle(self._unsettled, now_ms)
+                self._unsettled = []
+            self._asked_ms = now_ms
+            claims = self.store.claim(self.owner, now_ms, limit, queues=queues)
+            self._asked_ms = None
+            self._newest = max((claim.token for claim in claims), default=self._newest)
+            return claims
+
+    def settle(self, settlements: list[tuple[Claim, Outcome]], now_ms: int) -> None:
+        """Store.settle; what the store does not take is owed."""
+        try:
+            for claim in self.store.settle(settlements, now_ms):
+                log.lost(claim)
+        except BaseException:
+            with self._lock:
+                self._unsettled += settlements
+            raise
 
 
 class Sweep:
@@ -24,19 +73,17 @@ class Sweep:
 
     def __init__(
         self,
-        store: Store,
+        account: Account,
         run: Callable[[Claim], Outcome],
         clock: Clock,
         *,
-        owner: str,
         queues: Collection[str] | None = None,
         on: Events | None = None,
         schedules: Schedules | None = None,
     ) -> None:
-        self._store = store
+        self._account = account
         self._run = run
         self._clock = clock
-        self._owner = owner
         self._queues = queues
         self._on = on or Events()
         self._schedules = schedules or Schedules()
@@ -48,19 +95,26 @@ class Sweep:
         """Run until nothing is due; how many runs were begun.
 
         Raises:
-            StoreError: the store failed; what ran and could not be settled will run again.
+            StoreError: the store failed. What ran and could not be settled is settled by the next sweep of this
+                process; if there is none, it runs again when the process has ended.
             KeyboardInterrupt: in the midst of a job, which is recorded as failed; the others are given back.
         """
         now_ms = self._clock.now_ms()
-        self._schedules.look_after(self._store, now_ms)
+        store = self._account.store
+        self._schedules.look_after(store, now_ms)
         while True:
-            claims = self._store.claim(self._owner, now_ms, 1 + self._pace.queue_room(), queues=self._queues)
+            claims = self._account.claim(now_ms, 1 + self._pace.queue_room(), self._queues)
             if isinstance(claims, Claims):
                 log.unrun(claims.unrun, self._on)
             if not claims:
                 return self._runs
             log.received(claims, self._on)
-            to_run, ended = take_in(claims, self._store, now_ms, self._on, self._schedules)
+            try:
+                to_run, ended = take_in(claims, store, now_ms, self._on, self._schedules)
+            except BaseException:
+                self._unsettled += [(claim, _UNRUN) for claim in claims]
+                self._settle()
+                raise
             self._unsettled += ended
             self._run_all(to_run)
 
@@ -90,8 +144,7 @@ class Sweep:
     def _settle(self) -> None:
         settlements, self._unsettled = self._unsettled, []
         if settlements:
-            for claim in self._store.settle(settlements, self._clock.now_ms()):
-                log.lost(claim)
+            self._account.settle(settlements, self._clock.now_ms())
 
 
 def _pass_on_interrupt(outcome: Outcome) -> None:

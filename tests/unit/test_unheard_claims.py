@@ -7,6 +7,7 @@ import os
 
 import pytest
 from noria.store import JsonStore, MemoryStore
+from noria.wheel import Scheduler, chain
 from noria.wheel.contract import Store
 from noria.wheel.errors import StoreError
 from noria.wheel.job import Claim, Job, Outcome, State, Succeeded
@@ -97,3 +98,116 @@ def test_what_runs_already_is_not_given_back(heard_first: bool) -> None:
     assert turn(ticker, pool, clock) == 0
     assert store.stats(clock.now_ms()).running == 1
     assert store.settle([(running[0], Succeeded())], clock.now_ms()) == []
+
+
+# ---- sweeps ----------------------------------------------------------------------------------------------
+
+
+class Flaky(Swallowing):
+    """Fails to settle, and to look a job up, while it is told to."""
+
+    deaf = False
+    blind = False
+
+    def settle(self, *args, **kwargs) -> list[Claim]:
+        if self.deaf:
+            raise StoreError("not now")
+        return super().settle(*args, **kwargs)
+
+    def get(self, id: str) -> Job | None:
+        if self.blind:
+            raise StoreError("not now")
+        return super().get(id)
+
+
+@pytest.fixture
+def store() -> Flaky:
+    return Flaky()
+
+
+@pytest.fixture
+def app(store: Flaky) -> Scheduler:
+    app = Scheduler(store, clock=FakeClock())
+    ran = app.ran = []  # type: ignore[attr-defined]
+
+    @app.task(name="work")
+    def work(number: int) -> int:
+        ran.append(number)
+        return number
+
+    @app.task(name="next")
+    def go_on(number: int) -> int:
+        ran.append(-number)
+        return number
+
+    return app
+
+
+def runs(app: Scheduler) -> list[int]:
+    found: list[int] = app.ran  # type: ignore[attr-defined]
+    return found
+
+
+def test_a_sweep_whose_claim_was_not_answered_does_not_keep_its_jobs_from_the_next(
+    app: Scheduler, store: Flaky
+) -> None:
+    """They stayed in the name of a web server that lived on for weeks."""
+    app.send_task("work", (1,))
+    store.swallows = True
+    with pytest.raises(StoreError):
+        app.run_due()
+    assert store.stats(0).running == 1
+    store.swallows = False
+    assert app.run_due() == 1
+    [job] = store.scan()
+    assert (job.state, job.attempt, runs(app)) == (State.SUCCEEDED, 1, [1])
+
+
+def test_a_sweep_whose_outcome_was_not_taken_leaves_it_to_the_next_and_the_job_runs_once(
+    app: Scheduler, store: Flaky
+) -> None:
+    result = app.send_task("work", (1,))
+    store.deaf = True
+    with pytest.raises(StoreError):
+        app.run_due()
+    store.deaf = False
+    assert app.run_due() == 0
+    assert (result.get(timeout=0), runs(app)) == (1, [1])
+
+
+def test_a_sweep_that_cannot_look_up_what_a_job_waits_for_gives_its_jobs_back(app: Scheduler, store: Flaky) -> None:
+    work, go_on = app.registry.get("work"), app.registry.get("next")
+    last = chain(work.s(1), go_on.s()).delay()
+    assert app.run_due() == 2
+    last.retry()
+    store.blind = True
+    with pytest.raises(StoreError):
+        app.run_due()
+    store.blind = False
+    assert store.stats(0).running == 0
+    assert app.run_due() == 1
+    assert runs(app) == [1, -1, -1]
+
+
+def test_a_sweep_does_not_give_back_what_the_ticker_of_its_process_claimed_in_the_same_moment(
+    app: Scheduler, store: Flaky
+) -> None:
+    app.send_task("work", (1,))
+    [held] = store.claim(app.owner, app.clock.now_ms(), 1)  # the ticker's
+    store.swallows = True
+    with pytest.raises(StoreError):
+        app.run_due()
+    store.swallows = False
+    assert app.run_due() == 0
+    assert store.settle([(held, Succeeded())], app.clock.now_ms()) == []
+
+
+def test_a_store_that_stays_broken_keeps_what_is_owed_to_it(app: Scheduler, store: Flaky) -> None:
+    result = app.send_task("work", (1,))
+    store.deaf = True
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            app.run_due()
+    store.deaf = False
+    app.run_due()
+    assert (result.get(timeout=0), runs(app)) == (1, [1])
