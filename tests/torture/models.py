@@ -26,8 +26,8 @@ _SHRINKING = [Phase.generate, Phase.shrink]
 def run(size: Size, seed: int) -> Report:
     """130,000 calls of the ring and 80,000 of the stores in CI, three times as many at full size."""
     report = Report()
-    ring_histories = pick(size, smoke=10, ci=1_000, full=4_000)
-    store_histories = pick(size, smoke=4, ci=100, full=1_000)
+    ring_histories = pick(size, smoke=10, ci=1_000, full=3_000)
+    store_histories = pick(size, smoke=4, ci=100, full=400)
     _must_hold(report, seed, ring.machine_for(Ring), ring_histories, 110)
     for machine in (stores.MemoryMachine, stores.JsonMachine):
         _must_hold(report, seed, machine, store_histories, 100)

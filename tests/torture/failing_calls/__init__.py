@@ -26,14 +26,14 @@ _DURABILITIES: tuple[Durability, ...] = ("sync", "interval", "os")
 
 
 def run(size: Size, seed: int) -> Report:
-    """1,500 single failures in CI, 5,500 at full size, beside some hundred cases of the other kinds."""
+    """1,500 single failures in CI, 3,000 at full size, beside some hundred cases of the other kinds."""
     report = Report()
     rng = random.Random(seed)
     with by_hand():
-        _singles(report, rng, pick(size, smoke=40, ci=1_500, full=5_500))
-        _several(report, "two failures", _pairs(rng), pick(size, smoke=8, ci=120, full=700))
-        _several(report, "all calls fail for a while", _lasting(rng), pick(size, smoke=8, ci=150, full=700))
-        _tickers(report, rng, pick(size, smoke=10, ci=250, full=1_500))
+        _singles(report, rng, pick(size, smoke=40, ci=1_500, full=3_000))
+        _several(report, "two failures", _pairs(rng), pick(size, smoke=8, ci=120, full=400))
+        _several(report, "all calls fail for a while", _lasting(rng), pick(size, smoke=8, ci=150, full=400))
+        _tickers(report, rng, pick(size, smoke=10, ci=250, full=800))
         _full_disks(report, seed, pick(size, smoke=2, ci=30, full=200))
         for name in list(SEEDS)[pick(size, smoke=-3, ci=0, full=0) :]:
             report.seeded(name, caught=_is_caught(name))

@@ -127,8 +127,7 @@ class Deeds:
         known = len(self.refusals)
         self.add(a_job("once all is well"))
         self.do("check")
-        if len(self.refusals) > known + 1:  # the first may still have to tell of what is over
-            raise Wrong(f"it does not recover: {self.refusals[-1]!r:.200}")
+        self._at_most_one_more(known)
         store = self.opened()
         if store is None:
             raise Wrong("a failure that is over keeps the store from being opened")
@@ -137,11 +136,17 @@ class Deeds:
             raise Wrong(f"missing {wanted.keys() - held.keys()}, invented {held.keys() - wanted.keys()}")
         if store.check():
             raise Wrong(f"check: {store.check()[0]}")
-        store.close()
+        self.do("close")  # the first sync since then, if the durability is "interval"
+        self._at_most_one_more(known)
         if self._left() != wanted:
             raise Wrong("what was in memory is not what is in the file")
         if self.system.open_count():
             raise Wrong(f"{self.system.open_count()} descriptors were left open")
+
+    def _at_most_one_more(self, known: int) -> None:
+        """One verb may still have to tell of what is over: each descriptor of a journal learns of a failed sync once."""
+        if len(self.refusals) > known + 1:
+            raise Wrong(f"it does not recover: {self.refusals[-1]!r:.200}")
 
     # ---- what is done ------------------------------------------------------------------------------------
 

@@ -15,11 +15,11 @@ from . import bugs, real, simulated
 
 
 def run(size: Size, seed: int) -> Report:
-    """10,000 simulated zombies and 200 real ones in CI, three and five times as many at full size."""
+    """10,000 simulated zombies and 200 real ones in CI, twice as many at full size."""
     report = Report()
     rng = random.Random(seed)
-    simulated.run(report, rng, pick(size, smoke=100, ci=10_000, full=30_000))
-    real.run(report, rng, pick(size, smoke=4, ci=200, full=1_000))
+    simulated.run(report, rng, pick(size, smoke=100, ci=10_000, full=20_000))
+    real.run(report, rng, pick(size, smoke=4, ci=200, full=400))
     for name in list(bugs.BUGS)[: pick(size, smoke=2, ci=None, full=None)]:
         report.seeded(name, caught=bugs.caught(name, seed))
     return report

@@ -14,9 +14,9 @@ from .preload import preload
 
 
 def run(size: Size, seed: int) -> Report:
-    """1,000 forks in CI, 2,000 at full size."""
+    """1,000 forks."""
     report = Report()
-    forks = pick(size, smoke=25, ci=1_000, full=2_000)
+    forks = pick(size, smoke=25, ci=1_000, full=1_000)
     limit_s = pick(size, smoke=60.0, ci=400.0, full=1500.0)
     add_to(report, found_by_child(lambda: preload(forks, seed), limit_s, name=f"the parent, seed {seed}"))
     add_to(report, others(size, seed))

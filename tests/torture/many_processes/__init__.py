@@ -36,9 +36,9 @@ def _nothing() -> None:
 def run(size: Size, seed: int) -> Report:
     """200,000 claims of 16 processes in CI, 1,000,000 at full size."""
     report = Report()
-    rounds = pick(size, smoke=[_MIXED], ci=[_OS] * 6 + [_MIXED, _SYNC], full=([_OS] * 6 + [_MIXED, _SYNC]) * 5)
+    rounds = pick(size, smoke=[_MIXED], ci=[_OS] * 6 + [_MIXED, _SYNC], full=([_OS] * 7 + [_MIXED, _SYNC]) * 4)
     claims, processes = pick(size, smoke=(3_000, 4), ci=(25_500, 16), full=(25_500, 16))
-    limit_s = pick(size, smoke=60.0, ci=600.0, full=2_400.0)
+    limit_s = pick(size, smoke=60.0, ci=600.0, full=2_700.0)
 
     def work() -> Report:
         plans = [
@@ -49,7 +49,7 @@ def run(size: Size, seed: int) -> Report:
 
     add_to(report, found_by_child(work, limit_s, name=f"seed {seed}"))
     sound = found_by_child(
-        lambda: _rough_rounds(f"{seed} sound", pick(size, smoke=0, ci=2, full=40)), 600.0, name="rough"
+        lambda: _rough_rounds(f"{seed} sound", pick(size, smoke=0, ci=2, full=10)), 600.0, name="rough"
     )
     sound.figures.clear()
     add_to(report, sound)

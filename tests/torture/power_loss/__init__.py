@@ -31,9 +31,9 @@ _MOST_FOR_A_BUG = 30_000
 
 
 def run(size: Size, seed: int) -> Report:
-    """200,000 states in CI, half a million at full size; sync, interval and os as 3 : 1 : 1."""
+    """200,000 states in CI, 300,000 at full size; sync, interval and os as 3 : 1 : 1."""
     report = Report()
-    wanted = pick(size, smoke=2_500, ci=202_000, full=505_000)
+    wanted = pick(size, smoke=2_500, ci=202_000, full=303_000)
     each = pick(size, smoke=3, ci=16, full=28)
     counted: Counter[str] = Counter()
     began = time.process_time()

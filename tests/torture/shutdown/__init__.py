@@ -18,9 +18,9 @@ _AT_ONCE = 8
 
 
 def run(size: Size, seed: int) -> Report:
-    """1,000 workers in CI, 2,000 at full size; 2 in 100 of them from their first instruction on."""
+    """1,000 workers; 2 in 100 of them from their first instruction on."""
     report = Report()
-    count = pick(size, smoke=10, ci=1_000, full=2_000)
+    count = pick(size, smoke=10, ci=1_000, full=1_000)
     limit_s = pick(size, smoke=60.0, ci=500.0, full=2_000.0)
     add_to(report, found_by_child(lambda: stop_many(count, seed), limit_s, name=f"seed {seed}"))
     for bug in list(BUGS)[: pick(size, smoke=1, ci=None, full=None)]:

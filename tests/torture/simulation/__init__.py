@@ -34,9 +34,9 @@ DAYS_FOR_A_BUG = 150
 
 
 def run(size: Size, seed: int) -> Report:
-    """1,000 days in CI, 4,000 at full size."""
+    """1,000 days in CI, 2,000 at full size."""
     report = Report()
-    days = pick(size, smoke=10, ci=1_000, full=4_000)
+    days = pick(size, smoke=10, ci=1_000, full=2_000)
     for kept in kept_histories():
         _must_hold(report, kept, MemoryStores)
     began = perf_counter()
