@@ -29,7 +29,7 @@ examples: $(VENV)/.installed  ## the programs in examples/, one after the other,
 test: $(VENV)/.tests  ## the tests (a few minutes at most)
 	$(STEP) "tests" $(PYTEST)
 
-torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: over an hour on two cores; SIZE=ci: 15 minutes)
+torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: three quarters of an hour on two cores; SIZE=ci: 15 minutes)
 	$(STEP) "torture, $(SIZE)" $(BIN)/python -m tests.torture --size $(SIZE) --seed $(SEED)
 
 lint: $(VENV)/.lint format-check directions  ## style (ruff), layout and import directions
@@ -76,7 +76,7 @@ space := $(empty) $(empty)
 
 coverage: $(VENV)/.tests  ## branch coverage of the fast tests; fails unless it is 100 % for ring, state, journal and the like
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
-	$(STEP) "tests under coverage" $(BIN)/coverage run -m pytest -q --ignore tests/packaging --ignore tests/docs --ignore tests/examples
+	$(STEP) "tests under coverage" $(BIN)/coverage run -m pytest -q -n 2 $(addprefix --ignore=tests/,packaging docs examples torture)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 	@$(BIN)/coverage report --fail-under=100 --include='$(subst $(space),$(comma),$(foreach name,$(WHOLE),*/$(name).py))'
 

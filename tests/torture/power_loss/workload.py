@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from noria.store import JsonStore, MemoryStore
+from noria.store import JsonStore, MemoryStore, views
 from noria.store.records import Record
 from noria.store.verbs import StateVerbs
 from noria.wheel.errors import StoreError
@@ -49,8 +49,8 @@ class Witness(MemoryStore):
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
         super()._commit(new, records)
         rows = self._state.rows
-        self.history.append({id: row for id, row in rows.items() if isinstance(row, Job)})
-        assert len(self.history[-1]) == len(rows)
+        assert all(isinstance(row, Job) for row in rows.values())
+        self.history.append({job.id: job for job in views.jobs(self._state)})
 
 
 @dataclass
