@@ -219,7 +219,8 @@ class Compaction:
     def _brings_back(self, batch: Batch) -> bool:
         """Whether a change schedules a job once more that the new epoch does not hold."""
         assert self.new is not None
-        revived = [loads(text)["id"] for text in batch.texts if b'"op":"revive"' in text]
+        records = [loads(text) for text in batch.texts if b'"op":"revive"' in text]  # it may also stand in a payload
+        revived = [fields["id"] for fields in records if fields["op"] == "revive"]
         return any(self.new.state.get(id) is None for id in revived)
 
     # ---- under the lock ----------------------------------------------------------------------------------

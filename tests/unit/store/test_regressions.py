@@ -18,7 +18,7 @@ from noria.store.records import decode_job, encode_job
 from noria.store.system import SYSTEM
 from noria.wheel.contract import Found
 from noria.wheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
-from noria.wheel.job import Released, Succeeded
+from noria.wheel.job import Job, Released, Succeeded
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, claim_all, content, some_jobs
 from tests.kit.systems import Failing, Watched
@@ -702,3 +702,16 @@ def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_th
     assert [job.id for job in store.scan()] == ["a"]
     assert store.check() == []
     store.close()
+
+
+def test_arguments_that_look_like_a_record_do_not_stop_a_compaction(path: str) -> None:
+    store = JsonStore(path, durability="os", clock=StoppedClock())
+    store.add([a_job("a")])
+    assert store._compact(lambda: _add_once(store, a_job("b", payload='[[{"op":"revive"}],{}]')))
+    assert [job.id for job in store.scan()] == ["a", "b"]
+    store.close()
+
+
+def _add_once(store: JsonStore, job: Job) -> None:
+    if store.get(job.id) is None:
+        store.add([job])
