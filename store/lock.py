@@ -213,8 +213,19 @@ def drop_inherited(stores: Container[str]) -> None:
     """
     for fd in os.listdir("/proc/self/fd"):
         try:
-            directory, name = os.path.split(os.readlink(f"/proc/self/fd/{fd}"))
-            if any(name.startswith(_KINDS, at) and f"{directory}/{name[:at]}" in stores for at in range(1, len(name))):
+            if belongs_to(os.readlink(f"/proc/self/fd/{fd}"), stores):
                 os.close(int(fd))
         except OSError:
             continue
+
+
+def belongs_to(path: str, stores: Container[str]) -> bool:
+    """Whether a file is a lock, a life sign or a journal of one of the stores.
+
+    >>> belongs_to("/data/tasks.json.journal.7", {"/data/tasks.json"})
+    True
+    """
+    directory, name = os.path.split(path)
+    return any(
+        name.startswith(_KINDS, at) and os.path.join(directory, name[:at]) in stores for at in range(1, len(name))
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from noria.store.lock import FileLock, LifeSigns, drop_inherited, name_of_open_file
+from noria.store.lock import FileLock, LifeSigns, belongs_to, drop_inherited, name_of_open_file
 from noria.store.place import Place
 from noria.store.system import SYSTEM
 from noria.wheel.errors import StoreBusy, StoreError, StoreUnsafe
@@ -382,3 +382,21 @@ def test_a_fork_costs_no_more_after_a_thousand_stores(tmp_path: Path) -> None:
     finally:
         os.close(fd)
     assert 1 <= names.asked <= len(os.listdir("/proc/self/fd")) + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "belongs"),
+    [
+        ("/data/tasks.json.lock", True),
+        ("/data/tasks.json.owner.vm-7.lock", True),
+        ("/data/tasks.json.journal.12 (deleted)", True),
+        ("/data/tasks.json", False),
+        ("/data/other.json.lock", False),
+        ("/elsewhere/tasks.json.lock", False),
+        ("/tasks.lock.lock", True),
+        ("pipe:[4711]", False),
+    ],
+)
+def test_which_open_files_belong_to_a_store(path: str, belongs: bool) -> None:
+    """One in the root directory, too: that is where programs in containers begin."""
+    assert belongs_to(path, {"/data/tasks.json", "/tasks.lock"}) is belongs
