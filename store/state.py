@@ -127,7 +127,7 @@ class State:
         if job is not None:
             return job
         running = map(job_of, map(self.rows.__getitem__, self.running))  # replaced while it ran, by one that has ended
-        return next((job for job in running if job.key == key), None)
+        return max((job for job in running if job.key == key), key=lambda job: job.token, default=None)
 
     def _frozen_holder(self, key: str) -> Job | None:
         for id in self.frozen.find_key(key):

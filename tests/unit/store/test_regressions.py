@@ -715,3 +715,17 @@ def test_arguments_that_look_like_a_record_do_not_stop_a_compaction(path: str) -
 def _add_once(store: JsonStore, job: Job) -> None:
     if store.get(job.id) is None:
         store.add([job])
+
+
+def test_of_two_running_jobs_with_a_key_the_newer_holds_it_before_and_after_reopening(path: str) -> None:
+    """Whoever called again was given the id of the one that had been replaced first."""
+    store = JsonStore(path, durability="os", clock=StoppedClock())
+    for id in ("first", "second", "third"):
+        store.add([a_job(id, key="k")], on_conflict="replace")
+        if id != "third":
+            claim_all(store)
+    store.cancel(["third"], NOW)
+    other = JsonStore(path, durability="os", clock=StoppedClock())
+    for opened in (store, other):
+        assert opened.add([a_job("fourth", key="k")]) == ["second"]
+        opened.close()
