@@ -19,15 +19,20 @@ _FIRST = 1
 _MAKE = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def open_or_create(place: Place, system: System) -> Epoch:
+def open_or_create(place: Place, system: System, *, ahead: Epoch | None = None) -> Epoch:
     """The newest epoch of a store, or the first of a new one. The caller holds the writers' lock.
+
+    Args:
+        place: where it is.
+        system: the system calls.
+        ahead: what was read before, as for Epoch.open.
 
     Raises:
         StoreCorrupt: the snapshot is missing or damaged; see also Epoch.open.
         StoreError: a new store cannot be made.
     """
     try:
-        return Epoch.open(place, system)
+        return Epoch.open(place, system, ahead=ahead)
     except FileNotFoundError:
         _refuse_remains(place, system)
     _create(place, system)

@@ -14,6 +14,7 @@ import re
 from typing import Final
 
 from ..wheel.errors import StoreCorrupt
+from .header import Header
 from .journal import Journal
 from .limits import Limits
 from .lines import Batch, classify, frame
@@ -25,6 +26,7 @@ from .system import System, close_file, sync_directory, write_all
 
 _ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\]+)","due_ms":(\d{1,18}),.*\})\}')
 
+_TO_THE_END: Final = 1 << 62
 _NOT_A_RECORD: Final = (
     ValueError,
     LookupError,
@@ -77,29 +79,54 @@ class Epoch:
         )
 
     @classmethod
-    def open(cls, place: Place, system: System, *, check: bool = True) -> Epoch:
+    def open(cls, place: Place, system: System, *, check: bool = True, ahead: Epoch | None = None) -> Epoch:
         """Open the newest epoch, and bring its state up to date. The caller holds the writers' lock.
+
+        Args:
+            place: where it is.
+            system: the system calls.
+            check: compare the snapshot with its checksum.
+            ahead: an epoch from ``read``; taken if it is the newest, and closed if not.
 
         Raises:
             FileNotFoundError: there is no snapshot.
             StoreFormatError: not a store, or a newer format.
             StoreCorrupt: damage; nothing was changed.
         """
-        snapshot = open_snapshot(place.path, place.index, system, check=check)
-        header = snapshot.header
-        path = place.journal(header.epoch)
-        journal: Journal | None = None
+        epoch = ahead
+        if epoch is None or not epoch._is_newest():
+            if epoch is not None:
+                epoch.close()
+            epoch = cls.read(place, system, check=check, make=True)
         try:
-            try:
-                journal = Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
-            except FileNotFoundError:
-                _refuse_newer_journal(place, system, header.epoch)
-                journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
-                journal.sync()
             sync_directory(system, place.directory)  # whoever began this epoch may have died before he did
-            epoch = cls(place, system, snapshot, journal)
             epoch.follow()
             epoch.mend_tail(after_power_loss=True)
+        except BaseException:
+            epoch.close()
+            raise
+        return epoch
+
+    @classmethod
+    def read(cls, place: Place, system: System, *, check: bool = True, make: bool = False) -> Epoch:
+        """Open what stands of the newest epoch; also without the lock.
+
+        Args:
+            place: where it is.
+            system: the system calls.
+            check: compare the snapshot with its checksum.
+            make: a journal that is missing; the caller holds the lock.
+
+        Raises:
+            FileNotFoundError, StoreFormatError, StoreCorrupt: as ``open``; without the lock also if the next epoch is
+                just being begun.
+        """
+        snapshot = open_snapshot(place.path, place.index, system, check=check)
+        journal: Journal | None = None
+        try:
+            journal = _open_journal(place, system, snapshot.header, make=make)
+            epoch = cls(place, system, snapshot, journal)
+            epoch.follow(until=journal.size)
         except BaseException as error:
             if journal is not None:
                 journal.close()
@@ -109,6 +136,13 @@ class Epoch:
             raise
         return epoch
 
+    def _is_newest(self) -> bool:
+        """Whether this, read a while ago, is still the newest epoch. The caller holds the lock."""
+        try:
+            return self.snapshot.is_at(self._place.path)
+        except OSError:  # opening it by its name will tell
+            return False
+
     def close(self) -> None:
         """Close the files."""
         self.journal.close()
@@ -116,10 +150,10 @@ class Epoch:
 
     # ---- reading -----------------------------------------------------------------------------------------
 
-    def follow(self) -> int:
-        """Apply what others have appended since; how many records that was."""
+    def follow(self, *, until: int = _TO_THE_END) -> int:
+        """Apply what others have appended since, up to an offset at least; how many records that was."""
         before = self.journal.seq
-        while batches := self.journal.read():
+        while self.journal.end < until and (batches := self.journal.read()):
             for batch in batches:
                 self.apply(batch)
         return self.journal.seq - before
@@ -227,6 +261,23 @@ class Epoch:
         seq = self.journal.seq + 1
         self.journal.append(frame(f'{{"seq":{seq},"op":"unseal"}}'), 1, reserve=False)
         self.sealed = None
+
+
+def _open_journal(place: Place, system: System, header: Header, *, make: bool) -> Journal:
+    path = place.journal(header.epoch)
+    try:
+        return Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
+    except FileNotFoundError:
+        if not make:
+            raise
+    _refuse_newer_journal(place, system, header.epoch)
+    journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
+    try:
+        journal.sync()
+    except BaseException:
+        journal.close()
+        raise
+    return journal
 
 
 def _refuse_newer_journal(place: Place, system: System, epoch: int) -> None:

@@ -21,6 +21,7 @@ RESERVE: Final = 256 * 1024
 """Bytes of allocated room that adding jobs leaves, so that claims can be settled when the disk is full."""
 _BLANK: Final = b"\n" * CHUNK
 _READ: Final = 1 << 18
+_MUCH: Final = 1 << 16
 
 
 class NoRoom(OSError):
@@ -147,6 +148,14 @@ class Journal:
         """Whether something stands after the last record known here."""
         found = self._pread(self._fd, 1, self.end)
         return found != b"\n" and found not in (b"", b"\0")
+
+    def has_much_more(self) -> bool:
+        """Whether others have written so much that reading it takes a while."""
+        return bool(self._pread(self._fd, 2, self.end + _MUCH).strip(b"\n\0"))  # one of two is no line feed
+
+    def length(self) -> int:
+        """Of the file, bytes: there are no records behind."""
+        return self._system.fstat(self._fd).st_size
 
     def is_blank(self) -> bool:
         """Whether nothing stands after the last record known here, up to the end of the file."""

@@ -16,9 +16,9 @@ from typing import Final
 
 from ..wheel.clock import Clock
 from ..wheel.errors import NoriaError, StoreBusy, StoreClosed, StoreError
+from .ahead import catch_up, open_newest
 from .aside import LOG, Aside
 from .compaction import Compaction, claim_work
-from .creation import open_or_create
 from .doorbell import Doorbell
 from .epoch import Epoch
 from .failure import opening_error, store_error
@@ -55,9 +55,7 @@ class Keeper:
         """Open everything; also in a forked child, which must take over nothing but the path."""
         self._lock = FileLock(self._place.lock, self._system, timeout_s=self._lock_timeout_s)
         try:
-            self._lock.acquire()
             try:
-                self._lock.check()
                 self._open_epoch()
             finally:
                 self._lock.release()
@@ -72,7 +70,7 @@ class Keeper:
             self._aside.every(_INTERVAL_S, self._sync_quietly)
 
     def _open_epoch(self) -> None:
-        epoch = self._epoch = open_or_create(self._place, self._system)
+        epoch = self._epoch = open_newest(self._place, self._system, self._lock, first=True)
         try:
             if (self._lock.made and epoch.journal.seq > 0) or epoch.doubtful:  # who holds a removed lock must notice
                 self._compact_now(epoch)
@@ -152,8 +150,7 @@ class Keeper:
         epoch = self._epoch
         try:
             if epoch.journal.has_more():
-                epoch.follow()
-                epoch.mend_tail()
+                catch_up(epoch, self._lock)
             while epoch.sealed is not None:
                 epoch = self._follow_seal(epoch)
         except NoriaError:
@@ -163,7 +160,7 @@ class Keeper:
         return epoch
 
     def _follow_seal(self, epoch: Epoch) -> Epoch:
-        newer = Epoch.open(self._place, self._system, check=False)
+        newer = open_newest(self._place, self._system, self._lock)
         if newer.store_id != epoch.store_id:
             newer.close()
             raise StoreError(f"{self.path} has been replaced by another store; open it anew")
@@ -171,7 +168,9 @@ class Keeper:
             return self._redo(newer)
         if newer.number == epoch.number:
             newer.close()
-            epoch.unseal()
+            epoch.follow()
+            if epoch.sealed is not None:  # nobody has lifted the seal meanwhile
+                epoch.unseal()
             return epoch
         self._switch(newer)
         return newer

@@ -152,6 +152,10 @@ class SnapshotFile:
         if fd >= 0:
             close_file(self._system, fd)
 
+    def is_at(self, path: str) -> bool:
+        """Whether this is the file that has the name ``path`` now."""
+        return os.path.samestat(self._system.fstat(self._fd), self._system.stat(path))
+
     def get(self, id: str) -> Job | None:
         """See Frozen.get."""
         for offset in self.index.candidates(id.encode("utf-8", "surrogatepass")):

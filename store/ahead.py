@@ -1,0 +1,71 @@
+"""Reading ahead: what takes long is read without the writers' lock, so that nobody waits for somebody else's reading.
+
+Reading a journal of 32 MiB takes seconds. A process that starts beside a busy one, or that has long been idle, reads
+all that it can before it takes the lock, or gives the lock back meanwhile; under the lock it reads what has come since.
+
+That is safe because a whole change in a journal stays: whoever appends never takes back what is whole, and who cuts a
+torn tail cuts behind it. What is read this way is a prefix of what the lock would show, and nothing is done with it
+before the lock is held: an epoch that is not the newest any more by then is thrown away.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from ..wheel.errors import NoriaError
+from .creation import open_or_create
+from .epoch import Epoch
+from .lock import FileLock
+from .place import Place
+from .system import System
+
+_TURNS: Final = 3
+"""Others may write as fast as this reads; then the rest is read under the lock."""
+
+
+def open_newest(place: Place, system: System, lock: FileLock, *, first: bool = False) -> Epoch:
+    """Open the newest epoch, reading it without the lock, which is held afterwards, and may be before.
+
+    Args:
+        place: where it is.
+        system: the system calls.
+        lock: the writers' lock.
+        first: compare the snapshot with its checksum, and make a new store if there is none.
+
+    Raises:
+        StoreBusy: the lock could not be had.
+        StoreCorrupt, StoreFormatError, OSError: see Epoch.open.
+    """
+    lock.release()
+    ahead: Epoch | None = None
+    try:
+        with suppress(OSError, NoriaError):  # met again under the lock, if it is more than somebody else's writing
+            ahead = Epoch.read(place, system, check=first)
+        lock.acquire()
+        lock.check()
+    except BaseException:
+        if ahead is not None:
+            ahead.close()
+        raise
+    if first:
+        return open_or_create(place, system, ahead=ahead)
+    return Epoch.open(place, system, check=False, ahead=ahead)
+
+
+def catch_up(epoch: Epoch, lock: FileLock) -> None:
+    """Apply what others have appended to an epoch; most of it without the lock, which is held before and after.
+
+    Raises:
+        StoreBusy: the lock could not be had again; nothing is lost by that.
+        StoreCorrupt: what stands there does not follow, or is no unfinished write.
+    """
+    for _ in range(_TURNS):
+        if not epoch.journal.has_much_more():
+            break
+        lock.release()
+        epoch.follow(until=epoch.journal.length())
+        lock.acquire()
+        lock.check()
+    epoch.follow()
+    epoch.mend_tail()
