@@ -27,6 +27,13 @@ def refuse_unsound(job: Job) -> None:
     _payload.decode_call(job.payload)
 
 
+def checked_max_pending(value: int | None) -> int | None:
+    """The number of jobs that may wait, if it keeps its rule."""
+    if value is not None and (type(value) is not int or value < 1):
+        raise InvalidValue.of("max_pending", "a whole number, 1 or more, or None", value)
+    return value
+
+
 def _is_whole(value: object) -> bool:
     return type(value) is int and 0 <= value < MOST
 

@@ -20,6 +20,7 @@ from ..wheel.clock import Clock, SystemClock
 from ..wheel.contract import OnConflict
 from ..wheel.errors import InvalidValue
 from ..wheel.job import Job
+from .admission import checked_max_pending
 from .epoch import Epoch
 from .keeper import POLL_S, Keeper
 from .lines import frame_add, frame_change
@@ -44,6 +45,8 @@ class JsonStore(Keeper, StateVerbs):
         path: of the file; made if it does not exist. Its journal, lock and index stand beside it.
         durability: "sync", "interval" or "os".
         lock_timeout_s: how long a verb waits for other processes before it raises StoreBusy, in seconds.
+        max_pending: while so many jobs are scheduled, adding one raises TooManyPending; None for no bound but the disk.
+            Each process that shares the file has its own. What is tried again or comes next is not refused.
         allow_network_fs: keep the store on a network file system although its locks cannot be trusted.
         allow_shared_directory: keep it in a directory that anybody may write.
         clock: where the time for dropping old results comes from.
@@ -66,6 +69,7 @@ class JsonStore(Keeper, StateVerbs):
         *,
         durability: Durability = "sync",
         lock_timeout_s: float = 10.0,
+        max_pending: int | None = None,
         allow_network_fs: bool = False,
         allow_shared_directory: bool = False,
         clock: Clock | None = None,
@@ -73,8 +77,9 @@ class JsonStore(Keeper, StateVerbs):
     ) -> None:
         if durability not in ("sync", "interval", "os"):
             raise InvalidValue.of("durability", '"sync", "interval" or "os"', durability)
-        if not lock_timeout_s >= 0:
+        if not isinstance(lock_timeout_s, (int, float)) or not lock_timeout_s >= 0:
             raise InvalidValue.of("lock_timeout_s", "0 or more seconds", lock_timeout_s)
+        self.max_pending = checked_max_pending(max_pending)
         place = Place(os.path.abspath(os.fspath(path)))
         refuse_unsafe(place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory)
         super().__init__(place, system, clock or SystemClock(), durability=durability, lock_timeout_s=lock_timeout_s)
@@ -98,7 +103,7 @@ class JsonStore(Keeper, StateVerbs):
 
     def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", fresh: bool = False) -> list[str]:
         """See Store.add. One fresh job, which is what delay() brings, takes the short way."""
-        if not fresh or len(jobs) != 1:
+        if not fresh or len(jobs) != 1 or self.max_pending is not None:
             return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
         job = jobs[0]
         if self._wants_sync:

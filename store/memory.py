@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from ..wheel.errors import StoreClosed
 from ..wheel.job import Job
+from .admission import checked_max_pending
 from .doorbell import Doorbell
 from .records import Record
 from .state import State
@@ -26,7 +27,16 @@ class MemoryStore(StateVerbs):
     [1]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_pending: int | None = None) -> None:
+        """An empty store.
+
+        Args:
+            max_pending: while so many jobs are scheduled, adding one raises TooManyPending.
+
+        Raises:
+            InvalidValue: that is no whole number, 1 or more.
+        """
+        self.max_pending = checked_max_pending(max_pending)
         self._state = State()
         self._lock = threading.Lock()
         self._bell = Doorbell()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..wheel.clock import Clock
@@ -18,7 +20,7 @@ def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **opt
 
     Args:
         url: a path such as "tasks.json" or "/var/lib/app/tasks.json"; "json:tasks.json?durability=os" (or
-            "file:..."), which may carry options; or "memory:".
+            "file:..."), which may carry options; or "memory:", which may, too.
         clock: where the store's time comes from, for dropping old results.
         options: passed to the store; they win over those in the URL. See JsonStore.
 
@@ -30,14 +32,12 @@ def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **opt
     MemoryStore()
     """
     path, told = _parse(os.fspath(url))
-    if path is None:
-        if options:
-            raise InvalidValue.of("options", "empty for a memory store", options)
-        return MemoryStore()
+    given = told | options
     try:
-        return JsonStore(path, clock=clock, **(told | options))
+        return MemoryStore(**given) if path is None else JsonStore(path, clock=clock, **given)
     except TypeError as error:
-        raise InvalidValue(f"options must be those of JsonStore: {error}") from None
+        kind = "MemoryStore" if path is None else "JsonStore"
+        raise InvalidValue(f"options must be those of {kind}: {error}") from None
 
 
 def path_of(url: str | os.PathLike[str]) -> str | None:
@@ -54,7 +54,8 @@ def path_of(url: str | os.PathLike[str]) -> str | None:
 
 def _parse(text: str) -> tuple[str | None, dict[str, Any]]:
     """(the path or None, the options in the URL)."""
-    path, told = text, {}
+    path: str = text
+    told: dict[str, Any] = {}
     scheme, colon, _ = text.partition(":")
     if colon and "/" not in scheme:
         match scheme.lower():
@@ -64,11 +65,38 @@ def _parse(text: str) -> tuple[str | None, dict[str, Any]]:
                     raise InvalidValue.of(
                         "url", "a local path after its scheme, as in json:///var/lib/tasks.json", text
                     )
-                path, told = unquote(parts.path), dict(parse_qsl(parts.query))
+                path, told = unquote(parts.path), _options_in(parts.query)
             case "memory":
-                return None, {}
+                return None, _options_in(urlsplit(text).query)
             case _:
                 raise InvalidValue.of("url", "a path, json:PATH or memory:", text)
     if not path:
         raise InvalidValue.of("path", "the path of a file", path)
     return path, told
+
+
+def _options_in(query: str) -> dict[str, Any]:
+    """The options of a URL, each as what it is."""
+    return {name: _VALUES.get(name, str)(text) for name, text in parse_qsl(query, keep_blank_values=True)}
+
+
+def _number(kind: type[float], text: str) -> float | str:
+    try:
+        return kind(text)
+    except ValueError:
+        return text  # which breaks the rule, and that says how
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in _FLAGS:
+        raise InvalidValue.of("flag in a URL", "true or false", text)
+    return _FLAGS[text.lower()]
+
+
+_FLAGS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_VALUES: Final[dict[str, Callable[[str], Any]]] = {
+    "lock_timeout_s": partial(_number, float),
+    "max_pending": partial(_number, int),
+    "allow_network_fs": _flag,
+    "allow_shared_directory": _flag,
+}

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from ..wheel.contract import Filter, Found, OnConflict, Stats
-from ..wheel.errors import InvalidValue
+from ..wheel.errors import InvalidValue, TooManyPending
 from ..wheel.job import Claim, Claims, Followed, Job, Outcome
 from . import views
 from .admission import refuse_unsound
@@ -41,6 +41,9 @@ _OWNER_MOST: Final = 150
 
 class StateVerbs(ABC):
     """Store verbs by way of a State."""
+
+    max_pending: int | None = None
+    """How many scheduled jobs there may be for more to be added; None for any number."""
 
     @abstractmethod
     def _changing(self) -> AbstractContextManager[State]:
@@ -76,13 +79,23 @@ class StateVerbs(ABC):
                 refuse_unsound(job)
         with self._changing() as state:
             if fresh:
+                self._refuse_too_many(state, len(jobs))
                 self._commit(jobs, ())
                 return [job.id for job in jobs]
             plan = plan_add(state, jobs, on_conflict)
             records = [] if not plan.replaced else [self._replacement(plan.replaced, plan.new)]
+            self._refuse_too_many(state, len(plan.new) - len(plan.replaced))
             if plan.new or records:
                 self._commit(plan.new, records)
             return plan.standing
+
+    def _refuse_too_many(self, state: State, more: int) -> None:
+        most, waiting = self.max_pending, state.counts.scheduled
+        if most is not None and more > 0 and waiting + more > most:
+            raise TooManyPending(
+                f"{waiting} jobs wait to be run, and {more} more would be too many: max_pending is {most}; "
+                "nothing was added"
+            )
 
     def _replacement(self, replaced: list[str], new: list[Job]) -> Cancelled:
         now_ms = max((job.created_ms for job in new), default=0)

@@ -140,6 +140,10 @@ class StoreFull(StoreError, OSError):
     """The disk has no room. Nothing was written; the store works again by itself once there is room."""
 
 
+class TooManyPending(StoreError):
+    """As many jobs wait in the store as its ``max_pending`` allows. Nothing was added; what runs can still end."""
+
+
 class StoreUnsafe(StoreError):
     """The place is refused: a network file system, a symbolic link, a directory that others may write."""
 

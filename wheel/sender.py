@@ -64,16 +64,14 @@ class Sender(Generic[P, R]):
         >>> remind.delay(1, "x", countdown=900).state
         'scheduled'
         """
-        task = self._task
-        countdown = eta = None
-        if kwargs:
-            if task._takes_no_countdown:
-                countdown = kwargs.pop("countdown", None)
-            if task._takes_no_eta:
-                eta = kwargs.pop("eta", None)
-        if countdown is None and eta is None:
-            countdown, eta = self._countdown, self._eta
-        return task._send(self._plan, args, kwargs, countdown, eta)
+        countdown, eta = self._time_in(kwargs) if kwargs else (self._countdown, self._eta)
+        return self._task._send(self._plan, args, kwargs, countdown, eta)
+
+    def _time_in(self, kwargs: dict[str, Any]) -> tuple[Seconds | None, datetime | None]:
+        """When a call is due: taken out of its arguments, unless they are the function's."""
+        countdown = kwargs.pop("countdown", None) if self._task._takes_no_countdown else None
+        eta = kwargs.pop("eta", None) if self._task._takes_no_eta else None
+        return (self._countdown, self._eta) if countdown is None and eta is None else (countdown, eta)
 
     def apply_async(
         self,
@@ -95,16 +93,74 @@ class Sender(Generic[P, R]):
         >>> remind.apply_async((1, "x"), countdown=900, expires=3600).cancel()
         <Found.SCHEDULED: 'scheduled'>
         """
+        return self._task._send(*self._asked(args, kwargs, options))
+
+    def _asked(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: Mapping[str, Any]
+    ) -> tuple[Plan, tuple[Any, ...], dict[str, Any], Seconds | None, datetime | None]:
         if not isinstance(args, (tuple, list)):
             raise InvalidValue.of("args", "a tuple or list", args)
         if kwargs is not None and not isinstance(kwargs, Mapping):
             raise InvalidValue.of("kwargs", "a dict", kwargs)
-        rest: dict[str, Any] = dict(options)
+        rest = dict(options)
         countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
         if countdown is None and eta is None:
             countdown, eta = self._countdown, self._eta
         plan = self._plan.but(rest) if rest else self._plan
-        return self._task._send(plan, tuple(args), dict(kwargs or {}), countdown, eta)
+        return plan, tuple(args), dict(kwargs or {}), countdown, eta
+
+    def delay_on_commit(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+        """delay(), but the job is stored when Django's current transaction has been committed.
+
+        A job that is stored in the transaction may run before anybody else can see its rows, and runs if they are
+        rolled back. The arguments are checked here and now, the time is counted from here, and the id is known at once
+        (Celery's returns nothing). Outside of a transaction the job is stored at once.
+
+        If the store cannot accept the job, the one who commits is told, when his rows are stored already. A process
+        that dies between the commit and the store loses the call: docs/web-frameworks.md says what to do about that.
+
+        Returns:
+            A hold on the job. Until the commit, and after a rollback, its state is "unknown". If there is a ``key``
+            and another job has it, the job with this id is never stored: use pending().
+
+        Raises:
+            SchedulerError: Django is not installed.
+            TypeError, PayloadError, InvalidValue, NoScheduler: see delay().
+
+        >>> from django.db import transaction
+        >>> with transaction.atomic():
+        ...     result = remind.delay_on_commit(1, "x", countdown=900)
+        ...     result.state
+        'unknown'
+        >>> result.state
+        'scheduled'
+        """
+        countdown, eta = self._time_in(kwargs)
+        return self._task._send_on_commit(None, self._plan, args, kwargs, countdown, eta)
+
+    def apply_async_on_commit(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        using: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]:
+        """apply_async(), but the job is stored when Django's current transaction has been committed.
+
+        Args:
+            args: the function's positional arguments.
+            kwargs: its keyword arguments.
+            using: the name of the database whose transaction it is; None for the default one.
+            options: see CallOptions.
+
+        Raises:
+            SchedulerError, TypeError, PayloadError, InvalidValue, NoScheduler: see delay_on_commit().
+
+        >>> remind.apply_async_on_commit((1, "x"), countdown=900).state
+        'scheduled'
+        """
+        return self._task._send_on_commit(using, *self._asked(args, kwargs, options))
 
     async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """delay() for coroutines: the event loop goes on while the job is written and synced.

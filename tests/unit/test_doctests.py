@@ -12,8 +12,13 @@ from typing import Any
 import pytest
 from noria.store import MemoryStore
 from noria.wheel import Scheduler, set_default
+from noria.wheel.job import Job
+
+from tests.kit.django_project import databases
 
 MODULES = [
+    "calling",
+    "committing",
     "context",
     "decorator",
     "default",
@@ -27,6 +32,7 @@ MODULES = [
     "retry",
     "runner",
     "scheduler",
+    "sender",
     "signature",
     "task",
     "testing.clock",
@@ -46,13 +52,13 @@ MODULES = [
 def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """What the examples take for granted: a scheduler that runs, a task, and a directory to write in."""
     monkeypatch.chdir(tmp_path)
-    with Scheduler(MemoryStore(), workers=1) as app:
+    with databases(), Scheduler(MemoryStore(), workers=1) as app:
 
         @app.task(name="app.remind")
         def remind(user_id: int, text: str) -> str:
             return text.upper()
 
-        yield {"app": app, "remind": remind, "datetime": datetime, "UTC": UTC}
+        yield {"app": app, "remind": remind, "datetime": datetime, "UTC": UTC, "Job": Job}
     app.close()
     set_default(None)
 

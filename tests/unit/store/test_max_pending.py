@@ -1,0 +1,140 @@
+"""max_pending: a bound for how many jobs may wait, kept under the lock; only what is new is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from noria.store import MemoryStore, open_store
+from noria.wheel import InvalidValue, Scheduler, StoreError, TooManyPending
+from noria.wheel.contract import Store
+from noria.wheel.job import Failure, Retried, Snoozed, Succeeded
+from noria.wheel.testing import FakeClock
+
+from tests.kit.forms import new_store
+from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
+from tests.kit.memory_system import MemorySystem
+
+Bounded = Callable[[int], Store]
+
+
+@pytest.fixture(params=["memory", "os", "sync", "interval"])
+def bounded(request: pytest.FixtureRequest) -> Bounded:
+    if request.param == "memory":
+        return lambda most: MemoryStore(max_pending=most)
+    return lambda most: new_store(durability=request.param, max_pending=most)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_would_be_one_too_many_is_refused_and_nothing_of_it_is_added(
+    bounded: Bounded, fresh: bool, count: int
+) -> None:
+    store = bounded(3)
+    store.add(some_jobs(4 - count), fresh=fresh)
+    before = content(store)
+    with pytest.raises(TooManyPending, match=f"{4 - count} jobs wait .* {count} more .* max_pending is 3"):
+        store.add([a_job(f"more-{n}", NOW) for n in range(count)], fresh=fresh)
+    assert content(store) == before
+    store.add([a_job("last", NOW)] * (count - 1), fresh=fresh)
+    assert store.check() == []
+
+
+def test_there_is_room_again_as_soon_as_one_is_claimed_or_cancelled(bounded: Bounded) -> None:
+    store = bounded(2)
+    store.add(some_jobs(2))
+    first = store.claim("owner", NOW + 1_000_000, 1)
+    store.add([a_job("a", NOW)])
+    store.cancel(["a"], NOW)
+    store.add([a_job("b", NOW)])
+    with pytest.raises(StoreError):
+        store.add([a_job("c", NOW)])
+    assert len(first) == 1
+
+
+def test_what_runs_may_always_end_and_come_again(bounded: Bounded) -> None:
+    store = bounded(3)
+    store.add(some_jobs(3))
+    claims = claim_all(store, now_ms=NOW + 1_000_000)
+    store.add([a_job(f"more-{n}", NOW) for n in range(3)])
+    again = [
+        (claims[0], Retried(due_ms=NOW + 5, error=Failure("OSError", "no"))),
+        (claims[1], Snoozed(due_ms=NOW + 5)),
+        (claims[2], Succeeded()),
+    ]
+    assert store.settle(again, NOW) == []
+    assert store.stats(NOW).scheduled == 5
+    with pytest.raises(TooManyPending):
+        store.add([a_job("one", NOW)])
+
+
+def test_a_job_that_is_there_or_takes_the_place_of_another_is_no_job_more(bounded: Bounded) -> None:
+    store = bounded(2)
+    store.add([a_job("a", NOW, key="k"), a_job("b", NOW)])
+    assert store.add([a_job("a", NOW)]) == ["a"]
+    assert store.add([a_job("c", NOW, key="k")]) == ["a"]
+    assert store.add([a_job("d", NOW, key="k")], on_conflict="replace") == ["d"]
+    assert store.stats(NOW).scheduled == 2
+
+
+def test_each_process_that_shares_a_file_keeps_its_own_bound() -> None:
+    system = MemorySystem()
+    free, bound = new_store(system), new_store(system, max_pending=2)
+    free.add(some_jobs(2))
+    with pytest.raises(TooManyPending):
+        bound.add([a_job("one", NOW)], fresh=True)
+    free.add([a_job("one", NOW)], fresh=True)
+    assert content(bound) == content(free)
+
+
+def test_netty_1115_too_many_timers_were_out_of_memory_and_now_are_refused_at_the_call() -> None:
+    app = Scheduler("memory:?max_pending=2", clock=FakeClock())
+    remind = app.task(name="remind")(lambda number: number)
+    first, _ = remind.delay(1), remind.delay(2, countdown=900)
+    with pytest.raises(TooManyPending, match="nothing was added"):
+        remind.delay(3)
+    with pytest.raises(TooManyPending):
+        app.schedule_many(remind, [((4,), {}), ((5,), {})])
+    assert app.run_due() == 1
+    assert first.get(timeout=0) == 1
+    assert remind.delay(3).state == "scheduled"
+    app.close()
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "x", "1"])
+def test_the_bound_is_a_whole_number(value: Any) -> None:
+    rule = "max_pending must be a whole number, 1 or more, or None"
+    with pytest.raises(InvalidValue, match=rule):
+        MemoryStore(max_pending=value)
+    with pytest.raises(InvalidValue, match=rule):
+        new_store(max_pending=value)
+
+
+def test_a_url_carries_the_bound_and_other_options_as_what_they_are(tmp_path: Any) -> None:
+    path = tmp_path / "tasks.json"
+    store: Any = open_store(
+        f"json:{path}?max_pending=5&lock_timeout_s=2.5&durability=os&allow_network_fs=false&allow_shared_directory=yes"
+    )
+    assert (store.max_pending, store._lock_timeout_s, store.durability) == (5, 2.5, "os")
+    store.close()
+    memory: Any = open_store("memory:?max_pending=7")
+    assert memory.max_pending == 7
+    memory = open_store("memory:", max_pending=8)
+    assert memory.max_pending == 8
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("json:t.json?max_pending=many", "max_pending must be a whole number, 1 or more, or None, got 'many'"),
+        ("json:t.json?max_pending=", "max_pending must be a whole number"),
+        ("json:t.json?lock_timeout_s=soon", "lock_timeout_s must be 0 or more seconds, got 'soon'"),
+        ("json:t.json?allow_network_fs=perhaps", "true or false, got 'perhaps'"),
+        ("json:t.json?colour=red", "options must be those of JsonStore"),
+        ("memory:?durability=os", "options must be those of MemoryStore"),
+    ],
+)
+def test_an_option_of_a_url_that_breaks_its_rule_is_refused(url: str, message: str, tmp_path: Any) -> None:
+    with pytest.raises(InvalidValue, match=message):
+        open_store(url)
