@@ -69,6 +69,17 @@ def test_closing_an_epoch_leaves_no_descriptor_open() -> None:
     assert system.open_count() == before
 
 
+def test_a_lost_journal_that_cannot_be_made_durable_leaves_no_descriptor_open() -> None:
+    system = Recording()
+    a_store(system, 0).close()
+    system.unlink(f"{DIRECTORY}/{JOURNAL}")
+    before = system.open_count()
+    system.fails = failing("fdatasync", errno.EIO)
+    with pytest.raises(OSError, match="Input/output"):
+        Epoch.open(PLACE, system)
+    assert system.open_count() == before
+
+
 @pytest.mark.parametrize("name", ["pread", "fstat", "fsync"])
 def test_an_epoch_that_cannot_be_opened_leaves_no_descriptor_open(name: str) -> None:
     system = Recording()
