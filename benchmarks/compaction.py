@@ -48,9 +48,9 @@ def longest(path: str, durability: str, way: str) -> dict[str, dict[str, float]]
     """Calls made one after the other, during a compaction and for as long after it: the longest in ms, and how many."""
     app, remind = scheduler(path, durability=durability)
     app.store.next_due()
-    during = _watch(remind, _begin(app, remind, path, way))
+    during = watch(remind, _begin(app, remind, path, way))
     ended = time.monotonic() + during["took"]
-    without = _watch(remind, lambda: time.monotonic() < ended)
+    without = watch(remind, lambda: time.monotonic() < ended)
     app.close()
     return {"during": during, "without": without}
 
@@ -67,7 +67,8 @@ def _begin(app: Scheduler, remind: Task[..., None], path: str, way: str) -> Call
     return lambda: os.path.exists(f"{path}.next")
 
 
-def _watch(remind: Task[..., Any], going: Callable[[], bool]) -> dict[str, float]:
+def watch(remind: Task[..., Any], going: Callable[[], bool]) -> dict[str, float]:
+    """Calls made one after the other while something goes on: the longest in ms, how many, and in how many seconds."""
     when = countdowns()
     longest, calls, begun = 0.0, 0, time.perf_counter()
     while going():

@@ -11,8 +11,9 @@ import simplejson
 from noria.store import open_store
 
 from . import children
-from .harness import Row, Scale, interleave, ratio
-from .workload import copy, killed, pending
+from .compaction import watch
+from .harness import Row, Sample, Scale, interleave, ratio
+from .workload import copy, killed, pending, scheduler
 
 _FRAME = 16
 
@@ -40,7 +41,26 @@ def rows(scale: Scale) -> list[Row]:
                 sense="at most",
             )
         )
-    return result
+    return [*result, _beside(scale)]
+
+
+def _beside(scale: Scale) -> Row:
+    count = scale.size(100_000, 5_000)
+    runs = [
+        children.run("opening:longest_beside", copy(killed(scale, count), scale.scratch("open-beside")))
+        for _ in range(scale.size(3, 1))
+    ]
+    during, without = (Sample(tuple(run[side]["longest"] for run in runs)) for side in ("during", "without"))
+    return Row(
+        what=f"longest `delay()` while another process opens the store, {count:,} jobs in its journal, os",
+        figure=during.show(" ms", 1),
+        beside=f"as long without {without.show(' ms', 1)}",
+        measure=during.median,
+        digits=1,
+        unit=" ms",
+        bound=100,
+        sense="at most",
+    )
 
 
 def _opening(path: str) -> Callable[[], float]:
@@ -83,3 +103,16 @@ def _lines(path: str) -> list[bytes]:
     if ".journal." in path:
         return [line[_FRAME:] for line in lines if line]
     return [line.rstrip(b",") for line in lines if line.startswith(b'{"id":')]
+
+
+def longest_beside(path: str) -> dict[str, dict[str, float]]:
+    """Calls made while another process starts and opens the store, and for as long afterwards; see ``watch``."""
+    app, remind = scheduler(path, durability="os")
+    app.store.next_due()
+    other = children.begin("opening:open_and_look", path)
+    during = watch(remind, lambda: other.poll() is None)
+    children.finish(other)
+    ended = time.monotonic() + during["took"]
+    without = watch(remind, lambda: time.monotonic() < ended)
+    app.close()
+    return {"during": during, "without": without}
