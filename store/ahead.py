@@ -22,35 +22,54 @@ from .system import System
 
 _TURNS: Final = 3
 """Others may write as fast as this reads; then the rest is read under the lock."""
+_LONG = 3 << 20
+"""A journal of so many bytes, with the room that is allocated behind its records, is read without the lock."""
 
 
-def open_newest(place: Place, system: System, lock: FileLock, *, first: bool = False) -> Epoch:
-    """Open the newest epoch, reading it without the lock, which is held afterwards, and may be before.
-
-    Args:
-        place: where it is.
-        system: the system calls.
-        lock: the writers' lock.
-        first: compare the snapshot with its checksum, and make a new store if there is none.
+def open_first(place: Place, system: System, lock: FileLock) -> Epoch:
+    """Open the newest epoch of a store, or the first of a new one. The lock is held afterwards.
 
     Raises:
         StoreBusy: the lock could not be had.
+        StoreCorrupt, StoreFormatError, OSError: see open_or_create.
+    """
+    return open_or_create(place, system, ahead=_read_ahead(place, system, lock, check=True))
+
+
+def open_next(place: Place, system: System, lock: FileLock, after: int) -> Epoch:
+    """Open the newest epoch, the one ``after`` that of this number or a later one. The lock is held before and after.
+
+    Raises:
+        StoreBusy: the lock could not be had again.
         StoreCorrupt, StoreFormatError, OSError: see Epoch.open.
     """
+    ahead: Epoch | None = None
+    if _is_long(place.journal(after + 1), system):
+        ahead = _read_ahead(place, system, lock, check=False)
+    return Epoch.open(place, system, check=False, ahead=ahead)
+
+
+def _is_long(path: str, system: System) -> bool:
+    try:
+        return system.stat(path).st_size > _LONG
+    except OSError:  # there is a later one, then
+        return True
+
+
+def _read_ahead(place: Place, system: System, lock: FileLock, *, check: bool) -> Epoch | None:
+    """What can be read of the newest epoch without the lock, which is held afterwards; None if nothing can."""
     lock.release()
     ahead: Epoch | None = None
     try:
         with suppress(OSError, NoriaError):  # met again under the lock, if it is more than somebody else's writing
-            ahead = Epoch.read(place, system, check=first)
-        lock.acquire()
+            ahead = Epoch.read(place, system, check=check)
+        lock.reacquire()
         lock.check()
     except BaseException:
         if ahead is not None:
             ahead.close()
         raise
-    if first:
-        return open_or_create(place, system, ahead=ahead)
-    return Epoch.open(place, system, check=False, ahead=ahead)
+    return ahead
 
 
 def catch_up(epoch: Epoch, lock: FileLock) -> None:
@@ -65,7 +84,7 @@ def catch_up(epoch: Epoch, lock: FileLock) -> None:
             break
         lock.release()
         epoch.follow(until=epoch.journal.length())
-        lock.acquire()
+        lock.reacquire()
         lock.check()
     epoch.follow()
     epoch.mend_tail()

@@ -21,7 +21,7 @@ RESERVE: Final = 256 * 1024
 """Bytes of allocated room that adding jobs leaves, so that claims can be settled when the disk is full."""
 _BLANK: Final = b"\n" * CHUNK
 _READ: Final = 1 << 18
-_MUCH: Final = 1 << 16
+_MUCH = 1 << 20
 
 
 class NoRoom(OSError):

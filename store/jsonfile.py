@@ -121,7 +121,7 @@ class JsonStore(Keeper, StateVerbs):
             lock.acquire()
             try:
                 journal = self._epoch.journal
-                if journal.has_more():
+                if journal.has_more() or self._epoch.sealed is not None:
                     lock.check()
                     journal = self._catch_up().journal
                 lines = self._lines_of(lot, journal.seq)

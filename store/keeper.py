@@ -16,7 +16,7 @@ from typing import Final
 
 from ..wheel.clock import Clock
 from ..wheel.errors import NoriaError, StoreBusy, StoreClosed, StoreError
-from .ahead import catch_up, open_newest
+from .ahead import catch_up, open_first, open_next
 from .aside import LOG, Aside
 from .compaction import Compaction, claim_work
 from .doorbell import Doorbell
@@ -70,7 +70,7 @@ class Keeper:
             self._aside.every(_INTERVAL_S, self._sync_quietly)
 
     def _open_epoch(self) -> None:
-        epoch = self._epoch = open_newest(self._place, self._system, self._lock, first=True)
+        epoch = self._epoch = open_first(self._place, self._system, self._lock)
         try:
             if (self._lock.made and epoch.journal.seq > 0) or epoch.doubtful:  # who holds a removed lock must notice
                 self._compact_now(epoch)
@@ -160,7 +160,7 @@ class Keeper:
         return epoch
 
     def _follow_seal(self, epoch: Epoch) -> Epoch:
-        newer = open_newest(self._place, self._system, self._lock)
+        newer = open_next(self._place, self._system, self._lock, epoch.number)
         if newer.store_id != epoch.store_id:
             newer.close()
             raise StoreError(f"{self.path} has been replaced by another store; open it anew")

@@ -13,7 +13,9 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Container, Iterable
+from typing import Final
 
+from ..wheel.clock import SystemClock
 from ..wheel.errors import StoreBusy, StoreError, StoreUnsafe
 from .place import Place
 from .system import System, close_file
@@ -24,6 +26,8 @@ _RELEASE = fcntl.LOCK_UN
 _KINDS = (".lock", ".next", ".owner.", ".journal.")
 _FIRST_PAUSE_S = 0.0001
 _LONGEST_PAUSE_S = 0.002
+_SLEEP_CLOCK: Final = SystemClock()
+"""How long a thread has slept, which is no matter of the clock that a test moves."""
 
 
 class FileLock:
@@ -40,6 +44,7 @@ class FileLock:
         self._path = path
         self._system = system
         self._timeout_s = timeout_s
+        self._waited_s = 0.0
         self._sleep = sleep
         self._flock = system.flock
         self._fstat = system.fstat
@@ -64,6 +69,15 @@ class FileLock:
         Raises:
             StoreBusy: it could not be had within the timeout.
         """
+        self._waited_s = 0.0
+        self.reacquire()
+
+    def reacquire(self) -> None:
+        """Take the lock once more in the same verb, which released it: the time that it has waited already counts.
+
+        Raises:
+            StoreBusy: it could not be had in what is left of the timeout.
+        """
         if self._fd < 0:  # check() could not open the file that has the name now
             self._fd = self._open()
         try:
@@ -82,7 +96,7 @@ class FileLock:
         while not self._fstat(self._fd).st_nlink:
             self.close()
             self._fd = self._open()
-            self.acquire()
+            self.reacquire()
 
     def release(self) -> None:
         """Give the lock back, if it is held."""
@@ -96,14 +110,16 @@ class FileLock:
             close_file(self._system, fd)
 
     def _poll(self) -> None:
-        waited, pause = 0.0, _FIRST_PAUSE_S
+        pause, before = _FIRST_PAUSE_S, _SLEEP_CLOCK.monotonic()
         while True:
             self._sleep(pause)
-            waited += pause
+            now = _SLEEP_CLOCK.monotonic()
+            self._waited_s += max(pause, now - before)  # it may be busy and sleep longer, or its clock stand still
+            before = now
             try:
                 self._flock(self._fd, _TRY)
             except BlockingIOError:
-                if waited >= self._timeout_s:
+                if self._waited_s >= self._timeout_s:
                     raise StoreBusy(
                         f"{self._path} has been locked by another process for {self._timeout_s} s "
                         f"(see `fuser {self._path}`)"

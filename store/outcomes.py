@@ -92,6 +92,8 @@ def decode_outcome(parts: list[Any]) -> Outcome:
 
 
 def _encoded(returned: Any) -> str:
+    if returned is None:
+        return "null"
     try:
         return _payload.encode(returned)
     except PayloadError as error:

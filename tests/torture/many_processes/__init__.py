@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
-from noria.store import keeper
+from noria.store import ahead, journal, keeper
 
 from ..processes import add_to, found_by_child, scratch
 from ..report import Report, Size, pick
@@ -26,6 +27,7 @@ from .judge import Trial, beyond_timeouts, late_answers, late_rescues, rescue_ti
 from .tally import Tally
 from .witness import read
 
+_READS_AHEAD = (None, 1 << 16)
 _OS, _SYNC, _MIXED = ("os",), ("sync",), ("sync", "interval", "os")
 
 
@@ -42,7 +44,13 @@ def run(size: Size, seed: int) -> Report:
 
     def work() -> Report:
         plans = [
-            Plan(processes=processes, claims=claims, durabilities=durabilities, seed=f"{seed} {number}")
+            Plan(
+                processes=processes,
+                claims=claims,
+                durabilities=durabilities,
+                seed=f"{seed} {number}",
+                reads_ahead=_READS_AHEAD[number % 2],
+            )
             for number, durabilities in enumerate(rounds)
         ]
         return rounds_of(plans, must_be_rough=size != "smoke")
@@ -74,6 +82,7 @@ def _rough_rounds(seed: str, count: int, sow: Callable[[], None] = _nothing) -> 
         timeouts_s=(0.05,),
         reopens=0.4,
         stuck_s=2.5,
+        reads_ahead=1 << 14,
     )
     plans = [replace(rough, seed=f"{seed} {number}") for number in range(count)]
     return rounds_of(plans, sow=sow, until_wrong=True)
@@ -86,7 +95,8 @@ def rounds_of(
     report, tally = Report(), Tally()
     with patch.object(keeper, "_LEAST_JOURNAL", 1 << 21):  # so that the journal grows too long many times a round
         for plan in plans:
-            _round(plan, report, tally, sow)
+            with _reading_ahead(plan.reads_ahead):
+                _round(plan, report, tally, sow)
             sow = _nothing  # once is enough
             if until_wrong and report.violations:
                 break
@@ -94,6 +104,16 @@ def rounds_of(
     if must_be_rough:
         tally.must_have_been_rough(report)
     return report
+
+
+@contextmanager
+def _reading_ahead(at: int | None) -> Iterator[None]:
+    """What is longer than so many bytes is read without the lock; None for as it is."""
+    if at is None:
+        yield
+        return
+    with patch.object(journal, "_MUCH", at), patch.object(ahead, "_LONG", at):
+        yield
 
 
 def _round(plan: Plan, report: Report, tally: Tally, sow: Callable[[], None]) -> None:
@@ -109,21 +129,19 @@ def _round(plan: Plan, report: Report, tally: Tally, sow: Callable[[], None]) ->
         wrong = Counter(course.wrong) + trial.wrong
         if not course.wrong:
             wrong.update(_at_the_end(trial, os.path.join(directory, "tasks.json")))
-    times = rescue_times(trial, course)
-    wrong.update(late_rescues(times, course))
-    beyond = beyond_timeouts(trial, course)
-    wrong.update(late_answers(beyond, course))
+    wrong.update(late_rescues(trial, course))
+    wrong.update(late_answers(trial, course))
     for found, count in wrong.items():
         report.violations[f"{what}: {found}"] += count
     report.cases += course.claims
     tally.kinds += trial.kinds
     tally.endings += trial.endings
-    tally.rescues += times
+    tally.rescues += rescue_times(trial, course)
     tally.compactions += trial.compactions
     tally.deaths += course.deaths
     tally.held += len(course.locked)
-    tally.forgiven_s = max(tally.forgiven_s, course.slowest_step_s)
-    tally.beyond += beyond
+    tally.beyond += beyond_timeouts(trial, course)
+    tally.shares += [share.given for share in course.shares]
 
 
 def _at_the_end(trial: Trial, path: str) -> list[str]:

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from noria.store import JsonStore
 from noria.wheel.clock import SystemClock
@@ -18,6 +18,7 @@ from .witness import Kind, Witness
 from .worker import CALLS, DIES, FORKS, STOPS, Orders, Place, Worker, a_job, name_of
 
 _STEP_S: Final = 0.003
+_SAMPLE_S: Final = 0.25
 _STUCK_S: Final = 15.0
 _STOPS_S: Final = (0.02, 0.1, 0.1, 0.3, 0.3, 0.6, 3.0)
 _STOPS_WITH_LOCK_S: Final = (0.01, 0.02, 0.05, 0.05, 0.1, 0.1, 0.2, 0.2, 1.5)
@@ -37,6 +38,7 @@ class Plan:
         stops_per_s: on the average; some are told to stop themselves, or to fork, before a system call.
         timeouts_s: each process draws one of these; how long its verbs wait for the lock.
         reopens: how often, as a share of its rounds, a process closes the store and opens it anew.
+        reads_ahead: what is longer than so many bytes is read without the lock; None for as it is.
         stuck_s: without a claim for so long, while nobody is stopped with the lock in hand, it is given up.
     """
 
@@ -49,6 +51,7 @@ class Plan:
     timeouts_s: tuple[float, ...] = (0.3, 1.0, 10.0)
     reopens: float = 0.005
     stuck_s: float = _STUCK_S
+    reads_ahead: int | None = None
 
 
 @dataclass(slots=True)
@@ -63,6 +66,14 @@ class Member:
     holds_lock: bool = False
 
 
+class Share(NamedTuple):
+    """A piece of the round: from when to when (ns), and what the machine gave to its processes, from 0 to 1."""
+
+    begin: int
+    end: int
+    given: float
+
+
 @dataclass(slots=True)
 class Course:
     """What happened, apart from what the witness was told."""
@@ -72,10 +83,15 @@ class Course:
     """By the number of a process: when it was stopped, and when it went on, ns."""
     locked: list[tuple[int, int]] = field(default_factory=list)
     """When somebody was stopped with the writers' lock in his hand, and went on, ns."""
-    slowest_step_s: float = 0.0
-    """How late the herd itself was called at worst: what the machine does to any process."""
+    shares: list[Share] = field(default_factory=list)
+    """How much of the time in which the processes could have run they did run, piece by piece of the round."""
     deaths: int = 0
     claims: int = 0
+
+
+class _Sample(NamedTuple):
+    at_ns: int
+    times: dict[int, tuple[int, int]]
 
 
 class Herd:
@@ -101,6 +117,7 @@ class Herd:
         self._begun = 0
         self._preloaded = max(200, plan.claims // 4)
         self._lock_inode = 0
+        self._sampled = _Sample(0, {})
 
     def run(self) -> Course:
         """Work until everything has ended, or something is wrong."""
@@ -152,7 +169,7 @@ class Herd:
         self._members[place] = Member(pid, number, place)
 
     def _drive(self) -> None:
-        moved_at, claims = time.monotonic(), 0
+        moved_at, claims, next_sample = time.monotonic(), 0, 0.0
         next_kill, next_stop = self._soon(self.plan.kills_per_s), self._soon(self.plan.stops_per_s)
         while self._members and not self.course.wrong:
             now = self._sleep()
@@ -162,6 +179,9 @@ class Herd:
             if now >= next_stop:
                 self._stop_one()
                 next_stop = self._soon(self.plan.stops_per_s)
+            if now >= next_sample:
+                self._sample()
+                next_sample = now + _SAMPLE_S
             self._look(now)
             if (count := self._orders.claims()) != claims or any(m.holds_lock for m in self._members.values()):
                 moved_at, claims = now, count
@@ -171,11 +191,18 @@ class Herd:
                 self.course.wrong.append(f"nothing was claimed for {self.plan.stuck_s} s, and jobs are left")
 
     def _sleep(self) -> float:
-        before = time.monotonic()
         time.sleep(_STEP_S)
-        now = time.monotonic()
-        self.course.slowest_step_s = max(self.course.slowest_step_s, now - before - _STEP_S)
-        return now
+        return time.monotonic()
+
+    def _sample(self) -> None:
+        """Ask the kernel how long each process has run, and how long it was ready to and had to wait for a core."""
+        before, at = self._sampled, time.monotonic_ns()
+        found = {member.pid: run_and_wait(member.pid) for member in self._members.values()}
+        times = {pid: both for pid, both in found.items() if both is not None}
+        ran, waited = (sum(times[pid][n] - before.times[pid][n] for pid in times.keys() & before.times) for n in (0, 1))
+        if before.at_ns and ran + waited:
+            self.course.shares.append(Share(before.at_ns, at, ran / (ran + waited)))
+        self._sampled = _Sample(at, times)
 
     def _soon(self, per_s: float) -> float:
         return time.monotonic() + (self._choose.expovariate(per_s) if per_s else 1e9)
@@ -256,6 +283,16 @@ class Herd:
         if member.holds_lock:
             self.course.locked.append(span)
         member.stopped_at, member.holds_lock = None, False
+
+
+def run_and_wait(pid: int) -> tuple[int, int] | None:
+    """How long a process has run, and was ready to and had to wait, in ns, as the kernel tells; None if it is gone."""
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            ran, waited, _ = file.read().split()
+    except (OSError, ValueError):
+        return None
+    return int(ran), int(waited)
 
 
 def holds_lock(pid: int, inode: int) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from noria.store import JsonStore
+from noria.store import JsonStore, ahead, journal
+from noria.store.epoch import Epoch
 from noria.wheel.errors import StoreBusy, StoreCorrupt, StoreError
 from noria.wheel.job import State, Succeeded
 
@@ -44,8 +45,19 @@ class Shared(MemorySystem):
         super()._do_flock(fd, operation)
 
 
+@pytest.fixture(autouse=True)
+def _little_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read without the lock begins at 64 KiB, so that a test need not write megabytes."""
+    monkeypatch.setattr(journal, "_MUCH", 1 << 16)
+    monkeypatch.setattr(ahead, "_LONG", 1 << 16)
+
+
 def many(first: int, count: int = MANY) -> list[Any]:
     return [a_job(f"many-{n}", NOW + n) for n in range(first, first + count)]
+
+
+def raised(error: Exception) -> Any:
+    raise error
 
 
 def adds(store: JsonStore, id: str) -> None:
@@ -146,9 +158,22 @@ def test_a_seal_lifted_by_another_while_it_was_looked_for_its_epoch_is_not_lifte
     there._epoch.seal(2)  # and it dies before that epoch is there
     system.meanwhile += [lambda: None, lambda: adds(there, "lifts-it")]
     here.add([a_job("one", NOW)], fresh=True)
-    journal = system.files()["tasks.json.journal.1"]
-    assert journal.count(b'"op":"seal"') == journal.count(b'"op":"unseal"') == 1
+    text = system.files()["tasks.json.journal.1"]
+    assert text.count(b'"op":"seal"') == text.count(b'"op":"unseal"') == 1
     assert content(here) == content(there) == content(new_store(system))
+
+
+def test_a_short_journal_is_read_under_the_lock_which_is_not_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    system = Shared()
+    idle, busy = new_store(system), new_store(system)
+    busy.compact()
+    for first in (0, MANY):  # in a newer epoch, and then in the one that it has open
+        busy.add(many(first))
+        system.meanwhile += [lambda: None, lambda: pytest.fail("the lock was given back")]
+        idle.add([a_job(f"one-{first}", NOW)], fresh=True)
+        system.meanwhile.clear()
+    assert content(idle) == content(busy)
 
 
 def test_a_lock_that_cannot_be_had_again_after_reading_is_a_busy_store_and_nothing_is_lost() -> None:
@@ -176,7 +201,22 @@ def test_a_newer_epoch_read_ahead_is_closed_if_the_lock_cannot_be_had_again() ->
     assert system.open_count() == before
     system.close(holder)
     idle.add([a_job("one", NOW)], fresh=True)
+    assert "one" in content(busy)
     assert content(idle) == content(busy)
+
+
+def test_a_call_after_the_store_was_busy_was_written_to_the_epoch_that_was_over() -> None:
+    """What it would have cost: a job that was acknowledged is lost."""
+    system = Shared()
+    idle, busy = new_store(system, lock_timeout_s=0.0), new_store(system)
+    busy.compact()
+    real = Epoch.open
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(StoreBusy):
+        patch.setattr(Epoch, "open", lambda *args, **kwargs: raised(StoreBusy("locked")))
+        idle.add([a_job("one", NOW)], fresh=True)
+    assert Epoch.open == real
+    idle.add([a_job("one", NOW)], fresh=True)
+    assert list(content(busy)) == ["one"]
 
 
 def test_what_cannot_be_read_without_the_lock_is_read_and_told_under_it() -> None:
@@ -232,12 +272,12 @@ def test_a_journal_that_was_damaged_while_it_was_read_ahead_is_not_read_over() -
     system = Shared()
     idle, busy = new_store(system), new_store(system)
     busy.add(many(0))
-    journal = system._names[f"{DIRECTORY}/tasks.json.journal.1"].data
-    at = journal.index(b'"many-1000"')
-    journal[at + 1 : at + 2] = b"M"
+    data = system._names[f"{DIRECTORY}/tasks.json.journal.1"].data
+    at = data.index(b'"many-1000"')
+    data[at + 1 : at + 2] = b"M"
     with pytest.raises(StoreCorrupt):
         idle.get("many-0")
     with pytest.raises(StoreError):
         JsonStore(STORE, durability="os", system=system)
-    journal[at + 1 : at + 2] = b"m"
+    data[at + 1 : at + 2] = b"m"
     assert content(idle) == content(busy)
