@@ -118,7 +118,7 @@ _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("finished_ms", "None for a job that has not finished", _is_nothing),
     ("returned", "None for a job that has not finished", _is_nothing),
     ("error", "a Failure of three strings, or None", _is_failure),
-    ("reason", "a string or None", lambda value: value is None or value == "" or _is_text(value)),
+    ("reason", "a string or None", lambda value: value is None or (type(value) is str and _payload.comes_back(value))),
     ("grace_ms", "whole milliseconds (int) or None", _is_whole_or_none),
     ("latest_ms", "whole milliseconds since the epoch (int) or None", _is_whole_or_none),
     ("cancel_ms", "None for a job that does not run", _is_nothing),

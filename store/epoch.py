@@ -24,7 +24,7 @@ from .snapshot import SnapshotFile, open_snapshot
 from .state import State
 from .system import System, close_file, sync_directory, write_all
 
-_ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\]+)","due_ms":(\d{1,18}),.*\})\}')
+_ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),.*\})\}')
 
 _TO_THE_END: Final = 1 << 62
 _NOT_A_RECORD: Final = (

@@ -40,7 +40,7 @@ _MOST_IDS: Final = 10_000
 MOST: Final = 1 << 62
 """Instants and numbers stay below: the index of a snapshot keeps them in 64 bits."""
 _KNOWN: Final = frozenset(Job._fields) - {"extra"}
-_HEAD: Final = re.compile(rb'\{"id":"([^"\\]+)","due_ms":(\d{1,18}),')
+_HEAD: Final = re.compile(rb'\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),')
 
 
 class UnreadableJob(StoreError, ValueError):

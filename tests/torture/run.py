@@ -122,6 +122,9 @@ class Run:
 
 def run_as_child(campaign: Campaign, size: Size, seed: int) -> None:
     """Run a campaign in this process and leave its report for the one that began it."""
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # it is ignored in what a shell runs behind a script's back
     report = campaign.run(size, seed)
     partial = _result(campaign).with_suffix(".partial")
     partial.write_text(json.dumps(report.as_json()))

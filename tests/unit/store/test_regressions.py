@@ -14,7 +14,7 @@ import pytest
 from noria.store import JsonStore, MemoryStore, keeper
 from noria.store.aside import Aside
 from noria.store.lock import LifeSigns
-from noria.store.records import decode_job, encode_job
+from noria.store.records import UnreadableJob, decode_job, encode_job, peek
 from noria.store.system import SYSTEM
 from noria.wheel.contract import Found
 from noria.wheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
@@ -729,3 +729,26 @@ def test_of_two_running_jobs_with_a_key_the_newer_holds_it_before_and_after_reop
     for opened in (store, other):
         assert opened.add([a_job("fourth", key="k")]) == ["second"]
         opened.close()
+
+
+def test_an_id_written_by_hand_in_letters_that_are_not_ascii_is_read_and_a_broken_line_is_an_error_of_ours() -> None:
+    """It was a UnicodeDecodeError, out of any verb that came to that line."""
+    line = encode_job(a_job("ID", due_ms=5)).replace("ID", "caf\u00e9").encode()
+    assert peek(line) == ("caf\u00e9", 5)
+    with pytest.raises(UnreadableJob):
+        peek(line[:-1])
+
+
+def test_a_reason_that_cannot_be_compared_is_refused_like_any_that_is_no_string(path: str) -> None:
+    class Evil:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("compared")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    store = JsonStore(path, durability="os", clock=StoppedClock())
+    with pytest.raises(InvalidValue, match="reason must be a string or None"):
+        store.add([a_job("a")._replace(reason=Evil())])  # type: ignore[arg-type]
+    store.add([a_job("b")._replace(reason="")])
+    assert [job.id for job in store.scan()] == ["b"]
+    store.close()
