@@ -52,7 +52,7 @@ def open_next(place: Place, system: System, lock: FileLock, after: int) -> Epoch
 def _is_long(path: str, system: System) -> bool:
     try:
         return system.stat(path).st_size > _LONG
-    except OSError:  # there is a later one, then
+    except OSError:  # there is a later one, or the one that was announced never came
         return True
 
 

@@ -24,7 +24,7 @@ from .admission import checked_max_pending
 from .epoch import Epoch
 from .keeper import POLL_S, Keeper
 from .lines import frame_add, frame_change
-from .lock import drop_inherited, name_of_open_file
+from .lock import SLEEP_CLOCK, drop_inherited, name_of_open_file
 from .place import Place, refuse_unsafe
 from .records import Record, encode_job, encode_record, portions
 from .state import State
@@ -33,9 +33,6 @@ from .together import Together
 from .verbs import StateVerbs
 
 Durability = Literal["sync", "interval", "os"]
-
-_SLEEP_CLOCK: Final = SystemClock()
-"""How long a thread has slept, which is no matter of the clock that a test moves."""
 
 
 class JsonStore(Keeper, StateVerbs):
@@ -207,11 +204,11 @@ class JsonStore(Keeper, StateVerbs):
 
     def wait(self, timeout_s: float) -> bool:
         """See Wakeup.wait. Other processes are noticed within 30 ms."""
-        left, before = timeout_s, _SLEEP_CLOCK.monotonic()
+        left, before = timeout_s, SLEEP_CLOCK.monotonic()
         while True:
             if self._bell.wait(min(left, POLL_S)):
                 return True
-            now = _SLEEP_CLOCK.monotonic()
+            now = SLEEP_CLOCK.monotonic()
             left -= max(POLL_S, now - before)  # each wait lasts a little longer; or the clock stands still, in a test
             before = now
             if self._trouble is not None or self._others_wrote():

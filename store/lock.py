@@ -26,7 +26,7 @@ _RELEASE = fcntl.LOCK_UN
 _KINDS = (".lock", ".next", ".owner.", ".journal.")
 _FIRST_PAUSE_S = 0.0001
 _LONGEST_PAUSE_S = 0.002
-_SLEEP_CLOCK: Final = SystemClock()
+SLEEP_CLOCK: Final = SystemClock()
 """How long a thread has slept, which is no matter of the clock that a test moves."""
 
 
@@ -110,10 +110,10 @@ class FileLock:
             close_file(self._system, fd)
 
     def _poll(self) -> None:
-        pause, before = _FIRST_PAUSE_S, _SLEEP_CLOCK.monotonic()
+        pause, before = _FIRST_PAUSE_S, SLEEP_CLOCK.monotonic()
         while True:
             self._sleep(pause)
-            now = _SLEEP_CLOCK.monotonic()
+            now = SLEEP_CLOCK.monotonic()
             self._waited_s += max(pause, now - before)  # it may be busy and sleep longer, or its clock stand still
             before = now
             try:

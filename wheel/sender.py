@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overl
 
 from .canvas import Signature
 from .clock import instant_ms
+from .committing import django_commit
 from .contract import Filter, Found
 from .errors import InvalidValue
 from .job import FINISHED, State
@@ -109,6 +110,12 @@ class Sender(Generic[P, R]):
         plan = self._plan.but(rest) if rest else self._plan
         return plan, tuple(args), dict(kwargs or {}), countdown, eta
 
+    @overload
+    def delay_on_commit(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    @overload
+    def delay_on_commit(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    @overload
+    def delay_on_commit(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
     def delay_on_commit(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
         """delay(), but the job is stored when Django's current transaction has been committed.
 
@@ -118,6 +125,10 @@ class Sender(Generic[P, R]):
 
         If the store cannot accept the job, the one who commits is told, when his rows are stored already. A process
         that dies between the commit and the store loses the call: docs/web-frameworks.md says what to do about that.
+
+        Args:
+            args: the function's positional arguments.
+            kwargs: its keyword arguments, and ``countdown`` (seconds or a timedelta) or ``eta`` as for delay().
 
         Returns:
             A hold on the job. Until the commit, and after a rollback, its state is "unknown". If there is a ``key``
@@ -136,7 +147,7 @@ class Sender(Generic[P, R]):
         'scheduled'
         """
         countdown, eta = self._time_in(kwargs)
-        return self._task._send_on_commit(None, self._plan, args, kwargs, countdown, eta)
+        return self._task._send(self._plan, args, kwargs, countdown, eta, django_commit(None))
 
     def apply_async_on_commit(
         self,
@@ -160,7 +171,7 @@ class Sender(Generic[P, R]):
         >>> remind.apply_async_on_commit((1, "x"), countdown=900).state
         'scheduled'
         """
-        return self._task._send_on_commit(using, *self._asked(args, kwargs, options))
+        return self._task._send(*self._asked(args, kwargs, options), django_commit(using))
 
     async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """delay() for coroutines: the event loop goes on while the job is written and synced.

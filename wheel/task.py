@@ -14,7 +14,7 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .canvas import send_linked
-from .committing import AfterCommit, django_commit
+from .committing import AfterCommit, Later
 from .context import Request, current_job
 from .contract import OnConflict
 from .default import get_default
@@ -258,26 +258,16 @@ class Task(Sender[P, R]):
         kwargs: dict[str, Any],
         countdown: Seconds | None,
         eta: datetime | None,
+        later: Later | None = None,
     ) -> AsyncResult[R]:
         self._check(*args, **kwargs)
         scheduler = self._scheduler
         if scheduler is None:
             scheduler = get_default()
+        if later is not None:
+            held = send(AfterCommit(scheduler, later), self.name, args, kwargs, plan, countdown, eta)
+            return AsyncResult(held.id, scheduler)
         return send(scheduler, self.name, args, kwargs, plan, countdown, eta)
-
-    def _send_on_commit(
-        self,
-        using: str | None,
-        plan: Plan,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        countdown: Seconds | None,
-        eta: datetime | None,
-    ) -> AsyncResult[R]:
-        self._check(*args, **kwargs)
-        scheduler = self.scheduler
-        carrier = AfterCommit(scheduler, django_commit(using))
-        return AsyncResult(send(carrier, self.name, args, kwargs, plan, countdown, eta).id, scheduler)
 
 
 def send(

@@ -122,9 +122,8 @@ class Run:
 
 def run_as_child(campaign: Campaign, size: Size, seed: int) -> None:
     """Run a campaign in this process and leave its report for the one that began it."""
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # it is ignored in what a shell runs behind a script's back
+    # Not as it was inherited: a shell has what it runs in the background ignore it, and the campaigns send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     report = campaign.run(size, seed)
     partial = _result(campaign).with_suffix(".partial")
     partial.write_text(json.dumps(report.as_json()))

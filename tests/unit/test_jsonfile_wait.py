@@ -31,7 +31,7 @@ def test_wait_does_not_add_up_the_lateness_of_its_polls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout_s: float
 ) -> None:
     clock = FakeClock()
-    monkeypatch.setattr(jsonfile, "_SLEEP_CLOCK", clock)
+    monkeypatch.setattr(jsonfile, "SLEEP_CLOCK", clock)
     store = JsonStore(tmp_path / "tasks.json", durability="os")
     monkeypatch.setattr(store, "_bell", LateBell(clock, 0.001))
     assert store.wait(timeout_s) is False
@@ -44,7 +44,7 @@ def test_wait_ends_although_the_clock_stands_still_as_under_freezegun(
 ) -> None:
     clock = FakeClock()
     bell = LateBell(clock, -1)
-    monkeypatch.setattr(jsonfile, "_SLEEP_CLOCK", clock)
+    monkeypatch.setattr(jsonfile, "SLEEP_CLOCK", clock)
     store = JsonStore(tmp_path / "tasks.json", durability="os")
     monkeypatch.setattr(store, "_bell", bell)
     assert store.wait(0.95) is False

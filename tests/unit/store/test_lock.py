@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from noria.store import lock
 from noria.store.lock import FileLock, LifeSigns, belongs_to, drop_inherited, name_of_open_file
 from noria.store.place import Place
 from noria.store.system import SYSTEM
 from noria.wheel.errors import StoreBusy, StoreError, StoreUnsafe
+from noria.wheel.testing import FakeClock
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.systems import Watched
@@ -59,6 +61,36 @@ class FailingInMemory(MemorySystem):
 
 
 # ---- the writers' lock -----------------------------------------------------------------------------------
+
+
+def test_on_a_busy_machine_store_busy_came_seconds_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What passes counts, not what was asked for: each pause of a millisecond or two lasts half a second here."""
+    clock = FakeClock()
+    monkeypatch.setattr(lock, "SLEEP_CLOCK", clock)
+    pauses = Pauses()
+    late = lambda pause_s: (pauses(pause_s), clock.advance(0.5))  # noqa: E731
+    system = MemorySystem()
+    first = FileLock(LOCK, system, timeout_s=2.0)
+    second = FileLock(LOCK, system, timeout_s=2.0, sleep=late)
+    first.acquire()
+    with pytest.raises(StoreBusy):
+        second.acquire()
+    assert (len(pauses.taken), clock.monotonic()) == (4, 2.0)
+
+
+def test_what_a_verb_has_waited_before_counts_when_it_takes_the_lock_again() -> None:
+    pauses = Pauses()
+    first, second = two_locks(0.01, pauses)
+    first.acquire()
+    with pytest.raises(StoreBusy):
+        second.acquire()
+    before = len(pauses.taken)
+    with pytest.raises(StoreBusy):
+        second.reacquire()
+    assert len(pauses.taken) == before + 1
+    with pytest.raises(StoreBusy):
+        second.acquire()
+    assert len(pauses.taken) == 2 * before + 1
 
 
 def test_who_makes_the_lock_file_knows_and_who_finds_it_knows_that() -> None:
