@@ -21,7 +21,7 @@ from simplejson.encoder import encode_basestring_ascii as quote
 
 from ..wheel import payload as _payload
 from ..wheel.errors import InvalidValue, StoreError
-from ..wheel.job import After, Bound, Failure, Fire, Job, Outcome, State
+from ..wheel.job import After, Bound, Failure, Fire, Job, Outcome, State, bare_job
 from .outcomes import decode_outcome, encode_outcome
 
 _ENCODER: Final = simplejson.JSONEncoder(
@@ -40,6 +40,11 @@ _MOST_IDS: Final = 10_000
 MOST: Final = 1 << 62
 """Instants and numbers stay below: the index of a snapshot keeps them in 64 bits."""
 _KNOWN: Final = frozenset(Job._fields) - {"extra"}
+_PLAIN: Final = re.compile(
+    r'\{"id":"([^"\\\x00-\x1f]+)","due_ms":(0|[1-9][0-9]{0,17}),"task":"([^"\\\x00-\x1f]+)",'
+    r'"created_ms":(0|[1-9][0-9]{0,17}),"payload":(.*)\}'
+)
+"""A job with nothing but defaults, as most are when they are claimed."""
 _HEAD: Final = re.compile(rb'\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),')
 
 
@@ -212,6 +217,10 @@ def _decode_job(raw: bytes) -> Job:
     text = raw.decode("utf-8")
     if not raw.isascii():
         return _decode_whole(text)  # not as we write it
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None and ',"returned":' not in text:
+        id, due_ms, task, created_ms, payload = plain.groups()
+        return bare_job(Job, (id, task, int(due_ms), payload, int(created_ms), *_DEFAULT_TAIL))
     cut = text.find(',"payload":')
     try:
         fields = loads(text[:cut] + "}" if cut > 0 else text)

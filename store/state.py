@@ -36,6 +36,7 @@ from ..wheel.job import (
     Skipped,
     Snoozed,
     Succeeded,
+    but,
 )
 from ..wheel.job import State as JobState
 from ..wheel.ring import Ring
@@ -184,7 +185,8 @@ class State:
         token, now_ms, owner = record.token, record.now_ms, record.owner
         for id in record.ids:
             job = self._take(id, Event.CLAIM)
-            self.rows[id] = job._replace(
+            self.rows[id] = but(
+                job,
                 state=RUNNING,
                 attempt=job.attempt + 1,
                 token=token,
@@ -260,7 +262,7 @@ class State:
 
     def _revived(self, record: Revived) -> None:
         job = self._take(record.id, Event.REVIVE)
-        setattr(self.counts, job.state.value, getattr(self.counts, job.state.value) - 1)
+        self.counts.add(job.state, -1)
         self.counts.scheduled += 1
         self.rows[job.id] = job._replace(
             state=SCHEDULED,
@@ -350,9 +352,10 @@ class State:
 
     def _finish(self, job: Job, event: Event, now_ms: int, **changes: Any) -> None:
         state = TRANSITIONS[job.state, event]
-        changes |= {"owner": None, "lease_until_ms": None, "cancel_ms": None, "wakes": ()}
-        self.rows[job.id] = job._replace(state=state, finished_ms=now_ms, **changes)
-        setattr(self.counts, state.value, getattr(self.counts, state.value) + 1)
+        self.rows[job.id] = but(
+            job, state=state, finished_ms=now_ms, owner=None, lease_until_ms=None, cancel_ms=None, wakes=(), **changes
+        )
+        self.counts.add(state)
         if job.key is not None and self.keys.get(job.key) == job.id:
             del self.keys[job.key]
         for id in job.wakes:

@@ -1,0 +1,70 @@
+"""The short way of reading a job with nothing but defaults gives what the long way gives, or leaves it to that."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+
+import pytest
+import simplejson
+from hypothesis import given
+from hypothesis import strategies as st
+from noria.store import records
+from noria.store.records import UnreadableJob, decode_job, encode_job
+from noria.wheel.job import Job, State, but
+from noria.wheel.payload import encode_call
+
+from tests.kit.jobs import a_job
+
+_NUMBERS = ["5", "0", "007", "-1", "-", "1e3", "1.0", '"5"', "true", "", str(1 << 62), "9" * 18, "9" * 19, "\u0665"]
+_TEXTS = ["a", "", '\\"', '"', "\\u0041", "\\", "\t", "\x00", "\n", "\x7f", "\xe9", ',"payload":', '","id":"b']
+PARTS = {
+    '{"id":"': _TEXTS,
+    '","due_ms":': _NUMBERS,
+    ',"task":"': _TEXTS,
+    '","created_ms":': _NUMBERS,
+    ',"payload":': ["[[],{}]", "", '[["\\"returned\\":"],{}]', '[["x,\\"payload\\":"],{}]', "[[\n],{}]", "[[\xe9],{}]"],
+    "": ["}", "", "]", "}}", "} ", "\n}", "}\n", ',"returned":1}', ',"queue":"q"}', ',"payload":[[2],{}]}'],
+}
+
+
+def read(text: str) -> Job | None:
+    try:
+        return decode_job(text.encode())
+    except UnreadableJob:
+        return None
+
+
+def test_a_job_is_read_the_short_way_as_the_long_way() -> None:
+    """Any two parts of the text are what nobody wrote who is Noria; a blank makes it a text that is read the long way."""
+    right = {key: values[0] for key, values in PARTS.items()}
+    seen = set()
+    for one, other in combinations(PARTS, 2):
+        for first, second in product(PARTS[one], PARTS[other]):
+            text = "".join(key + value for key, value in {**right, one: first, other: second}.items())
+            assert read(text) == read(text.replace("{", "{ ", 1)), text
+            seen.add(read(text))
+    assert len(seen) > 50, "hardly any of the texts was a job"
+
+
+@given(st.text(min_size=1), st.integers(0, 1 << 61), st.lists(st.text() | st.integers(0, 9)), st.text(min_size=1))
+def test_what_is_written_of_a_new_job_comes_back(id: str, due_ms: int, args: list[object], task: str) -> None:
+    job = Job(id=id, task=task, due_ms=due_ms, payload=encode_call(tuple(args), {}), created_ms=due_ms)
+    assert decode_job(encode_job(job).encode()) == job
+
+
+def test_most_jobs_take_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "loads", lambda text: pytest.fail(f"{text} was parsed"))
+    job = a_job("a", payload='[[1,"x"],{}]')
+    assert decode_job(encode_job(job).encode()) == job
+    with pytest.raises(pytest.fail.Exception):
+        decode_job(encode_job(job._replace(queue="q")).encode())
+
+
+def test_but_is_replace() -> None:
+    job = a_job("a")
+    changed = but(job, state=State.RUNNING, attempt=1, wakes=("b",))
+    assert changed == job._replace(state=State.RUNNING, attempt=1, wakes=("b",))
+    assert type(changed) is Job
+    assert simplejson.loads(encode_job(but(job, queue="q")))["queue"] == "q"
+    with pytest.raises(KeyError, match="wishes"):
+        but(job, wishes=3)
