@@ -2,6 +2,9 @@
 
 The interpreter raises it between two instructions of Python. A thread that waits in C (a socket without a timeout, a
 long sleep, a lock) gets it when that call returns, and not before: docs/pools.md says so to users.
+
+One that comes too late is not taken back but let arrive: the interpreter would go on looking for it at every jump,
+and CPython 3.11 under a tracer (a debugger, coverage) would do nothing else for ever.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from .errors import SoftTimeLimitExceeded
 from .time_limits import Limits
@@ -43,14 +46,17 @@ class _Alarm:
         with self._lock:
             if not self._over:
                 self._rung = True
-                self._set(ctypes.py_object(SoftTimeLimitExceeded))
+                self._raise()
 
     def end(self) -> None:
-        """In the thread itself. An exception that is on its way arrives in here, or not at all."""
+        """In the thread itself. An exception that is on its way arrives in here, and not later."""
         with self._lock:
             self._over = True
-            if self._rung:
-                self._set(None)
+        if self._rung:
+            with suppress(SoftTimeLimitExceeded):
+                self._raise()  # in the place of one on its way, so that exactly one is
+                while True:
+                    pass
 
-    def _set(self, error: object) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread_id, error)
+    def _raise(self) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread_id, ctypes.py_object(SoftTimeLimitExceeded))

@@ -1,0 +1,62 @@
+"""The exception of a soft limit, and what it leaves behind: nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from textwrap import dedent
+from time import monotonic
+
+import pytest
+from noria.wheel import SoftTimeLimitExceeded
+from noria.wheel.interrupt import soft_limit
+from noria.wheel.time_limits import Limits
+
+UNDER_A_TRACER = """
+    import sys
+    from noria.wheel import SoftTimeLimitExceeded
+    from noria.wheel.interrupt import soft_limit
+    from noria.wheel.time_limits import Limits
+
+    def after():
+        return "went on"
+
+    sys.settrace(lambda *_: None)
+    try:
+        with soft_limit(Limits(soft_s=0.01)):
+            while True:
+                pass
+    except SoftTimeLimitExceeded:
+        print(after())
+"""
+
+
+def spin(seconds: float) -> None:
+    end = monotonic() + seconds
+    while monotonic() < end:
+        pass
+
+
+def test_a_process_with_a_debugger_or_coverage_hung_after_a_soft_limit() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", dedent(UNDER_A_TRACER)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (told.stdout, told.stderr) == ("went on\n", "")
+
+
+def test_a_limit_that_is_over_as_the_block_ends_is_raised_at_its_end_or_not_at_all() -> None:
+    for _ in range(100):
+        try:
+            with soft_limit(Limits(soft_s=0.001)):
+                spin(0.001)
+        except SoftTimeLimitExceeded:
+            pass
+        spin(0.0003)  # it would be raised here
+
+
+def test_a_block_that_went_on_after_its_limit_ends_as_it_would() -> None:
+    with soft_limit(Limits(soft_s=0.001)):
+        with pytest.raises(SoftTimeLimitExceeded):
+            spin(10)
+        done = "cleaned up"
+    assert done == "cleaned up"
