@@ -32,11 +32,6 @@ class Barrier(NamedTuple):
     """When it opens by itself; None if something must happen first."""
 
 
-def queue_name(queue: str) -> str:
-    """What a queue is called among the paused."""
-    return f"queue:{queue}"
-
-
 def task_name(task: str) -> str:
     """What a task is called among the paused, and the barrier of its jobs."""
     return f"task:{task}"
@@ -74,7 +69,7 @@ def _running_name(name: str) -> str:
 class Limits:
     """How far each limit is used up, and what is paused."""
 
-    __slots__ = ("next_us", "paused", "running")
+    __slots__ = ("_most", "next_us", "paused", "running")
 
     def __init__(self, paused: Collection[str] = (), next_us: Mapping[str, int] | None = None) -> None:
         self.paused = set(paused)
@@ -82,6 +77,7 @@ class Limits:
         """By name of a limit, how many of its jobs run."""
         self.next_us = dict(next_us or {})
         """By name of a limit, when the next of its jobs may start, in microseconds since the epoch."""
+        self._most = _MANY
 
     def copy(self) -> Limits:
         """One that goes on by itself, but for what runs."""
@@ -94,8 +90,9 @@ class Limits:
                 self.next_us[bound.name] = _after_start(self.next_us.get(bound.name, 0), bound, now_ms * 1000)
             else:
                 self.running[bound.name] = self.running.get(bound.name, 0) + 1
-        if len(self.next_us) > _MANY:
+        if len(self.next_us) > self._most:
             self.next_us = self.ahead(now_ms)
+            self._most = max(_MANY, 2 * len(self.next_us))  # of many that all matter not each start looks at all
 
     def resume(self, job: Job) -> None:
         """A job runs that was claimed before this was made."""

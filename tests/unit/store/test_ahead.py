@@ -189,6 +189,27 @@ def test_a_lock_that_cannot_be_had_again_after_reading_is_a_busy_store_and_nothi
     assert content(idle) == content(busy)
 
 
+def test_a_lock_that_cannot_be_had_again_after_reading_in_vain_is_a_busy_store() -> None:
+    system = Shared()
+    idle, busy = new_store(system, lock_timeout_s=0.0), new_store(system)
+    busy.compact()
+    snapshot = system._names[STORE].data
+    whole = bytes(snapshot)
+    holder = system.open(LOCK, os.O_RDWR, 0o600)
+    before = system.open_count()
+    system.meanwhile += [
+        lambda: snapshot.__setitem__(slice(None), whole[:-1]),
+        lambda: system.flock(holder, fcntl.LOCK_EX),
+    ]
+    with pytest.raises(StoreBusy):
+        idle.add([a_job("one", NOW)], fresh=True)
+    assert system.open_count() == before
+    snapshot[:] = whole
+    system.close(holder)
+    idle.add([a_job("one", NOW)], fresh=True)
+    assert list(content(busy)) == ["one"]
+
+
 def test_a_newer_epoch_read_ahead_is_closed_if_the_lock_cannot_be_had_again() -> None:
     system = Shared()
     idle, busy = new_store(system, lock_timeout_s=0.0), new_store(system)

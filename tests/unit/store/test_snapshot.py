@@ -175,6 +175,7 @@ def test_a_job_in_a_last_line_that_lost_its_end_is_read_by_who_opens_it_unchecke
     del data_of(system)[bytes(data_of(system)).index(end) + len(end) :]
     file = opened(system, check=False)
     assert {job.id: job for job in file.jobs()} == ALL
+    assert file.get(FINISHED[1].id) == FINISHED[1]
 
 
 def test_what_is_written_can_be_read_whatever_is_empty() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from noria.store.counts import Counts
+from noria.store.records import Forgotten
 from noria.store.state import State as StoreState
 from noria.wheel.job import Job, State
 
@@ -34,3 +35,10 @@ def test_of_two_running_jobs_with_one_key_the_later_claimed_holds_it_whatever_or
 def test_running_jobs_without_a_key_or_a_lease_hold_none() -> None:
     state = StoreState(running=[running("a", 1, key=None), running("b", 2)._replace(lease_until_ms=NOW)])
     assert (state.keys, state.leases, state.running) == ({"k": "b"}, {"b": NOW}, {"a": "me", "b": "me"})
+
+
+def test_forgetting_what_a_new_epoch_has_left_out_or_what_runs_again_changes_nothing() -> None:
+    state = StoreState(running=[running("a", 1)])
+    before = dict(state.rows)
+    state.apply(Forgotten(["a", "gone"]))
+    assert state.rows == before

@@ -34,6 +34,20 @@ class FollowContract(ContractBase):
         assert self.store.settle([(claim, outcome) for outcome in both], NOW) == []
         assert (self.state("hourly@0"), self.state("hourly@1")) == (State.SUCCEEDED, State.SCHEDULED)
 
+    def test_a_fire_whose_key_a_newer_job_holds_leaves_it_to_that(self) -> None:
+        self.add(a_fire(0))
+        claim = self.claim_one()
+        self.store.add([a_job("newer", 2 * HOUR, key="schedule:hourly")], on_conflict="replace")
+        self.settle(claim, Followed(job=a_job("next", HOUR, fire=a_fire(1).fire)))
+        assert self.store.add([a_job("another", key="schedule:hourly")]) == ["newer"]
+
+    def test_a_fire_without_a_key_is_followed_too(self) -> None:
+        self.add(a_fire(0)._replace(key=None))
+        claim = self.claim_one()
+        self.settle(claim, Followed(job=a_fire(1)._replace(key=None)))
+        self.settle(claim, Succeeded())
+        assert self.claimed_ids(HOUR) == ["hourly@1"]
+
     def test_it_is_followed_once_however_often_it_is_said(self) -> None:
         self.add(a_fire(0))
         claim = self.claim_one()
