@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 
+from noria.store.jsonfile import POLL_S
 from noria.wheel import Scheduler
 
 from . import children
@@ -17,14 +18,17 @@ def rows(scale: Scale) -> list[Row]:
     path = copy(pending(scale, count)[0], scale.scratch("idle"))
     parts = {
         "noria": lambda: float(children.run("idle:watch", path, watched_s)),
-        "bare": lambda: float(children.run("idle:sleep", watched_s)),
+        "bare": lambda: float(children.run("idle:sleep", watched_s, 1.0)),
+        "poll": lambda: float(children.run("idle:sleep", watched_s, POLL_S)),
     }
     found = interleave(parts, scale.size(3, 1))
     return [
         Row(
             what=f"idle CPU, {count:,} jobs pending, over {watched_s} s",
             figure=found["noria"].show(" % of a core", 3),
-            beside=f"a thread that wakes each second {found['bare'].show(' %', 3)}",
+            beside=f"a thread that wakes each second {found['bare'].show(' %', 3)}, "
+            f"one that wakes each {POLL_S * 1000:g} ms as a scheduler does to see what other processes have written "
+            f"{found['poll'].show(' %', 3)}",
             measure=found["noria"].median,
             unit=" %",
             bound=0.3,
@@ -40,10 +44,10 @@ def watch(path: str, watched_s: int) -> float:
         return _share(1, watched_s)
 
 
-def sleep(watched_s: int) -> float:
-    """The floor: a process that does nothing but wake once a second; in a child."""
+def sleep(watched_s: int, each_s: float) -> float:
+    """The floor: a process that does nothing but wake; in a child."""
     time.sleep(1.0)
-    return _share(watched_s, 1.0)
+    return _share(round(watched_s / each_s), each_s)
 
 
 def _share(times: int, seconds: float) -> float:

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from .clock import as_datetime
 from .contract import Filter, Store
-from .errors import InvalidValue, StoreError
+from .errors import InvalidValue, StoreError, TooManyPending
 from .events import Events
 from .job import DEFAULT_RESULT_TTL_MS, FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, Snoozed, State
 from .options import Plan
@@ -130,6 +130,8 @@ class Schedules:
         """Whether this process sees to it that each schedule has its next fire; ``noria worker --no-beat`` does not.
         Fires that it takes are followed by the next all the same."""
         self._unknown: set[str] = set()
+        self._refused = False
+        """Whether it was said that there is no room."""
         self.begin()
 
     def begin(self) -> None:
@@ -156,7 +158,8 @@ class Schedules:
     def look_after(self, store: Store, now_ms: int) -> None:
         """See to it that each schedule has its next fire in the store; moves what was planned by other code, once.
 
-        Called at each tick; looks at the store now and then only.
+        Called at each tick; looks at the store now and then only. A schedule for which there is no room (max_pending)
+        begins at a later tick: what is due must be claimed meanwhile, or there would never be any.
 
         Raises:
             StoreError: the store failed; the next call tries again.
@@ -170,10 +173,24 @@ class Schedules:
                 missing.append(self._next(store, entry, now_ms))
             elif self._moves and held.state is State.SCHEDULED and held.fire and held.fire.spec != entry.schedule.spec:
                 moved.append(self._next(store, entry, now_ms))
-        store.add([job for job in missing if job is not None])
-        store.add([job for job in moved if job is not None], on_conflict="replace")
-        self._moves = False
+        try:
+            store.add([job for job in moved if job is not None], on_conflict="replace")
+            self._begin_all(store, [job for job in missing if job is not None])
+        except TooManyPending as error:
+            if not self._refused:
+                LOG.warning("Not all of %d new schedules can begin yet: %s", len(missing), error)
+            self._refused = True
+            return
+        self._moves = self._refused = False
         self._look_at_ms = now_ms + _LOOK_MS
+
+    def _begin_all(self, store: Store, jobs: Sequence[Job]) -> None:
+        try:
+            store.add(jobs)
+        except TooManyPending:
+            for job in jobs if len(jobs) > 1 else ():
+                store.add([job])
+            raise
 
     def spare_look(self, now_ms: int) -> None:
         """It is known that each schedule still has its pending fire: wait for the next look as if one had been made."""

@@ -47,6 +47,7 @@ TARGETS: Final = tuple(
         "store/journal.py",
         "store/lines.py",
         "store/epoch.py",
+        "store/ahead.py",
         "store/limits.py",
         "store/ready.py",
         "store/header.py",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from noria.store import MemoryStore, open_store
-from noria.wheel import InvalidValue, Scheduler, StoreError, TooManyPending
-from noria.wheel.contract import Store
+from noria.wheel import InvalidValue, Scheduler, StoreError, TooManyPending, every
+from noria.wheel.contract import Found, Store
 from noria.wheel.job import Failure, Retried, Snoozed, Succeeded
 from noria.wheel.testing import FakeClock
 
@@ -100,6 +101,53 @@ def test_netty_1115_too_many_timers_were_out_of_memory_and_now_are_refused_at_th
     assert first.get(timeout=0) == 1
     assert remind.delay(3).state == "scheduled"
     app.close()
+
+
+def test_a_store_without_room_for_a_new_schedule_was_a_store_in_which_nothing_ran(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The schedule was asked for at each tick, before the claim that would have made room."""
+    clock = FakeClock()
+    app = Scheduler("memory:?max_pending=2", clock=clock)
+    ran: list[str] = []
+    app.task(name="work")(lambda: ran.append("work"))
+    for name in ("first", "second", "third"):
+        app.periodic(every(60), name=name)(partial(ran.append, name))
+    app.store.add([a_job(id, clock.now_ms())._replace(task="work") for id in ("a", "b")])
+    assert app.run_due() == 2
+    (told,) = [record.message for record in caplog.records if "schedules" in record.message]
+    assert told.startswith(
+        "Not all of 3 new schedules can begin yet: 2 jobs wait to be run, and 1 more would be too many"
+    )
+    app.run_due()  # there is room for two of the three, and they take it
+    assert app.store.stats(clock.now_ms()).scheduled == 2
+    clock.advance(60)
+    app.run_due()
+    assert ran == ["work", "work", "first", "second"]
+    app.close()
+
+
+def test_a_schedule_that_has_begun_goes_on_however_many_wait() -> None:
+    clock = FakeClock()
+    app = Scheduler("memory:?max_pending=1", clock=clock)
+    ran: list[float] = []
+    app.periodic(every(60), name="beat")(lambda: ran.append(clock.now_ms()))
+    for _ in range(4):
+        app.run_due()
+        clock.advance(60)
+    assert len(ran) == 3
+    app.close()
+
+
+def test_a_finished_job_is_run_again_however_many_wait(bounded: Bounded) -> None:
+    store = bounded(1)
+    store.add([a_job("a", NOW)])
+    (claim,) = claim_all(store, now_ms=NOW)
+    store.settle([(claim, Succeeded())], NOW)
+    store.add([a_job("b", NOW)])
+    assert store.reschedule("a", NOW + 5, NOW, finished=True) is Found.FINISHED
+    assert store.stats(NOW).scheduled == 2
+    assert store.check() == []
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "x", "1"])
