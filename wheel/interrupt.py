@@ -54,9 +54,10 @@ class _Alarm:
             self._over = True
         if self._rung:
             with suppress(SoftTimeLimitExceeded):
-                self._raise()  # in the place of one on its way, so that exactly one is
-                while True:
+                while self._raise():  # in the place of one on its way, so that exactly one is
                     pass
 
-    def _raise(self) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread_id, ctypes.py_object(SoftTimeLimitExceeded))
+    def _raise(self) -> bool:
+        """Have it raised in the thread; False if the interpreter knows no thread of that number."""
+        error = ctypes.py_object(SoftTimeLimitExceeded)
+        return bool(ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread_id, error))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from textwrap import dedent
 from time import monotonic
+from types import SimpleNamespace
 
 import pytest
 from noria.wheel import SoftTimeLimitExceeded
@@ -60,3 +62,12 @@ def test_a_block_that_went_on_after_its_limit_ends_as_it_would() -> None:
             spin(10)
         done = "cleaned up"
     assert done == "cleaned up"
+
+
+def test_a_thread_whose_number_is_not_the_interpreters_as_under_gevent_did_not_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patched = SimpleNamespace(get_ident=lambda: 1, Timer=threading.Timer, Lock=threading.Lock)
+    monkeypatch.setattr("noria.wheel.interrupt.threading", patched)
+    with soft_limit(Limits(soft_s=0.001)):
+        spin(0.01)
