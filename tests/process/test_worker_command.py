@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -120,6 +121,31 @@ def test_sigint_waits_for_the_running_job(shop: Path, worker: subprocess.Popen[s
     (shop / "let-go").touch()
     assert worker.wait(LONG_S) == 0
     assert json.loads(noria(shop, "show", id, "-A", "shop", "--json").stdout)["state"] == "succeeded"
+
+
+def test_a_worker_with_a_call_that_waited_for_the_store_took_ten_seconds_to_end(shop: Path) -> None:
+    """Another process holds the store's lock, as one does that was stopped by SIGSTOP; a thread of this one waits for it."""
+    (shop / "busy.py").write_text(
+        "import os, threading, time\nfrom shop import app, note\n"
+        "def call():\n    while not os.path.exists('go'):\n        time.sleep(0.001)\n    note.delay('x')\n"
+        "threading.Thread(target=call, daemon=True).start()\n"
+    )
+    with open(shop / "err.txt", "w") as err:
+        command = [sys.executable, "-m", "noria.wheel.cli", "-A", "busy", "worker", "--timeout", "0.1"]
+        worker = subprocess.Popen(command, cwd=shop, stdout=err, stderr=err, text=True)
+    until(lambda: "Ready" in (shop / "err.txt").read_text(), "ready")
+    with open(shop / "tasks.json.lock", "rb+") as lock:
+        time.sleep(1.05 - time.time() % 1)  # the ticker has just ticked, so that it does not wait for the store, too
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (shop / "go").touch()
+        time.sleep(0.1)
+        begun = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        status = worker.wait(LONG_S)
+        took = time.monotonic() - begun
+    assert (status, took < 5.0) == (1, True)  # lock_timeout_s is 10
+    assert "the store does not answer" in (shop / "err.txt").read_text()
+    assert noria(shop, "check", "tasks.json").returncode == 0
 
 
 def test_only_the_queues_that_are_named_are_served(shop: Path) -> None:

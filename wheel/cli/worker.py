@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,8 @@ from .places import app_of
 if TYPE_CHECKING:
     from ..scheduler import Scheduler
 
+_CLOSE_S: Final = 0.75
+"""Closing the store may take so long after the jobs have ended."""
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -139,13 +142,30 @@ def _run(args: Namespace, context: Context) -> int:
     logging.getLogger("noria").setLevel(args.loglevel)
     _banner(app, context.console)
     left = app.run(timeout=args.timeout)
-    if app.stuck:
+    if app.stuck or not _closes(app):
         context.console.error("noria: the store does not answer; the kernel lets go of what this process holds of it")
         return NO
-    app.close()
     if left:
         context.console.error(f"noria: {len(left)} jobs were still running; they start again")
     return NO if left else YES
+
+
+def _closes(app: Scheduler) -> bool:
+    """Close the app; False if its store does not answer: another thread of the program waits for it, say, in a call."""
+    failed: list[Exception] = []
+
+    def close() -> None:
+        try:
+            app.close()
+        except Exception as error:
+            failed.append(error)
+
+    closing = threading.Thread(target=close, name="noria-close", daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
+    if failed:
+        raise failed[0]
+    return not closing.is_alive()
 
 
 def _banner(app: Scheduler, console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import re
 import select
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from .judge import judge
 from .worker import GRACE_S, Files, live
 
 ALLOWED_S: Final = 1.0
+_LOOK_MS: Final = 200
 WAYS: Final = {
     "works": 67,
     "stubborn": 6,
@@ -49,6 +51,7 @@ class Case:
     lock: int = -1
     signals: int = 0
     over: float = 0.0
+    told_again: bool = False
 
     @property
     def bound_s(self) -> float:
@@ -130,15 +133,24 @@ def wait_for(cases: list[Case]) -> None:
     poll, by_fd = select.poll(), {os.pidfd_open(case.pid): case for case in cases}
     for fd in by_fd:
         poll.register(fd, select.POLLIN)
-    last = max(case.told + 4 * case.bound_s for case in cases)
-    waiting = len(cases)
-    while waiting and (left_s := last - time.monotonic()) > 0:
-        for fd, _ in poll.poll(left_s * 1000):
+    while any(not case.over and time.monotonic() < case.told + 4 * case.bound_s for case in cases):
+        for fd, _ in poll.poll(_LOOK_MS):
             by_fd[fd].over = time.monotonic()
             poll.unregister(fd)
-            waiting -= 1
+        for case in cases:
+            if not case.over and not case.told_again and _was_lost_by_python(case):
+                os.kill(case.pid, case.signal)
+                case.told, case.told_again = time.monotonic(), True
     for fd in by_fd:
         os.close(fd)
+
+
+def _was_lost_by_python(case: Case) -> bool:
+    """A Ctrl-C that comes while Python clears up after an import is printed and forgotten; whoever sees that tries again."""
+    if case.signal is not signal.SIGINT:
+        return False
+    lost = re.search(r"^Exception ignored in: .*\n(?:(?:Traceback|  ).*\n)*KeyboardInterrupt", _log_of(case)[1], re.M)
+    return lost is not None
 
 
 def end(case: Case, report: Report) -> float:
@@ -153,7 +165,7 @@ def end(case: Case, report: Report) -> float:
     ready, text = _log_of(case)
     report.demand(
         _as_documented(case, status, ready=ready, said_goodbye="Stopping" in text),
-        f"{what}: status {status}\n{text[-1500:]}",
+        f"{what}: status {status}\n{text[:1500]}\n...\n{text[-1500:]}",
     )
     in_time = status == 0 and case.signals < 2 and case.way not in ("locked", "no stop()")
     clean = status in (0, 1) and case.way not in ("locked", "no stop()") and "does not answer" not in text
@@ -187,5 +199,5 @@ def _as_documented(case: Case, status: int, *, ready: bool, said_goodbye: bool) 
         return True  # before `noria worker` proper
     if status in (0, 1):
         return status == 0 or case.way in ("stubborn", "locked", "twice", "stop() in a job") or said_goodbye
-    outside = not ready or case.signals == 2
+    outside = not ready or case.signals == 2 or case.way == "stop() in a job"  # that may be over when it comes
     return outside and status in (-signal.SIGTERM, 130, 1)
