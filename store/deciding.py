@@ -89,6 +89,7 @@ def choose(state: State, now_ms: int, limit: int, queues: Collection[str] | None
             else:
                 if job.limits:
                     trial.take(job)
+                state.rows[job.id] = job  # it is decoded, and about to be claimed
                 chosen.append(job)
             if len(chosen) == limit:
                 break

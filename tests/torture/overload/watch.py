@@ -16,6 +16,7 @@ from ..report import Report
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _NAP_S = 0.002
+_NAPS_A_SYNC = 10
 
 
 def resident_mib() -> float:
@@ -62,19 +63,31 @@ class Watch:
 
 
 class Noise(threading.Thread):
-    """Sleeps and looks how much too late it wakes: the machine's noise (or the interpreter's, beside other threads)."""
+    """Sleeps and looks how much too late it wakes: the machine's noise (or the interpreter's, beside other threads).
 
-    def __init__(self) -> None:
+    With a file it also syncs a byte now and then: how long the disk may take is noise, too.
+    """
+
+    def __init__(self, file: str | None = None) -> None:
         super().__init__(daemon=True)
         self.longest_s = 0.0
+        self.longest_sync_s = 0.0
+        self._file = file
         self._over = False
 
     def run(self) -> None:
         """Until stop()."""
+        naps = 0
+        fd = -1 if self._file is None else os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600)
         while not self._over:
             before = time.monotonic()
             time.sleep(_NAP_S)
-            self.longest_s = max(self.longest_s, time.monotonic() - before - _NAP_S)
+            woke, naps = time.monotonic(), naps + 1
+            self.longest_s = max(self.longest_s, woke - before - _NAP_S)
+            if fd >= 0 and naps % _NAPS_A_SYNC == 0:
+                os.pwrite(fd, b"x", 0)
+                os.fdatasync(fd)
+                self.longest_sync_s = max(self.longest_sync_s, time.monotonic() - woke)
 
     def stop(self) -> float:
         """The longest oversleep, in seconds."""

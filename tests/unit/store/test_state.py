@@ -7,7 +7,8 @@ from noria.store.records import Forgotten
 from noria.store.state import State as StoreState
 from noria.wheel.job import Job, State
 
-from tests.kit.jobs import NOW, a_job
+from tests.kit.forms import new_store
+from tests.kit.jobs import NOW, a_job, some_jobs
 
 
 def running(id: str, token: int, key: str | None = "k") -> Job:
@@ -42,3 +43,15 @@ def test_forgetting_what_a_new_epoch_has_left_out_or_what_runs_again_changes_not
     before = dict(state.rows)
     state.apply(Forgotten(["a", "gone"]))
     assert state.rows == before
+
+
+def test_a_backlog_was_decoded_whole_and_the_garbage_collector_then_stopped_every_thread() -> None:
+    """80 ms at a time with 60,000 jobs due: what waits is text until it is claimed."""
+    store = new_store()
+    store.add(some_jobs(5))
+    (claim,) = store.claim("me", NOW, 1)
+    rows = store._epoch.state.rows
+    assert {id: type(row) for id, row in rows.items()} == {
+        job.id: Job if job.id == claim.job.id else bytes for job in some_jobs(5)
+    }
+    assert store.check() == []
