@@ -152,14 +152,11 @@ class State:
     def take_due(self, now_ms: int) -> None:
         """Move everything due from the ring and the snapshot to ``ready``; changes no job.
 
-        A row that is text stays text until it is claimed: while more is due than can be run, many wait, and the garbage
-        collector looks at each tuple.
+        A row that is text stays text until it is claimed: many may wait, and the garbage collector looks at each tuple.
         """
         for due_ms, id in self.ring.pop_due(now_ms):
             job = job_of(self.rows[id])
-            if (
-                job.due_ms == due_ms
-            ):  # pragma: no branch - only a bug could make them differ; nothing may start early by it
+            if job.due_ms == due_ms:  # pragma: no branch - only a bug makes them differ; nothing may start early by it
                 self.ready.put(job)
         for job in self.frozen.take_due(now_ms, self.hides):
             self.rows[job.id] = job
