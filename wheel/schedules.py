@@ -178,7 +178,7 @@ class Schedules:
             self._begin_all(store, [job for job in missing if job is not None])
         except TooManyPending as error:
             if not self._refused:
-                LOG.warning("Not all of %d new schedules can begin yet: %s", len(missing), error)
+                LOG.warning("Not all of %d new schedules can begin yet: %s", len(missing) + len(moved), error)
             self._refused = True
             return
         self._moves = self._refused = False
