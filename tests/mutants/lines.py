@@ -33,7 +33,7 @@ class Lines:
     """By file and line."""
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests that could notice a mutant, the quickest first.
+        """The tests that could notice a mutant: those about its module, then the others; the quickest first.
 
         If no test runs the line in this process (a forked child may), those of the whole module; likewise for what an
         import runs, unless it gives a name to something: then those that run a line of the module with that name.
@@ -44,7 +44,8 @@ class Lines:
             wanted = _naming(mutant)
         found = {test for line in wanted for test in by_line.get(line, ())}
         found = found or {test for tests in by_line.values() for test in tests}
-        return sorted((test for test in found if test in self.cost), key=lambda test: (self.cost[test], test))
+        known = (test for test in found if test in self.cost)
+        return sorted(known, key=lambda test: (not mutant.target.is_of(test), self.cost[test], test))
 
     def only(self, test_file: str) -> Lines:
         """What is known of the tests of one file."""

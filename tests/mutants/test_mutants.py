@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from noria.wheel import latch
 
+from .lines import Lines
 from .mutant import Mutant, mutants_of
 from .operators import variants
 from .targets import TARGETS, Target
@@ -81,6 +82,24 @@ def test_mutants_have_names_of_their_own_compile_and_leave_the_sound_module_as_i
 
 def test_every_target_is_there() -> None:
     assert [target.file for target in TARGETS if not target.path.exists()] == []
+
+
+def test_tests_about_a_module_are_tried_first_and_of_equals_the_quickest() -> None:
+    cost = {"unit/test_a.py::quick": 0.1, "unit/test_latch.py::slow": 0.9, "unit/test_latch_file.py::quick": 0.2}
+    line = mutant_that_says("=> return None").line
+    assert Lines(cost, [], {"wheel/latch.py": {line: [*cost, "unknown"]}}).of(mutant_that_says("=> return None")) == [
+        "unit/test_latch_file.py::quick",
+        "unit/test_latch.py::slow",
+        "unit/test_a.py::quick",
+    ]
+    epoch = Target("store/epoch.py", also="ahead")
+    tests = (
+        "unit/test_epoch.py::ahead",
+        "unit/test_ahead.py::a",
+        "unit/test_journal.py::test_epoch",
+        "unit/epoch.py::a",
+    )
+    assert [epoch.is_of(test) for test in tests] == [True, True, False, False]
 
 
 def mutant_that_says(words: str) -> Mutant:

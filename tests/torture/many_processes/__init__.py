@@ -68,7 +68,7 @@ def run(size: Size, seed: int) -> Report:
 
 def _catches(bug: str, seed: int) -> bool:
     """A bug must be noticed by at least one of some short, rough rounds."""
-    return bool(found_by_child(lambda: _rough_rounds(f"{seed} {bug}", 12, BUGS[bug]), 180.0, name=bug).violations)
+    return bool(found_by_child(lambda: _rough_rounds(f"{seed} {bug}", 24, BUGS[bug]), 180.0, name=bug).violations)
 
 
 def _rough_rounds(seed: str, count: int, sow: Callable[[], None] = _nothing) -> Report:
@@ -78,7 +78,8 @@ def _rough_rounds(seed: str, count: int, sow: Callable[[], None] = _nothing) -> 
         durabilities=_OS,
         seed="",
         kills_per_s=6.0,
-        stops_per_s=10.0,
+        stops_per_s=8.0,
+        forks_per_s=12.0,
         timeouts_s=(0.05,),
         reopens=0.4,
         stuck_s=2.5,

@@ -35,7 +35,8 @@ class Plan:
         durabilities: each process draws one of these.
         seed: of all choices.
         kills_per_s: on the average; half of them are told to kill themselves before a system call or in a write.
-        stops_per_s: on the average; some are told to stop themselves, or to fork, before a system call.
+        stops_per_s: on the average; half of them are told to stop themselves before a system call.
+        forks_per_s: on the average; they are told to fork before a system call.
         timeouts_s: each process draws one of these; how long its verbs wait for the lock.
         reopens: how often, as a share of its rounds, a process closes the store and opens it anew.
         reads_ahead: what is longer than so many bytes is read without the lock; None for as it is.
@@ -47,7 +48,8 @@ class Plan:
     durabilities: tuple[str, ...]
     seed: str
     kills_per_s: float = 2.0
-    stops_per_s: float = 2.0
+    stops_per_s: float = 1.6
+    forks_per_s: float = 0.4
     timeouts_s: tuple[float, ...] = (0.3, 1.0, 10.0)
     reopens: float = 0.005
     stuck_s: float = _STUCK_S
@@ -171,6 +173,7 @@ class Herd:
     def _drive(self) -> None:
         moved_at, claims, next_sample = time.monotonic(), 0, 0.0
         next_kill, next_stop = self._soon(self.plan.kills_per_s), self._soon(self.plan.stops_per_s)
+        next_fork = self._soon(self.plan.forks_per_s)
         while self._members and not self.course.wrong:
             now = self._sleep()
             if now >= next_kill:
@@ -179,6 +182,9 @@ class Herd:
             if now >= next_stop:
                 self._stop_one()
                 next_stop = self._soon(self.plan.stops_per_s)
+            if now >= next_fork:
+                self._order(self._choose.choice(list(self._members)), FORKS)
+                next_fork = self._soon(self.plan.forks_per_s)
             if now >= next_sample:
                 self._sample()
                 next_sample = now + _SAMPLE_S
@@ -253,11 +259,8 @@ class Herd:
         if len(awake) <= len(self._members) // 2:
             return
         member = self._choose.choice(awake)
-        chance = self._choose.random()
-        if chance < 0.4:
+        if self._choose.random() < 0.5:
             self._order(member.place, STOPS)
-        elif chance < 0.6:
-            self._order(member.place, FORKS)
         else:
             self._note_stop(member, time.monotonic())
             os.kill(member.pid, signal.SIGSTOP)

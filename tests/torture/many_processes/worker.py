@@ -31,6 +31,8 @@ CALLS: Final = ("", "open", "flock", "pread", "pwrite", "fdatasync", "replace", 
 _COUNT: Final = Struct("<Q")
 _PER_PROCESS: Final = 1_000_000
 _KEPT_MS: Final = 10**11
+_FORK_S: Final = 0.03
+"""How long a process rests when it has forked: so that others get to work, should the child have freed the lock."""
 
 
 class Orders:
@@ -187,6 +189,7 @@ class Worker:
                 if (pid := os.fork()) == 0:
                     os._exit(0)
                 os.waitpid(pid, 0)
+                time.sleep(_FORK_S)
             case what if what == STOPS:
                 self._witness.tell(Kind.STOP)
                 os.kill(os.getpid(), signal.SIGSTOP)

@@ -138,6 +138,19 @@ def test_more_is_there_only_if_something_was_written(behind: bytes, more: bool) 
     assert journal.is_blank() is (not more)
 
 
+@pytest.mark.parametrize(
+    ("behind", "much"), [(b"", False), (b"\n\n\n", False), (b"\0\0\0", False), (b"xyz", True), (b"\nyz", True)]
+)
+def test_much_was_written_if_something_stands_far_behind_the_end(
+    monkeypatch: pytest.MonkeyPatch, behind: bytes, much: bool
+) -> None:
+    monkeypatch.setattr(module, "_MUCH", 10)
+    system = MemorySystem()
+    journal = begun(system)
+    system._names[PATH].data[journal.end :] = b"0123456789" + behind
+    assert journal.has_much_more() is much
+
+
 @pytest.mark.parametrize("most", [1, 7, len(RECORD), 1000])
 def test_a_change_is_read_whole_whatever_is_read_at_a_time_and_at_the_end_reading_ends(most: int) -> None:
     journal = begun(tail=frame("{}", more=True) + RECORD + frame('{"seq":2}'))

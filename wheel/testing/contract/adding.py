@@ -189,6 +189,8 @@ class AddContract(ContractBase):
         assert (last.due_ms, last.latest_ms) == (NOW + 100, NOW + 100)
         self.store.add([a_job("other", 500, key="k")], on_conflict="replace")
         assert self.job("other").due_ms == NOW + 500
+        self.store.add([a_job("again", 600, key="k", latest_ms=NOW + 900)], on_conflict="replace")
+        assert (self.job("again").due_ms, self.job("again").latest_ms) == (NOW + 600, NOW + 900)
 
     def test_raise_refuses_and_adds_nothing_of_the_call(self) -> None:
         self.add(a_job("a", key="k"))

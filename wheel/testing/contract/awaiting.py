@@ -108,6 +108,20 @@ class AwaitContract(ContractBase):
         self.settle(self.claim_one(), Succeeded())
         assert self.claimed_ids() == ["x", "y"]
 
+    def test_one_more_end_than_a_job_waits_for_changes_nothing(self) -> None:
+        self.add(a_job("a", wakes=("last",)), a_job("b", 1, wakes=("last",)), self.waiting("a"))
+        first, second = self.claim(1)
+        self.settle(first, Succeeded(), 5)
+        due = self.job("last")
+        self.settle(second, Succeeded(), 10)
+        assert self.job("last") == due
+        assert (self.left("last"), due.due_ms) == (0, NOW + 5)
+
+    def test_a_job_that_waits_for_nothing_is_not_woken(self) -> None:
+        self.add(a_job("a", wakes=("b",)), a_job("b", HOUR))
+        self.settle(self.claim_one(), Succeeded())
+        assert self.job("b") == a_job("b", HOUR)
+
     @staticmethod
     def waiting(*ids: str) -> Job:
         """A job "last" that waits for others."""

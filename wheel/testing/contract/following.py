@@ -41,6 +41,11 @@ class FollowContract(ContractBase):
         self.settle(claim, Followed(job=a_job("next", HOUR, fire=a_fire(1).fire)))
         assert self.store.add([a_job("another", key="schedule:hourly")]) == ["newer"]
 
+    def test_the_key_of_a_fire_that_was_followed_is_free(self) -> None:
+        self.add(a_fire(0))
+        self.settle(self.claim_one(), Followed(job=a_fire(1)._replace(key=None)))
+        assert self.store.add([a_job("another", key="schedule:hourly")]) == ["another"]
+
     def test_a_fire_without_a_key_is_followed_too(self) -> None:
         self.add(a_fire(0)._replace(key=None))
         claim = self.claim_one()
@@ -54,6 +59,12 @@ class FollowContract(ContractBase):
         self.settle(claim, Followed(job=a_fire(1)))
         self.settle(claim, Followed(job=a_fire(2)))
         assert self.store.get("hourly@2") is None
+
+    def test_one_call_that_says_it_twice_adds_the_first(self) -> None:
+        self.add(a_fire(0))
+        claim = self.claim_one()
+        assert self.store.settle([(claim, Followed(job=a_fire(number))) for number in (1, 2)], NOW) == []
+        assert [job.id for job in self.everything()] == ["hourly@0", "hourly@1"]
 
     def test_one_that_is_tried_again_is_not_followed_again(self) -> None:
         self.add(a_fire(0, max_crashes=5))
