@@ -30,13 +30,17 @@ class Shared(MemorySystem):
         super().__init__()
         self.under_lock = 0
         """Bytes that were read and are not blank."""
+        self.read = 0
+        """The same, with and without the lock."""
         self.meanwhile: list[Callable[[], None]] = []
         """Done one at a time, each before an attempt to take the lock."""
 
     def _do_pread(self, fd: int, size: int, offset: int) -> bytes:
         data = super()._do_pread(fd, size, offset)
+        count = len(data.replace(b"\n", b""))
+        self.read += count
         if self._names[LOCK].holder is not None:
-            self.under_lock += len(data.replace(b"\n", b""))
+            self.under_lock += count
         return data
 
     def _do_flock(self, fd: int, operation: int) -> None:
@@ -93,6 +97,41 @@ def test_whoever_goes_over_to_a_newer_epoch_reads_hardly_any_of_it_under_the_loc
     idle.add([a_job("one", NOW)], fresh=True)
     assert system.under_lock < LITTLE
     assert content(idle) == content(busy)
+
+
+@pytest.mark.parametrize("changes", [1, 20])
+def test_whoever_goes_over_to_a_newer_epoch_does_not_read_all_of_its_snapshot(
+    monkeypatch: pytest.MonkeyPatch, changes: int
+) -> None:
+    """Another of this kind has just written it; checksums are compared when a store is opened."""
+    if changes == 1:
+        monkeypatch.setattr(ahead, "_LONG", 1 << 30)  # and under the lock nobody reads all of it either
+    system = Shared()
+    idle, busy = new_store(system), new_store(system)
+    busy.add([a_job(f"far-{n}", NOW + 10**8 + n) for n in range(MANY)])
+    idle.add([a_job("one", NOW)], fresh=True)
+    busy.compact()
+    for number in range(changes):
+        busy.add(many(100 * number, 100))
+    long = len(system.files()["tasks.json.journal.2"].rstrip(b"\n"))
+    system.read = 0
+    idle.add([a_job("two", NOW)], fresh=True)
+    assert system.read < long + LITTLE < long + len(system.files()["tasks.json"])
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_lock_file_that_was_removed_while_it_was_given_back_is_locked_under_its_name(opens: bool) -> None:
+    system = Shared()
+    store, busy = new_store(system), new_store(system)
+    busy.add(many(0))
+    system.meanwhile.append(lambda: system.unlink(LOCK))
+    if opens:
+        new_store(system)
+    else:
+        system.meanwhile.insert(0, lambda: None)  # the first attempt to take the lock is that of the verb itself
+        store.add([a_job("one", NOW)], fresh=True)
+    assert system.meanwhile == []
+    assert LOCK in system._names
 
 
 def test_a_job_added_while_somebody_opens_the_store_is_there_for_him() -> None:
