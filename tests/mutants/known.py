@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .lines import Lines, fingerprint
+from .lines import Lines, fingerprint, shared
 from .mutant import Mutant
 from .targets import CACHE, ROOT
 from .trial import Result
@@ -41,7 +41,7 @@ class Earlier:
         self._apart = apart
         self._lines = lines
         self._budget_s = budget_s
-        self._tests = fingerprint(sorted((ROOT / "tests").rglob("test_*.py")))
+        self._tests = fingerprint([*sorted((ROOT / "tests").rglob("test_*.py")), *shared()])
         self._known: dict[str, Mapping[str, Any]] = {}
         if forget:
             RESULTS.unlink(missing_ok=True)

@@ -70,7 +70,7 @@ def _naming(mutant: Mutant) -> list[int]:
 
 def found_in(session: pytest.Session, jobs: int) -> Lines:
     """What the tests of this session run. Of a test file that has not changed since, nor any target, it is known."""
-    common = fingerprint([*(target.path for target in TARGETS), *sorted((ROOT / "tests" / "kit").glob("*.py"))])
+    common = fingerprint([*(target.path for target in TARGETS), *shared()])
     by_file: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in session.items:
         by_file[item.nodeid.partition("::")[0]].append(item)
@@ -82,6 +82,11 @@ def found_in(session: pytest.Session, jobs: int) -> Lines:
             if not store.exists():
                 _save(measured.only(file), store)
     return _together(_load(store) for store in stores.values())
+
+
+def shared() -> list[Path]:
+    """What tests are made of that stands in no file of tests: their kit, and the contract of all stores."""
+    return sorted([*(ROOT / "tests" / "kit").glob("*.py"), *(ROOT / "wheel" / "testing").rglob("*.py")])
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

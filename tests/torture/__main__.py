@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     _show(ended, seconds)
     failed = list(table.wrong(ended))
     if options.page and not failed:
-        _write_page(ended, seconds, f"size {options.size}, seed {options.seed}, {datetime.now(UTC):%Y-%m-%d}")
+        _write_page(ended, seconds, f"Size {options.size}, seed {options.seed}, {datetime.now(UTC):%Y-%m-%d}")
     return 1 if failed else 0
 
 
