@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from noria.store import MemoryStore
 from noria.wheel.contract import Filter
 from noria.wheel.errors import StoreBusy
+from noria.wheel.events import Events
 from noria.wheel.job import Claim, Job, Outcome, State, Succeeded
 from noria.wheel.pool import Done, ThreadPool
 from noria.wheel.testing import FakeClock
@@ -52,12 +53,13 @@ class World:
         workers: int = 4,
         owner: str = "me",
         queues: Collection[str] | None = None,
+        on: Events | None = None,
     ) -> None:
         self.clock = clock or FakeClock()
         self.store = store or MemoryStore()
         self.started: list[tuple[str, int]] = []
         self.pool = StillPool(workers, self.run, self.clock)
-        self.ticker = Ticker(self.store, self.pool, self.clock, owner=owner, queues=queues)
+        self.ticker = Ticker(self.store, self.pool, self.clock, owner=owner, queues=queues, on=on)
 
     def run(self, claim: Claim) -> Outcome:
         self.started.append((claim.job.id, self.clock.now_ms()))

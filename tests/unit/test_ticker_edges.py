@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
+from noria.wheel.events import Events
+from noria.wheel.job import After, Job, State
 from noria.wheel.pool.credit import CLAIM_MOST
 from noria.wheel.ticker import LINGER_S, claim_limit, nap
 
@@ -72,6 +74,26 @@ def test_how_long_to_sleep_at_five_seconds_and_a_fifth(
 def test_on_the_second_itself_the_next_tick_is_a_whole_second_away() -> None:
     assert nap(7 * SECOND_NS, credit=1, next_due_ms=None, waiting=False) == (1.0, 8_000)
     assert nap(7 * SECOND_NS - 1, credit=1, next_due_ms=None, waiting=False)[0] == pytest.approx(1e-9)
+
+
+# ---- jobs that are not run -------------------------------------------------------------------------------
+
+
+def test_jobs_that_are_not_run_are_told_to_the_hooks_and_end() -> None:
+    on = Events()
+    told: list[tuple[str, str | None]] = []
+    on.skipped(lambda job: told.append((job.id, job.reason)))
+    world = World(on=on)
+    now_ms = world.clock.now_ms()
+    late = Job(id="late", task="t", due_ms=now_ms, expires_ms=now_ms + 1)
+    unneeded = Job(id="unneeded", task="t", due_ms=now_ms, after=After(("gone",), 1, need="failed"))
+    world.store.add([late, unneeded])
+    world.clock.advance(1.0)
+    world.drain()
+    reason = "not needed: nothing that it waited for has failed"
+    assert told == [("late", f"expired unrun at {now_ms + 1_000}"), ("unneeded", reason)]
+    assert (world.count(State.EXPIRED), world.count(State.CANCELLED)) == (1, 1)
+    assert world.started == []
 
 
 # ---- before it starts, and after it has ended ------------------------------------------------------------
