@@ -15,5 +15,5 @@ def is_stale(job: Job, now_ms: int) -> bool:
 def why_unrun(job: Job, now_ms: int) -> str:
     """Why a job that has just ended unrun did."""
     if job.expires_ms is not None and job.expires_ms <= now_ms:
-        return f"expired unrun at {now_ms}"
-    return f"skipped at {now_ms}: nobody took it within {job.grace_ms} ms after it was due"
+        return "nobody took it before it expired"
+    return f"nobody took it within {(job.grace_ms or 0) / 1000:,.10g} s after it was due"

@@ -242,8 +242,8 @@ TABLE = {
         ["It will not run: it was cancelled 2s ago, after 1 attempt."],
     ),
     "ended unrun": (
-        job(state=State.EXPIRED, finished_ms=NOW - 2_000, reason="it had expired"), facts(),
-        ["It has not run and will not: it expired 2s ago: it had expired."],
+        job(state=State.EXPIRED, finished_ms=NOW - 2_000, reason="nobody took it before it expired"), facts(),
+        ["It has not run and will not: it expired 2s ago: nobody took it before it expired."],
     ),
 }  # fmt: skip
 

@@ -145,7 +145,7 @@ class ClaimContract(ContractBase):
         assert self.claimed_ids(SECOND) == ["late", "patient"]
         job = self.job("strict")
         assert (job.state, job.attempt, job.finished_ms) == (State.EXPIRED, 0, NOW + SECOND)
-        assert job.reason == f"skipped at {NOW + SECOND}: nobody took it within 0 ms after it was due"
+        assert job.reason == "nobody took it within 0 s after it was due"
 
     def test_the_grace_counts_from_the_due_instant_of_each_attempt(self) -> None:
         self.add(a_job("a", grace_ms=SECOND))
