@@ -9,7 +9,7 @@ from typing import Any
 from noria.store.compaction import Compaction
 from noria.wheel.runner import Runner
 
-_KEPT: list[bytes] = []
+_KEPT: list[object] = []
 
 
 def _leaks_memory() -> None:
@@ -17,6 +17,16 @@ def _leaks_memory() -> None:
 
     def run(self: Runner, claim: Any) -> Any:
         _KEPT.append(os.urandom(1024))
+        return right(self, claim)
+
+    Runner.__call__ = run  # type: ignore[method-assign]
+
+
+def _leaks_objects() -> None:
+    right = Runner.__call__
+
+    def run(self: Runner, claim: Any) -> Any:
+        _KEPT.append(object())
         return right(self, claim)
 
     Runner.__call__ = run  # type: ignore[method-assign]
@@ -35,9 +45,11 @@ def _leaks_descriptors() -> None:
 BUGS: dict[str, Callable[[], None]] = {
     "1 KiB is kept of every job": _leaks_memory,
     "a descriptor is kept of every compaction": _leaks_descriptors,
+    "a small object is kept of every job": _leaks_objects,
 }
 NOTICED_BY = {
     "1 KiB is kept of every job": "bytes a job",
     "a descriptor is kept of every compaction": "file descriptors",
+    "a small object is kept of every job": "objects a job",
 }
 """By which gauge each must be noticed."""
