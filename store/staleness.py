@@ -15,5 +15,5 @@ def is_stale(job: Job, now_ms: int) -> bool:
 def why_unrun(job: Job, now_ms: int) -> str:
     """Why a job that has just ended unrun did."""
     if job.expires_ms is not None and job.expires_ms <= now_ms:
-        return "nobody took it before it expired"
+        return "it had expired before its turn came"
     return f"nobody took it within {(job.grace_ms or 0) / 1000:,.10g} s after it was due"

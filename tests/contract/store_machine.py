@@ -70,7 +70,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.claims: list[Claim] = []
 
     def make_store(self) -> Store:
-        raise NotImplementedError
+        """A new, empty store: each machine says which."""
+        raise NotImplementedError(f"{type(self).__name__} must say how a store is made: def make_store(self)")
 
     def owner(self, name: str) -> str:
         """The name under which the present opener of the store claims."""

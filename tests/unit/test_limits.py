@@ -204,9 +204,9 @@ def test_a_hook_is_told_of_each_job_that_ends_unrun(app: Scheduler, clock: FakeC
     clock.advance(10)
     assert app.run_due() == 0
     assert [id for id, _ in told] == ["late", "missed"]
-    assert "before it expired" in str(told[0][1])
+    assert "it had expired before its turn came" in str(told[0][1])
     assert "nobody took it within 2 s" in str(told[1][1])
-    assert "Task t[late] is not run: nobody took it before it expired" in caplog.text
+    assert "Task t[late] is not run: it had expired before its turn came" in caplog.text
 
 
 def test_a_hook_is_told_of_what_waited_in_vain(app: Scheduler) -> None:

@@ -91,7 +91,7 @@ def test_jobs_that_are_not_run_are_told_to_the_hooks_and_end() -> None:
     world.clock.advance(1.0)
     world.drain()
     reason = "not needed: nothing that it waited for has failed"
-    assert told == [("late", "nobody took it before it expired"), ("unneeded", reason)]
+    assert told == [("late", "it had expired before its turn came"), ("unneeded", reason)]
     assert (world.count(State.EXPIRED), world.count(State.CANCELLED)) == (1, 1)
     assert world.started == []
 

@@ -101,6 +101,8 @@ def _finished(job: Job, facts: Facts) -> str:
             error = f": {_error(job)}" if job.error else ""
             return f"It has run and failed{when}, in {runs}{error}.{_besides(job)} `noria retry` runs it once more."
         case State.EXPIRED:
+            if job.attempt:
+                return f"It will not run again: it expired{when}, after {_times(job.attempt)}{why}."
             return f"It has not run and will not: it expired{when}{why}."
     tried = f", after {_times(job.attempt)}" if job.attempt else ", unrun"
     return f"It will not run: it was cancelled{when}{tried}{why}."

@@ -241,9 +241,14 @@ TABLE = {
         job(state=State.CANCELLED, finished_ms=NOW - 2_000, attempt=1), facts(),
         ["It will not run: it was cancelled 2s ago, after 1 attempt."],
     ),
+    "expired before it was tried again": (
+        job(state=State.EXPIRED, finished_ms=NOW - 2_000, attempt=2, reason="it had expired before its turn came"),
+        facts(),
+        ["It will not run again: it expired 2s ago, after 2 attempts: it had expired before its turn came."],
+    ),
     "ended unrun": (
-        job(state=State.EXPIRED, finished_ms=NOW - 2_000, reason="nobody took it before it expired"), facts(),
-        ["It has not run and will not: it expired 2s ago: nobody took it before it expired."],
+        job(state=State.EXPIRED, finished_ms=NOW - 2_000, reason="it had expired before its turn came"), facts(),
+        ["It has not run and will not: it expired 2s ago: it had expired before its turn came."],
     ),
 }  # fmt: skip
 

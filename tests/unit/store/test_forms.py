@@ -410,7 +410,7 @@ def test_a_job_expires_at_its_instant_and_says_so_and_the_next_in_line_is_claime
     store = form(store)
     assert [claim.job.id for claim in store.claim(someone(), NOW + 5, 1)] == ["b"]
     store = form(store)
-    assert (found(store, "a").state, found(store, "a").reason) == (State.EXPIRED, "nobody took it before it expired")
+    assert (found(store, "a").state, found(store, "a").reason) == (State.EXPIRED, "it had expired before its turn came")
     assert ids_due(store, NOW + 6) == ["c"]
     assert store.stats(NOW).expired == 1
 
