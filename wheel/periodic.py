@@ -51,7 +51,7 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
 
     Args:
         seconds: how long, in seconds, or a timedelta; with
-        minutes, hours, days, weeks: added to it. A tenth of a second at least.
+        minutes, hours, days, weeks: added to it. A tenth of a second at least, to the nearest millisecond.
         anchor: an aware datetime that is one of the fires; by default the epoch, so that ``every(minutes=5)`` fires on
             the full five minutes, and ``every(days=1)`` at midnight UTC.
 
@@ -80,7 +80,8 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
             raise InvalidValue.of("every", "numbers of seconds, minutes, hours, days or weeks", parts)
         total = own + 60 * minutes + 3600 * hours + 86_400 * days + 604_800 * weeks
         try:
-            self._every_ms = deadline_ms(0, total)
+            deadline_ms(0, total)
+            self._every_ms = round(total * 1000)  # to the nearest: what a float of 100 days adds is no millisecond
         except InvalidValue:
             self._every_ms = 0
         if self._every_ms < _LEAST_MS:
