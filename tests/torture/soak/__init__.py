@@ -53,13 +53,20 @@ def soak(seconds: float, *, pause_s: float = ROUND_S, slope: bool = False, per_j
         begun, worked = time.monotonic(), time.process_time()
         every_s = max(0.05, min(5.0, seconds / 200))
         sampled = begun
+        rest_at: float | None = begun + seconds / 3
         while (now := time.monotonic()) < begun + seconds:
+            if rest_at is not None and now >= rest_at:
+                rest_at = None
+                load.rest(report)
+                gauges.count_at_rest()
             load.round(report)
             if now >= sampled + every_s:
                 sampled = now
                 gauges.sample(now - begun)
             time.sleep(max(0.0, now + pause_s - time.monotonic()))
         share = (time.process_time() - worked) / (time.monotonic() - begun)
+        load.rest(report)
+        gauges.count_at_rest()
         load.finish(report)
         gauges.judge(report, slope=slope, per_job=per_job)
     report.cases = load.asked.total()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from array import array
@@ -22,8 +23,9 @@ PER_JOB: Final = 384.0
 would come to can be told."""
 ARENA_MIB: Final = 1.0
 """What Python takes from the system at a time, and fills little by little: so much may come to be used by chance."""
-BLOCKS_PER_JOB: Final = 0.25
-"""Pieces of memory that Python's objects take: no allocator's page or arena is in the way of counting those."""
+OBJECTS_PER_JOB: Final = 0.25
+"""No allocator's page or arena is in the way of counting the pieces of memory that Python's objects take; and they are
+counted while the store holds no job, so that it does not matter how many it happened to hold."""
 _JOURNAL_MOST: Final = JOURNAL + (1 << 20)
 
 
@@ -39,7 +41,7 @@ class Gauges:
         }
         self._samples: dict[str, array[int]] = {name: array("i") for name in self._gauges}
         self._times, self._jobs, self._memory = array("d"), array("d"), array("d")  # small, so as not to be the leak
-        self._blocks = array("d")
+        self._at_rest: list[tuple[int, int]] = []
         self._longest_journal = 0
 
     def sample(self, at_s: float) -> None:
@@ -49,8 +51,17 @@ class Gauges:
         self._times.append(at_s)
         self._jobs.append(self._load.asked.total())
         self._memory.append(resident_mib())
-        self._blocks.append(sys.getallocatedblocks())
         self._longest_journal = max(self._longest_journal, self._load.store._epoch.journal.end)
+
+    def count_at_rest(self) -> None:
+        """Count the objects, when nothing is left to be done."""
+        gc.collect()
+        self._at_rest.append((self._load.asked.total(), sys.getallocatedblocks()))
+
+    def _objects_per_job(self) -> float:
+        """Between the two times at rest."""
+        (jobs, objects), (jobs_then, objects_then) = self._at_rest
+        return (objects_then - objects) / max(1, jobs_then - jobs)
 
     def judge(self, report: Report, *, slope: bool, per_job: bool) -> None:
         """Compare the second third with the last, and fit a line to the memory."""
@@ -65,12 +76,12 @@ class Gauges:
         warm = self._memory[cold:]
         by_time = slope_of(list(zip(self._times[cold:], warm, strict=True)))
         by_jobs = slope_of([(jobs, mib * (1 << 20)) for jobs, mib in zip(self._jobs[cold:], warm, strict=True)])
-        blocks = slope_of(list(zip(self._jobs[cold:], self._blocks[cold:], strict=True)))
+        objects = self._objects_per_job()
         low, high = by_time.low * _HOUR_S, by_time.high * _HOUR_S
         report.figures["memory"] = f"{warm[0]:.1f} MiB warm, {warm[-1]:.1f} at the end"
         report.figures["memory's slope"] = (
             f"{by_time.value * _HOUR_S:+.2f} MiB/h ({low:+.2f} to {high:+.2f}), {by_jobs.value:+.0f} bytes "
-            f"and {blocks.value:+.2f} objects a job; "
+            f"and {objects:+.2f} objects a job; "
             + ("judged" if slope else "too short a run to judge the slope by the hour")
         )
         if slope:
@@ -79,4 +90,4 @@ class Gauges:
         if per_job:
             by_chance = by_jobs.value * (self._jobs[-1] - self._jobs[cold]) <= ARENA_MIB * (1 << 20)
             report.demand(by_jobs.value <= PER_JOB or by_chance, f"memory grows by {by_jobs.value:.0f} bytes a job")
-            report.demand(blocks.value <= BLOCKS_PER_JOB, f"memory grows by {blocks.value:.2f} objects a job")
+            report.demand(objects <= OBJECTS_PER_JOB, f"memory grows by {objects:.2f} objects a job")
