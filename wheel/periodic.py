@@ -81,7 +81,7 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
         total = own + 60 * minutes + 3600 * hours + 86_400 * days + 604_800 * weeks
         try:
             deadline_ms(0, total)
-            self._every_ms = round(total * 1000)  # to the nearest: what a float of 100 days adds is no millisecond
+            self._every_ms = round(total * 1000)  # not up, as a deadline: a long float is not quite what was written
         except InvalidValue:
             self._every_ms = 0
         if self._every_ms < _LEAST_MS:

@@ -44,7 +44,7 @@ def _catches(bug: str, seconds: float) -> bool:
 
 
 def soak(seconds: float, *, pause_s: float = ROUND_S, slope: bool = False, per_job: bool = False) -> Report:
-    """Work for so many seconds, and look at every gauge some hundred times."""
+    """Work for so many seconds, resting after a third and at the end; look at every gauge some hundred times."""
     report = Report()
     with scratch() as directory:
         load = Load(directory, result_ttl=5.0 if pause_s else 0.5, compact_every=20 if pause_s else 4)
@@ -53,20 +53,16 @@ def soak(seconds: float, *, pause_s: float = ROUND_S, slope: bool = False, per_j
         begun, worked = time.monotonic(), time.process_time()
         every_s = max(0.05, min(5.0, seconds / 200))
         sampled = begun
-        rest_at: float | None = begun + seconds / 3
-        while (now := time.monotonic()) < begun + seconds:
-            if rest_at is not None and now >= rest_at:
-                rest_at = None
-                load.rest(report)
-                gauges.count_at_rest()
-            load.round(report)
-            if now >= sampled + every_s:
-                sampled = now
-                gauges.sample(now - begun)
-            time.sleep(max(0.0, now + pause_s - time.monotonic()))
+        for until_s in (seconds / 3, seconds):
+            while (now := time.monotonic()) < begun + until_s:
+                load.round(report)
+                if now >= sampled + every_s:
+                    sampled = now
+                    gauges.sample(now - begun)
+                time.sleep(max(0.0, now + pause_s - time.monotonic()))
+            load.rest(report)
+            gauges.count_at_rest()
         share = (time.process_time() - worked) / (time.monotonic() - begun)
-        load.rest(report)
-        gauges.count_at_rest()
         load.finish(report)
         gauges.judge(report, slope=slope, per_job=per_job)
     report.cases = load.asked.total()
