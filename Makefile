@@ -43,11 +43,12 @@ format: $(VENV)/.lint  ## put the code into the house's format
 	$(BIN)/ruff check --fix-only --quiet .
 
 # Type checkers and import-linter see the packages as they are imported, without an install.
+.PHONY: .cache/imported
 .cache/imported:
-	@mkdir -p $@/noria && ln -sfn ../../../wheel $@/noria/wheel && ln -sfn ../../../store $@/noria/store
+	@rm -rf $@ && mkdir -p $@/hourwheel && ln -sfn $(foreach part,$(filter-out wheel/__pycache__,$(wildcard wheel/*)) store,../../../$(part)) $@/hourwheel
 
 types: $(VENV)/.lint .cache/imported  ## mypy --strict, over the packages and the typing tests
-	$(STEP) "types" env MYPYPATH=.cache/imported $(BIN)/mypy -p noria.wheel -p noria.store
+	$(STEP) "types" env MYPYPATH=.cache/imported $(BIN)/mypy -p hourwheel
 	$(STEP) "typing tests" env MYPYPATH=.cache/imported $(BIN)/mypy tests/typing
 
 directions: $(VENV)/.lint .cache/imported
@@ -92,7 +93,7 @@ $(BIN)/python:
 	$(STEP) "virtual environment" $(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(STEP) "install noria" $(BIN)/pip install --quiet --disable-pip-version-check -e .
+	$(STEP) "install hourwheel" $(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
 $(VENV)/.tests: pyproject.toml $(VENV)/.installed

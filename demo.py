@@ -1,11 +1,11 @@
-"""What Noria does, to watch. Run: python demo.py (about 20 seconds; --fast for a tenth of the work).
+"""What Hourwheel does, to watch. Run: python demo.py (about 20 seconds; --fast for a tenth of the work).
 
 Part one: ten calls with random countdowns of 1 to 10 seconds, and a scheduler in this process that runs them.
 Part two: two worker processes share the file of part one; one of them is killed with -9 while it runs jobs. The other
 one runs them again.
 
-Each call leaves a line in a file of its own (the witness), which Noria knows nothing of. The verdict comes from there:
-exit status 0 if every call ran, none ran early, and those whose worker was not killed ran exactly once.
+Each call leaves a line in a file of its own (the witness), which Hourwheel knows nothing of. The verdict comes from
+there: exit status 0 if every call ran, none ran early, and those whose worker was not killed ran exactly once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from noria.wheel import Filter, Job, Scheduler, State, Stats, current_job
-from noria.wheel import task as shared_task
+from hourwheel import Filter, Job, Scheduler, State, Stats, current_job
+from hourwheel import task as shared_task
 
 AHEAD: Final = 12
 """Slots of the ring that the live line shows."""
@@ -203,7 +203,7 @@ class Workers:
 
 def be_worker(name: str, path: str, tell: str) -> int:
     """What a worker process does: run jobs until SIGTERM."""
-    logging.getLogger("noria").addHandler(logging.NullHandler())
+    logging.getLogger("hourwheel").addHandler(logging.NullHandler())
     app = Scheduler(path, workers=4, owner=name)
     app.start()
     with open(int(tell), "w", encoding="ascii") as pipe:
@@ -314,7 +314,7 @@ def verdict(app: Scheduler, marks: Sequence[Mark], ids: Sequence[str], killer: K
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The demonstration; 0 if Noria kept its word."""
+    """The demonstration; 0 if Hourwheel kept its word."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--fast", action="store_true", help="shorten the seconds, for tests")
     parser.add_argument("--worker", nargs=3, metavar=("NAME", "PATH", "PIPE"), help=argparse.SUPPRESS)
@@ -322,7 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.worker:
         return be_worker(*options.worker)
     scale = 0.2 if options.fast else 1.0
-    with tempfile.TemporaryDirectory(prefix="noria-demo-") as directory:
+    with tempfile.TemporaryDirectory(prefix="hourwheel-demo-") as directory:
         app = Scheduler(os.path.join(directory, "tasks.json"), workers=4)
         witness = Witness(os.path.join(directory, "witness.txt"))
         workers = Workers(os.path.join(directory, "tasks.json"))

@@ -84,7 +84,9 @@ def _page(scale: Scale, about: list[str], rows: list[Row]) -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Noria beside floors and peers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure Hourwheel beside floors and peers."
+    )
     parser.add_argument("--smoke", action="store_true", help="small sizes, in a minute; nothing is judged")
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"some of {', '.join(NAMES)}")
     parser.add_argument("--json", metavar="PATH", help="also write the rows there as JSON")

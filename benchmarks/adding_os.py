@@ -22,7 +22,7 @@ def rows(scale: Scale) -> list[Row]:
     found = interleave(
         {
             "floor": lambda: rate(floor.add, most),
-            "noria": lambda: _rate(scale, when, most),
+            "hourwheel": lambda: _rate(scale, when, most),
             "sustained": lambda: _rate(scale, when, 5 * most),
         },
         scale.size(9, 3),
@@ -30,8 +30,8 @@ def rows(scale: Scale) -> list[Row]:
     beside = f"floor {found['floor'].show('/s')}"
     result = [
         Row(
-            what="`delay()`, os, one thread", figure=found["noria"].show("/s"), beside=beside,
-            measure=ratio(found["noria"], found["floor"]).median, unit=" of the floor", bound=0.45,
+            what="`delay()`, os, one thread", figure=found["hourwheel"].show("/s"), beside=beside,
+            measure=ratio(found["hourwheel"], found["floor"]).median, unit=" of the floor", bound=0.45,
         ),
         Row(
             what=f"`delay()`, os, one thread, {5 * most:,} calls, compactions included",
@@ -44,13 +44,13 @@ def rows(scale: Scale) -> list[Row]:
 
 
 def _beside_peer(scale: Scale, when: cycle[float], huey: Callable[[], object], most: int) -> Row:
-    parts = {"huey": lambda: rate(huey, most), "noria": lambda: _rate(scale, when, 5 * most)}
+    parts = {"huey": lambda: rate(huey, most), "hourwheel": lambda: _rate(scale, when, 5 * most)}
     found = interleave(parts, scale.size(5, 2))
     return Row(
         what=f"`delay()`, os, one thread, {5 * most:,} calls, compactions included",
-        figure=found["noria"].show("/s"),
+        figure=found["hourwheel"].show("/s"),
         beside=f"{peer.name()}, fsync=False: {found['huey'].show('/s')}",
-        measure=ratio(found["noria"], found["huey"]).median,
+        measure=ratio(found["hourwheel"], found["huey"]).median,
         unit=" of the peer",
         bound=1,
     )

@@ -25,7 +25,7 @@ def rows(scale: Scale) -> list[Row]:
 
     parts = {
         "floor": lambda: rate(floor.add_synced, most),
-        "noria": lambda: rate(add, most),
+        "hourwheel": lambda: rate(add, most),
         "threads": lambda: rate_of_threads(add, most),
     }
     huey = peer.adder(directory, when)
@@ -34,7 +34,7 @@ def rows(scale: Scale) -> list[Row]:
     found = interleave(parts, scale.size(11, 3))
     app.close()
     floor.close()
-    one, many, low = found["noria"], found["threads"], found["floor"]
+    one, many, low = found["hourwheel"], found["threads"], found["floor"]
     what, figure, beside = "`delay()`, sync, one thread", one.show("/s"), f"floor {low.show('/s')}"
     share = ratio(one, low).median
     result = [Row(what=what, figure=figure, beside=beside, measure=share, unit=" of the floor", bound=0.7)]

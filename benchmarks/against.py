@@ -12,8 +12,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from .harness import Sample, interleave, ratio
 from .in_common import PROGRAMS
@@ -33,7 +35,8 @@ def main() -> int:
         versions = {"this": _laid_out(_ROOT, f"{directory}/this"), "other": _laid_out(other, f"{directory}/other")}
         for name in PROGRAMS:
             found = interleave(
-                {who: lambda path=path, name=name: _rate(name, path) for who, path in versions.items()}, options.rounds
+                {who: lambda version=version, name=name: _rate(name, version) for who, version in versions.items()},
+                options.rounds,
             )
             ratios: Sample = ratio(found["this"], found["other"])
             print(f"| {name} | {found['this'].show('/s')} | {found['other'].show('/s')} | {ratios.show('', 2)} |")
@@ -59,28 +62,44 @@ def _checked_out(commit: str, directory: str) -> Iterator[str]:
         subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=_ROOT, check=True)
 
 
-def _laid_out(tree: str, path: str) -> str:
+class _LaidOut(NamedTuple):
     """A directory in which the packages of a tree are found under the names by which they are imported."""
-    os.makedirs(f"{path}/noria")
-    for package in ("wheel", "store"):
-        os.symlink(os.path.join(tree, package), f"{path}/noria/{package}")
-    return path
+
+    path: str
+    wheel: str
+    store: str
 
 
-def _rate(name: str, path: str) -> float:
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as directory:
+def _laid_out(tree: str, path: str) -> _LaidOut:
+    """Lay a version out; the names are those of its own pyproject.toml, for they have changed."""
+    with open(os.path.join(tree, "pyproject.toml"), "rb") as file:
+        folders = tomllib.load(file)["tool"]["setuptools"]["package-dir"]
+    names = {folder: name for name, folder in folders.items()}
+    for folder, name in names.items():
+        _link(os.path.join(tree, folder), os.path.join(path, *name.split(".")))
+    return _LaidOut(path, names["wheel"], names["store"])
+
+
+def _link(folder: str, to: str) -> None:
+    os.makedirs(to, exist_ok=True)
+    for entry in os.listdir(folder):
+        os.symlink(os.path.join(folder, entry), os.path.join(to, entry))
+
+
+def _rate(name: str, version: _LaidOut) -> float:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(version.path)) as directory:
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "in_common.py")
         told = subprocess.run(
-            [sys.executable, script, name, directory],
-            env={**os.environ, "PYTHONPATH": path},
+            [sys.executable, script, name, directory, version.wheel, version.store],
+            env={**os.environ, "PYTHONPATH": version.path},
             cwd=directory,
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
     where, rate = json.loads(told.stdout)
-    if not where.startswith(f"{path}/"):
-        raise RuntimeError(f"{where} was measured instead of {path}")
+    if not where.startswith(f"{version.path}/"):
+        raise RuntimeError(f"{where} was measured instead of {version.path}")
     return float(rate)
 
 

@@ -15,7 +15,7 @@ def _row(scale: Scale, durability: str) -> Row:
     most = scale.size(10_000, 2_000)
     calls, when = [CALL] * most, countdowns()
 
-    def noria() -> float:
+    def hourwheel() -> float:
         app, remind = scheduler(f"{scale.scratch('bulk')}/tasks.json", durability=durability)
         remind.delay(*ARGS, countdown=9_999)
         try:
@@ -23,12 +23,12 @@ def _row(scale: Scale, durability: str) -> Row:
         finally:
             app.close()
 
-    found = interleave({"encode": lambda: rate(floor.encode, most), "noria": noria}, scale.size(15, 3))
+    found = interleave({"encode": lambda: rate(floor.encode, most), "hourwheel": hourwheel}, scale.size(15, 3))
     return Row(
         what=f"`schedule_many()`, {most:,} calls at a time, {durability}",
-        figure=found["noria"].show("/s"),
+        figure=found["hourwheel"].show("/s"),
         beside=f"encoding alone {found['encode'].show('/s')}",
-        measure=ratio(found["noria"], found["encode"]).median,
+        measure=ratio(found["hourwheel"], found["encode"]).median,
         unit=" of that",
         bound=0.5,
     )

@@ -6,7 +6,7 @@ import os
 import time
 from datetime import UTC, datetime
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 from . import children
 from .floor import Floor
@@ -21,16 +21,16 @@ def rows(scale: Scale) -> list[Row]:
     floor = Floor(scale.scratch("burst-floor"))
     parts = {
         "floor": lambda: rate(floor.add_synced, scale.size(3_000, 200)),
-        "noria": lambda: float(children.run("burst:burst", f"{scale.scratch('burst')}/tasks.json", count)),
+        "hourwheel": lambda: float(children.run("burst:burst", f"{scale.scratch('burst')}/tasks.json", count)),
     }
     found = interleave(parts, scale.size(7, 2))
     floor.close()
     return [
         Row(
             what=f"burst: {count:,} jobs due at one instant, sync, {_WORKERS} workers, all settled",
-            figure=found["noria"].show(" jobs/s"),
+            figure=found["hourwheel"].show(" jobs/s"),
             beside=f"floor of one synced add {found['floor'].show('/s')}",
-            measure=found["noria"].median,
+            measure=found["hourwheel"].median,
             digits=0,
             unit=" jobs/s",
             bound=10_000,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from noria.wheel import Scheduler, Task
+from hourwheel import Scheduler, Task
 
 from . import children
 from .harness import Row, Sample, Scale

@@ -5,8 +5,8 @@ from __future__ import annotations
 import resource
 import time
 
-from noria.store.jsonfile import POLL_S
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
+from hourwheel.store.jsonfile import POLL_S
 
 from . import children
 from .harness import Row, Scale, interleave
@@ -17,7 +17,7 @@ def rows(scale: Scale) -> list[Row]:
     count, watched_s = scale.size(100_000, 5_000), scale.size(25, 2)
     path = copy(pending(scale, count)[0], scale.scratch("idle"))
     parts = {
-        "noria": lambda: float(children.run("idle:watch", path, watched_s)),
+        "hourwheel": lambda: float(children.run("idle:watch", path, watched_s)),
         "bare": lambda: float(children.run("idle:sleep", watched_s, 1.0)),
         "poll": lambda: float(children.run("idle:sleep", watched_s, POLL_S)),
     }
@@ -25,11 +25,11 @@ def rows(scale: Scale) -> list[Row]:
     return [
         Row(
             what=f"idle CPU, {count:,} jobs pending, over {watched_s} s",
-            figure=found["noria"].show(" % of a core", 3),
+            figure=found["hourwheel"].show(" % of a core", 3),
             beside=f"a thread that wakes each second {found['bare'].show(' %', 3)}, "
             f"one that wakes each {POLL_S * 1000:g} ms as a scheduler does to see what other processes have written "
             f"{found['poll'].show(' %', 3)}",
-            measure=found["noria"].median,
+            measure=found["hourwheel"].median,
             unit=" %",
             bound=0.3,
             sense="at most",

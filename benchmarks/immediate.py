@@ -6,7 +6,7 @@ import threading
 import time
 from queue import SimpleQueue
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 from . import children
 from .floor import Floor

@@ -1,6 +1,7 @@
 """What two versions are asked to do by ``benchmarks.against``: a script, with nothing that the older may not have.
 
-``python in_common.py NAME DIRECTORY`` prints a rate.
+``python in_common.py NAME DIRECTORY WHEEL STORE`` prints a rate; WHEEL and STORE are the names that the version's two
+packages are imported by.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
-from noria.store import JsonStore
-from noria.wheel import Scheduler
-from noria.wheel.job import Job, Succeeded
+_WHEEL, _STORE = sys.argv[3:5] if __name__ == "__main__" else ("hourwheel", "hourwheel.store")
+JsonStore = import_module(_STORE).JsonStore
+Scheduler = import_module(_WHEEL).Scheduler
+Job, Succeeded = (getattr(import_module(f"{_WHEEL}.job"), name) for name in ("Job", "Succeeded"))
 
 _LOT = 1_000
 
 
-def _app(directory: str, durability: Any) -> Scheduler:
+def _app(directory: str, durability: str) -> Any:
     return Scheduler(JsonStore(f"{directory}/tasks.json", durability=durability), workers=4)
 
 
@@ -77,4 +80,4 @@ PROGRAMS = {
 
 
 if __name__ == "__main__":
-    print(json.dumps([sys.modules["noria.wheel"].__file__, PROGRAMS[sys.argv[1]](sys.argv[2])]), flush=True)
+    print(json.dumps([sys.modules[_WHEEL].__file__, PROGRAMS[sys.argv[1]](sys.argv[2])]), flush=True)

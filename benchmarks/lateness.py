@@ -6,7 +6,7 @@ import random
 import time
 from datetime import UTC, datetime, timedelta
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 from . import children
 from .floor import Floor
@@ -26,7 +26,7 @@ def rows(scale: Scale) -> list[Row]:
     bare: list[list[float]] = []
     behind: list[list[float]] = []
 
-    def noria() -> float:
+    def hourwheel() -> float:
         path = copy(pending(scale, others)[0], scale.scratch("lateness"))
         soon, near = children.run("lateness:run", path, jobs, spread_s, near_s)
         spread.append(soon)
@@ -37,7 +37,7 @@ def rows(scale: Scale) -> list[Row]:
         bare.append(children.run("lateness:sleep", scale.scratch("lateness-floor"), jobs, spread_s))
         return 0.0
 
-    interleave({"noria": noria, "bare": sleeper}, scale.size(3, 1))
+    interleave({"hourwheel": hourwheel, "bare": sleeper}, scale.size(3, 1))
     early = sum(late < 0 for batch in [*spread, *behind] for late in batch)
     what = f"lateness, {jobs:,} jobs at random milliseconds of {spread_s} s, {others:,} others pending"
     none = "a job that starts early breaks a guarantee"

@@ -6,7 +6,7 @@ import heapq
 import os
 import time
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 from . import children
 from .harness import Row, Scale, interleave

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import simplejson
-from noria.store import open_store
+from hourwheel.store import open_store
 
 from . import children
 from .compaction import watch

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 from . import children
 from .harness import Row, Scale, interleave
@@ -18,16 +18,16 @@ _NAP_S = 0.1
 def rows(scale: Scale) -> list[Row]:
     count = scale.size(10_000, 2_000)
     parts = {
-        "noria": lambda: float(children.run("pool_asyncio:naps", f"{scale.scratch('asyncio')}/tasks.json", count)),
+        "hourwheel": lambda: float(children.run("pool_asyncio:naps", f"{scale.scratch('asyncio')}/tasks.json", count)),
         "bare": lambda: float(children.run("pool_asyncio:bare", count)),
     }
     found = interleave(parts, scale.size(5, 1))
     return [
         Row(
             what=f"asyncio pool: {count:,} jobs that await 100 ms, sync, 4 loops of 500, all settled",
-            figure=found["noria"].show(" s", 2),
+            figure=found["hourwheel"].show(" s", 2),
             beside=f"bare asyncio, {_WORKERS:,} at once, nothing stored {found['bare'].show(' s', 2)}",
-            measure=found["noria"].median,
+            measure=found["hourwheel"].median,
             unit=" s",
             bound=3.0,
             sense="at most",

@@ -8,8 +8,8 @@ import sys
 import time
 from importlib.util import find_spec
 
-from noria.wheel import Scheduler
-from noria.wheel.pool.green import PATCHES
+from hourwheel import Scheduler
+from hourwheel.pool.green import PATCHES
 
 from .harness import Row, Sample, Scale
 

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 from . import children
 from .harness import Row, Scale, interleave, ratio
@@ -27,15 +27,17 @@ def plain(one: int, other: int) -> int:
 def rows(scale: Scale) -> list[Row]:
     count = scale.size(10_000, 1_000)
     parts = {
-        "noria": lambda: float(children.run("pool_processes:stored", f"{scale.scratch('children')}/tasks.json", count)),
+        "hourwheel": lambda: float(
+            children.run("pool_processes:stored", f"{scale.scratch('children')}/tasks.json", count)
+        ),
         "executor": lambda: float(children.run("pool_processes:executor", count)),
     }
     found = interleave(parts, scale.size(5, 1))
-    share = ratio(found["noria"], found["executor"])
+    share = ratio(found["hourwheel"], found["executor"])
     return [
         Row(
             what=f"process pool: {count:,} calls of a function that adds, sync, {_WORKERS} processes, all settled",
-            figure=found["noria"].show(" jobs/s"),
+            figure=found["hourwheel"].show(" jobs/s"),
             beside=f"ProcessPoolExecutor, submit and result, nothing stored {found['executor'].show(' calls/s')}",
             measure=share.median,
             unit=" of the executor's",

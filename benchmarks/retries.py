@@ -6,7 +6,7 @@ import logging
 import os
 import time
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 from . import children
 from .floor import Floor
@@ -22,14 +22,14 @@ def rows(scale: Scale) -> list[Row]:
     floor = Floor(scale.scratch("retries-floor"))
     parts = {
         "floor": lambda: rate(floor.add_synced, scale.size(3_000, 200)),
-        "noria": lambda: float(children.run("retries:storm", f"{scale.scratch('retries')}/tasks.json", count)),
+        "hourwheel": lambda: float(children.run("retries:storm", f"{scale.scratch('retries')}/tasks.json", count)),
     }
     found = interleave(parts, scale.size(5, 1))
     floor.close()
     return [
         Row(
             what=f"retry storm: {count:,} failing jobs, {_RETRIES} retries each at once, sync, {_WORKERS} workers",
-            figure=found["noria"].show(" runs/s"),
+            figure=found["hourwheel"].show(" runs/s"),
             beside=f"floor of one synced add {found['floor'].show('/s')}; {runs:,} runs",
             measure=None,
         )

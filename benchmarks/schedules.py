@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from noria.wheel import Scheduler, current_job, every
+from hourwheel import Scheduler, current_job, every
 
 from . import children
 from .harness import Row, Sample, Scale, percentile

@@ -1,12 +1,12 @@
-"""A simulated year in noria.wheel.testing: 100 daily schedules, and 100 jobs that plan themselves anew each day."""
+"""A simulated year in hourwheel.testing: 100 daily schedules, and 100 jobs that plan themselves anew each day."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from heapq import heapify, heapreplace
 
-from noria.wheel import Scheduler, crontab
-from noria.wheel.testing import travel
+from hourwheel import Scheduler, crontab
+from hourwheel.testing import travel
 
 from . import children
 from .harness import Row, Sample, Scale, interleave, seconds

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import cycle
 from typing import Any
 
-from noria.wheel import Scheduler, Task
+from hourwheel import Scheduler, Task
 
 from . import children
 from .harness import Scale

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
-project = "Noria"
-author = "The Noria authors"
+project = "Hourwheel"
+author = "The Hourwheel authors"
 version = release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 copyright = f"2026, {author}"
 
@@ -43,7 +43,7 @@ toc_object_entries_show_parents = "hide"
 # ---- how it looks -----------------------------------------------------------------------------------------
 
 html_theme = "furo"
-html_title = f"Noria {release}"
+html_title = f"Hourwheel {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False

@@ -7,24 +7,24 @@ from argparse import ArgumentParser, _HelpAction
 from pathlib import Path
 from textwrap import fill
 
-from noria.wheel.cli.command import Command
-from noria.wheel.cli.program import COMMANDS
+from hourwheel.cli.command import Command
+from hourwheel.cli.program import COMMANDS
 
 _INTRODUCTION = """\
 # Command line
 
 <!-- Made by docs/make_cli.py from the parser; a test compares them. -->
 
-`noria` looks after a store, or runs the jobs of an app. `noria COMMAND --help` says what this page says;
-`python -m noria.wheel.cli` is the same program.
+`hourwheel` looks after a store, or runs the jobs of an app. `hourwheel COMMAND --help` says what this page says;
+`python -m hourwheel.cli` is the same program.
 
 **Which store.** STORE is a path (`tasks.json`) or URL (`json:/var/lib/shop/tasks.json`). Wherever a store can be
 named, `-A module:app` can stand in its place: then it is the store of that Scheduler. Modules are found from the
 current directory first. In `-A module` the Scheduler is the module's `app`, its `scheduler`, or else the only one
 in it; `-A package.module:name` and `-A package.module.name` say which. `-A` may stand before the command as well,
-as Celery has it. `NORIA_STORE` is the default of STORE and `--store`, `NORIA_APP` that of `-A`; what is said comes
-before what is in the environment, and that before the `store` of a [TOML table](configuration.md#a-toml-table). To look
-at a store never makes one.
+as Celery has it. `HOURWHEEL_STORE` is the default of STORE and `--store`, `HOURWHEEL_APP` that of `-A`; what is said
+comes before what is in the environment, and that before the `store` of a [TOML table](configuration.md#a-toml-table).
+To look at a store never makes one.
 
 **Exit status.** 0 yes: it was done, it is so. 1 no: no such job, not cancelled, not sound. 2 it could not be
 answered: wrong use, no store there, a store that is damaged or in use. So a script never takes a damaged store for
@@ -36,23 +36,23 @@ or `15m`, `1h30m`, `2d`.
 
 **For programs.** `--json` writes one JSON document; instants in it are milliseconds since the epoch (`due_ms`), with
 ISO 8601 in UTC beside them (`due`). Colours are for terminals only, and `NO_COLOR` is respected. What a task was
-called with is shown with its control characters escaped. `NORIA_DEBUG=1` shows the traceback behind an error.
+called with is shown with its control characters escaped. `HOURWHEEL_DEBUG=1` shows the traceback behind an error.
 """
 
 
 def page() -> str:
     """The whole page."""
-    rows = [f"| [`{c.name}`](#noria-{c.name}) | {c.summary} |" for c in COMMANDS]
+    rows = [f"| [`{c.name}`](#hourwheel-{c.name}) | {c.summary} |" for c in COMMANDS]
     contents = "\n".join(["| command | |", "| --- | --- |", *rows])
     return "\n".join([_INTRODUCTION, contents, *map(_section, COMMANDS), ""])
 
 
 def _section(command: Command) -> str:
-    parser = ArgumentParser(prog=f"noria {command.name}")
+    parser = ArgumentParser(prog=f"hourwheel {command.name}")
     command.arguments(parser)
     examples = "\n".join(command.examples)
     described = fill(command.description, 118)
-    return f"\n## noria {command.name}\n\n{described}\n\n```text\n{examples}\n```\n\n{_options(parser)}"
+    return f"\n## hourwheel {command.name}\n\n{described}\n\n```text\n{examples}\n```\n\n{_options(parser)}"
 
 
 def _options(parser: ArgumentParser) -> str:

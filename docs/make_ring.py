@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from noria.wheel.picture import ring_svg
-from noria.wheel.ring import Ring
+from hourwheel.picture import ring_svg
+from hourwheel.ring import Ring
 
 HAND = 1_798_762_397  # 2026-12-31 23:33:17 UTC
 
@@ -21,7 +21,7 @@ def draw() -> str:
     for number, delay_ms in enumerate(ahead):
         ring.add(f"job-{number}", HAND * 1000 + 1000 + delay_ms)
     density = ring.density(HAND * 1000 + 3_601_000)
-    return ring_svg(density, HAND, title="One hour of Noria", labels=["one cell a second", "one sector a minute"])
+    return ring_svg(density, HAND, title="One hour of Hourwheel", labels=["one cell a second", "one sector a minute"])
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, HTTPException
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
-app = Scheduler(os.environ.get("NORIA_STORE", "tasks.json"))
+app = Scheduler(os.environ.get("HOURWHEEL_STORE", "tasks.json"))
 
 
 @app.task

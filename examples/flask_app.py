@@ -12,9 +12,9 @@ import random
 import time
 
 from flask import Flask, jsonify
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
-app = Scheduler(os.environ.get("NORIA_STORE", "tasks.json"))
+app = Scheduler(os.environ.get("HOURWHEEL_STORE", "tasks.json"))
 web = Flask(__name__)
 
 

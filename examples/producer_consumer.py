@@ -15,11 +15,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from noria.wheel import AsyncResult, Job, Scheduler
+from hourwheel import AsyncResult, Job, Scheduler
 
 SECOND = 0.025 if "--fast" in sys.argv else 1.0
 ROOM, DISHES = 10, 8
-directory = tempfile.TemporaryDirectory(prefix="noria-example-")
+directory = tempfile.TemporaryDirectory(prefix="hourwheel-example-")
 app = Scheduler(Path(directory.name, "tasks.json"), workers=2)
 room = threading.BoundedSemaphore(ROOM)
 served: list[AsyncResult[str]] = []

@@ -9,9 +9,9 @@ do not come back together.)
 
 from datetime import UTC, datetime
 
-from noria.store import MemoryStore
-from noria.wheel import JobFailed, Scheduler
-from noria.wheel.testing import FakeClock
+from hourwheel import JobFailed, Scheduler
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 BUSY_UNTIL_S = {"13800000000": 20, "13900000000": 3600}
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

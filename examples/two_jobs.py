@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from noria.wheel import Scheduler, every
+from hourwheel import Scheduler, every
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--fast", action="store_true")
@@ -19,7 +19,7 @@ parser.add_argument("--store")
 args = parser.parse_args()
 SECONDS = 3 if args.fast else 10
 
-directory = tempfile.TemporaryDirectory(prefix="noria-example-")
+directory = tempfile.TemporaryDirectory(prefix="hourwheel-example-")
 app = Scheduler(args.store or Path(directory.name, "tasks.json"), workers=8)
 
 

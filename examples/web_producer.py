@@ -24,9 +24,9 @@ from socketserver import ThreadingMixIn
 from urllib.request import urlopen
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
-directory = tempfile.TemporaryDirectory(prefix="noria-example-")
+directory = tempfile.TemporaryDirectory(prefix="hourwheel-example-")
 app = Scheduler(Path(directory.name, "tasks.json"), workers=4)
 
 

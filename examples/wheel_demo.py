@@ -11,10 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 SECOND = 0.1 if "--fast" in sys.argv else 1.0
-directory = tempfile.TemporaryDirectory(prefix="noria-example-")
+directory = tempfile.TemporaryDirectory(prefix="hourwheel-example-")
 app = Scheduler(Path(directory.name, "tasks.json"), workers=2)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..wheel import payload as _payload
-from ..wheel.errors import InvalidValue
-from ..wheel.job import GIVES, NEEDS, After, Bound, Failure, Fire, Job, State
+from .. import payload as _payload
+from ..errors import InvalidValue
+from ..job import GIVES, NEEDS, After, Bound, Failure, Fire, Job, State
 from .records import MOST, loads
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from ..wheel.errors import NoriaError
+from ..errors import HourwheelError
 from .creation import open_or_create
 from .epoch import Epoch
 from .lock import FileLock
@@ -61,7 +61,7 @@ def _read_ahead(place: Place, system: System, lock: FileLock, *, check: bool) ->
     lock.release()
     ahead: Epoch | None = None
     try:
-        with suppress(OSError, NoriaError):  # met again under the lock, if it is more than somebody else's writing
+        with suppress(OSError, HourwheelError):  # met again under the lock, if it is more than somebody else's writing
             ahead = Epoch.read(place, system, check=check)
         lock.reacquire()
         lock.check()

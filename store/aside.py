@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-LOG: Final = logging.getLogger("noria.store")
+LOG: Final = logging.getLogger("hourwheel.store")
 _REST: Final = 1.0
 """Seconds of rest for each second of work, so that the work does not keep the interpreter from the callers."""
 _STRETCH_S: Final = 0.001
@@ -61,7 +61,7 @@ class Aside:
 
     def _start(self) -> None:
         if self._thread is None and not self._stopping:
-            self._thread = threading.Thread(target=self._run, name="noria-store-aside", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="hourwheel-store-aside", daemon=True)
             self._thread.start()
 
     def _run(self) -> None:

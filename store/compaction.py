@@ -24,8 +24,8 @@ from copy import copy
 from itertools import groupby
 from typing import Final, Literal, NamedTuple
 
-from ..wheel.job import Job
-from ..wheel.job import State as JobState
+from ..job import Job
+from ..job import State as JobState
 from .counts import Counts
 from .epoch import Epoch
 from .header import Header, read_header

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ..wheel.job import State
+from ..job import State
 
 _NAMES: Final = {state: state.value for state in State}
 """Asking an enumeration for its value takes longer than all the rest of add()."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 
-from ..wheel.errors import StoreCorrupt
+from ..errors import StoreCorrupt
 from .counts import Counts
 from .epoch import Epoch
 from .failure import store_error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from ..wheel.errors import DuplicateJob
-from ..wheel.job import Claim, Followed, Job, Noted, Outcome
-from ..wheel.job import State as JobState
+from ..errors import DuplicateJob
+from ..job import Claim, Followed, Job, Noted, Outcome
+from ..job import State as JobState
 from .limits import Trial, paused_queues
 from .ready import Entry
 from .staleness import is_stale

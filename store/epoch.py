@@ -13,7 +13,7 @@ import os
 import re
 from typing import Final
 
-from ..wheel.errors import StoreCorrupt
+from ..errors import StoreCorrupt
 from .header import Header
 from .journal import Journal
 from .limits import Limits

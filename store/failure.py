@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from ..wheel.errors import StoreError, StoreFull, StorePoisoned
+from ..errors import StoreError, StoreFull, StorePoisoned
 from .journal import NoRoom
 
 _OUT_OF_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})

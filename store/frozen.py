@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ..wheel.job import Job
+from ..job import Job
 
 Hidden = Callable[[str], bool]
 """Whether the layer above holds a job of that id."""

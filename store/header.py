@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from simplejson.encoder import encode_basestring_ascii as quote
 
-from ..wheel.errors import StoreCorrupt, StoreFormatError
+from ..errors import StoreCorrupt, StoreFormatError
 from .counts import Counts
 from .records import loads
 from .system import System
@@ -46,7 +46,7 @@ class Header:
             held += '"next_us":{' + ",".join(f"{quote(name)}:{at}" for name, at in self.next_us.items()) + "},"
         return (
             (
-                f'{{"format":"noria","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
+                f'{{"format":"hourwheel","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
                 f'"epoch":{self.epoch},"seq":{self.seq},"token":{self.token},"hand":{self.hand},"counts":{{{counts}}},'
                 f'{held}"length":{length:15d},"crc":"'
             ).encode("ascii")
@@ -59,12 +59,12 @@ def read_header(fd: int, path: str, system: System) -> Header:
     """The header of an open snapshot.
 
     Raises:
-        StoreFormatError: this is no snapshot of ours, or one of a newer Noria.
+        StoreFormatError: this is no snapshot of ours, or one of a newer Hourwheel.
         StoreCorrupt: it is damaged.
     """
     line, found = first_line(fd, system)
-    if not line.lstrip(b" \xef\xbb\xbf").startswith(b'{"format":"noria"'):
-        raise StoreFormatError(f"{path} is not a Noria store: it does not begin with " + '{"format":"noria"')
+    if not line.lstrip(b" \xef\xbb\xbf").startswith(b'{"format":"hourwheel"'):
+        raise StoreFormatError(f"{path} is not an Hourwheel store: it does not begin with " + '{"format":"hourwheel"')
     try:
         told = loads(line.rstrip(b", \r") + b"}")
     except ValueError as error:
@@ -73,7 +73,7 @@ def read_header(fd: int, path: str, system: System) -> Header:
         raise StoreCorrupt(path, len(line), "the file ends within its first line")
     if not isinstance(told.get("min_reader"), int) or told["min_reader"] > VERSION:
         raise StoreFormatError(
-            f"{path} was written by a newer Noria: it asks for format {told.get('min_reader')!r} or later, "
+            f"{path} was written by a newer Hourwheel: it asks for format {told.get('min_reader')!r} or later, "
             f"this is {VERSION}"
         )
     try:

@@ -73,7 +73,7 @@ class Index:
         )
         sizes = ",".join(str(len(row)) for row in self.rows)
         told = (
-            f'"index":"noria","version":1,"of":"{snapshot_crc}",'
+            f'"index":"hourwheel","version":1,"of":"{snapshot_crc}",'
             f'"running_at":{self.running_at},"finished_at":{self.finished_at},"sizes":[{sizes}]}}\n'
         ).encode("ascii")
         head = b'{"crc":"%08x",%b' % (crc32(body, crc32(told)), told)

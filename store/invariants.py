@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..wheel.job import Job
-from ..wheel.job import State as JobState
+from ..job import Job
+from ..job import State as JobState
 from . import views
 from .state import State
 

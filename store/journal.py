@@ -11,7 +11,7 @@ import os
 import threading
 from typing import Any, Final
 
-from ..wheel.errors import StoreCorrupt, StoreFormatError
+from ..errors import StoreCorrupt, StoreFormatError
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
 from .records import loads
 from .system import System, close_file, write_all
@@ -106,7 +106,9 @@ class Journal:
         """Begin the journal of an epoch whose snapshot has everything up to ``seq``; ``tail`` is what came since."""
         fd = system.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            header = frame(f'{{"journal":"noria","version":1,"store_id":"{store_id}","epoch":{epoch},"after":{seq}}}')
+            header = frame(
+                f'{{"journal":"hourwheel","version":1,"store_id":"{store_id}","epoch":{epoch},"after":{seq}}}'
+            )
             content = header + tail
             write_all(system, fd, content + _BLANK, 0)
         except BaseException:
@@ -132,7 +134,7 @@ class Journal:
             header = _header_in(line, path)
             if header.get("version") != 1:
                 raise StoreFormatError(
-                    f"{path} was written by a newer Noria (journal version {header.get('version')!r})"
+                    f"{path} was written by a newer Hourwheel (journal version {header.get('version')!r})"
                 )
             if (header.get("store_id"), header.get("epoch"), header.get("after")) != (store_id, epoch, seq):
                 raise StoreCorrupt(path, 0, f"the journal is that of another store or epoch: {line[PREFIX:].decode()}")

@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Literal
 
-from ..wheel.clock import Clock, SystemClock
-from ..wheel.contract import OnConflict
-from ..wheel.errors import InvalidValue
-from ..wheel.job import Job
+from ..clock import Clock, SystemClock
+from ..contract import OnConflict
+from ..errors import InvalidValue
+from ..job import Job
 from .admission import checked_max_pending
 from .epoch import Epoch
 from .keeper import POLL_S, Keeper
@@ -51,7 +51,7 @@ class JsonStore(Keeper, StateVerbs):
 
     Raises:
         StoreUnsafe: the place is refused.
-        StoreFormatError: the file is not a store, or was written by a newer Noria.
+        StoreFormatError: the file is not a store, or was written by a newer Hourwheel.
         StoreCorrupt: it is damaged; nothing was changed.
 
     >>> store = JsonStore("tasks.json", durability="os")

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from ..wheel.clock import Clock
-from ..wheel.errors import NoriaError, StoreBusy, StoreClosed, StoreError
+from ..clock import Clock
+from ..errors import HourwheelError, StoreBusy, StoreClosed, StoreError
 from .ahead import catch_up, open_first, open_next
 from .aside import LOG, Aside
 from .compaction import Compaction, claim_work
@@ -61,7 +61,7 @@ class Keeper:
                 self._lock.release()
         except BaseException as error:
             self._lock.close()
-            if isinstance(error, OSError) and not isinstance(error, NoriaError):
+            if isinstance(error, OSError) and not isinstance(error, HourwheelError):
                 raise opening_error(error, f"{self.path} cannot be opened") from error
             raise
         self._plan_compaction()
@@ -101,7 +101,7 @@ class Keeper:
                     self._renew()  # what was acknowledged is not on the disk yet
                 elif self.durability != "os" and trouble in (None, self._reread):
                     self._epoch.journal.sync()
-            except NoriaError:
+            except HourwheelError:
                 raise
             except OSError as error:
                 self._seal_doubtful(self._epoch)
@@ -153,7 +153,7 @@ class Keeper:
                 catch_up(epoch, self._lock)
             while epoch.sealed is not None:
                 epoch = self._follow_seal(epoch)
-        except NoriaError:
+        except HourwheelError:
             raise
         except OSError as error:
             raise self._failed(error) from error
@@ -223,16 +223,16 @@ class Keeper:
                 epoch.seal(epoch.number + 1, doubtful=True)
             finally:
                 self._lock.release()
-        except (OSError, NoriaError):
+        except (OSError, HourwheelError):
             return  # then nobody is warned; this process still begins a new epoch itself
 
     def _sync_quietly(self) -> None:
         """For "interval": sync, also what others wrote, who may be dead; mend a failure, for which nobody may call."""
         epoch = self._epoch
-        with suppress(NoriaError):
+        with suppress(HourwheelError):
             if self._trouble is None:
                 self._sync((epoch, epoch.journal.end))
-        with suppress(NoriaError, OSError):  # closed, or still failing: in half a second again
+        with suppress(HourwheelError, OSError):  # closed, or still failing: in half a second again
             if self._trouble is not None or epoch.journal.has_more():
                 with self._changing():
                     epoch = self._epoch
@@ -248,7 +248,7 @@ class Keeper:
 
     def _broken_off(self, error: BaseException) -> None:
         """Work on the state may be half done (by Ctrl-C, say), unless the error is ours: the next verb reads anew."""
-        if isinstance(error, NoriaError):
+        if isinstance(error, HourwheelError):
             return
         if self._trouble is None:
             self._trouble = self._reread
@@ -266,7 +266,7 @@ class Keeper:
             else:
                 self._go_over_to(found)
             self._trouble = None
-        except NoriaError:
+        except HourwheelError:
             raise
         except OSError as error:
             raise opening_error(error, f"{self.path} cannot be read") from error
@@ -290,7 +290,7 @@ class Keeper:
         try:
             self._lock.check()
             self._redo(Epoch.open(self._place, self._system))
-        except NoriaError:
+        except HourwheelError:
             raise
         except OSError as error:
             raise store_error(error, f"{self.path}: no new epoch can be written") from error
@@ -341,7 +341,7 @@ class Keeper:
         done = False
         try:
             done = self._compact(self._aside.pause)
-        except NoriaError as error:
+        except HourwheelError as error:
             LOG.warning("compaction of %s failed, to be tried again later: %s", self.path, error)
         finally:
             if not done:
@@ -360,7 +360,7 @@ class Keeper:
             for _ in work.prepare():
                 pause()
             done = self._finish(work)
-        except NoriaError:
+        except HourwheelError:
             raise
         except OSError as error:
             raise store_error(error, f"{self.path}: compaction failed") from error

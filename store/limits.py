@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
-from ..wheel.errors import InvalidValue
-from ..wheel.job import Bound, Job
-from ..wheel.payload import comes_back
+from ..errors import InvalidValue
+from ..job import Bound, Job
+from ..payload import comes_back
 
 CATCH_UP_US: Final = 100_000
 _MANY: Final = 1024

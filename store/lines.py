@@ -32,7 +32,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 from zlib import crc32
 
-from ..wheel.errors import StoreError
+from ..errors import StoreError
 from .records import loads
 
 SECTOR: Final = 512

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Container, Iterable
 from typing import Final
 
-from ..wheel.clock import SystemClock
-from ..wheel.errors import StoreBusy, StoreError, StoreUnsafe
+from ..clock import SystemClock
+from ..errors import StoreBusy, StoreError, StoreUnsafe
 from .place import Place
 from .system import System, close_file
 

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ..wheel.errors import StoreClosed
-from ..wheel.job import Job
+from ..errors import StoreClosed
+from ..job import Job
 from .admission import checked_max_pending
 from .doorbell import Doorbell
 from .records import Record

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import simplejson
 
-from ..wheel import payload as _payload
-from ..wheel.errors import PayloadError
-from ..wheel.job import (
+from .. import payload as _payload
+from ..errors import PayloadError
+from ..job import (
     Crashed,
     Failed,
     Failure,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from ..wheel.errors import StoreUnsafe
+from ..errors import StoreUnsafe
 from .system import System
 
 _NETWORK: Final = frozenset(

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from ..wheel.job import Job
+from ..job import Job
 from .limits import Barrier
 
 

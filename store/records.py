@@ -19,9 +19,9 @@ from typing import Any, Final, NamedTuple
 import simplejson
 from simplejson.encoder import encode_basestring_ascii as quote
 
-from ..wheel import payload as _payload
-from ..wheel.errors import InvalidValue, StoreError
-from ..wheel.job import After, Bound, Failure, Fire, Job, Outcome, State, bare_job
+from .. import payload as _payload
+from ..errors import InvalidValue, StoreError
+from ..job import After, Bound, Failure, Fire, Job, Outcome, State, bare_job
 from .outcomes import decode_outcome, encode_outcome
 
 _ENCODER: Final = simplejson.JSONEncoder(
@@ -49,7 +49,7 @@ _HEAD: Final = re.compile(rb'\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),')
 
 
 class UnreadableJob(StoreError, ValueError):
-    """A text behind a right checksum is not a job: somebody has written it who is not Noria, or a disk has lied."""
+    """A text behind a right checksum is not a job: somebody has written it who is not Hourwheel, or a disk has lied."""
 
 
 class Claimed(NamedTuple):
@@ -210,7 +210,9 @@ def decode_job(raw: bytes) -> Job:
     try:
         return _decode_job(raw)
     except (ValueError, TypeError, RecursionError) as error:
-        raise UnreadableJob(f"a job cannot be read: {error!s:.200}, in {raw[:120]!r}; see `noria repair`") from error
+        raise UnreadableJob(
+            f"a job cannot be read: {error!s:.200}, in {raw[:120]!r}; see `hourwheel repair`"
+        ) from error
 
 
 def _decode_job(raw: bytes) -> Job:

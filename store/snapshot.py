@@ -1,6 +1,6 @@
 r"""The snapshot: the whole store as one JSON document that a person can read, diff and mend.
 
-    {"format":"noria","version":1,"min_reader":1,"store_id":"5f0c...","epoch":3,"seq":1041,...,"crc":"9a3e..",
+    {"format":"hourwheel","version":1,"min_reader":1,"store_id":"5f0c...","epoch":3,"seq":1041,...,"crc":"9a3e..",
     "ring":{
     "17":{
     "489916":[
@@ -31,8 +31,8 @@ from heapq import merge
 from typing import Final
 from zlib import crc32
 
-from ..wheel.errors import StoreCorrupt
-from ..wheel.job import Job
+from ..errors import StoreCorrupt
+from ..job import Job
 from .frozen import Hidden
 from .header import Header, first_line, read_header
 from .index import NEVER, SLOTS, Index, key_name
@@ -71,7 +71,7 @@ def verify(fd: int, path: str, system: System, header: Header) -> None:
         raise StoreCorrupt(path, min(at, header.length), f"the file has {at} bytes, its header says {header.length}")
     if found != header.crc or line + b"\n" != header.line(header.length, header.crc.encode("ascii", "replace")):
         raise StoreCorrupt(
-            path, 0, "the checksum does not match; if you have edited it, see `noria check --accept-edit`"
+            path, 0, "the checksum does not match; if you have edited it, see `hourwheel check --accept-edit`"
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from ..wheel.job import Job
+from ..job import Job
 from .header import Header
 from .index import Index
 from .records import encode_job, peek

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..wheel.job import Job
+from ..job import Job
 
 
 def is_stale(job: Job, now_ms: int) -> bool:

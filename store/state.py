@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..wheel.job import (
+from ..job import (
     TRANSITIONS,
     Claim,
     Crashed,
@@ -38,8 +38,8 @@ from ..wheel.job import (
     Succeeded,
     but,
 )
-from ..wheel.job import State as JobState
-from ..wheel.ring import Ring
+from ..job import State as JobState
+from ..ring import Ring
 from .counts import Counts
 from .frozen import NOTHING, Frozen
 from .limits import Limits

@@ -79,7 +79,7 @@ class Together(Generic[T, W]):
     def _hand_over(self) -> None:
         """Have those who wait served by a committer, unless somebody is at it again."""
         if self._waiting and self._busy.acquire(blocking=False):
-            threading.Thread(target=self._commit, name="noria-committer", daemon=True).start()
+            threading.Thread(target=self._commit, name="hourwheel-committer", daemon=True).start()
 
     def _commit(self) -> None:
         done: list[_Ticket[T]] = []

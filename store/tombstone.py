@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..wheel.job import Job
+from ..job import Job
 
 _MARK: Final = -1
 """A result_ttl_ms that no job can have."""

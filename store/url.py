@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..wheel.clock import Clock
-from ..wheel.contract import Store
-from ..wheel.errors import InvalidValue
+from ..clock import Clock
+from ..contract import Store
+from ..errors import InvalidValue
 from .jsonfile import JsonStore
 from .memory import MemoryStore
 

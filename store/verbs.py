@@ -11,9 +11,9 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
-from ..wheel.contract import Filter, Found, OnConflict, Stats
-from ..wheel.errors import InvalidValue, TooManyPending
-from ..wheel.job import Claim, Claims, Followed, Job, Outcome
+from ..contract import Filter, Found, OnConflict, Stats
+from ..errors import InvalidValue, TooManyPending
+from ..job import Claim, Claims, Followed, Job, Outcome
 from . import views
 from .admission import refuse_unsound
 from .deciding import choose, judge, plan_add, refuse_taken_key, unchoose

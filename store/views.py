@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import filterfalse
 
-from ..wheel.contract import Filter, Found, Stats
-from ..wheel.job import FINISHED, Job
-from ..wheel.job import State as JobState
+from ..contract import Filter, Found, Stats
+from ..job import FINISHED, Job
+from ..job import State as JobState
 from .limits import paused_queues
 from .state import State, job_of
 from .tombstone import is_tombstone

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("noria.wheel.testing")  # before anything imports it
+pytest.register_assert_rewrite("hourwheel.testing")  # before anything imports it
 
+from hourwheel.default import set_default  # noqa: E402
+from hourwheel.registry import SHARED  # noqa: E402
 from hypothesis import settings  # noqa: E402
-from noria.wheel.default import set_default  # noqa: E402
-from noria.wheel.registry import SHARED  # noqa: E402
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("dev", deadline=None)

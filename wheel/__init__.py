@@ -1,6 +1,6 @@
-"""Noria: run a Python function later, and never lose it.
+"""Hourwheel: run a Python function later, and never lose it.
 
->>> from noria.wheel import Scheduler
+>>> from hourwheel import Scheduler
 >>> app = Scheduler("tasks.json")
 >>> @app.task
 ... def remind(user_id, text): ...
@@ -16,11 +16,11 @@ from .decorator import TaskDecorator, task
 from .default import get_default, set_default
 from .errors import (
     DuplicateJob,
+    HourwheelError,
     InvalidValue,
     JobCancelled,
     JobExpired,
     JobFailed,
-    NoriaError,
     NoScheduler,
     NotRegistered,
     PayloadError,
@@ -56,6 +56,8 @@ from .sender import Call
 from .settings import UNSET
 from .task import Task
 
+__version__ = "0.1.0"
+
 __all__ = [  # noqa: RUF022 - by the alphabet alone
     "AsyncResult",
     "Bound",
@@ -72,6 +74,7 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "Filter",
     "Found",
     "Hook",
+    "HourwheelError",
     "InvalidValue",
     "Job",
     "JobCancelled",
@@ -80,7 +83,6 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "Limit",
     "MaxRetriesExceeded",
     "NoScheduler",
-    "NoriaError",
     "NotRegistered",
     "OnConflict",
     "Outcome",

@@ -51,9 +51,7 @@ _ANYWAY: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = MappingProxyTy
 """What says what is so in any case: (whether it does, what it must be)."""
 
 _NO_BROKER: Final = 'absent: there is no broker; write store=, a path or URL such as "tasks.json"'
-_TESTING: Final = (
-    "absent: tests run the jobs themselves, with app.run_due() and noria.wheel.testing; see docs/testing.md"
-)
+_TESTING: Final = "absent: tests run the jobs themselves, with app.run_due() and hourwheel.testing; see docs/testing.md"
 _DISCOVER: Final = 'absent: call app.autodiscover_tasks(["shop", ...]), or import the modules where the app is made'
 
 _GONE: Final[Mapping[str, str]] = MappingProxyType({

@@ -28,7 +28,7 @@ class Known:
     name: str
     value: Any
     source: str
-    """Where it stands, in words: "default", "environment, NORIA_WORKERS", "app.conf" ..."""
+    """Where it stands, in words: "default", "environment, HOURWHEEL_WORKERS", "app.conf" ..."""
 
 
 class Conf(Mapping[str, Any]):

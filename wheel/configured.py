@@ -87,7 +87,7 @@ class Configured:
 
     @_Read
     def pool(self) -> PoolOptions:
-        """Which pool; read by start(), so that ``noria worker -P -c`` may set it before."""
+        """Which pool; read by start(), so that ``hourwheel worker -P -c`` may set it before."""
         return self.conf.pool_options()
 
     @_Read
@@ -131,7 +131,7 @@ class Configured:
         if self._url is None:
             store: Store = self.conf.store
             return store
-        from ..store import open_store  # the one place where wheel knows of store
+        from .store import open_store  # the one place where wheel knows of store
 
         options = {} if self._durability is None else {"durability": self._durability}
         return open_store(self._url, clock=self.clock, **options)
@@ -177,8 +177,8 @@ class Configured:
         Args:
             obj: it, or its name: "shop.settings", "shop.settings:Config", "django.conf:settings".
             namespace: take the names that begin with it, as in Django's settings: "CELERY" takes CELERY_TIMEZONE,
-                "NORIA" takes NORIA_TIMEZONE. None for names as they are; of a module then those in lower case, but not
-                what it imports or defines, nor what begins with ``_``.
+                "HOURWHEEL" takes HOURWHEEL_TIMEZONE. None for names as they are; of a module then those in lower case,
+                but not what it imports or defines, nor what begins with ``_``.
 
         Raises:
             UnknownSetting: there is a name that is none of a setting, ours or Celery's.
@@ -215,7 +215,7 @@ class Configured:
 
         Args:
             packages: their names: imported now. A function that gives them, or None for Django's installed apps: they
-                are imported when the scheduler starts, runs what is due, or is found by ``noria``.
+                are imported when the scheduler starts, runs what is due, or is found by ``hourwheel``.
             related_name: "tasks" for ``shop.tasks``; None for the packages themselves.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from .clock import as_datetime
 from .job import Job
 
-_CURRENT: Final[ContextVar[Job | None]] = ContextVar("noria_current_job", default=None)
+_CURRENT: Final[ContextVar[Job | None]] = ContextVar("hourwheel_current_job", default=None)
 
 
 def current_job() -> Job | None:

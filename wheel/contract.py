@@ -2,7 +2,7 @@
 
 Every verb that changes something takes lists, is atomic (all of the call or none of it) and durable, as the store's
 durability says, when it returns. Stores never read a clock: ``now_ms`` is a parameter (a server-side store uses its
-server's clock for leases). StoreContract in noria.wheel.testing is this page as tests.
+server's clock for leases). StoreContract in hourwheel.testing is this page as tests.
 """
 
 from __future__ import annotations

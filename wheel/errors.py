@@ -1,7 +1,7 @@
 """Every error of ours, under one root, grouped by when it happens.
 
-Each derives from :class:`NoriaError`; where the standard library has a kin (ValueError, LookupError,
-TimeoutError, OSError) that is the second base, so that code which knows nothing of Noria catches it too.
+Each derives from :class:`HourwheelError`; where the standard library has a kin (ValueError, LookupError,
+TimeoutError, OSError) that is the second base, so that code which knows nothing of Hourwheel catches it too.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final
 _LONGEST_SHOWN: Final = 500
 
 
-class NoriaError(Exception):
-    """The root: ``except NoriaError`` catches whatever Noria itself raises."""
+class HourwheelError(Exception):
+    """The root: ``except HourwheelError`` catches whatever Hourwheel itself raises."""
 
 
 # ---- at the call: nothing was written --------------------------------------------------------------------
 
 
-class InvalidValue(NoriaError, ValueError):
+class InvalidValue(HourwheelError, ValueError):
     """An argument or option breaks its rule: "<name> must be <rule>, got <value!r>"."""
 
     @classmethod
@@ -41,26 +41,26 @@ class UnknownSetting(InvalidValue, AttributeError, KeyError):
     __str__ = Exception.__str__  # a KeyError would quote the message
 
 
-class PayloadError(NoriaError, TypeError, ValueError):
+class PayloadError(HourwheelError, TypeError, ValueError):
     """An argument or result is not strict JSON; the message names the path to the offending value."""
 
 
-class NotRegistered(NoriaError, LookupError):
+class NotRegistered(HourwheelError, LookupError):
     """No task of that name is registered here."""
 
 
-class NoScheduler(NoriaError, RuntimeError):
+class NoScheduler(HourwheelError, RuntimeError):
     """A shared task was called before any Scheduler existed to carry it."""
 
 
-class DuplicateJob(NoriaError, ValueError):
+class DuplicateJob(HourwheelError, ValueError):
     """A pending job holds the same unique key, and on_conflict is "raise"."""
 
 
 # ---- waiting for a result --------------------------------------------------------------------------------
 
 
-class ResultError(NoriaError):
+class ResultError(HourwheelError):
     """A result cannot be given."""
 
 
@@ -68,7 +68,7 @@ class ResultTimeout(ResultError, TimeoutError):
     """The job did not finish within the timeout given to get()."""
 
 
-class UnknownSchedule(NoriaError, LookupError):
+class UnknownSchedule(HourwheelError, LookupError):
     """The scheduler has no schedule of that name."""
 
 
@@ -103,28 +103,28 @@ class JobExpired(ResultError):
 # ---- while a job runs ------------------------------------------------------------------------------------
 
 
-class SoftTimeLimitExceeded(NoriaError):
+class SoftTimeLimitExceeded(HourwheelError):
     """Raised in a function that has run for its ``soft_time_limit``: the time to clean up."""
 
     def __init__(self, message: str = "the soft time limit is over") -> None:
         super().__init__(message)
 
 
-class TimeLimitExceeded(NoriaError):
+class TimeLimitExceeded(HourwheelError):
     """A job ran for its ``time_limit`` and was stopped; the function cannot catch it."""
 
 
 # ---- the scheduler ---------------------------------------------------------------------------------------
 
 
-class SchedulerError(NoriaError, RuntimeError):
+class SchedulerError(HourwheelError, RuntimeError):
     """The scheduler was asked for what its present state does not allow."""
 
 
 # ---- the store -------------------------------------------------------------------------------------------
 
 
-class StoreError(NoriaError):
+class StoreError(HourwheelError):
     """The store cannot do what was asked; nothing of the call was accepted unless the message says so."""
 
 
@@ -149,14 +149,14 @@ class StoreUnsafe(StoreError):
 
 
 class StoreFormatError(StoreError):
-    """The file is not a Noria store, or was written by a newer Noria than this one may touch."""
+    """The file is not an Hourwheel store, or was written by a newer Hourwheel than this one may touch."""
 
 
 class StoreCorrupt(StoreError):
     """The file is damaged. ``path`` and ``offset`` (bytes) say where; nothing was changed."""
 
     def __init__(self, path: str, offset: int, reason: str) -> None:
-        super().__init__(f"{path}: damaged at byte {offset}: {reason}; nothing was changed, see `noria repair`")
+        super().__init__(f"{path}: damaged at byte {offset}: {reason}; nothing was changed, see `hourwheel repair`")
         self.path = path
         self.offset = offset
         self.reason = reason

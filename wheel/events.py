@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-_LOG: Final = logging.getLogger("noria.events")
+_LOG: Final = logging.getLogger("hourwheel.events")
 
 
 class Hook(Generic[P]):

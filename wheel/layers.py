@@ -1,6 +1,6 @@
 """Layers: where settings are read from besides code that sets them: a TOML table, the environment, objects.
 
-Each gives what it holds with the words that say where that stands, so that an error and ``noria config`` can.
+Each gives what it holds with the words that say where that stands, so that an error and ``hourwheel config`` can.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .celery_names import RENAMED
 from .errors import InvalidValue, UnknownSetting
 from .settings import SETTINGS, accepted, near_miss
 
-PREFIX: Final = "NORIA_"
-OTHERS: Final = frozenset({"NORIA_APP", "NORIA_DEBUG"})
+PREFIX: Final = "HOURWHEEL_"
+OTHERS: Final = frozenset({"HOURWHEEL_APP", "HOURWHEEL_DEBUG"})
 """Variables of the command line that are no settings."""
-_FILES: Final = (("noria.toml", ()), ("pyproject.toml", ("tool", "noria")))
+_FILES: Final = (("hourwheel.toml", ()), ("pyproject.toml", ("tool", "hourwheel")))
 """Where a table is looked for, and under which keys; the first that is there is taken."""
 
 
@@ -76,7 +76,7 @@ IN_THE_CALL: Final = (KEYWORDS, ASSIGNED)
 
 
 def from_toml() -> Layer:
-    """What ``noria.toml`` or the table ``[tool.noria]`` of ``pyproject.toml`` in the current directory holds.
+    """What ``hourwheel.toml`` or the table ``[tool.hourwheel]`` of ``pyproject.toml`` in the current directory holds.
 
     Raises:
         InvalidValue: there is one that cannot be read, or a value that cannot be taken.
@@ -135,7 +135,7 @@ def from_environ(environ: Mapping[str, str], name: str) -> Held | None:
 def refuse_misspelt(environ: Mapping[str, str]) -> None:
     """Refuse a variable that is nearly one of ours; others that begin so may belong to somebody else.
 
-    (A container platform sets NORIA_SERVICE_HOST and the like for a service that is called noria.)
+    (A container platform sets HOURWHEEL_SERVICE_HOST and the like for a service that is called hourwheel.)
 
     Raises:
         UnknownSetting: there is one.
@@ -149,7 +149,7 @@ def refuse_misspelt(environ: Mapping[str, str]) -> None:
 
 
 def strangers(environ: Mapping[str, str]) -> list[str]:
-    """The variables that begin with NORIA_ and are none of ours."""
+    """The variables that begin with HOURWHEEL_ and are none of ours."""
     ours = {PREFIX + name.upper() for name in SETTINGS} | OTHERS
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in ours)
 
@@ -162,7 +162,7 @@ def from_object(obj: Any, namespace: str | None) -> Layer:
 
     Args:
         obj: it, or "module", "module:attribute" or "module.attribute".
-        namespace: take what begins with it and ``_``, such as CELERY or NORIA in Django's settings; None for all.
+        namespace: take what begins with it and ``_``, such as CELERY or HOURWHEEL in Django's settings; None for all.
 
     Raises:
         UnknownSetting, InvalidValue: something in it cannot be taken, or there is no object of that name.

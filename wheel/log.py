@@ -1,7 +1,7 @@
-"""The log lines of a worker, under the logger "noria.worker", in the words that users of Celery know.
+"""The log lines of a worker, under the logger "hourwheel.worker", in the words that users of Celery know.
 
-A library leaves handlers to the program it lives in. Only the ways in which Noria *is* the program (``run()`` and the
-command line) install one, and only where the root logger has none.
+A library leaves handlers to the program it lives in. Only the ways in which Hourwheel *is* the program (``run()`` and
+the command line) install one, and only where the root logger has none.
 
 Each line carries ``job_id``, ``task_name`` and ``attempt`` as attributes of its record, for formatters that write JSON.
 """
@@ -18,7 +18,7 @@ from .clock import as_datetime
 from .events import Events
 from .job import Claim, Job, Outcome
 
-LOG: Final = logging.getLogger("noria.worker")
+LOG: Final = logging.getLogger("hourwheel.worker")
 FORMAT: Final = "[%(asctime)s: %(levelname)s/%(threadName)s] %(message)s"
 _RESULT_SHOWN: Final = 200
 
@@ -120,11 +120,11 @@ def lost(claim: Claim) -> None:
 
 @contextmanager
 def handler_if_none() -> Iterator[None]:
-    """For as long as the block runs, write Noria's lines to stderr if nobody else would."""
-    if logging.getLogger().handlers or logging.getLogger("noria").handlers:
+    """For as long as the block runs, write Hourwheel's lines to stderr if nobody else would."""
+    if logging.getLogger().handlers or logging.getLogger("hourwheel").handlers:
         yield
         return
-    logger = logging.getLogger("noria")
+    logger = logging.getLogger("hourwheel")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(FORMAT))
     level = logger.level

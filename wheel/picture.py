@@ -68,7 +68,7 @@ def ring_svg(density: Sequence[int], hand: int, *, title: str = "", labels: Sequ
     """
     _check(density)
     starts = shade_starts(max(density))
-    name = title or "Noria"
+    name = title or "Hourwheel"
     summary = f"{name}: {_jobs(sum(density))} on a ring of {SLOTS} slots, the hand is at slot {hand % SLOTS}"
     return "\n".join(
         [

@@ -19,7 +19,7 @@ class Registry:
 
     >>> Registry().get("app.remind")
     Traceback (most recent call last):
-    noria.wheel.errors.NotRegistered: no task named 'app.remind' is registered here; registered: none
+    hourwheel.errors.NotRegistered: no task named 'app.remind' is registered here; registered: none
     """
 
     def __init__(self, parent: Registry | None = None) -> None:

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from .backoff import delay_s
 from .clock import deadline_ms, instant_ms
-from .errors import InvalidValue, NoriaError
+from .errors import HourwheelError, InvalidValue
 from .options import Seconds, span
 from .payload import encode_call
 
 
-class Retry(NoriaError):
+class Retry(HourwheelError):
     """Raised by a task: this attempt failed, run the job again.
 
     ``self.retry(...)`` of a task with ``bind`` raises it, too.
@@ -42,7 +42,7 @@ class Retry(NoriaError):
 
     >>> raise Retry("the gateway is busy", countdown=30)
     Traceback (most recent call last):
-    noria.wheel.retry.Retry: the gateway is busy
+    hourwheel.retry.Retry: the gateway is busy
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Retry(NoriaError):
         return encode_call(args if self.new_args is None else tuple(self.new_args), new_kwargs)
 
 
-class Snooze(NoriaError):
+class Snooze(HourwheelError):
     """Raised by a task: not yet, run the job later. The attempt is not counted.
 
     Args:
@@ -101,7 +101,7 @@ class Snooze(NoriaError):
 
     >>> raise Snooze(60, reason="the shop is closed")
     Traceback (most recent call last):
-    noria.wheel.retry.Snooze: the shop is closed
+    hourwheel.retry.Snooze: the shop is closed
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Snooze(NoriaError):
         return deadline_ms(now_ns, self.countdown or 0) if self.eta is None else self.eta
 
 
-class MaxRetriesExceeded(NoriaError):
+class MaxRetriesExceeded(HourwheelError):
     """``self.retry()`` was called once more than ``max_retries`` allows, with no exception to raise instead."""
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from . import context, log
 from .clock import Clock
-from .errors import NoriaError, NotRegistered
+from .errors import HourwheelError, NotRegistered
 from .events import Events
 from .interrupt import soft_limit
 from .job import Claim, Failed, Failure, Job, Outcome, Retried, Snoozed, Succeeded
@@ -195,7 +195,7 @@ class Runner:
         try:
             due_ms = asked.due_ms(now_ns, policy.wait(job.retries, asked=asked_for))
             payload = asked.payload(*decode_call(job.payload))
-        except NoriaError as error:
+        except HourwheelError as error:
             return self._fail(job, error, "it was to be tried again in a way that is not possible")
         failure = failure_of(cause)
         log.retried(job, due_ms, self._clock.now_ms(), failure.message or failure.type)

@@ -117,7 +117,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
     def _stand_in(
         self, clock: Clock, url: str | None, store: Store | None, runner: Runner, ticker: Ticker | None
     ) -> tuple[Clock, str | None, Store | None, Runner, Ticker | None]:
-        """Live by these; gives what it lived by before, to be put back. For noria.wheel.testing, and nothing else."""
+        """Live by these; gives what it lived by before, to be put back. For hourwheel.testing, and nothing else."""
         before = self.clock, self._url, self._store, self._runner, self._ticker
         self.clock, self._url, self._store, self._runner, self._ticker = clock, url, store, runner, ticker
         self._schedules.begin()

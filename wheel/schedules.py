@@ -24,7 +24,7 @@ from .options import Plan
 from .periodic import Schedule
 from .routes import Routes
 
-LOG: Final = logging.getLogger("noria.schedules")
+LOG: Final = logging.getLogger("hourwheel.schedules")
 MISFIRES: Final = ("coalesce", "skip", "each")
 _UNFINISHED: Final = frozenset(State) - FINISHED
 _LOOK_MS: Final = 30_000
@@ -127,8 +127,8 @@ class Schedules:
         self.entries: Final[dict[str, Entry]] = {}
         self._carrier = carrier or NoDefaults()
         self.tends = True
-        """Whether this process sees to it that each schedule has its next fire; ``noria worker --no-beat`` does not.
-        Fires that it takes are followed by the next all the same."""
+        """Whether this process sees to it that each schedule has its next fire; ``hourwheel worker --no-beat`` does
+        not. Fires that it takes are followed by the next all the same."""
         self._unknown: set[str] = set()
         self._refused = False
         """Whether it was said that there is no room."""
@@ -274,7 +274,7 @@ class Schedules:
             self._unknown.add(name)
             LOG.warning(
                 "There is no schedule named %s here; its next fire stays pending for a process that has it. "
-                "If it is gone for good: noria cancel %s", name, job.id,
+                "If it is gone for good: hourwheel cancel %s", name, job.id,
             )  # fmt: skip
         return Snoozed(due_ms=now_ms + _UNKNOWN_MS, reason=f"no schedule named {name!r} in the process that took it")
 

@@ -1,7 +1,8 @@
 """Settings: the table of everything that can be configured, each with its rule, its default and a line of help.
 
-A setting has one name wherever it is given: ``workers`` in code and in TOML, ``NORIA_WORKERS`` in the environment,
-``CELERY_WORKER_CONCURRENCY`` or ``NORIA_WORKERS`` in Django's settings. What Celery calls otherwise is in celery_names.
+A setting has one name wherever it is given: ``workers`` in code and in TOML, ``HOURWHEEL_WORKERS`` in the environment,
+``CELERY_WORKER_CONCURRENCY`` or ``HOURWHEEL_WORKERS`` in Django's settings. What Celery calls otherwise is in
+celery_names.
 """
 
 from __future__ import annotations

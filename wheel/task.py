@@ -129,7 +129,7 @@ class Task(Sender[P, R]):
         return self.retrying.delay
 
     def update_state(self, *, state: str | None = None, meta: Any = None) -> None:
-        """Say how far the running job has come, in a function with ``bind``; ``noria jobs`` and results show it.
+        """Say how far the running job has come, in a function with ``bind``; ``hourwheel jobs`` and results show it.
 
         Args:
             state: a word of your own, such as "PROGRESS"; the job's state goes on being "running".

@@ -98,7 +98,7 @@ class Ticker:
         owed: Sequence[tuple[Claim, Outcome]] = (),
         on: Events | None = None,
         schedules: Schedules | None = None,
-        name: str = "noria",
+        name: str = "hourwheel",
     ) -> None:
         """A ticker that is not started.
 

@@ -12,7 +12,7 @@ _LONGEST_S: Final = 1.0
 class Trouble:
     """Remembers that the store fails, when to try again, and what was said about it already.
 
-    >>> trouble = Trouble(logging.getLogger("noria.worker"))
+    >>> trouble = Trouble(logging.getLogger("hourwheel.worker"))
     >>> trouble.begin(OSError("disk"), 10.0), trouble.left_s(10.02)
     (0.05, 0.03)
     """

@@ -28,7 +28,7 @@ parser.add_argument("--fast", action="store_true")
 
 def main(args: argparse.Namespace, directory: str, sink: Sink | None) -> None:
     os.environ |= {
-        "NORIA_STORE": str(Path(directory, "tasks.json")),
+        "HOURWHEEL_STORE": str(Path(directory, "tasks.json")),
         "USERS": str(Path(directory, "users.db")),
         "SMTP": sink.address if sink else args.smtp,
     }
@@ -40,9 +40,9 @@ def main(args: argparse.Namespace, directory: str, sink: Sink | None) -> None:
     users.moved(3, "new.address@example.org")  # after the call, before the mail: it goes to the new address
 
     command = ["worker", "-A", "tasks", "-P", args.pool, "-c", args.concurrency, "-l", "info"]
-    print("$ noria", *command, flush=True)
+    print("$ hourwheel", *command, flush=True)
     begun = time.monotonic()
-    worker = subprocess.Popen([sys.executable, "-m", "noria.wheel.cli", *command], cwd=Path(__file__).parent)
+    worker = subprocess.Popen([sys.executable, "-m", "hourwheel.cli", *command], cwd=Path(__file__).parent)
     try:
         print({id: result.get(timeout=60) for id, result in zip(ids, results, strict=True)})
         print(f"{len(ids)} mails in {time.monotonic() - begun:.1f} s")
@@ -59,5 +59,5 @@ if __name__ == "__main__":
     if args.pool in ("gevent", "eventlet") and find_spec(args.pool) is None:
         sys.exit(f"the pool {args.pool} needs it: pip install {args.pool}")
     with ExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="noria-example-"))
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="hourwheel-example-"))
         main(args, directory, None if args.smtp else stack.enter_context(Sink()))

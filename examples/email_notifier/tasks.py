@@ -6,9 +6,9 @@ from email.message import EmailMessage
 from html import escape
 
 import users
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
-app = Scheduler(os.environ["NORIA_STORE"])
+app = Scheduler(os.environ["HOURWHEEL_STORE"])
 
 
 @app.task(autoretry_for=OSError, retry_backoff=3)  # every error of smtplib is one

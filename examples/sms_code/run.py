@@ -25,13 +25,13 @@ def main(directory: str) -> None:
     }
     from ccp import views
     from ccp.main import app
-    from noria.wheel import JobExpired
+    from hourwheel import JobExpired
 
     too_late = views.send_code("13900000000")
     print("A code is to be sent, but no worker runs, for five minutes.", flush=True)
     time.sleep(5 * MINUTE_S)
-    print("$ noria", *WORKER, flush=True)
-    worker = subprocess.Popen([sys.executable, "-m", "noria.wheel.cli", *WORKER], cwd=Path(__file__).parent)
+    print("$ hourwheel", *WORKER, flush=True)
+    worker = subprocess.Popen([sys.executable, "-m", "hourwheel.cli", *WORKER], cwd=Path(__file__).parent)
     try:
         try:
             too_late.get(timeout=60)
@@ -50,5 +50,5 @@ def main(directory: str) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="noria-example-") as directory:
+    with tempfile.TemporaryDirectory(prefix="hourwheel-example-") as directory:
         main(directory)

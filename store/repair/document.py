@@ -14,8 +14,8 @@ from typing import Any, Final, NoReturn
 
 import simplejson
 
-from ...wheel.errors import StoreError, StoreFormatError
-from ...wheel.job import FINISHED, Job, State
+from ...errors import StoreError, StoreFormatError
+from ...job import FINISHED, Job, State
 from ..counts import Counts
 from ..header import VERSION, Header, is_number, is_plain, limits_of
 from ..index import SLOTS
@@ -88,7 +88,7 @@ def read_document(data: bytes, path: str) -> Document:
 
     Raises:
         EditRefused: it is not valid JSON in the shape of a snapshot; the message says where, and what is wrong.
-        StoreFormatError: it is a snapshot of a newer Noria.
+        StoreFormatError: it is a snapshot of a newer Hourwheel.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -131,11 +131,11 @@ class _Reader:
         return Document(self._path, self._text, self._header(header), self._jobs)
 
     def _header(self, told: dict[str, Any]) -> Header:
-        if told.get("format") != "noria":
-            self._refuse(0, 'this is not a Noria store: it must say "format":"noria"')
+        if told.get("format") != "hourwheel":
+            self._refuse(0, 'this is not an Hourwheel store: it must say "format":"hourwheel"')
         if type(told.get("min_reader")) is not int or told["min_reader"] > VERSION:
             raise StoreFormatError(
-                f"{self._path} was written by a newer Noria: it asks for format {told.get('min_reader')!r}"
+                f"{self._path} was written by a newer Hourwheel: it asks for format {told.get('min_reader')!r}"
             )
         for name in _NUMBERS:
             if not is_number(told.get(name)):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ...wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
+from ...errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
 from ..compaction import Compaction, claim_work
 from ..epoch import Epoch
 from ..header import read_header
@@ -70,8 +70,8 @@ def accept_edit(
         if _is_as_written(place, system):
             return None
         data = read_file(place.path, system)
-        if b'"noria"' not in data:
-            raise StoreFormatError(f"{place.path} is not a Noria store")
+        if b'"hourwheel"' not in data:
+            raise StoreFormatError(f"{place.path} is not an Hourwheel store")
         document = read_document(data, place.path)
         try:
             return _accept(place, system, document)
@@ -99,7 +99,7 @@ def _is_as_written(place: Place, system: System) -> bool:
     fd = system.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         verify(fd, place.path, system, read_header(fd, place.path, system))
-    except NoriaError:
+    except HourwheelError:
         return False
     finally:
         system.close(fd)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-from ...wheel.job import Job, State
+from ...job import Job, State
 from ..header import Header
 from ..index import SLOTS
 from ..records import peek

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from zlib import crc32
 
-from ...wheel.errors import StoreFormatError
+from ...errors import StoreFormatError
 from ..lines import classify, is_sound
 from ..records import loads
 from .bitrot import flip, flipped_bit
@@ -58,7 +58,7 @@ def read_journal(data: bytes, path: str) -> LooseJournal:
     """Every record of a journal that can be read.
 
     Raises:
-        StoreFormatError: it was written by a newer Noria.
+        StoreFormatError: it was written by a newer Hourwheel.
     """
     found = LooseJournal(path=path)
     at, end = 0, len(data.rstrip(_BLANKS))
@@ -163,7 +163,9 @@ def _take_line(found: LooseJournal, line: bytes, at: int) -> None:
 
 def _take_header(found: LooseJournal, fields: dict[str, Any]) -> None:
     if fields.get("version") != 1:
-        raise StoreFormatError(f"{found.path} was written by a newer Noria (journal version {fields.get('version')!r})")
+        raise StoreFormatError(
+            f"{found.path} was written by a newer Hourwheel (journal version {fields.get('version')!r})"
+        )
     found.header = fields
 
 

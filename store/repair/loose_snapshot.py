@@ -15,8 +15,8 @@ from zlib import crc32
 
 import simplejson
 
-from ...wheel.errors import NoriaError, StoreFormatError
-from ...wheel.job import Job, State
+from ...errors import HourwheelError, StoreFormatError
+from ...job import Job, State
 from ..header import Header, read_header
 from ..records import decode_job
 from ..system import System
@@ -26,7 +26,7 @@ from .document import EditRefused, read_document
 from .shape import is_canonical, read_job
 
 _ZEROS: Final = b"00000000"
-_START: Final = b'{"format":"noria"'
+_START: Final = b'{"format":"hourwheel"'
 _REGION: Final = 512
 _FRAME: Final = re.compile(rb'"(\d+)":([{\[])|(?:\],)?"(?:ring|running|finished)":[{\[]|[\]}]{0,2},?')
 """Every line of a snapshot that is neither the header nor a job."""
@@ -50,7 +50,7 @@ def read_snapshot(data: bytes, path: str) -> LooseSnapshot:
     """Everything that can be read of a snapshot.
 
     Raises:
-        StoreFormatError: it was written by a newer Noria, so that not even its damage can be judged.
+        StoreFormatError: it was written by a newer Hourwheel, so that not even its damage can be judged.
     """
     try:
         flipped = _flipped_bit(data, path)
@@ -82,7 +82,7 @@ def _read_changed(data: bytes, path: str) -> LooseSnapshot:
         return found
     reason = (
         "the checksum does not match, although everything can be read: it was edited (then see "
-        "`noria check --accept-edit`), or some value was damaged, and which one cannot be told"
+        "`hourwheel check --accept-edit`), or some value was damaged, and which one cannot be told"
     )
     jobs: dict[str, Job | bytes] = {placed.job.id: placed.job for placed in document.jobs}
     return LooseSnapshot(
@@ -101,7 +101,7 @@ def _header_of(data: bytes, path: str) -> Header | None:
     """The header, if it can be read.
 
     Raises:
-        StoreFormatError: it is that of a newer Noria.
+        StoreFormatError: it is that of a newer Hourwheel.
     """
     try:
         return read_header(0, path, _InMemory(data[: 2 * _REGION]))
@@ -109,7 +109,7 @@ def _header_of(data: bytes, path: str) -> Header | None:
         if data.lstrip(b" \xef\xbb\xbf").startswith(_START):
             raise
         return None
-    except NoriaError:
+    except HourwheelError:
         return None
 
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ...wheel.job import Job, Retried
-from ...wheel.job import State as JobState
+from ...job import Job, Retried
+from ...job import State as JobState
 from ..counts import Counts
 from ..limits import Limits
 from ..records import (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from ...wheel.errors import StoreError, StoreUnsafe
+from ...errors import StoreError, StoreUnsafe
 from ..invariants import violations
 from ..limits import Limits
 from ..lock import FileLock
@@ -42,7 +42,7 @@ def survey(path: str | os.PathLike[str], *, lock_timeout_s: float = 2.0, system:
 
     Raises:
         FileNotFoundError: there is no store.
-        StoreFormatError: it is not a store, or that of a newer Noria.
+        StoreFormatError: it is not a store, or that of a newer Hourwheel.
         StoreBusy: another process holds its lock.
     """
     place = Place(os.path.abspath(os.fspath(path)))

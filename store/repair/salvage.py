@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...wheel.errors import StoreBusy, StoreFormatError
-from ...wheel.job import Job
-from ...wheel.job import State as JobState
+from ...errors import StoreBusy, StoreFormatError
+from ...job import Job
+from ...job import State as JobState
 from ..counts import Counts
 from ..header import Header
 from ..limits import Limits
@@ -69,7 +69,7 @@ def salvage(place: Place, system: System) -> Salvage:
 
     Raises:
         FileNotFoundError: nothing is left: neither a snapshot nor a journal.
-        StoreFormatError: what is there is not a Noria store, or that of a newer Noria.
+        StoreFormatError: what is there is not an Hourwheel store, or that of a newer Hourwheel.
         StoreBusy: the store is in use, and new epochs begin faster than one can be read.
         OSError: a file cannot be read.
     """
@@ -174,7 +174,7 @@ def _spare(place: Place, system: System, journals: list[LooseJournal]) -> LooseS
 
 def _refuse_strangers(place: Place, snapshot: LooseSnapshot, journals: list[LooseJournal]) -> None:
     if snapshot.header is None and not snapshot.jobs and not any(journal.header for journal in journals):
-        raise StoreFormatError(f"{place.path} is not a Noria store: there is nothing in it that a store has")
+        raise StoreFormatError(f"{place.path} is not an Hourwheel store: there is nothing in it that a store has")
 
 
 def _of_this_store(header: Header | None, journals: list[LooseJournal]) -> tuple[list[LooseJournal], list[str]]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ...wheel import payload as _payload
-from ...wheel.clock import MAX_MS
-from ...wheel.errors import PayloadError
-from ...wheel.job import GIVES, NEEDS, After, Bound, Failure, Job, State
+from ... import payload as _payload
+from ...clock import MAX_MS
+from ...errors import PayloadError
+from ...job import GIVES, NEEDS, After, Bound, Failure, Job, State
 from ..records import bound_of, decode_job, fire_of, loads
 
 _Rule = tuple[Callable[[Any], bool], str]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from noria.wheel.contract import Filter, Found, Stats
-from noria.wheel.errors import DuplicateJob
-from noria.wheel.job import (
+from hourwheel.contract import Filter, Found, Stats
+from hourwheel.errors import DuplicateJob
+from hourwheel.job import (
     Claim,
     Crashed,
     Failed,

@@ -7,12 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from noria.wheel.clock import MAX_MS
-from noria.wheel.contract import Erasing, Filter, Found, Pausable, Store
-from noria.wheel.errors import DuplicateJob
-from noria.wheel.job import (
+from hourwheel.clock import MAX_MS
+from hourwheel.contract import Erasing, Filter, Found, Pausable, Store
+from hourwheel.errors import DuplicateJob
+from hourwheel.job import (
     After,
     Bound,
     Claim,
@@ -31,6 +29,8 @@ from noria.wheel.job import (
     State,
     Succeeded,
 )
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.contract.model_store import ModelStore
 

@@ -7,10 +7,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.contract import Store
-from noria.wheel.job import Job, State, Succeeded
-from noria.wheel.testing import StoreContract
+from hourwheel.contract import Store
+from hourwheel.job import Job, State, Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.testing import StoreContract
 
 NOW = 1_800_000_000_000
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from noria.store import MemoryStore
-from noria.wheel.testing import StoreContract
+from hourwheel.store import MemoryStore
+from hourwheel.testing import StoreContract
 
 
 class TestMemoryStore(StoreContract):

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hourwheel.clock import MAX_MS
+from hourwheel.contract import Filter, Found, Stats, Store
+from hourwheel.errors import HourwheelError
+from hourwheel.job import Bound, Claim, Failed, Job, Outcome, Retried, Snoozed, State
+from hourwheel.store import JsonStore, MemoryStore, views
+from hourwheel.store.state import job_of
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
-from noria.store import JsonStore, MemoryStore, views
-from noria.store.state import job_of
-from noria.wheel.clock import MAX_MS
-from noria.wheel.contract import Filter, Found, Stats, Store
-from noria.wheel.errors import NoriaError
-from noria.wheel.job import Bound, Claim, Failed, Job, Outcome, Retried, Snoozed, State
 
 from tests.contract.store_machine import StoreMachine
 
@@ -33,7 +33,7 @@ class JsonMachine(StoreMachine):
     """Also opened anew, compacted, and used by a second opener of the same file, at any moment."""
 
     def make_store(self) -> Store:
-        self.directory = Path(tempfile.mkdtemp(prefix="noria-machine-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="hourwheel-machine-"))
         self.openers: dict[Store, set[str]] = {}
         return self.open()
 
@@ -336,5 +336,5 @@ def test_the_machine_finds_each_seeded_bug(bug: type[MemoryStore]) -> None:
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    with pytest.raises((AssertionError, NoriaError)):
+    with pytest.raises((AssertionError, HourwheelError)):
         run_state_machine_as_test(machine_for(bug), settings=looking)  # type: ignore[no-untyped-call]

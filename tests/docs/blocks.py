@@ -3,7 +3,7 @@
 ```python                      run, in a namespace that all blocks of the file share
 ```python file=tasks.py        written to that file in the working directory, for others to import
 ```python no-run: why          shown only
-```console                     its lines "$ noria ..." and "$ python ..." are run, and must end with status 0
+```console                     its lines "$ hourwheel ..." and "$ python ..." are run, and must end with status 0
 ```console exit=1              ... with that status
 ```console serves              ... are started, must still be there after a while, and end with status 0 at SIGTERM
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FENCE = re.compile(r"^(?P<fence>`{3,})(?P<language>[A-Za-z]*) *(?P<info>.*)$")
-COMMAND = re.compile(r"^\$ ((?:noria|python)(?: .*)?)$")
+COMMAND = re.compile(r"^\$ ((?:hourwheel|python)(?: .*)?)$")
 OPTION = re.compile(r"file=[\w./-]+|exit=\d+|serves|no-run: .{8,}")
 LANGUAGES = ("python", "console")
 

@@ -75,7 +75,7 @@ def serve(block: Block, command: str) -> None:
         status, said = served(command, seconds)
         if status != -signal.SIGTERM:
             break
-    if status != 0 or "noria" not in command:
+    if status != 0 or "hourwheel" not in command:
         raise AssertionError(f"{block}: {command!r} ended with {status}:\n{said}")
 
 
@@ -94,7 +94,7 @@ def served(command: str, seconds: float) -> tuple[int, str]:
 
 def close_schedulers() -> None:
     """Stop what the blocks have started."""
-    from noria.wheel import scheduler
+    from hourwheel import scheduler
 
     for made in list(scheduler._ALL):
         made.close()

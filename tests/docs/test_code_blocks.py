@@ -1,4 +1,4 @@
-"""What README.md and docs/ show is what happens: every block of Python and every `noria` command is run."""
+"""What README.md and docs/ show is what happens: every block of Python and every `hourwheel` command is run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_of(page: Path, directory: Path) -> subprocess.CompletedProcess[str]:
         "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
         "TMPDIR": str(directory),
     }
-    for name in ("NORIA_STORE", "CI"):
+    for name in ("HOURWHEEL_STORE", "CI"):
         env.pop(name, None)
     command = [sys.executable, "-W", "error", str(HERE / "run_blocks.py"), str(page)]
     return subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=TIME_LIMIT_S)

@@ -6,8 +6,8 @@ import re
 from fnmatch import fnmatch
 from pathlib import Path
 
-import noria.store
-import noria.wheel
+import hourwheel
+import hourwheel.store
 
 DOCS = Path(__file__).parents[2] / "docs"
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.M | re.S)
@@ -36,6 +36,6 @@ def test_every_entry_is_a_page() -> None:
 
 def test_what_is_public_stands_in_the_api() -> None:
     """Errors are there as a module; that all of them are public is what tests/unit/test_package.py sees to."""
-    errors = {name for name in vars(noria.wheel.errors) if isinstance(vars(noria.wheel.errors)[name], type)}
-    public = (set(noria.wheel.__all__) - errors) | set(noria.store.__all__)
+    errors = {name for name in vars(hourwheel.errors) if isinstance(vars(hourwheel.errors)[name], type)}
+    public = (set(hourwheel.__all__) - errors) | set(hourwheel.store.__all__)
     assert {name for name in public if not re.search(rf":: [\w.]*\b{name}$", API, re.M)} == set()

@@ -14,7 +14,7 @@ def run(directory: Path, *command: str) -> str:
     """What a Python command wrote to its standard output; it must end well."""
     where = os.pathsep.join([str(EXAMPLES), *(entry for entry in sys.path if entry)])
     env = os.environ | {"PYTHONPATH": where, "TMPDIR": str(directory)}
-    for name in ("NORIA_STORE", "NORIA_APP"):
+    for name in ("HOURWHEEL_STORE", "HOURWHEEL_APP"):
         env.pop(name, None)
     ended = subprocess.run(
         [sys.executable, *command], cwd=directory, env=env, capture_output=True, text=True, timeout=100

@@ -53,7 +53,7 @@ def test_wheel_demo_delays_ten_calls_and_logs_what_celery_users_know(tmp_path: P
     text = "\n".join(said)
     assert text.count("Received task: test[") == 10
     assert text.count("Task accepted: test[") == 10
-    assert len(re.findall(r"noria-worker-[01]: Task test\[[^]]+\] succeeded in 0\.2", text)) == 10
+    assert len(re.findall(r"hourwheel-worker-[01]: Task test\[[^]]+\] succeeded in 0\.2", text)) == 10
     assert sorted(re.findall(r"test\(\d\)", text)) == [f"test({i})" for i in range(10)]
     assert said[-1] == f"returned: {list(range(10))}"
 
@@ -72,7 +72,7 @@ def test_sms_retry_waits_3_6_and_12_seconds_and_gives_up_after_three_retries(tmp
 
 def test_sms_code_is_not_sent_when_it_would_come_after_five_minutes(tmp_path: Path) -> None:
     said = "\n".join(example(tmp_path, "sms_code/run.py", "--fast"))
-    assert "$ noria worker -A ccp.main -l info -c 10\n" in said
+    assert "$ hourwheel worker -A ccp.main -l info -c 10\n" in said
     assert "concurrency  10 threads" in said
     assert re.search(r"^Not sent: job \S+ of ccp_send_sms_code expired", said, re.M)
     assert "\nSent, and the provider answered 0\nRegistered: True\n" in said
@@ -81,7 +81,7 @@ def test_sms_code_is_not_sent_when_it_would_come_after_five_minutes(tmp_path: Pa
 
 def test_producer_consumer_keeps_ten_dishes_at_most_and_knows_who_has_eaten_each(tmp_path: Path) -> None:
     said = example(tmp_path, "producer_consumer.py", "--fast")
-    eaten = re.findall(r"(noria-worker-[01]) has eaten dish (\d) of (Anna|Bo|Chen)", "\n".join(said))
+    eaten = re.findall(r"(hourwheel-worker-[01]) has eaten dish (\d) of (Anna|Bo|Chen)", "\n".join(said))
     assert sorted((cook, dish) for _, dish, cook in eaten) == [
         (c, d) for c in ("Anna", "Bo", "Chen") for d in "01234567"
     ]
@@ -118,7 +118,7 @@ def test_email_notifier_mails_each_user_once_and_keeps_the_results(tmp_path: Pat
     if pool == "gevent":
         pytest.importorskip("gevent", reason="the test extra is not installed")
     said = example(tmp_path, "email_notifier/notify.py", "--fast", "-P", pool, "-c", workers)
-    assert said[0] == f"$ noria worker -A tasks -P {pool} -c {workers} -l info"
+    assert said[0] == f"$ hourwheel worker -A tasks -P {pool} -c {workers} -l info"
     assert repr(ALL) in said
     assert said[-1] == " ".join(["To:", *TO])
 

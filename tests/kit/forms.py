@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from noria.store import JsonStore
-from noria.wheel.errors import NoriaError
+from hourwheel.errors import HourwheelError
+from hourwheel.store import JsonStore
 
 from .jobs import StoppedClock
 from .memory_system import DIRECTORY, MemorySystem
@@ -29,7 +29,7 @@ def close_all() -> None:
     while _OPENED:
         try:
             _OPENED.pop().close()
-        except NoriaError:
+        except HourwheelError:
             continue
 
 

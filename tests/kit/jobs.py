@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from noria.wheel.contract import Filter, Store
-from noria.wheel.job import Claim, Job
+from hourwheel.contract import Filter, Store
+from hourwheel.job import Claim, Job
 
 NOW = 1_700_000_000_000
 """A present, in milliseconds; no test asks what time it is."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from noria.store.system import System
+from hourwheel.store.system import System
 
 from .systems import CALLS
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from noria.store.creation import open_or_create
-from noria.store.epoch import Epoch
-from noria.store.invariants import violations
-from noria.store.place import Place
-from noria.store.views import jobs
-from noria.wheel.errors import StoreCorrupt, StoreFormatError
-from noria.wheel.job import Job
+from hourwheel.errors import StoreCorrupt, StoreFormatError
+from hourwheel.job import Job
+from hourwheel.store.creation import open_or_create
+from hourwheel.store.epoch import Epoch
+from hourwheel.store.invariants import violations
+from hourwheel.store.place import Place
+from hourwheel.store.views import jobs
 
 from .memory_system import DIRECTORY, MemorySystem
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from noria.store.counts import Counts
-from noria.store.header import Header
-from noria.store.index import Index
-from noria.store.records import encode_job
-from noria.store.snapshot import SnapshotFile, open_snapshot
-from noria.store.snapshot_writer import Content, write_snapshot
-from noria.wheel.job import Job, State
+from hourwheel.job import Job, State
+from hourwheel.store.counts import Counts
+from hourwheel.store.header import Header
+from hourwheel.store.index import Index
+from hourwheel.store.records import encode_job
+from hourwheel.store.snapshot import SnapshotFile, open_snapshot
+from hourwheel.store.snapshot_writer import Content, write_snapshot
 
 from .jobs import NOW, a_job
 from .memory_system import DIRECTORY, MemorySystem

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
-from noria.store import MemoryStore
-from noria.wheel.contract import Filter
-from noria.wheel.errors import StoreBusy
-from noria.wheel.events import Events
-from noria.wheel.job import Claim, Job, Outcome, State, Succeeded
-from noria.wheel.pool import Done, ThreadPool
-from noria.wheel.testing import FakeClock
-from noria.wheel.ticker import Ticker
+from hourwheel.contract import Filter
+from hourwheel.errors import StoreBusy
+from hourwheel.events import Events
+from hourwheel.job import Claim, Job, Outcome, State, Succeeded
+from hourwheel.pool import Done, ThreadPool
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
+from hourwheel.ticker import Ticker
 
 
 class StillPool(ThreadPool):

@@ -94,7 +94,7 @@ class Fork:
     """A fork of this process that runs ``work`` in a process group and a temporary directory of its own."""
 
     def __init__(self, session: pytest.Session, work: Callable[[Callable[[str], None]], int]) -> None:
-        self._base = Path(tempfile.mkdtemp(prefix="noria-mutants-"))
+        self._base = Path(tempfile.mkdtemp(prefix="hourwheel-mutants-"))
         reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.pid = os.fork()
         if not self.pid:

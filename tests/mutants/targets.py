@@ -13,7 +13,7 @@ class Target(NamedTuple):
     """One module.
 
     >>> Target("wheel/ring.py").module
-    'noria.wheel.ring'
+    'hourwheel.ring'
     """
 
     file: str
@@ -33,7 +33,12 @@ class Target(NamedTuple):
     @property
     def module(self) -> str:
         """As it is imported."""
-        return "noria." + self.file.removesuffix(".py").replace("/", ".")
+        return (
+            self.file.removesuffix(".py")
+            .replace("wheel/", "hourwheel/")
+            .replace("store/", "hourwheel/store/")
+            .replace("/", ".")
+        )
 
     @property
     def path(self) -> Path:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from noria.wheel import latch
+from hourwheel import latch
 
 from .lines import Lines
 from .mutant import Mutant, mutants_of

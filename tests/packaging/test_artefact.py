@@ -28,11 +28,17 @@ NO_INDEX = (
 def packages_in(folder: str) -> set[str]:
     """The packages that the tree has, under the names they are imported by."""
     inits = (ROOT / folder).rglob("__init__.py")
-    return {".".join(("noria", *init.parent.relative_to(ROOT).parts)) for init in inits}
+    return {_imported_as(init.parent).replace("/", ".") for init in inits}
+
+
+def _imported_as(path: Path) -> str:
+    """Where the artefact has it: wheel/ is hourwheel/, and store/ is hourwheel/store/."""
+    folder, *rest = path.relative_to(ROOT).parts
+    return "/".join((*{"wheel": ("hourwheel",), "store": ("hourwheel", "store")}[folder], *rest))
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
-    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "NORIA_STORE")}
+    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "HOURWHEEL_STORE")}
     ended = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=env | environment, capture_output=True, text=True, timeout=110
     )
@@ -107,22 +113,20 @@ def test_the_core_needs_three_small_packages_and_nothing_else() -> None:
 def test_the_artefact_has_every_module_and_the_marks_of_typing(artefact: Path) -> None:
     with zipfile.ZipFile(artefact) as archive:
         held = {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}
-    modules = {
-        f"noria/{path.relative_to(ROOT)}" for folder in ("wheel", "store") for path in (ROOT / folder).rglob("*.py")
-    }
-    assert held == modules | {"noria/wheel/py.typed", "noria/store/py.typed"}
+    modules = {_imported_as(path) for folder in ("wheel", "store") for path in (ROOT / folder).rglob("*.py")}
+    assert held == modules | {"hourwheel/py.typed", "hourwheel/store/py.typed"}
 
 
 # ---- installed -----------------------------------------------------------------------------------------------
 
 
 def test_both_wheels_are_imported_as_what_they_are(python: Path, tmp_path: Path) -> None:
-    program = "import wheel, noria.wheel, noria.store; print(wheel.__name__, noria.wheel.Scheduler.__module__); import wheel.wheelfile"
-    assert run(python, "-c", program, cwd=tmp_path) == "wheel noria.wheel.scheduler\n"
+    program = "import wheel, hourwheel, hourwheel.store; print(wheel.__name__, hourwheel.Scheduler.__module__); import wheel.wheelfile"
+    assert run(python, "-c", program, cwd=tmp_path) == "wheel hourwheel.scheduler\n"
 
 
 def test_the_command_is_installed(python: Path, tmp_path: Path) -> None:
-    assert "worker" in run(python.parent / "noria", "--help", cwd=tmp_path)
+    assert "worker" in run(python.parent / "hourwheel", "--help", cwd=tmp_path)
 
 
 def test_the_pytest_plugin_is_announced_and_what_tests_need_is_there_without_pytest(
@@ -131,8 +135,8 @@ def test_the_pytest_plugin_is_announced_and_what_tests_need_is_there_without_pyt
     announced = (
         "from importlib.metadata import entry_points; print([one.value for one in entry_points(group='pytest11')])"
     )
-    assert run(python, "-c", announced, cwd=tmp_path) == "['noria.wheel.testing.plugin']\n"
-    program = "from noria.wheel.testing import travel, eager; import sys; print('pytest' in sys.modules)"
+    assert run(python, "-c", announced, cwd=tmp_path) == "['hourwheel.testing.plugin']\n"
+    program = "from hourwheel.testing import travel, eager; import sys; print('pytest' in sys.modules)"
     said = run(python, "-c", program, cwd=tmp_path)
     assert said == "False\n"
 
@@ -145,5 +149,5 @@ def test_the_quickstart_of_the_readme_runs_from_the_artefact(python: Path, tmp_p
 
 
 def test_what_was_installed_is_typed(python: Path, tmp_path: Path) -> None:
-    program = "import noria.wheel, noria.store, pathlib; print(*(pathlib.Path(m.__file__).with_name('py.typed').exists() for m in (noria.wheel, noria.store)))"
+    program = "import hourwheel, hourwheel.store, pathlib; print(*(pathlib.Path(m.__file__).with_name('py.typed').exists() for m in (hourwheel, hourwheel.store)))"
     assert run(python, "-c", program, cwd=tmp_path) == "True True\n"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from noria.wheel import Scheduler
-from noria.wheel.testing import FakeClock
+from hourwheel import Scheduler
+from hourwheel.testing import FakeClock
 
 Opened = Callable[[], Scheduler]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from noria.wheel import Found, Scheduler, State, Task
-from noria.wheel.testing import FakeClock
+from hourwheel import Found, Scheduler, State, Task
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

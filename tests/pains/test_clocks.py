@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from noria.wheel import Found, InvalidValue, Scheduler, Task
-from noria.wheel.testing import FakeClock
+from hourwheel import Found, InvalidValue, Scheduler, Task
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import simplejson
-from noria.store import JsonStore
-from noria.wheel import Scheduler, StoreFormatError
-from noria.wheel.cli import main
-from noria.wheel.testing import FakeClock
+from hourwheel import Scheduler, StoreFormatError
+from hourwheel.cli import main
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noria.wheel.testing import FakeClock
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel import Claim, Scheduler, State, StoreError, Task
-from noria.wheel.testing import FakeClock
+from hourwheel import Claim, Scheduler, State, StoreError, Task
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 from tests.kit.systems import Failing
 
@@ -19,8 +19,8 @@ from .conftest import Opened
 
 KILLED = """
 import os, signal, sys
-from noria.wheel import Scheduler
-from noria.wheel.testing import FakeClock
+from hourwheel import Scheduler
+from hourwheel.testing import FakeClock
 
 app = Scheduler(sys.argv[1], clock=FakeClock(1_800_000_000_000), durability="os")
 app.task(name="mail")(lambda number: os.kill(os.getpid(), signal.SIGKILL))

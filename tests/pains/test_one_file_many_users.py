@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from noria.wheel import Scheduler, Succeeded, Task
-from noria.wheel.testing import FakeClock
+from hourwheel import Scheduler, Succeeded, Task
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

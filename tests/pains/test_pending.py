@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel import Filter, PayloadError, Scheduler, State, UnknownJob
-from noria.wheel.testing import FakeClock
+from hourwheel import Filter, PayloadError, Scheduler, State, UnknownJob
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from noria.wheel import Filter, State, crontab, every
-from noria.wheel.testing import FakeClock
+from hourwheel import Filter, State, crontab, every
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

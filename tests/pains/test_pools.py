@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from noria.wheel import JobFailed, Scheduler, SchedulerError, SoftTimeLimitExceeded, current_job
+from hourwheel import JobFailed, Scheduler, SchedulerError, SoftTimeLimitExceeded, current_job
 
 LONG_S = 30.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from noria.wheel import InvalidValue, Scheduler, State
-from noria.wheel.testing import FakeClock
+from hourwheel import InvalidValue, Scheduler, State
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from noria.wheel import Scheduler, State
-from noria.wheel.testing import eager, travel
+from hourwheel import Scheduler, State
+from hourwheel.testing import eager, travel
 
 from .conftest import Opened
 

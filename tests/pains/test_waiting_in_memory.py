@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from noria.wheel import Scheduler, State
-from noria.wheel.testing import FakeClock
+from hourwheel import Scheduler, State
+from hourwheel.testing import FakeClock
 
 from .conftest import Opened
 

@@ -1,4 +1,4 @@
-"""`make demo` ends by itself, says what it saw, and its exit status would tell if Noria had broken its word."""
+"""`make demo` ends by itself, says what it saw, and its exit status would tell if Hourwheel had broken its word."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
+from hourwheel.store import MemoryStore
 
 import demo
 

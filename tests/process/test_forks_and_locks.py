@@ -12,13 +12,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel import Scheduler
-from noria.wheel.errors import StoreError
+from hourwheel import Scheduler
+from hourwheel.errors import StoreError
+from hourwheel.store import JsonStore
 
 PROGRAM = """
 import multiprocessing, os, sys, time
-from noria.wheel import Scheduler, current_job
+from hourwheel import Scheduler, current_job
 
 app = Scheduler("tasks.json", workers=1, durability="os")
 
@@ -143,9 +143,9 @@ def test_a_forked_child_keeps_no_descriptor_of_its_parents_journal_that_was_bein
 
 
 def test_a_worker_told_to_stop_ends_in_its_grace_although_a_stopped_process_holds_the_lock(tmp_path: Path) -> None:
-    (tmp_path / "tasks.py").write_text('from noria.wheel import Scheduler\napp = Scheduler("tasks.json")\n')
+    (tmp_path / "tasks.py").write_text('from hourwheel import Scheduler\napp = Scheduler("tasks.json")\n')
     Scheduler(JsonStore(tmp_path / "tasks.json")).close()
-    command = [sys.executable, "-m", "noria.wheel.cli", "worker", "-A", "tasks", "--timeout", "1"]
+    command = [sys.executable, "-m", "hourwheel.cli", "worker", "-A", "tasks", "--timeout", "1"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as worker:
         assert worker.stderr is not None
         while "Ready" not in worker.stderr.readline():

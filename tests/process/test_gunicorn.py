@@ -13,9 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.contract import Filter
-from noria.wheel.job import State
+from hourwheel.contract import Filter
+from hourwheel.job import State
+from hourwheel.store import JsonStore
 
 pytest.importorskip("gunicorn")
 pytest.importorskip("flask")
@@ -23,7 +23,7 @@ pytest.importorskip("flask")
 SHOP = """
 import os
 from flask import Flask
-from noria.wheel import Scheduler, current_job
+from hourwheel import Scheduler, current_job
 
 app = Scheduler("tasks.json", workers=2)
 web = Flask(__name__)

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
+from hourwheel.store import JsonStore
 
 PRODUCER = """
 import sys
-from noria.store import JsonStore
-from noria.wheel.job import Job, Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.job import Job, Succeeded
 store = JsonStore(sys.argv[1], durability=sys.argv[2])
 store._compact_at = 3000  # so that the kill meets compactions, too
 number = int(sys.argv[3])

@@ -38,7 +38,7 @@ def played(kind: str, directory: Path) -> dict[str, Any]:
 
 TASKS = """
 import os
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 app = Scheduler("tasks.json", durability="os")
 if {coroutines}:
     @app.task
@@ -57,7 +57,7 @@ def test_the_worker_command_runs_jobs_in_this_kind_and_ends_at_sigterm(kind: str
         pytest.skip(f"{kind} is not installed")
     (tmp_path / "shop.py").write_text(TASKS.format(coroutines=kind == "asyncio"))
     env = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    command = [sys.executable, "-W", "ignore", "-m", "noria.wheel.cli", "worker", "-A", "shop", "-P", kind]
+    command = [sys.executable, "-W", "ignore", "-m", "hourwheel.cli", "worker", "-A", "shop", "-P", kind]
     code = "from shop import *; import json; print(json.dumps(note.delay('x').get(timeout=60)))"
     with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as worker:
         done = subprocess.run(
@@ -114,7 +114,7 @@ def test_a_soft_limit_lets_the_function_clean_up(found: dict[str, Any]) -> None:
 
 
 def test_a_soft_limit_that_is_not_caught_fails_the_job(found: dict[str, Any]) -> None:
-    assert found["surprised"][0] == "noria.wheel.errors.SoftTimeLimitExceeded"
+    assert found["surprised"][0] == "hourwheel.errors.SoftTimeLimitExceeded"
 
 
 def test_a_job_may_call_other_tasks(found: dict[str, Any]) -> None:
@@ -125,14 +125,14 @@ def test_hung_jobs_are_stopped_within_a_second_of_their_limit_and_cost_no_worker
     if found["kind"] not in STOPPING:
         assert "hung" not in found
         return
-    assert found["hung"] == ["noria.wheel.errors.TimeLimitExceeded"] * 12
+    assert found["hung"] == ["hourwheel.errors.TimeLimitExceeded"] * 12
     assert found["hung_for"] < 4 * (0.3 + 1.0) + 1.0
     assert found["at_once_after"] == 3
 
 
 def test_a_job_that_goes_on_when_it_is_told_to_stop_loses_all_the_same(found: dict[str, Any]) -> None:
     if found["kind"] in STOPPING:
-        assert found["hung_on"] == "noria.wheel.errors.TimeLimitExceeded"
+        assert found["hung_on"] == "hourwheel.errors.TimeLimitExceeded"
         assert found["hung_on_for"] < 10
 
 

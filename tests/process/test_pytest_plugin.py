@@ -13,7 +13,7 @@ from tests.docs.blocks import blocks_of
 ROOT = Path(__file__).parents[2]
 
 SHOP = """
-from noria.wheel import Scheduler, task
+from hourwheel import Scheduler, task
 
 app = Scheduler("/nonexistent/tasks.json")
 
@@ -29,7 +29,7 @@ def shared():
 """
 
 OTHER = """
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 app = Scheduler("/nonexistent/other.json", timezone="Europe/Berlin")
 """
 
@@ -38,32 +38,32 @@ import threading
 import pytest
 from shop import app, remind, shared
 
-def test_time_is_moved(noria):
-    assert noria.app is app
-    assert str(noria.now) == "2026-01-01 00:00:00+00:00"
+def test_time_is_moved(hourwheel):
+    assert hourwheel.app is app
+    assert str(hourwheel.now) == "2026-01-01 00:00:00+00:00"
     remind.delay(7, countdown=900)
-    assert noria.advance(minutes=14) == []
-    assert [ran.result for ran in noria.advance(minutes=1)] == [7]
+    assert hourwheel.advance(minutes=14) == []
+    assert [ran.result for ran in hourwheel.advance(minutes=1)] == [7]
 
 @pytest.mark.parametrize("again", range(3))
-def test_nothing_is_left_of_the_test_before(noria, again):
-    assert (noria.ran, noria.pending, len(app.store.scan())) == ([], [], 0)
+def test_nothing_is_left_of_the_test_before(hourwheel, again):
+    assert (hourwheel.ran, hourwheel.pending, len(app.store.scan())) == ([], [], 0)
     app.start()
     remind.delay(13)
     shared.delay(countdown=60)
-    noria.advance(hours=1)
-    assert [ran.outcome for ran in noria.ran if "remind" in ran.task] == ["retried", "retried", "failed"]
+    hourwheel.advance(hours=1)
+    assert [ran.outcome for ran in hourwheel.ran if "remind" in ran.task] == ["retried", "retried", "failed"]
     assert threading.active_count() == 1
 
-@pytest.mark.noria("other:app", start="2026-03-29 01:59")
-def test_the_marker_says_which_and_when(noria):
-    noria.advance(minutes=1)
-    assert str(noria.now) == "2026-03-29 03:00:00+02:00"
+@pytest.mark.hourwheel("other:app", start="2026-03-29 01:59")
+def test_the_marker_says_which_and_when(hourwheel):
+    hourwheel.advance(minutes=1)
+    assert str(hourwheel.now) == "2026-03-29 03:00:00+02:00"
 
-@pytest.mark.noria(app, eager=True, tz="Asia/Shanghai")
-def test_eager(noria):
+@pytest.mark.hourwheel(app, eager=True, tz="Asia/Shanghai")
+def test_eager(hourwheel):
     assert remind.delay(1).get(timeout=0) == 1
-    assert noria.now.utcoffset().seconds == 8 * 3600
+    assert hourwheel.now.utcoffset().seconds == 8 * 3600
 
 def test_without_the_fixture_the_app_is_itself():
     assert app._store is None and app._ticker is None
@@ -80,7 +80,7 @@ def project(directory: Path, ini: str, tests: str) -> None:
 def run(directory: Path, *options: str, site: Path | None = None) -> str:
     path = [str(site)] if site else []
     path += [entry for entry in sys.path if entry and entry != str(ROOT)]
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "NORIA"))}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "HOURWHEEL"))}
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", *options],
         cwd=directory, env=env | {"PYTHONPATH": os.pathsep.join(path)}, capture_output=True, text=True, timeout=100,
@@ -88,19 +88,19 @@ def run(directory: Path, *options: str, site: Path | None = None) -> str:
     return ended.stdout + ended.stderr
 
 
-BY_MODULE = ["-p", "no:noria", "-p", "noria.wheel.testing.plugin"]
+BY_MODULE = ["-p", "no:hourwheel", "-p", "hourwheel.testing.plugin"]
 """Whatever is installed here; that it is found by its metadata is a test of its own."""
 
 
 def test_pytest_finds_it_by_the_metadata_and_a_users_tests_travel(tmp_path: Path) -> None:
     """The metadata are as pip would write them from this pyproject.toml."""
     told = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
-    info = tmp_path / "site" / "noria_told-1.0.dist-info"
+    info = tmp_path / "site" / "hourwheel_told-1.0.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: noria-told\nVersion: 1.0\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hourwheel-told\nVersion: 1.0\n")
     lines = [f"{name} = {module}" for name, module in told.items()]
     (info / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines, ""]))
-    project(tmp_path, "noria_app = shop:app", TESTS)
+    project(tmp_path, "hourwheel_app = shop:app", TESTS)
     said = run(tmp_path, site=tmp_path / "site")
     assert "7 passed" in said, said
 
@@ -109,7 +109,7 @@ def test_the_tests_that_the_page_shows(tmp_path: Path) -> None:
     page = ROOT / "docs" / "testing.md"
     files = {block.file: block.text for block in blocks_of(page) if block.file}
     assert set(files) == {"shop.py", "test_shop.py"}
-    project(tmp_path, "noria_app = shop:app", "")
+    project(tmp_path, "hourwheel_app = shop:app", "")
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert "2 passed" in run(tmp_path, *BY_MODULE)
@@ -117,35 +117,35 @@ def test_the_tests_that_the_page_shows(tmp_path: Path) -> None:
 
 WRONG = """
 import pytest
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
-def test_no_setting(noria): ...
+def test_no_setting(hourwheel): ...
 
-@pytest.mark.noria("nobody:app")
-def test_no_module(noria): ...
+@pytest.mark.hourwheel("nobody:app")
+def test_no_module(hourwheel): ...
 
-@pytest.mark.noria("shop:remind")
-def test_no_scheduler(noria): ...
+@pytest.mark.hourwheel("shop:remind")
+def test_no_scheduler(hourwheel): ...
 
-@pytest.mark.noria("shop:app", "other:app")
-def test_two_schedulers(noria): ...
+@pytest.mark.hourwheel("shop:app", "other:app")
+def test_two_schedulers(hourwheel): ...
 
-@pytest.mark.noria("shop:app")
-def test_threads_that_are_left_over_fail_the_test_that_left_them(noria):
-    assert str(noria.now) == "2030-05-01 08:00:00+00:00"
+@pytest.mark.hourwheel("shop:app")
+def test_threads_that_are_left_over_fail_the_test_that_left_them(hourwheel):
+    assert str(hourwheel.now) == "2030-05-01 08:00:00+00:00"
     Scheduler("memory:", workers=1).start()
 """
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
-    project(tmp_path, "noria_start = 2030-05-01 08:00", WRONG)
+    project(tmp_path, "hourwheel_start = 2030-05-01 08:00", WRONG)
     said = run(tmp_path, *BY_MODULE)
     assert "1 passed, 5 errors" in said, said
     for words in (
-        'noria_app = "package.module:app" in the ini file',
+        'hourwheel_app = "package.module:app" in the ini file',
         "there is no module 'nobody'",
         "must be a Scheduler, got Task",
-        "the marker noria takes one scheduler, got ('shop:app', 'other:app')",
-        "threads of Noria are left over: ['noria-",
+        "the marker hourwheel takes one scheduler, got ('shop:app', 'other:app')",
+        "threads of Hourwheel are left over: ['hourwheel-",
     ):
         assert words in said

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel import Scheduler, State
+from hourwheel import Scheduler, State
+from hourwheel.store import JsonStore
 
 LONG_S = 30.0
 
 PROGRAM = """
 import os, sys, time
-from noria.wheel import Scheduler, current_job
+from hourwheel import Scheduler, current_job
 
 app = Scheduler(sys.argv[1], workers=2, durability="os")
 

@@ -10,14 +10,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from noria.store import JsonStore
-from noria.wheel.contract import Filter
-from noria.wheel.job import State
+from hourwheel.contract import Filter
+from hourwheel.job import State
+from hourwheel.store import JsonStore
 
 PROGRAM = """
 import os, sys
-from noria.store import JsonStore
-from noria.wheel import Scheduler, current_job, every
+from hourwheel.store import JsonStore
+from hourwheel import Scheduler, current_job, every
 app = Scheduler(JsonStore(sys.argv[1], durability="os"), workers=2)
 witness = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 

@@ -11,15 +11,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from noria.store import JsonStore
-from noria.wheel import Scheduler
-from noria.wheel.contract import Filter
-from noria.wheel.job import State
+from hourwheel import Scheduler
+from hourwheel.contract import Filter
+from hourwheel.job import State
+from hourwheel.store import JsonStore
 
 PROGRAM = """
 import os, pathlib, sys
-from noria.store import JsonStore
-from noria.wheel import Scheduler, current_job
+from hourwheel.store import JsonStore
+from hourwheel import Scheduler, current_job
 app = Scheduler(JsonStore(sys.argv[1], durability="os"), workers=4)
 witness = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 

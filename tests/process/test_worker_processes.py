@@ -18,7 +18,7 @@ LONG_S = 60.0
 
 SHOP = """
 import ctypes, json, logging, os, signal, subprocess, sys, time
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 app = Scheduler("tasks.json", workers=2, pool="processes", durability="os", **json.loads(os.environ.get("POOL", "{}")))
 
@@ -234,7 +234,7 @@ def parent_of(pid: int) -> int:
 
 def test_a_job_in_a_worker_process_cannot_add_to_a_store_in_memory_and_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(
-        "from noria.wheel import Scheduler\n"
+        "from hourwheel import Scheduler\n"
         "app = Scheduler('memory:', pool='processes', workers=1)\n"
         "@app.task\ndef greet():\n    return 'hello'\n"
         "@app.task\ndef call():\n    return greet.delay().id\n"
@@ -252,7 +252,7 @@ def test_a_job_in_a_worker_process_cannot_add_to_a_store_in_memory_and_is_told_s
 
 def test_a_program_that_does_not_guard_its_start_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(
-        "import time\nfrom noria.wheel import Scheduler\n"
+        "import time\nfrom hourwheel import Scheduler\n"
         "app = Scheduler('tasks.json', pool='processes', workers=1)\n"
         "@app.task\ndef greet():\n    return 'hello'\n"
         "with app:\n"
@@ -270,7 +270,7 @@ def test_a_program_that_does_not_guard_its_start_is_told_so(tmp_path: Path) -> N
 def test_worker_command_with_processes_ends_at_sigterm_and_at_once_at_the_second(tmp_path: Path, signals: int) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
     env = environ(tmp_path)
-    command = [sys.executable, "-m", "noria.wheel.cli", "worker", "-A", "shop:app", "-P", "prefork", "-c", "2"]
+    command = [sys.executable, "-m", "hourwheel.cli", "worker", "-A", "shop:app", "-P", "prefork", "-c", "2"]
     with subprocess.Popen(
         command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as worker:
@@ -286,6 +286,6 @@ def test_worker_command_with_processes_ends_at_sigterm_and_at_once_at_the_second
             worker.send_signal(signal.SIGTERM)
             time.sleep(0.2)
         err = worker.communicate(timeout=LONG_S)[1]
-    show = [sys.executable, "-m", "noria.wheel.cli", "show", id.strip(), "--store", "tasks.json", "--json"]
+    show = [sys.executable, "-m", "hourwheel.cli", "show", id.strip(), "--store", "tasks.json", "--json"]
     job = json.loads(subprocess.run(show, cwd=tmp_path, env=env, capture_output=True, text=True).stdout)
     assert (worker.returncode, job["state"]) == ((0, "succeeded") if signals == 1 else (1, "running")), err

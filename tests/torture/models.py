@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hourwheel.ring import Ring
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
-from noria.wheel.ring import Ring
 
 from tests.contract import test_store_machine as stores
 from tests.unit import test_ring_machine as ring

@@ -118,7 +118,7 @@ def add_to(report: Report, other: Report) -> None:
 @contextmanager
 def scratch() -> Iterator[str]:
     """A directory for one case. (A TemporaryDirectory would be removed by each child that runs atexit's functions.)"""
-    directory = tempfile.mkdtemp(prefix="noria-")
+    directory = tempfile.mkdtemp(prefix="hourwheel-")
     try:
         yield directory
     finally:

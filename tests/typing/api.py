@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
-from noria.wheel import AsyncResult, Call, Found, Job, Scheduler, Task, task
+from hourwheel import AsyncResult, Call, Found, Job, Scheduler, Task, task
 
 app = Scheduler("tasks.json")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import InvalidValue, Scheduler
-from noria.wheel.registry import SHARED
-from noria.wheel.testing import FakeClock
+from hourwheel import InvalidValue, Scheduler
+from hourwheel.registry import SHARED
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
-TASKS = "from noria.wheel import task\n@task\ndef {name}():\n    return 1\n"
+TASKS = "from hourwheel import task\n@task\ndef {name}():\n    return 1\n"
 
 
 @pytest.fixture(autouse=True)

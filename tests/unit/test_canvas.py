@@ -10,8 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import (
+from hourwheel import (
     Filter,
     Found,
     InvalidValue,
@@ -24,8 +23,9 @@ from noria.wheel import (
     chord,
     group,
 )
-from noria.wheel.canvas import GATHERED_TTL_MS
-from noria.wheel.testing import FakeClock
+from hourwheel.canvas import GATHERED_TTL_MS
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 
 @pytest.fixture

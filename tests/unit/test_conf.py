@@ -11,14 +11,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hourwheel import UNSET, HourwheelError, InvalidValue, Scheduler, SchedulerError, UnknownSetting, every, task
+from hourwheel.conf import Conf
+from hourwheel.routes import Routes
+from hourwheel.settings import SETTINGS, plain
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from noria.store import MemoryStore
-from noria.wheel import UNSET, InvalidValue, NoriaError, Scheduler, SchedulerError, UnknownSetting, every, task
-from noria.wheel.conf import Conf
-from noria.wheel.routes import Routes
-from noria.wheel.settings import SETTINGS, plain
-from noria.wheel.testing import FakeClock
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty directory, no variables of ours, and imports from that directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [*(f"NORIA_{name.upper()}" for name in SETTINGS), "NORIA_APP", "NORIA_DEBUG"]:
+    for name in [*(f"HOURWHEEL_{name.upper()}" for name in SETTINGS), "HOURWHEEL_APP", "HOURWHEEL_DEBUG"]:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -45,7 +45,7 @@ def module(tmp_path: Path) -> Iterator[Callable[[str, str], str]]:
         sys.modules.pop(name, None)
 
 
-def toml(text: str, file: str = "noria.toml") -> None:
+def toml(text: str, file: str = "hourwheel.toml") -> None:
     Path(file).write_text(text)
 
 
@@ -77,7 +77,7 @@ def test_the_value_is_that_of_the_highest_layer_that_says_one(said: dict[str, An
     below, environ = said["toml"], {}
     toml("" if below is None or below is UNSET else f"workers = {below}\n")
     if said["environment"] is not None:
-        environ["NORIA_WORKERS"] = "" if said["environment"] is UNSET else str(said["environment"])
+        environ["HOURWHEEL_WORKERS"] = "" if said["environment"] is UNSET else str(said["environment"])
     conf = Conf(environ=environ)
     if said["code"] is not None:
         conf.workers = said["code"]
@@ -85,14 +85,14 @@ def test_the_value_is_that_of_the_highest_layer_that_says_one(said: dict[str, An
         conf._take({"workers": said["object"]}, None)
     told = [layer for layer in LAYERS if said[layer] is not None and said[layer] is not UNSET]
     assert conf.workers == (said[told[-1]] if told else None)
-    sources = {"toml": "noria.toml", "environment": "NORIA_WORKERS", "object": "a dict", "code": "app.conf"}
+    sources = {"toml": "hourwheel.toml", "environment": "HOURWHEEL_WORKERS", "object": "a dict", "code": "app.conf"}
     assert (sources[told[-1]] if told else "default") in conf.source("workers")
 
 
 def test_each_value_says_where_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: Any) -> None:
-    toml("[tool.noria]\nqueues = ['mail']\ntimezone = 'Europe/Berlin'\nowner = 'toml'\n", "pyproject.toml")
-    monkeypatch.setenv("NORIA_TIMEZONE", "Asia/Tokyo")
-    monkeypatch.setenv("NORIA_OWNER", "environment")
+    toml("[tool.hourwheel]\nqueues = ['mail']\ntimezone = 'Europe/Berlin'\nowner = 'toml'\n", "pyproject.toml")
+    monkeypatch.setenv("HOURWHEEL_TIMEZONE", "Asia/Tokyo")
+    monkeypatch.setenv("HOURWHEEL_OWNER", "environment")
     app = Scheduler(workers=2)
     app.config_from_object(module("shop_conf", "owner = 'object'\nresult_expires = 60\n"))
     app.conf.durability = "os"
@@ -101,8 +101,8 @@ def test_each_value_says_where_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_pa
         "durability": ("os", "app.conf"),
         "owner": ("object", "shop_conf, owner"),
         "result_ttl": (60, "shop_conf, result_expires"),
-        "timezone": ("Asia/Tokyo", "environment, NORIA_TIMEZONE"),
-        "queues": (frozenset({"mail"}), f"{tmp_path}/pyproject.toml [tool.noria]"),
+        "timezone": ("Asia/Tokyo", "environment, HOURWHEEL_TIMEZONE"),
+        "queues": (frozenset({"mail"}), f"{tmp_path}/pyproject.toml [tool.hourwheel]"),
     }
     assert app.timezone == ZoneInfo("Asia/Tokyo")
     assert (app.workers, app.queues, app.result_ttl_ms) == (2, frozenset({"mail"}), 60_000)
@@ -111,11 +111,11 @@ def test_each_value_says_where_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_none_that_is_given_is_a_value_and_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NORIA_QUEUES", "mail")
-    monkeypatch.setenv("NORIA_DURABILITY", "none")
+    monkeypatch.setenv("HOURWHEEL_QUEUES", "mail")
+    monkeypatch.setenv("HOURWHEEL_DURABILITY", "none")
     app = Scheduler(queues=None)
     assert (app.queues, app.conf.source("queues")) == (None, "arguments of Scheduler()")
-    assert (app.conf.durability, app.conf.source("durability")) == (None, "environment, NORIA_DURABILITY")
+    assert (app.conf.durability, app.conf.source("durability")) == (None, "environment, HOURWHEEL_DURABILITY")
 
 
 @pytest.mark.parametrize(
@@ -131,11 +131,11 @@ def test_none_that_is_given_is_a_value_and_not_silence(monkeypatch: pytest.Monke
     ],
 )
 def test_a_variable_is_read_as_what_the_setting_is(name: str, text: str, value: Any) -> None:
-    assert Conf(environ={f"NORIA_{name.upper()}": text})[name] == value
+    assert Conf(environ={f"HOURWHEEL_{name.upper()}": text})[name] == value
 
 
-def test_noria_toml_stands_in_the_place_of_the_table_in_pyproject() -> None:
-    toml("[tool.noria]\nworkers = 2\nresult_ttl = 5\n", "pyproject.toml")
+def test_hourwheel_toml_stands_in_the_place_of_the_table_in_pyproject() -> None:
+    toml("[tool.hourwheel]\nworkers = 2\nresult_ttl = 5\n", "pyproject.toml")
     toml("workers = 3\n[task_routes]\n'app.*' = {queue = 'slow'}\n")
     conf = Scheduler().conf
     assert (conf.workers, conf.result_ttl, dict(conf.task_routes)) == (3, 3600, {"app.*": "slow"})
@@ -152,7 +152,7 @@ def test_a_pyproject_that_does_not_speak_of_us_may_be_as_broken_as_it_likes() ->
 def refused(do: Callable[[], object], kind: type[Exception] = InvalidValue) -> str:
     with pytest.raises(kind) as error:
         do()
-    assert isinstance(error.value, NoriaError)
+    assert isinstance(error.value, HourwheelError)
     return str(error.value)
 
 
@@ -166,23 +166,28 @@ def test_an_unknown_name_is_refused_with_a_guess_in_every_layer(monkeypatch: pyt
     assert refused(lambda: app.config_from_object({"worker": 4})) == f"a dict, worker: {guess}"
     assert "the settings are store, durability," in refused(lambda: app.conf.flavour)
     toml("worker = 4")
-    assert refused(lambda: app.workers).endswith(f"noria.toml: {guess}")
+    assert refused(lambda: app.workers).endswith(f"hourwheel.toml: {guess}")
     toml("")
-    monkeypatch.setenv("NORIA_WORKER", "4")
-    assert refused(lambda: app.workers) == "there is no variable NORIA_WORKER; did you mean NORIA_WORKERS?"
+    monkeypatch.setenv("HOURWHEEL_WORKER", "4")
+    assert refused(lambda: app.workers) == "there is no variable HOURWHEEL_WORKER; did you mean HOURWHEEL_WORKERS?"
     assert not hasattr(app.conf, "worker")
     assert "worker" not in app.conf
     assert app.conf.get("worker", 7) == 7
 
 
-def test_variables_of_a_container_platform_for_a_service_called_noria_are_left_alone() -> None:
-    for name in ("NORIA_SERVICE_HOST", "NORIA_PORT", "NORIA_PORT_80_TCP_ADDR", "NORIA_STORE_SERVICE_PORT"):
+def test_variables_of_a_container_platform_for_a_service_called_hourwheel_are_left_alone() -> None:
+    for name in (
+        "HOURWHEEL_SERVICE_HOST",
+        "HOURWHEEL_PORT",
+        "HOURWHEEL_PORT_80_TCP_ADDR",
+        "HOURWHEEL_STORE_SERVICE_PORT",
+    ):
         assert Conf(environ={name: "tcp://10.0.0.1:80"}).workers is None
 
 
 def test_celerys_name_in_a_variable_is_refused_with_ours() -> None:
-    conf = Conf(environ={"NORIA_WORKER_CONCURRENCY": "4"})
-    assert refused(lambda: conf.workers).endswith("did you mean NORIA_WORKERS?")
+    conf = Conf(environ={"HOURWHEEL_WORKER_CONCURRENCY": "4"})
+    assert refused(lambda: conf.workers).endswith("did you mean HOURWHEEL_WORKERS?")
 
 
 @pytest.mark.parametrize(
@@ -228,33 +233,33 @@ def test_settings_that_do_not_go_together_are_refused_at_once() -> None:
 
 def test_an_argument_that_needs_the_pool_of_a_lower_layer_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "of the pools only processes have children" in refused(lambda: Scheduler(max_tasks_per_child=5))
-    monkeypatch.setenv("NORIA_POOL", "processes")
+    monkeypatch.setenv("HOURWHEEL_POOL", "processes")
     assert Scheduler(max_tasks_per_child=5).pool.max_tasks_per_child == 5
 
 
 def test_layers_that_do_not_go_together_say_where_each_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NORIA_WORKERS", "5000")
+    monkeypatch.setenv("HOURWHEEL_WORKERS", "5000")
     app = Scheduler(pool="threads")
     assert refused(lambda: app.workers) == (
         "workers must be a whole number from 1 to 1024 for threads, got 5000 "
-        "(pool: arguments of Scheduler(), workers: environment, NORIA_WORKERS)"
+        "(pool: arguments of Scheduler(), workers: environment, HOURWHEEL_WORKERS)"
     )
 
 
 def test_what_a_layer_below_cannot_be_is_said_with_its_place_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NORIA_RESULT_TTL", "soon")
+    monkeypatch.setenv("HOURWHEEL_RESULT_TTL", "soon")
     app = Scheduler(MemoryStore())
     assert app.workers == 4
     assert refused(lambda: app.result_ttl_ms) == (
-        "environment, NORIA_RESULT_TTL: result_ttl must be a number of seconds or a timedelta, zero or more, got 'soon'"
+        "environment, HOURWHEEL_RESULT_TTL: result_ttl must be a number of seconds or a timedelta, zero or more, got 'soon'"
     )
     toml("workers = ")
-    assert "noria.toml cannot be read: Invalid value" in refused(lambda: Scheduler().workers)
+    assert "hourwheel.toml cannot be read: Invalid value" in refused(lambda: Scheduler().workers)
     toml("workers = '4'")
-    assert "noria.toml: workers must be a whole number" in refused(lambda: Scheduler().workers)
-    Path("noria.toml").unlink()
-    toml("tool.noria = 4", "pyproject.toml")
-    assert refused(lambda: Scheduler().workers) == "tool.noria in pyproject.toml must be a table, got 4"
+    assert "hourwheel.toml: workers must be a whole number" in refused(lambda: Scheduler().workers)
+    Path("hourwheel.toml").unlink()
+    toml("tool.hourwheel = 4", "pyproject.toml")
+    assert refused(lambda: Scheduler().workers) == "tool.hourwheel in pyproject.toml must be a table, got 4"
 
 
 def test_an_unknown_argument_is_pythons_own_error() -> None:
@@ -341,7 +346,7 @@ def test_a_setting_of_a_module_in_upper_case_is_not_ignored_silently(module: Any
     assert said == "shop_conf: WORKERS must be written workers, or a namespace be given"
 
 
-@pytest.mark.parametrize("namespace", ["CELERY", "NORIA"])
+@pytest.mark.parametrize("namespace", ["CELERY", "HOURWHEEL"])
 def test_of_djangos_settings_those_of_the_namespace_are_taken(namespace: str) -> None:
     said = {"DEBUG": True, "WORKERS": 9, f"{namespace}_WORKER_CONCURRENCY": 3, f"{namespace}_TIMEZONE": "Asia/Tokyo"}
     app = Scheduler()
@@ -354,14 +359,14 @@ def test_of_djangos_settings_those_of_the_namespace_are_taken(namespace: str) ->
 
 def test_attributes_that_are_not_asked_for_are_not_read() -> None:
     class Settings:
-        NORIA_WORKERS = 3
+        HOURWHEEL_WORKERS = 3
 
         @property
         def SECRET(self) -> str:
             raise RuntimeError("it was read")
 
     app = Scheduler()
-    app.config_from_object(Settings(), namespace="NORIA")
+    app.config_from_object(Settings(), namespace="HOURWHEEL")
     assert app.workers == 3
 
 
@@ -445,7 +450,7 @@ def test_every_value_has_a_form_for_programs() -> None:
 
 def test_the_store_comes_from_the_settings_and_is_opened_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Scheduler()
-    monkeypatch.setenv("NORIA_STORE", "json:mine.json?durability=os")
+    monkeypatch.setenv("HOURWHEEL_STORE", "json:mine.json?durability=os")
     assert not Path("mine.json").exists()
     assert app.store.next_due() is None
     assert Path("mine.json").exists()
@@ -453,7 +458,7 @@ def test_the_store_comes_from_the_settings_and_is_opened_when_it_is_needed(monke
 
 
 def test_durability_of_a_lower_layer_does_not_speak_of_a_store_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NORIA_DURABILITY", "os")
+    monkeypatch.setenv("HOURWHEEL_DURABILITY", "os")
     store = MemoryStore()
     assert Scheduler(store).store is store
     app = Scheduler("mine.json")
@@ -555,7 +560,7 @@ def test_shared_tasks_go_where_the_scheduler_that_carries_them_says() -> None:
     shared = task(name="app.shared.conf")(lambda: None)
     with pytest.MonkeyPatch.context() as patch:
         app = Scheduler(MemoryStore(), clock=FakeClock())
-        patch.setattr("noria.wheel.default._default", app)
+        patch.setattr("hourwheel.default._default", app)
         app.conf.task_routes = {"app.shared.*": "shared"}
         assert shared.delay().queue == "shared"  # type: ignore[attr-defined]
 
@@ -589,7 +594,7 @@ def test_a_beat_schedule_is_scheduled(app: Scheduler) -> None:
 
 
 def test_a_beat_schedule_of_an_object_is_scheduled_in_the_time_zone_of_that_object(app: Scheduler) -> None:
-    from noria.wheel import crontab
+    from hourwheel import crontab
 
     said = {"CELERY_BEAT_SCHEDULE": {"a": {"task": "shop.clean", "schedule": crontab("0 7 * * *")}}}
     app.config_from_object({**said, "CELERY_TIMEZONE": "Asia/Tokyo"}, namespace="CELERY")
@@ -608,7 +613,9 @@ def test_a_beat_schedule_that_cannot_be_read_changes_nothing(app: Scheduler) -> 
 
 
 def test_a_beat_schedule_is_given_in_code_only() -> None:
-    assert "beat_schedule must be given in code" in refused(lambda: Conf(environ={"NORIA_BEAT_SCHEDULE": "x"}).all())
+    assert "beat_schedule must be given in code" in refused(
+        lambda: Conf(environ={"HOURWHEEL_BEAT_SCHEDULE": "x"}).all()
+    )
     toml("[beat_schedule.a]\ntask = 'x'\nschedule = 30\n")
     assert "beat_schedule must be given in code" in refused(lambda: Conf(environ={}).all())
 

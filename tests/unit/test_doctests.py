@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import Scheduler, set_default
-from noria.wheel.job import Job
+from hourwheel import Scheduler, set_default
+from hourwheel.job import Job
+from hourwheel.store import MemoryStore
 
 from tests.kit.django_project import databases
 
@@ -67,5 +67,5 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
 def test_the_examples_of(name: str, names: dict[str, Any]) -> None:
     if name == "testing.journey":
         names["app"].stop()  # what runs does not travel
-    failed, _ = doctest.testmod(importlib.import_module(f"noria.wheel.{name}"), extraglobs=names)
+    failed, _ = doctest.testmod(importlib.import_module(f"hourwheel.{name}"), extraglobs=names)
     assert failed == 0

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
-from noria.wheel import AsyncResult, InvalidValue, JobFailed, Scheduler, SchedulerError, State, group
-from noria.wheel.testing import FakeClock, Travel, eager, travel
+from hourwheel import AsyncResult, InvalidValue, JobFailed, Scheduler, SchedulerError, State, group
+from hourwheel.testing import FakeClock, Travel, eager, travel
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOWHERE = "/nonexistent/tasks.json"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import Events, Hook, InvalidValue, Retry, Scheduler, Snooze
-from noria.wheel.testing import FakeClock
+from hourwheel import Events, Hook, InvalidValue, Retry, Scheduler, Snooze
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 ALL = Events.__slots__
 
@@ -119,7 +119,7 @@ def test_a_hook_that_raises_is_logged_and_nothing_else_changes(
     def double(number: int) -> int:
         return 2 * number
 
-    with caplog.at_level(logging.ERROR, logger="noria.events"):
+    with caplog.at_level(logging.ERROR, logger="hourwheel.events"):
         result = double.delay(4)
         app.run_due()
         with app:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from noria.wheel import Clock, InvalidValue
-from noria.wheel.testing import FakeClock
+from hourwheel import Clock, InvalidValue
+from hourwheel.testing import FakeClock
 
 
 def test_advance_moves_the_wall_and_the_monotonic_clock_together() -> None:

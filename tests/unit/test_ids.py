@@ -7,9 +7,9 @@ import threading
 import uuid
 
 import pytest
-from noria.wheel import ids
-from noria.wheel.errors import InvalidValue
-from noria.wheel.ids import new_id, normal_id
+from hourwheel import ids
+from hourwheel.errors import InvalidValue
+from hourwheel.ids import new_id, normal_id
 
 NOW_MS = 1_763_700_000_123
 

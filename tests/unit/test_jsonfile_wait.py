@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore, jsonfile
-from noria.wheel.testing import FakeClock
+from hourwheel.store import JsonStore, jsonfile
+from hourwheel.testing import FakeClock
 
 
 class LateBell:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import DuplicateJob, Found, InvalidValue, JobCancelled, Scheduler, SchedulerError, Snooze, State, Task
-from noria.wheel.options import key_text
-from noria.wheel.testing import FakeClock
+from hourwheel import DuplicateJob, Found, InvalidValue, JobCancelled, Scheduler, SchedulerError, Snooze, State, Task
+from hourwheel.options import key_text
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ LINES_MOST = 400
 FUNCTION_LINES_MOST = 60
 NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
-OURS = {"noria", "wheel", "store"}
+OURS = {"hourwheel", "wheel", "store"}
 PUT_TOGETHER_IN_INIT = {"wheel/testing/contract/__init__.py"}
 """The contract is one class of many parts, and the package is that class."""
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import Bound, InvalidValue, Limit, Scheduler, StoreError
-from noria.wheel.limit import checked_rate, in_words
-from noria.wheel.testing import FakeClock
+from hourwheel import Bound, InvalidValue, Limit, Scheduler, StoreError
+from hourwheel.limit import checked_rate, in_words
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import InvalidValue, PayloadError, Scheduler, SchedulerError, StoreClosed, UnknownJob, task
-from noria.wheel.job import State
-from noria.wheel.testing import FakeClock
+from hourwheel import InvalidValue, PayloadError, Scheduler, SchedulerError, StoreClosed, UnknownJob, task
+from hourwheel.job import State
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 from tests.kit.django_project import databases
 
@@ -145,7 +145,7 @@ def test_a_store_that_cannot_take_the_job_is_told_to_the_one_who_commits(app: Sc
 
 
 def test_a_shared_task_is_carried_by_the_scheduler_there_is(app: Scheduler) -> None:
-    from noria.wheel import set_default
+    from hourwheel import set_default
 
     @task(name="tests.on_commit.shared")
     def shared() -> None: ...

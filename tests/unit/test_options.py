@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from noria.wheel.errors import InvalidValue
-from noria.wheel.job import Job
-from noria.wheel.options import CALL, STANDING, CallOptions, Options, Plan, due_ms
+from hourwheel.errors import InvalidValue
+from hourwheel.job import Job
+from hourwheel.options import CALL, STANDING, CallOptions, Options, Plan, due_ms
 
 NOW_NS = 1_763_700_000_000_000_001
 NOW_MS = 1_763_700_000_000

@@ -12,11 +12,11 @@ from collections import OrderedDict, namedtuple
 from typing import Any
 
 import pytest
+from hourwheel import payload
+from hourwheel.errors import HourwheelError, PayloadError
+from hourwheel.payload import decode, decode_call, encode, encode_call
 from hypothesis import given
 from hypothesis import strategies as st
-from noria.wheel import payload
-from noria.wheel.errors import NoriaError, PayloadError
-from noria.wheel.payload import decode, decode_call, encode, encode_call
 
 Point = namedtuple("Point", "x y")
 
@@ -136,11 +136,11 @@ def test_what_is_not_strict_json_is_refused_wherever_it_stands_and_the_path_says
     assert words in str(caught.value)
 
 
-def test_a_payload_error_is_a_noria_error_a_type_error_and_a_value_error() -> None:
+def test_a_payload_error_is_a_hourwheel_error_a_type_error_and_a_value_error() -> None:
     with pytest.raises(PayloadError) as caught:
         encode(object())
-    assert isinstance(caught.value, (NoriaError, TypeError, ValueError))
-    assert PayloadError.__mro__.index(NoriaError) < PayloadError.__mro__.index(TypeError)
+    assert isinstance(caught.value, (HourwheelError, TypeError, ValueError))
+    assert PayloadError.__mro__.index(HourwheelError) < PayloadError.__mro__.index(TypeError)
 
 
 def test_the_name_given_to_encode_is_the_root_of_the_path() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from hourwheel import InvalidValue, crontab, every
+from hourwheel.clock import MAX_MS, as_datetime
+from hourwheel.periodic import Schedule
 from hypothesis import example, given
 from hypothesis import strategies as st
-from noria.wheel import InvalidValue, crontab, every
-from noria.wheel.clock import MAX_MS, as_datetime
-from noria.wheel.periodic import Schedule
 
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
 SECOND = timedelta(seconds=1)

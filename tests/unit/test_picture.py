@@ -8,8 +8,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from noria.wheel.errors import InvalidValue
-from noria.wheel.picture import SLOTS, ring_svg, ring_text, shade_starts
+from hourwheel.errors import InvalidValue
+from hourwheel.picture import SLOTS, ring_svg, ring_text, shade_starts
 
 NS = "{http://www.w3.org/2000/svg}"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -68,7 +68,7 @@ def test_counts_are_shown_in_words_too() -> None:
     svg = ring_svg(density(s60=1000, s61=234, s3599=1), 3_600 * 5 + 61)
     assert "1,235" in texts(svg)
     told = texts(svg, "title")
-    assert told[0] == "Noria: 1,235 jobs on a ring of 3600 slots, the hand is at slot 61"
+    assert told[0] == "Hourwheel: 1,235 jobs on a ring of 3600 slots, the hand is at slot 61"
     assert "slots 60 to 119: 1,234 jobs, most in slot 60: 1,000" in told
     assert "slots 3540 to 3599: 1 job, most in slot 3599: 1" in told
 

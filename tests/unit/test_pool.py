@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from noria.wheel.clock import SystemClock
-from noria.wheel.job import Claim, Failed, Job, Outcome, Succeeded
-from noria.wheel.pool import Done, Pace, ThreadPool
-from noria.wheel.pool.credit import QUEUE_MOST
+from hourwheel.clock import SystemClock
+from hourwheel.job import Claim, Failed, Job, Outcome, Succeeded
+from hourwheel.pool import Done, Pace, ThreadPool
+from hourwheel.pool.credit import QUEUE_MOST
 
 LONG_S = 10.0
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from noria.wheel.errors import InvalidValue, NoriaError, NotRegistered
-from noria.wheel.registry import Registry
-from noria.wheel.task import Task
+from hourwheel.errors import HourwheelError, InvalidValue, NotRegistered
+from hourwheel.registry import Registry
+from hourwheel.task import Task
 
 
 def remind() -> None: ...
@@ -33,7 +33,7 @@ def test_an_unknown_name_is_refused_and_the_message_lists_what_there_is() -> Non
     registry.add(made())
     with pytest.raises(NotRegistered, match=r"no task named 'os\.system' is registered here; registered: app\.remind"):
         registry.get("os.system")
-    assert issubclass(NotRegistered, (NoriaError, LookupError))
+    assert issubclass(NotRegistered, (HourwheelError, LookupError))
 
 
 def test_a_stored_name_is_never_imported() -> None:

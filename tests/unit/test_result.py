@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 from freezegun import freeze_time
-from noria.store.memory import MemoryStore
-from noria.wheel.clock import SystemClock
-from noria.wheel.contract import Found
-from noria.wheel.errors import InvalidValue, JobCancelled, JobExpired, JobFailed, ResultTimeout, StoreError, UnknownJob
-from noria.wheel.events import Events
-from noria.wheel.job import Failed, Failure, Job, Outcome, State, Succeeded
-from noria.wheel.result import AsyncResult
-from noria.wheel.results import Results
-from noria.wheel.testing import FakeClock
+from hourwheel.clock import SystemClock
+from hourwheel.contract import Found
+from hourwheel.errors import InvalidValue, JobCancelled, JobExpired, JobFailed, ResultTimeout, StoreError, UnknownJob
+from hourwheel.events import Events
+from hourwheel.job import Failed, Failure, Job, Outcome, State, Succeeded
+from hourwheel.result import AsyncResult
+from hourwheel.results import Results
+from hourwheel.store.memory import MemoryStore
+from hourwheel.testing import FakeClock
 
 NOW_MS = 1_767_225_600_000
 BOOM = Failure("builtins.ValueError", "boom", "Traceback (most recent call last): ...")

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import InvalidValue, Job, MaxRetriesExceeded, PayloadError, Retry, Scheduler, Snooze, State, Task
-from noria.wheel.retry import RetryPolicy, policy_of
-from noria.wheel.testing import FakeClock
+from hourwheel import InvalidValue, Job, MaxRetriesExceeded, PayloadError, Retry, Scheduler, Snooze, State, Task
+from hourwheel.retry import RetryPolicy, policy_of
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from noria.wheel.ring import SLOTS, Ring
+from hourwheel.ring import SLOTS, Ring
 
 TURN_MS = SLOTS * 1000
 YEAR_MS = 365 * 86_400_000

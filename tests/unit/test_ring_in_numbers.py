@@ -6,7 +6,7 @@ import random
 from collections import Counter
 
 import pytest
-from noria.wheel.ring import SLOTS, Ring
+from hourwheel.ring import SLOTS, Ring
 
 TURN_MS = SLOTS * 1000
 NOON = 1_790_000_000_000

@@ -6,10 +6,10 @@ from bisect import bisect_left, insort
 from typing import ClassVar
 
 import pytest
+from hourwheel.ring import SLOTS, Ring
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from noria.wheel.ring import SLOTS, Ring
 
 TURN_MS = SLOTS * 1000
 LAST_MS = 253_402_300_799_999

@@ -11,14 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from noria.wheel.context import current_job
-from noria.wheel.errors import InvalidValue, NotRegistered, PayloadError
-from noria.wheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State, Succeeded
-from noria.wheel.payload import encode_call
-from noria.wheel.retry import Retry, RetryPolicy
-from noria.wheel.runner import UNREGISTERED_MS, Runner, failure_of
-from noria.wheel.testing import FakeClock
-from noria.wheel.time_limits import UNLIMITED
+from hourwheel.context import current_job
+from hourwheel.errors import InvalidValue, NotRegistered, PayloadError
+from hourwheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State, Succeeded
+from hourwheel.payload import encode_call
+from hourwheel.retry import Retry, RetryPolicy
+from hourwheel.runner import UNREGISTERED_MS, Runner, failure_of
+from hourwheel.testing import FakeClock
+from hourwheel.time_limits import UNLIMITED
 
 CLOCK = FakeClock()
 
@@ -278,7 +278,7 @@ def test_what_one_job_sets_in_a_context_variable_no_other_job_sees() -> None:
 
 
 def test_log_lines_are_those_that_users_know(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "noria.worker")
+    caplog.set_level(logging.DEBUG, "hourwheel.worker")
     run(lambda: "done")
     lines = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert lines == [("DEBUG", "Task accepted: t[j1]"), ("INFO", "Task t[j1] succeeded in 0s: 'done'")]
@@ -292,7 +292,7 @@ def test_failure_is_logged_with_its_traceback_and_retry_with_its_delay(caplog: p
     def retries() -> None:
         raise Retry("busy", countdown=3)
 
-    caplog.set_level(logging.INFO, "noria.worker")
+    caplog.set_level(logging.INFO, "hourwheel.worker")
     run(fails)
     run(retries)
     failed, retried = caplog.records
@@ -302,7 +302,7 @@ def test_failure_is_logged_with_its_traceback_and_retry_with_its_delay(caplog: p
 
 
 def test_long_result_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "noria.worker")
+    caplog.set_level(logging.INFO, "hourwheel.worker")
     run(lambda: "x" * 10_000)
     assert len(caplog.records[-1].getMessage()) < 300
 
@@ -316,6 +316,6 @@ def test_durations_are_logged_without_an_exponent(caplog: pytest.LogCaptureFixtu
     task = SimpleNamespace(
         name="t", fn=lambda: clock.advance(seconds), bind=False, retrying=RetryPolicy(), limits=UNLIMITED
     )
-    caplog.set_level(logging.INFO, "noria.worker")
+    caplog.set_level(logging.INFO, "hourwheel.worker")
     Runner(Tasks(t=task), clock)(claim())  # type: ignore[arg-type]
     assert f"succeeded in {shown}s:" in caplog.text

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 from freezegun import freeze_time
-from noria.store import MemoryStore
-from noria.wheel import Found, InvalidValue, Retry, Scheduler, SchedulerError, State, StoreBusy, current_job
-from noria.wheel.contract import Filter
-from noria.wheel.default import get_default, set_default
-from noria.wheel.job import Job
-from noria.wheel.testing import FakeClock
+from hourwheel import Found, InvalidValue, Retry, Scheduler, SchedulerError, State, StoreBusy, current_job
+from hourwheel.contract import Filter
+from hourwheel.default import get_default, set_default
+from hourwheel.job import Job
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 LONG_S = 10.0
 
@@ -198,7 +198,7 @@ def test_job_with_a_countdown_inside_the_second_does_not_wait_for_a_tick(app: Sc
 
 
 def test_start_twice_is_one_start(app: Scheduler, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "noria.worker")
+    caplog.set_level(logging.DEBUG, "hourwheel.worker")
     app.start()
     before = threading.active_count()
     app.start()
@@ -728,7 +728,7 @@ def test_run_writes_to_stderr_only_where_nobody_else_would(app: Scheduler, monke
 
     @app.task
     def look() -> None:
-        seen.append(len(logging.getLogger("noria").handlers))
+        seen.append(len(logging.getLogger("hourwheel").handlers))
         app.stop()
 
     look.delay()
@@ -737,4 +737,4 @@ def test_run_writes_to_stderr_only_where_nobody_else_would(app: Scheduler, monke
     look.delay()
     app.run()
     assert seen == [1, 0]
-    assert logging.getLogger("noria").handlers == []
+    assert logging.getLogger("hourwheel").handlers == []

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import Scheduler, StoreClosed
-from noria.wheel import scheduler as module
-from noria.wheel.default import get_default
-from noria.wheel.job import Job
+from hourwheel import Scheduler, StoreClosed
+from hourwheel import scheduler as module
+from hourwheel.default import get_default
+from hourwheel.job import Job
+from hourwheel.store import MemoryStore
 
 
 class PlayedTicker:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, MemoryStore
-from noria.wheel import (
+from hourwheel import (
     Filter,
     InvalidValue,
     Job,
@@ -22,9 +21,10 @@ from noria.wheel import (
     crontab,
     every,
 )
-from noria.wheel.options import Plan
-from noria.wheel.schedules import Decision, Entry, decide
-from noria.wheel.testing import FakeClock
+from hourwheel.options import Plan
+from hourwheel.schedules import Decision, Entry, decide
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.testing import FakeClock
 
 NOW = 1_800_000_000_000
 Apps = Callable[[], Scheduler]

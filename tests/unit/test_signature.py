@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from noria.wheel.signature import takes, twin
+from hourwheel.signature import takes, twin
 
 
 def plain(a, b): ...

@@ -10,19 +10,19 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from noria.store.memory import MemoryStore
-from noria.wheel import context
-from noria.wheel.contract import Found, OnConflict
-from noria.wheel.decorator import TaskDecorator, task
-from noria.wheel.default import get_default, offer_default, set_default, withdraw_default
-from noria.wheel.errors import DuplicateJob, InvalidValue, NoScheduler, NotRegistered, PayloadError
-from noria.wheel.events import Events
-from noria.wheel.job import Job, State
-from noria.wheel.naming import origin_of
-from noria.wheel.registry import SHARED, Registry
-from noria.wheel.sender import Call
-from noria.wheel.task import Task, send
-from noria.wheel.testing import FakeClock
+from hourwheel import context
+from hourwheel.contract import Found, OnConflict
+from hourwheel.decorator import TaskDecorator, task
+from hourwheel.default import get_default, offer_default, set_default, withdraw_default
+from hourwheel.errors import DuplicateJob, InvalidValue, NoScheduler, NotRegistered, PayloadError
+from hourwheel.events import Events
+from hourwheel.job import Job, State
+from hourwheel.naming import origin_of
+from hourwheel.registry import SHARED, Registry
+from hourwheel.sender import Call
+from hourwheel.store.memory import MemoryStore
+from hourwheel.task import Task, send
+from hourwheel.testing import FakeClock
 
 NOW_MS = 1_767_225_600_000
 LATER = datetime(2030, 1, 1, tzinfo=UTC)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
-from noria.store import JsonStore, MemoryStore
-from noria.wheel import Found, JobExpired, Retry, Scheduler, State, Store, Task, set_default, task
-from noria.wheel.registry import SHARED
+from hourwheel import Found, JobExpired, Retry, Scheduler, State, Store, Task, set_default, task
+from hourwheel.registry import SHARED
+from hourwheel.store import JsonStore, MemoryStore
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -6,10 +6,10 @@ import logging
 from collections import Counter
 
 import pytest
-from noria.wheel.contract import Filter
-from noria.wheel.errors import StoreBusy
-from noria.wheel.job import Claim, Job, State, Succeeded
-from noria.wheel.ticker import LINGER_S, Ticker, claim_limit, nap
+from hourwheel.contract import Filter
+from hourwheel.errors import StoreBusy
+from hourwheel.job import Claim, Job, State, Succeeded
+from hourwheel.ticker import LINGER_S, Ticker, claim_limit, nap
 
 from tests.kit.ticking import FailingStore, StillPool, World
 

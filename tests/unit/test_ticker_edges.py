@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from noria.wheel.events import Events
-from noria.wheel.job import After, Job, State
-from noria.wheel.pool.credit import CLAIM_MOST
-from noria.wheel.ticker import LINGER_S, claim_limit, nap
+from hourwheel.events import Events
+from hourwheel.job import After, Job, State
+from hourwheel.pool.credit import CLAIM_MOST
+from hourwheel.ticker import LINGER_S, claim_limit, nap
 
 from tests.kit.ticking import FailingStore, World
 
@@ -102,7 +102,7 @@ def test_jobs_that_are_not_run_are_told_to_the_hooks_and_end() -> None:
 def test_a_ticker_that_is_not_started_has_claimed_nothing_and_wakes_for_nothing(world: World) -> None:
     ticker = world.ticker
     assert (ticker.horizon_ms, ticker.died, ticker.ended, ticker.alive) == (0, None, False, False)
-    assert (ticker.thread.name, ticker.thread.daemon) == ("noria-ticker", True)
+    assert (ticker.thread.name, ticker.thread.daemon) == ("hourwheel-ticker", True)
     assert ticker.on_end() is None  # type: ignore[func-returns-value]
 
 

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore
-from noria.wheel.contract import Filter
-from noria.wheel.errors import StoreBusy
-from noria.wheel.job import Claim, Job, State, Succeeded
-from noria.wheel.latch import Latch
-from noria.wheel.pool import Done
-from noria.wheel.pool.credit import CLAIM_MOST, STUCK_S
-from noria.wheel.ticker import LINGER_S, Ticker
+from hourwheel.contract import Filter
+from hourwheel.errors import StoreBusy
+from hourwheel.job import Claim, Job, State, Succeeded
+from hourwheel.latch import Latch
+from hourwheel.pool import Done
+from hourwheel.pool.credit import CLAIM_MOST, STUCK_S
+from hourwheel.store import MemoryStore
+from hourwheel.ticker import LINGER_S, Ticker
 
 from tests.kit.ticking import FailingStore, StillPool, World
 
@@ -352,7 +352,7 @@ def test_the_pool_is_started_with_who_wakes_and_who_settles_late() -> None:
 def test_what_a_claim_was_received_for_is_logged_for_who_wants_to_see_it(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, logger="noria")
+    caplog.set_level(logging.DEBUG, logger="hourwheel")
     world.add(2)
     world.ticker.step()
     assert sum("job" in message for _, message in messages(caplog)) >= 1

@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from freezegun import freeze_time
-from noria.store import JsonStore, MemoryStore
-from noria.wheel import (
+from hourwheel import (
     InvalidValue,
     ResultTimeout,
     Retry,
@@ -29,7 +28,8 @@ from noria.wheel import (
     set_default,
     task,
 )
-from noria.wheel.testing import Due, FakeClock, Ran, Travel, travel
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.testing import Due, FakeClock, Ran, Travel, travel
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = "2026-03-01 12:00"
@@ -502,9 +502,7 @@ def test_a_job_that_waits_for_itself_fails_and_does_not_hang(app: Scheduler, t: 
         app.AsyncResult(self.request.id).get()
 
     own.delay()
-    assert t.advance()[0].error.startswith(
-        "noria.wheel.errors.SchedulerError: the job that is waited for will never end"
-    )
+    assert t.advance()[0].error.startswith("hourwheel.errors.SchedulerError: the job that is waited for will never end")
 
 
 def test_from_a_coroutine(app: Scheduler, t: Travel) -> None:

@@ -6,13 +6,13 @@ import errno
 import os
 
 import pytest
-from noria.store import JsonStore, MemoryStore
-from noria.wheel import Scheduler, chain
-from noria.wheel.contract import Store
-from noria.wheel.errors import StoreError
-from noria.wheel.job import Claim, Job, Outcome, State, Succeeded
-from noria.wheel.testing import FakeClock
-from noria.wheel.ticker import Ticker
+from hourwheel import Scheduler, chain
+from hourwheel.contract import Store
+from hourwheel.errors import StoreError
+from hourwheel.job import Claim, Job, Outcome, State, Succeeded
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.testing import FakeClock
+from hourwheel.ticker import Ticker
 
 from tests.kit.memory_system import MemorySystem
 from tests.unit.test_ticker import StillPool

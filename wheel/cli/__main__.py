@@ -1,4 +1,4 @@
-"""``python -m noria.wheel.cli``."""
+"""``python -m hourwheel.cli``."""
 
 import sys
 

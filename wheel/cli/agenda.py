@@ -1,4 +1,4 @@
-"""``noria agenda``: what runs in the time to come, how much of it at once, and how late it will begin."""
+"""``hourwheel agenda``: what runs in the time to come, how much of it at once, and how late it will begin."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _show(plan: Plan, world: _World, forecast: Forecast | None, args: Namespace,
     _load(plan, context)
     if forecast is None:
         console.prose(
-            Cell("forecast: ", "dim"), "it takes a while for so many jobs; -c N asks for it, and `noria simulate`"
+            Cell("forecast: ", "dim"), "it takes a while for so many jobs; -c N asks for it, and `hourwheel simulate`"
         )
         return
     late = f"half begin {span(forecast.p50_ms)} late, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
@@ -234,7 +234,7 @@ AGENDA: Final = Command(
     description="What is due in the time to come, in order, with the load a minute as a row of bars, and a forecast: "
     "how late it begins with the processes that are alive now (or one, if none is) and so many workers each, if runs "
     "take as long as those before. With -A the fires of schedules are among it. Nothing is run.",
-    examples=("noria agenda tasks.json", "noria agenda -A shop.tasks --next 8h --workers 8 --duration 2s"),
+    examples=("hourwheel agenda tasks.json", "hourwheel agenda -A shop.tasks --next 8h --workers 8 --duration 2s"),
     arguments=_arguments,
     run=_run,
 )

@@ -1,4 +1,4 @@
-"""``noria call``: call a task later, from the shell."""
+"""``hourwheel call``: call a task later, from the shell."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--priority", metavar="N", type=_integer, help="-100 to 100; higher runs first")
     parser.add_argument("--key", metavar="KEY", help="unique among unfinished jobs: one that holds it is kept")
     parser.add_argument("--id", metavar="ID", help="of the job; to add the same id again is to add nothing")
-    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $NORIA_STORE")
+    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
     take_json(parser, "the id and when it is due")
 
@@ -163,8 +163,8 @@ CALL: Final = Command(
     description="Store a call of a task, durably. With -A the task must be known there and its options hold, and the "
     "arguments must fit the function; with --store alone the call is stored by the task's name, for whoever knows it.",
     examples=(
-        'noria call shop.mail.welcome 7 "hello there" -A shop --countdown 15m',
-        'noria call shop.mail.welcome 7 -k \'{"text":"x"}\' --store tasks.json',
+        'hourwheel call shop.mail.welcome 7 "hello there" -A shop --countdown 15m',
+        'hourwheel call shop.mail.welcome 7 -k \'{"text":"x"}\' --store tasks.json',
     ),
     arguments=_arguments,
     run=_run,

@@ -1,4 +1,4 @@
-"""``noria cancel`` and ``noria reschedule``: change a job's mind while it is still scheduled."""
+"""``hourwheel cancel`` and ``hourwheel reschedule``: change a job's mind while it is still scheduled."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ CANCEL: Final = Command(
     description="End scheduled jobs unrun, durably. One that runs is asked to end: its function may look, and it is "
     "not tried again. Exit status 1 if any of them was running, finished or unknown.",
     examples=(
-        "noria cancel 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
-        'noria cancel invoice:42 invoice:43 -A shop.tasks --reason "paid"',
+        "hourwheel cancel 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        'hourwheel cancel invoice:42 invoice:43 -A shop.tasks --reason "paid"',
     ),
     arguments=_cancel_arguments,
     run=_run_cancel,
@@ -92,8 +92,8 @@ RESCHEDULE: Final = Command(
     summary="move a scheduled job to another time",
     description="Give a scheduled job another due time, durably. Exit status 1 if it was running, finished or unknown.",
     examples=(
-        "noria reschedule invoice:42 --countdown 15m --store tasks.json",
-        "noria reschedule invoice:42 --eta 2026-12-24T18:00 -A shop.tasks",
+        "hourwheel reschedule invoice:42 --countdown 15m --store tasks.json",
+        "hourwheel reschedule invoice:42 --eta 2026-12-24T18:00 -A shop.tasks",
     ),
     arguments=_reschedule_arguments,
     run=_run_reschedule,

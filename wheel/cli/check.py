@@ -1,13 +1,13 @@
-"""``noria check``: is a store sound? ``noria compact``: make it readable."""
+"""``hourwheel check``: is a store sound? ``hourwheel compact``: make it readable."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from typing import Final
 
-from ...store import JsonStore
-from ...store.repair import accept_edit, survey
 from ..errors import StoreCorrupt
+from ..store import JsonStore
+from ..store.repair import accept_edit, survey
 from .command import Command, Context, take_json, take_store
 from .console import Cell
 from .describe import ledger
@@ -72,7 +72,7 @@ def _report_damage(args: Namespace, context: Context, error: StoreCorrupt) -> in
     console.prose(Cell(f"{path}: ", "red"), f"damaged; the store stops at {first}")
     show_damages(console, found.damages)
     show_lines(console, "note: ", found.notes)
-    console.prose("", "nothing was changed; `noria repair` writes what can be read into a new store beside it")
+    console.prose("", "nothing was changed; `hourwheel repair` writes what can be read into a new store beside it")
     return NO
 
 
@@ -90,7 +90,11 @@ CHECK: Final = Command(
     summary="prove that a store is sound, or say what is not",
     description="Read a whole store, test every invariant, and name each damaged place. "
     "Exit status 1 if it is not sound.",
-    examples=("noria check tasks.json", "noria check tasks.json --accept-edit", "noria check -A shop.tasks --json"),
+    examples=(
+        "hourwheel check tasks.json",
+        "hourwheel check tasks.json --accept-edit",
+        "hourwheel check -A shop.tasks --json",
+    ),
     arguments=_check_arguments,
     run=_run_check,
 )
@@ -100,7 +104,7 @@ COMPACT: Final = Command(
     summary="fold the journal into the file, so that a person can read or edit it",
     description="Write all jobs into the JSON file itself, one a line, and begin a new journal. "
     "Workers may go on meanwhile.",
-    examples=("noria compact tasks.json",),
+    examples=("hourwheel compact tasks.json",),
     arguments=take_store,
     run=_run_compact,
 )

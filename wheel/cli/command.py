@@ -26,7 +26,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One word behind ``noria``."""
+    """One word behind ``hourwheel``."""
 
     name: str
     summary: str
@@ -48,13 +48,13 @@ def take_app(parser: ArgumentParser) -> None:
         "--app",
         metavar="MODULE:APP",
         default=SUPPRESS,
-        help="the Scheduler, in a module that is found from the current directory; default: $NORIA_APP",
+        help="the Scheduler, in a module that is found from the current directory; default: $HOURWHEEL_APP",
     )
 
 
 def take_store(parser: ArgumentParser) -> None:
     """STORE, or ``-A`` in its place."""
-    parser.add_argument("store", nargs="?", metavar="STORE", help="path or URL of the store; default: $NORIA_STORE")
+    parser.add_argument("store", nargs="?", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
 
 
@@ -64,7 +64,7 @@ def take_job(parser: ArgumentParser, *, several: bool = False) -> None:
         parser.add_argument("id", nargs="+", metavar="ID", type=job_id, help="of a job; there may be several")
     else:
         parser.add_argument("id", metavar="ID", type=job_id, help="of the job")
-    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $NORIA_STORE")
+    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
 
 

@@ -1,4 +1,4 @@
-"""``noria config``: every setting, its value, and where that comes from."""
+"""``hourwheel config``: every setting, its value, and where that comes from."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ CONFIG: Final = Command(
     name="config",
     summary="show each setting, its value and where it comes from",
     description="The settings of an app, or without -A those that an app would find here: in the environment and in "
-    "noria.toml or the table [tool.noria] of pyproject.toml. Passwords in URLs are not shown.",
-    examples=("noria config -A shop.tasks:app", "noria config", "noria config --json"),
+    "hourwheel.toml or the table [tool.hourwheel] of pyproject.toml. Passwords in URLs are not shown.",
+    examples=("hourwheel config -A shop.tasks:app", "hourwheel config", "hourwheel config --json"),
     arguments=_arguments,
     run=_run,
 )

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from ...store.place import Place
-from ...store.system import SYSTEM
-from ...store.url import open_store
 from ..contract import Store
+from ..store.place import Place
+from ..store.system import SYSTEM
+from ..store.url import open_store
 from .outcome import CommandError
 from .places import file_of, url_of
 
@@ -31,10 +31,10 @@ def copied(args: Namespace, environ: Mapping[str, str]) -> Iterator[tuple[str, S
 
     Raises:
         CommandError: none is named, there is none, or it is replaced faster than it can be copied.
-        NoriaError: it cannot be read.
+        HourwheelError: it cannot be read.
     """
     path = file_of(url_of(args, environ))
-    with TemporaryDirectory(prefix="noria-") as directory:
+    with TemporaryDirectory(prefix="hourwheel-") as directory:
         store = open_store(_copy(path, directory), durability="os")
         try:
             yield path, store

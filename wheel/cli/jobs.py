@@ -1,4 +1,4 @@
-"""``noria jobs``: what is in a store. ``noria show``: all that is known of one job."""
+"""``hourwheel jobs``: what is in a store. ``hourwheel show``: all that is known of one job."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _run_show(args: Namespace, context: Context) -> int:
     with opened(args, context.environ) as store:
         job = store.get(args.id)
     if job is None:
-        console.error(f"noria: no job {args.id}: there never was one, or its result_ttl is over")
+        console.error(f"hourwheel: no job {args.id}: there never was one, or its result_ttl is over")
         return NO
     if args.json:
         console.json(document(job))
@@ -103,9 +103,9 @@ JOBS: Final = Command(
     summary="list the jobs of a store",
     description="The jobs of a store by due time: what is to come, what runs, and what has finished and is still kept.",
     examples=(
-        "noria jobs tasks.json",
-        "noria jobs tasks.json --state scheduled --due-before 1h",
-        "noria jobs tasks.json --state failed --json",
+        "hourwheel jobs tasks.json",
+        "hourwheel jobs tasks.json --state scheduled --due-before 1h",
+        "hourwheel jobs tasks.json --state failed --json",
     ),
     arguments=_jobs_arguments,
     run=_run_jobs,
@@ -116,8 +116,8 @@ SHOW: Final = Command(
     summary="show one job: its call, its state, its times, its error",
     description="Everything that is known of one job. Exit status 1 if there is none of that id.",
     examples=(
-        "noria show 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
-        "noria show invoice:42 -A shop.tasks:app --json",
+        "hourwheel show 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        "hourwheel show invoice:42 -A shop.tasks:app --json",
     ),
     arguments=_show_arguments,
     run=_run_show,

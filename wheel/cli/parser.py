@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, HelpFormatter
 from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NoReturn
 
+from .. import __version__
 from .command import Command
 
 _DESCRIPTION: Final = "Run Python functions later, and never lose one: look after a store, or run its jobs."
@@ -17,29 +17,21 @@ exit status:
   1  no: no such job, not cancelled, not sound
   2  cannot be answered: wrong use, no store there, one that cannot be read
 environment:
-  NORIA_STORE  the default of STORE and --store
-  NORIA_APP    the default of -A
+  HOURWHEEL_STORE  the default of STORE and --store
+  HOURWHEEL_APP    the default of -A
   NO_COLOR     no colours
-  NORIA_*      the settings; noria config shows them"""
+  HOURWHEEL_*      the settings; hourwheel config shows them"""
 
 
 class Misuse(Exception):
     """The words are not a command of ours. The message is for the user, usage included."""
 
 
-def noria_version() -> str:
-    """The installed version."""
-    try:
-        return version("noria")
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
 def make_parser(commands: Iterable[Command]) -> ArgumentParser:
     """A parser whose result has ``command``, which is None if no command was named."""
     known = list(commands)
-    top = _Parser([command.name for command in known], prog="noria", description=_DESCRIPTION, epilog=_ENDING)
-    top.add_argument("--version", action="version", version=f"noria {noria_version()}")
+    top = _Parser([command.name for command in known], prog="hourwheel", description=_DESCRIPTION, epilog=_ENDING)
+    top.add_argument("--version", action="version", version=f"hourwheel {__version__}")
     top.add_argument("-A", "--app", metavar="MODULE:APP", default=None, help="the Scheduler; also behind the command")
     top.add_argument("-C", "--no-color", action="store_true", help="no colours, whatever the terminal")
     top.set_defaults(command=None)

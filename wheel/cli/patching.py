@@ -1,4 +1,4 @@
-"""Begin anew with a program whose threads are greenlets, for ``noria worker -P gevent`` and ``-P eventlet``.
+"""Begin anew with a program whose threads are greenlets, for ``hourwheel worker -P gevent`` and ``-P eventlet``.
 
 These libraries must patch the standard library before anything else is imported, and by now much has been. So the
 process runs Python once more in its own place (exec: its number, its terminal and its parent stay), which patches and
@@ -16,7 +16,7 @@ from typing import Final
 from ..pool.green import PATCHES, installed, missing, patched
 from .outcome import CommandError
 
-_AGAIN: Final = "{patch}; import sys; from noria.wheel.cli import main; sys.exit(main())"
+_AGAIN: Final = "{patch}; import sys; from hourwheel.cli import main; sys.exit(main())"
 
 
 def patch_for(pool: str, words: Sequence[str]) -> None:
@@ -24,7 +24,7 @@ def patch_for(pool: str, words: Sequence[str]) -> None:
 
     Args:
         pool: the name of its kind.
-        words: those behind ``noria``.
+        words: those behind ``hourwheel``.
 
     Raises:
         CommandError: the library is not installed.

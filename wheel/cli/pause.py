@@ -1,4 +1,4 @@
-"""``noria pause`` and ``noria resume``: hold back the jobs of queues and tasks in all processes; let them go on."""
+"""``hourwheel pause`` and ``hourwheel resume``: hold back the jobs of queues and tasks, in all processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-Q", "--queue", metavar="NAMES", type=names, default=[], help="queues, with commas between")
     parser.add_argument("-T", "--task", metavar="NAMES", type=names, default=[], help="tasks, with commas between")
     parser.add_argument("-S", "--schedule", metavar="NAMES", type=names, default=[], help="schedules, likewise")
-    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $NORIA_STORE")
+    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
     take_json(parser, "what is paused now")
 
@@ -49,7 +49,10 @@ PAUSE: Final = Command(
     summary="hold back queues, tasks or schedules",
     description="Start no more jobs of these queues and tasks, and no fire of these schedules, in any process that "
     "uses the store, until they are resumed. Durable. Jobs that run go on; what is held back expires as ever.",
-    examples=("noria pause --queue mail --store tasks.json", "noria pause --task shop.mail.welcome -A shop.tasks"),
+    examples=(
+        "hourwheel pause --queue mail --store tasks.json",
+        "hourwheel pause --task shop.mail.welcome -A shop.tasks",
+    ),
     arguments=_arguments,
     run=_runner(lambda store, wanted: store.pause(wanted), "paused"),
 )
@@ -57,8 +60,11 @@ PAUSE: Final = Command(
 RESUME: Final = Command(
     name="resume",
     summary="let queues, tasks or schedules go on",
-    description="End what `noria pause` began. A schedule that has missed fires goes on as its misfire policy says.",
-    examples=("noria resume --queue mail --store tasks.json", "noria resume --task shop.mail.welcome -A shop.tasks"),
+    description="End what `hourwheel pause` began. A schedule that missed fires goes on as its misfire policy says.",
+    examples=(
+        "hourwheel resume --queue mail --store tasks.json",
+        "hourwheel resume --task shop.mail.welcome -A shop.tasks",
+    ),
     arguments=_arguments,
     run=_runner(lambda store, wanted: store.resume(wanted), "resumed"),
 )

@@ -12,24 +12,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from ...store.place import Place
-from ...store.system import SYSTEM
-from ...store.url import open_store, path_of
 from ..conf import DEFAULT, Conf
 from ..contract import Store
+from ..store.place import Place
+from ..store.system import SYSTEM
+from ..store.url import open_store, path_of
 from .outcome import CommandError
 
 if TYPE_CHECKING:
     from ..scheduler import Scheduler
 
-STORE_VARIABLE: Final = "NORIA_STORE"
-APP_VARIABLE: Final = "NORIA_APP"
-_HEADER: Final = re.compile(rb'"format"\s*:\s*"noria"')
+STORE_VARIABLE: Final = "HOURWHEEL_STORE"
+APP_VARIABLE: Final = "HOURWHEEL_APP"
+_HEADER: Final = re.compile(rb'"format"\s*:\s*"hourwheel"')
 _HEADER_WITHIN: Final = 1 << 20
 
 
 def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
-    """The Scheduler that ``-A`` or NORIA_APP names, with the tasks that it discovers.
+    """The Scheduler that ``-A`` or HOURWHEEL_APP names, with the tasks that it discovers.
 
     Raises:
         CommandError: neither is given, or there is none of that name, or its tasks cannot be imported.
@@ -48,7 +48,7 @@ def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
 
 
 def known_app(args: Namespace, environ: Mapping[str, str]) -> Scheduler | None:
-    """The Scheduler that ``-A`` or NORIA_APP names, if one of them does."""
+    """The Scheduler that ``-A`` or HOURWHEEL_APP names, if one of them does."""
     return app_of(args, environ) if args.app or environ.get(APP_VARIABLE) else None
 
 
@@ -58,7 +58,7 @@ def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
 
     Raises:
         CommandError: none is named, or there is none.
-        NoriaError: it cannot be opened.
+        HourwheelError: it cannot be opened.
     """
     url = _url(args, environ)
     if url is None:
@@ -111,7 +111,7 @@ def file_of(url: str) -> str:
         raise CommandError(f"{path} is not a regular file")
     with open(path, "rb") as file:
         if not _HEADER.search(file.read(_HEADER_WITHIN)):
-            raise CommandError(f"{path} is not a Noria store")
+            raise CommandError(f"{path} is not an Hourwheel store")
     return path
 
 

@@ -1,4 +1,4 @@
-"""``noria preflight``: which pending jobs the code at hand could not run; asked before it is deployed."""
+"""``hourwheel preflight``: which pending jobs the code at hand could not run; asked before it is deployed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _wrong(known: Known) -> Iterable[tuple[str, str]]:
     if known.refusal is not None:
         yield "refused", known.refusal
     if known.orphaned is not None:
-        yield "orphaned", f"the app has no schedule {known.orphaned}; `noria cancel` ends it if that is meant"
+        yield "orphaned", f"the app has no schedule {known.orphaned}; `hourwheel cancel` ends it if that is meant"
 
 
 def _unused(app: Scheduler, found: Findings) -> None:
@@ -199,7 +199,10 @@ PREFLIGHT: Final = Command(
     description="Hold every pending job against the app as it is here: does it know the task, by its name or an alias; "
     "do the stored arguments fit the function; can the pool keep to the limits. Nothing is run or changed. Exit status "
     "1 if any job could not be run.",
-    examples=("noria preflight -A shop.tasks", "noria preflight -A shop.tasks --store /srv/shop/tasks.json --json"),
+    examples=(
+        "hourwheel preflight -A shop.tasks",
+        "hourwheel preflight -A shop.tasks --store /srv/shop/tasks.json --json",
+    ),
     arguments=_arguments,
     run=_run,
 )

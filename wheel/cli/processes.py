@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from ...store import JsonStore
-from ...store.lock import FileLock, LifeSigns
-from ...store.place import Place
-from ...store.system import SYSTEM
 from ..contract import Store
+from ..store import JsonStore
+from ..store.lock import FileLock, LifeSigns
+from ..store.place import Place
+from ..store.system import SYSTEM
 
 _LOCK_TIMEOUT_S: Final = 10.0
 _LOCK_LINE: Final = re.compile(r"^\d+: FLOCK +ADVISORY +WRITE +(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
@@ -100,9 +100,9 @@ def _shortened(command: str) -> str:
 
 
 def queues_in(words: Sequence[str]) -> frozenset[str] | None:
-    """The queues that the command line of a ``noria worker`` names; None if it names none, or is none.
+    """The queues that the command line of a ``hourwheel worker`` names; None if it names none, or is none.
 
-    >>> sorted(queues_in(["noria", "worker", "-A", "shop", "-Q", "mail,sms"]) or ())
+    >>> sorted(queues_in(["hourwheel", "worker", "-A", "shop", "-Q", "mail,sms"]) or ())
     ['mail', 'sms']
     """
     if "worker" not in words:

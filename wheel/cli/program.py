@@ -1,4 +1,4 @@
-"""The program ``noria``: what it is told, and what every error becomes."""
+"""The program ``hourwheel``: what it is told, and what every error becomes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..clock import Clock, SystemClock
-from ..errors import NoriaError
+from ..errors import HourwheelError
 from .agenda import AGENDA
 from .call import CALL
 from .change import CANCEL, RESCHEDULE
@@ -34,14 +34,14 @@ _RUNNING: Final = (WORKER, RUN_DUE, CALL)
 _ABOUT_JOBS: Final = (JOBS, SHOW, WHY, AGENDA, CANCEL, RESCHEDULE, RETRY, PAUSE, RESUME, SCHEDULES)
 _ABOUT_STORES: Final = (STATS, RING, CHECK, COMPACT, REPAIR, SIMULATE, PREFLIGHT)
 COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_STORES, CONFIG)
-DEBUG_VARIABLE: Final = "NORIA_DEBUG"
+DEBUG_VARIABLE: Final = "HOURWHEEL_DEBUG"
 
 
 def main(argv: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: the words behind ``noria``; those of the process by default.
+        argv: the words behind ``hourwheel``; those of the process by default.
         clock: for tests.
 
     Returns:
@@ -85,13 +85,13 @@ def _run(words: list[str], clock: Clock) -> int:
 
 def _complain(error: Exception) -> int:
     match error:
-        case CommandError() | NoriaError():
-            return _say(f"noria: {error}", WRONG)
+        case CommandError() | HourwheelError():
+            return _say(f"hourwheel: {error}", WRONG)
         case OSError():
             place = f"{error.filename}: " if error.filename else ""
-            return _say(f"noria: {place}{error.strerror or error}", WRONG)
+            return _say(f"hourwheel: {place}{error.strerror or error}", WRONG)
     hint = f"this is a bug, and {DEBUG_VARIABLE}=1 shows where"
-    return _say(f"noria: unexpected {type(error).__name__}: {error} ({hint})", BUG)
+    return _say(f"hourwheel: unexpected {type(error).__name__}: {error} ({hint})", BUG)
 
 
 def _say(text: str, status: int) -> int:

@@ -99,7 +99,7 @@ def _finished(job: Job, facts: Facts) -> str:
             return f"It has run: {runs} succeeded{when}."
         case State.FAILED:
             error = f": {_error(job)}" if job.error else ""
-            return f"It has run and failed{when}, in {runs}{error}.{_besides(job)} `noria retry` runs it once more."
+            return f"It has run and failed{when}, in {runs}{error}.{_besides(job)} `hourwheel retry` runs it once more."
         case State.EXPIRED:
             if job.attempt:
                 return f"It will not run again: it expired{when}, after {_times(job.attempt)}{why}."
@@ -156,7 +156,7 @@ def _waiting(job: Job, facts: Facts) -> Iterator[str]:
     if len(left) > _SHOWN:
         shown.append(f"and {len(left) - _SHOWN} more")
     who = "1 other job" if after.left == 1 else f"{after.left} other jobs"
-    yield f"It waits for {who} to {_NOT_NEEDED.get(after.need, 'end')}: {'; '.join(shown) or 'see `noria check`'}."
+    yield f"It waits for {who} to {_NOT_NEEDED.get(after.need, 'end')}: {'; '.join(shown) or 'see `hourwheel check`'}."
 
 
 def _stands(job: Job | None, now_ms: int) -> str:
@@ -204,10 +204,10 @@ def _too_late(job: Job, facts: Facts) -> Iterator[str]:
 def _held(job: Job, facts: Facts) -> Iterator[str]:
     for name, what, option in (("queue", job.queue, "--queue"), ("task", job.task, "--task")):
         if f"{name}:{what}" in facts.paused:
-            yield f"Its {name} {what} is paused: `noria resume {option} {what}` lets it go on."
+            yield f"Its {name} {what} is paused: `hourwheel resume {option} {what}` lets it go on."
     if job.fire is not None and not job.fire.followed and f"schedule:{job.fire.schedule}" in facts.paused:
         name = job.fire.schedule
-        yield f"Its schedule {name} is paused: `noria resume --schedule {name}` lets it go on."
+        yield f"Its schedule {name} is paused: `hourwheel resume --schedule {name}` lets it go on."
     if job.due_ms <= facts.now_ms:
         for bound in job.limits:
             yield from _rate(bound, facts) if bound.per_ms else _used_up(bound, facts)
@@ -245,7 +245,7 @@ def _nobody(job: Job, facts: Facts) -> Iterator[str]:
         last = f"one was last taken {since(facts.taken_ms, facts.now_ms)}" if facts.taken_ms else "none was ever taken"
         yield (
             "No process is alive that takes jobs from this store"
-            f" ({last}): start one, by `noria worker`, app.start() or `noria run-due`."
+            f" ({last}): start one, by `hourwheel worker`, app.start() or `hourwheel run-due`."
         )
     elif all(one.stopped for one in facts.alive):
         yield f"Every process that takes jobs is stopped: {_all_named(facts.alive)}; a SIGCONT lets it go on."

@@ -1,4 +1,4 @@
-"""``noria repair``: what can be read of a damaged store, in a new one beside it."""
+"""``hourwheel repair``: what can be read of a damaged store, in a new one beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glob import escape, glob
 from shlex import quote
 from typing import Any, Final
 
-from ...store.repair import Repaired, repair
+from ..store.repair import Repaired, repair
 from .command import Command, Context, take_json, take_store
 from .console import Cell, Console
 from .findings import documents, losses, show_damages, show_lines
@@ -89,7 +89,7 @@ REPAIR: Final = Command(
     summary="write what can be read of a damaged store into a new one",
     description="Salvage every job that can be read into a new store beside the damaged one, which is never changed. "
     "Says what was kept and what was lost. Exit status 0 if a sound store was written, or nothing was to be repaired.",
-    examples=("noria repair tasks.json", "noria repair tasks.json --output /var/tmp/tasks.json"),
+    examples=("hourwheel repair tasks.json", "hourwheel repair tasks.json --output /var/tmp/tasks.json"),
     arguments=_arguments,
     run=_run,
 )

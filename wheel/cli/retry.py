@@ -1,4 +1,4 @@
-"""``noria retry``: run jobs once more that have failed, or were cancelled, or have expired."""
+"""``hourwheel retry``: run jobs once more that have failed, or were cancelled, or have expired."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--countdown", metavar="SPAN", type=checked(read_span), default=0, help="how long from now; default: at once"
     )
-    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $NORIA_STORE")
+    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
     take_json(parser, "what became of each")
 
@@ -78,8 +78,8 @@ RETRY: Final = Command(
     description="Schedule jobs once more that have failed, were cancelled, have expired or have succeeded. Attempts "
     "count from zero. Exit status 1 if any of them was not finished or is unknown.",
     examples=(
-        "noria retry 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
-        "noria retry --failed --task shop.mail.welcome -A shop.tasks",
+        "hourwheel retry 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        "hourwheel retry --failed --task shop.mail.welcome -A shop.tasks",
     ),
     arguments=_arguments,
     run=_run,

@@ -1,4 +1,4 @@
-"""``noria run-due``: one sweep in this process, for cron and serverless."""
+"""``hourwheel run-due``: one sweep in this process, for cron and serverless."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORDS: Final = {
     "failed": "failed",
     "retried": "to be tried again",
     "snoozed": "snoozed",
-    "unknown": "put off, as the app cannot run them (`noria preflight` says why)",
+    "unknown": "put off, as the app cannot run them (`hourwheel preflight` says why)",
     "skipped": "ended unrun",
 }
 
@@ -42,7 +42,7 @@ def _run(args: Namespace, context: Context) -> int:
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
-    logging.getLogger("noria").setLevel(args.loglevel)
+    logging.getLogger("hourwheel").setLevel(args.loglevel)
     counts = _counted(app)
     try:
         claimed = app.run_due()
@@ -80,7 +80,7 @@ RUN_DUE: Final = Command(
     description="One sweep in this process: claim and run everything that is due, and end. What was due while nobody "
     "swept is run now, so a call a minute is all that is needed. Exit status 1 if a job failed for good; one that is "
     "tried again by a later sweep is no failure yet.",
-    examples=("noria run-due -A shop.tasks", "noria run-due -A shop.tasks --queues mail --json"),
+    examples=("hourwheel run-due -A shop.tasks", "hourwheel run-due -A shop.tasks --queues mail --json"),
     arguments=_arguments,
     run=_run,
 )

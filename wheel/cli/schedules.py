@@ -1,4 +1,4 @@
-"""``noria schedules``: what repeats, when it fires next, and what is pending though the app does not know it."""
+"""``hourwheel schedules``: what repeats, when it fires next, and what is pending though the app does not know it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ SCHEDULES: Final = Command(
     summary="show what repeats, and when it fires next",
     description="The schedules of a store by name, and when each fires next. With -A also those of the app whose next "
     "fire is not pending yet, and which of the store's the app does not know.",
-    examples=("noria schedules tasks.json", "noria schedules -A shop.tasks:app --json"),
+    examples=("hourwheel schedules tasks.json", "hourwheel schedules -A shop.tasks:app --json"),
     arguments=_arguments,
     run=_run,
 )

@@ -1,4 +1,4 @@
-"""``noria simulate``: what would become of a schedule, with so many workers, such runs, such misfortunes."""
+"""``hourwheel simulate``: what would become of a schedule, with so many workers, such runs, such misfortunes."""
 
 from __future__ import annotations
 
@@ -242,10 +242,10 @@ SIMULATE: Final = Command(
     "with crashes and downtime if you ask for them. No task is run, and the store is read from a copy. Jobs that run "
     "now are left out. The same seed says the same. Exit status 1 if an invariant did not hold.",
     examples=(
-        "noria simulate tasks.json --workers 4 --duration 2s",
-        "noria simulate -A shop.tasks --duration mail=300ms --down 2h",
-        "noria simulate tasks.json --seeds 100 --crash-every 10m",
-        "noria simulate --add mail=20/1m+15m --within 2h",
+        "hourwheel simulate tasks.json --workers 4 --duration 2s",
+        "hourwheel simulate -A shop.tasks --duration mail=300ms --down 2h",
+        "hourwheel simulate tasks.json --seeds 100 --crash-every 10m",
+        "hourwheel simulate --add mail=20/1m+15m --within 2h",
     ),
     arguments=_arguments,
     run=_run,

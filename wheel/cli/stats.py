@@ -1,4 +1,4 @@
-"""``noria stats``: the counts of a store. ``noria ring``: its ring as a picture."""
+"""``hourwheel stats``: the counts of a store. ``hourwheel ring``: its ring as a picture."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ STATS: Final = Command(
     name="stats",
     summary="count the jobs of a store by state",
     description="The ledger of a store: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
-    examples=("noria stats tasks.json", "noria stats -A shop.tasks:app --json"),
+    examples=("hourwheel stats tasks.json", "hourwheel stats -A shop.tasks:app --json"),
     arguments=_stats_arguments,
     run=_run_stats,
 )
@@ -123,7 +123,7 @@ RING: Final = Command(
     summary="show the ring of a store as a picture",
     description="The 3600 slots of the ring, in ten rows of six minutes. "
     "The height of a bar is how many jobs are due there.",
-    examples=("noria ring tasks.json", "noria ring tasks.json --within 30d --svg ring.svg"),
+    examples=("hourwheel ring tasks.json", "hourwheel ring tasks.json --within 30d --svg ring.svg"),
     arguments=_ring_arguments,
     run=_run_ring,
 )

@@ -1,7 +1,7 @@
 """Times as people read and write them: on their own clock, and from now.
 
-The API of Noria refuses datetimes without a zone, because a program may run anywhere. A person at a terminal means the
-clock on the wall, so here a time without a zone is local, and every time that is shown has its zone beside it.
+The API of Hourwheel refuses datetimes without a zone, because a program may run anywhere. A person at a terminal means
+the clock on the wall, so here a time without a zone is local, and every time that is shown has its zone beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``noria why``: the whole life of a job, and why it has not run yet."""
+"""``hourwheel why``: the whole life of a job, and why it has not run yet."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _run(args: Namespace, context: Context) -> int:
         job = store.get(args.id)
         facts = None if job is None else facts_of(job, store, app, now_ms)
     if job is None or facts is None:
-        context.console.error(f"noria: no job {args.id}: there never was one, or its result_ttl is over")
+        context.console.error(f"hourwheel: no job {args.id}: there never was one, or its result_ttl is over")
         return NO
     if args.json:
         context.console.json(_document(job, facts))
@@ -166,8 +166,8 @@ WHY: Final = Command(
     "not due, waits for others, is paused, a limit is used up, no process is alive that takes jobs, the app does not "
     "know its task (with -A), its arguments no longer fit. Exit status 1 if there is no such job.",
     examples=(
-        "noria why 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
-        "noria why invoice:42 -A shop.tasks",
+        "hourwheel why 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        "hourwheel why invoice:42 -A shop.tasks",
     ),
     arguments=_arguments,
     run=_run,

@@ -1,4 +1,4 @@
-"""``noria worker``: a Scheduler as a program of its own."""
+"""``hourwheel worker``: a Scheduler as a program of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import log
+from .. import __version__, log
 from ..config import checked_queues, checked_timeout
 from ..errors import InvalidValue
 from ..pool import PoolOptions
@@ -15,7 +15,6 @@ from ..pool.kinds import ALIASES, KINDS
 from .command import Command, Context, checked, names, take_app, whole
 from .console import Cell, Console
 from .outcome import NO, YES
-from .parser import noria_version
 from .patching import patch_for
 from .places import app_of
 
@@ -139,14 +138,16 @@ def _run(args: Namespace, context: Context) -> int:
         app.queues = checked_queues(args.queues)
     app._schedules.tends = args.beat
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
-    logging.getLogger("noria").setLevel(args.loglevel)
+    logging.getLogger("hourwheel").setLevel(args.loglevel)
     _banner(app, context.console)
     left = app.run(timeout=args.timeout)
     if app.stuck or not _closes(app):
-        context.console.error("noria: the store does not answer; the kernel lets go of what this process holds of it")
+        context.console.error(
+            "hourwheel: the store does not answer; the kernel lets go of what this process holds of it"
+        )
         return NO
     if left:
-        context.console.error(f"noria: {len(left)} jobs were still running; they start again")
+        context.console.error(f"hourwheel: {len(left)} jobs were still running; they start again")
     return NO if left else YES
 
 
@@ -160,7 +161,7 @@ def _closes(app: Scheduler) -> bool:
         except Exception as error:
             failed.append(error)
 
-    closing = threading.Thread(target=close, name="noria-close", daemon=True)
+    closing = threading.Thread(target=close, name="hourwheel-close", daemon=True)
     closing.start()
     closing.join(_CLOSE_S)
     if failed:
@@ -171,7 +172,7 @@ def _closes(app: Scheduler) -> bool:
 def _banner(app: Scheduler, console: Console) -> None:
     app.store  # noqa: B018 - if it cannot be opened, that is to be said before anything else
     tasks = app.registry.names()
-    console.line(Cell(f"noria {noria_version()}", "bold"), f"  {app.owner}")
+    console.line(Cell(f"hourwheel {__version__}", "bold"), f"  {app.owner}")
     for name, text in (
         ("store", repr(app.store)),
         ("queues", "all" if app.queues is None else ", ".join(sorted(app.queues))),
@@ -194,11 +195,11 @@ WORKER: Final = Command(
     description="Run due jobs in this process. The first SIGTERM or SIGINT stops taking jobs and lets the running ones "
     "end; the second means now. Exit status 1 if jobs were still running at the end, or the store did not answer.",
     examples=(
-        "noria worker -A tasks",
-        "noria worker -A shop.tasks:app -c 8 -l info -Q mail,default",
-        "noria worker -A shop.tasks -P processes -c 8 --time-limit 300",
-        "noria worker -A shop.tasks -P gevent -c 1000",
-        "noria -A shop.tasks worker -B -l debug",
+        "hourwheel worker -A tasks",
+        "hourwheel worker -A shop.tasks:app -c 8 -l info -Q mail,default",
+        "hourwheel worker -A shop.tasks -P processes -c 8 --time-limit 300",
+        "hourwheel worker -A shop.tasks -P gevent -c 1000",
+        "hourwheel -A shop.tasks worker -B -l debug",
     ),
     arguments=_arguments,
     run=_run,

@@ -31,7 +31,7 @@ from ..time_limits import within
 from .protocol import Done
 
 OURS.add(__file__)
-_LOG: Final = logging.getLogger("noria.worker")
+_LOG: Final = logging.getLogger("hourwheel.worker")
 LOOP_MOST: Final = 500
 """Jobs at once on one loop."""
 SYNC_MOST: Final = 32
@@ -43,7 +43,7 @@ GRACE_S: Final = 1.0
 class AsyncioPool:
     """Runs claims on event loops; see Pool."""
 
-    def __init__(self, workers: int, runner: Runner, clock: Clock, *, name: str = "noria") -> None:
+    def __init__(self, workers: int, runner: Runner, clock: Clock, *, name: str = "hourwheel") -> None:
         """A pool that is not started.
 
         Args:

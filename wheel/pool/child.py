@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from .. import log, scheduler
 from ..clock import SystemClock
 from ..default import get_default
-from ..errors import NoriaError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
+from ..errors import HourwheelError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
 from ..events import Events
 from ..job import Claim, Outcome
 from ..registry import SHARED, Registry
@@ -212,7 +212,7 @@ def _runner_of(task: Task[..., Any], app: scheduler.Scheduler | None, soft_s: fl
         try:
             carrier = get_default()
             app = carrier if isinstance(carrier, scheduler.Scheduler) else None
-        except NoriaError:
+        except HourwheelError:
             app = None
     clock, on = (SystemClock(), Events()) if app is None else (app.clock, app.on)
     return Runner(_Only(task), clock, on, know=know, guard=alarm)
@@ -271,4 +271,4 @@ def _log_to(channel: Channel, setup: dict[str, Any]) -> None:
     root.addHandler(_Forwarding(channel))
     root.setLevel(setup["root_level"])
     if log.LOG.parent is not None and log.LOG.parent.level == logging.NOTSET:
-        logging.getLogger("noria").setLevel(setup["noria_level"])
+        logging.getLogger("hourwheel").setLevel(setup["hourwheel_level"])

@@ -2,8 +2,8 @@
 
 Both libraries replace what the standard library has for threads, locks, queues and sleeping. In a program that they
 have patched before anything else was imported the thread pool is a pool of greenlets as it stands, and so are the
-ticker and the store's waiting for its lock. ``noria worker -P gevent`` patches; a program that starts a scheduler by
-itself has to do so in its first lines.
+ticker and the store's waiting for its lock. ``hourwheel worker -P gevent`` patches; a program that starts a scheduler
+by itself has to do so in its first lines.
 
 What is left to do here is to tell when it was not done, and to hold greenlets to time limits: either library can raise
 an exception in a greenlet where it waits. (One that computes and never waits cannot be reached, nor can anybody else
@@ -46,7 +46,7 @@ def installed(name: str) -> bool:
 
 
 def patched(name: str) -> bool:
-    """Whether it has patched this program, and before Noria was imported."""
+    """Whether it has patched this program, and before Hourwheel was imported."""
     module, asks, what = _ASKS[name]
     library = sys.modules.get(module)  # one that nobody has imported has patched nothing
     return bool(library and getattr(library, asks)(what)) and vars(threads)["SimpleQueue"] is queue.SimpleQueue
@@ -54,7 +54,7 @@ def patched(name: str) -> bool:
 
 def missing(name: str) -> str:
     """What to tell somebody who has not installed it."""
-    return f"the pool {name} needs {name}, which is not installed: pip install 'noria[{name}]'"
+    return f"the pool {name} needs {name}, which is not installed: pip install 'hourwheel[{name}]'"
 
 
 class GreenPool(ThreadPool):
@@ -71,7 +71,7 @@ class GreenPool(ThreadPool):
         if not patched(library):
             raise SchedulerError(
                 f"the pool {library} needs a program that {library} has patched before anything else was imported: "
-                f"begin it with the line: {PATCHES[library]} (noria worker -P {library} does so by itself)"
+                f"begin it with the line: {PATCHES[library]} (hourwheel worker -P {library} does so by itself)"
             )
         super().__init__(workers, run, clock)
 

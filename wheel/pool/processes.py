@@ -37,7 +37,7 @@ from .protocol import Done
 from .threads import ThreadPool
 from .wire import COUNTER, Channel, outcome_of, packed_job
 
-_LOG: Final = logging.getLogger("noria.worker")
+_LOG: Final = logging.getLogger("hourwheel.worker")
 _monotonic: Final = SystemClock().monotonic  # a fake clock does not move what the kernel does
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
@@ -51,7 +51,7 @@ fd, text = int(sys.argv[1]), b""
 while not text.endswith(b"\\n"):
     text += os.read(fd, 1) or sys.exit()
 sys.path[:] = json.loads(text)
-from noria.wheel.pool.child import main
+from hourwheel.pool.child import main
 main(fd, int(sys.argv[2]))
 """
 
@@ -202,7 +202,7 @@ def _setup(registry: Registry, options: PoolOptions) -> dict[str, Any]:
         "max_tasks": options.max_tasks_per_child,
         "max_memory": options.max_memory_per_child,
         "root_level": logging.getLogger().level,
-        "noria_level": _LOG.getEffectiveLevel(),
+        "hourwheel_level": _LOG.getEffectiveLevel(),
     }
 
 

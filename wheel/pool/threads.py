@@ -21,7 +21,7 @@ from ..clock import Clock
 from ..job import Claim, Failed, Failure, Job, Outcome
 from .protocol import Done
 
-_log: Final = logging.getLogger("noria.worker")
+_log: Final = logging.getLogger("hourwheel.worker")
 
 
 class ThreadPool:
@@ -33,7 +33,7 @@ class ThreadPool:
         run: Callable[[Claim], Outcome],
         clock: Clock,
         *,
-        name: str = "noria",
+        name: str = "hourwheel",
     ) -> None:
         """A pool that is not started.
 

@@ -1,4 +1,4 @@
-"""What tests of code that uses Noria need: travel in time, a clock, and the contract of a store as tests.
+"""What tests of code that uses Hourwheel need: travel in time, a clock, and the contract of a store as tests.
 
 And, for programs that are to run on it, a forecast: ``simulate``.
 """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...store.memory import MemoryStore
 from ..clock import Clock
 from ..contract import Filter
 from ..job import FINISHED, Job
+from ..store.memory import MemoryStore
 
 _EVERYTHING = Filter()
 

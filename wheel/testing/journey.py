@@ -41,7 +41,7 @@ _FOR_EVER: Final = float("inf")
 
 
 class Travel:
-    """A journey of one scheduler through time; given by travel() and eager(), and by the fixture ``noria``."""
+    """A journey of one scheduler through time; given by travel() and eager(), and by the fixture ``hourwheel``."""
 
     def __init__(self, app: Scheduler, base: Clock, frozen: Frozen | None, zone: tzinfo, most: int) -> None:
         self.app: Final = app

@@ -1,11 +1,11 @@
-"""The pytest plugin: the fixture ``noria``, a scheduler that travels in time for the length of one test.
+"""The pytest plugin: the fixture ``hourwheel``, a scheduler that travels in time for the length of one test.
 
 Which scheduler it is says the ini option, and for single tests the marker:
 
     [tool.pytest.ini_options]
-    noria_app = "shop.tasks:app"
+    hourwheel_app = "shop.tasks:app"
 
-    @pytest.mark.noria("shop.other:app", start="2026-03-29 01:59", tz="Europe/Berlin", eager=True)
+    @pytest.mark.hourwheel("shop.other:app", start="2026-03-29 01:59", tz="Europe/Berlin", eager=True)
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .journey import Travel, travel
 
 DEFAULT_START: Final = "2026-01-01 00:00"
 _MARKER: Final = (
-    "noria(app, start=, tz=, eager=, store=, most=): which scheduler the fixture noria is, and when it begins; "
-    "see noria.wheel.testing.travel"
+    "hourwheel(app, start=, tz=, eager=, store=, most=): which scheduler the fixture hourwheel is, and when it begins; "
+    "see hourwheel.testing.travel"
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of the ini file."""
-    parser.addini("noria_app", 'the Scheduler of the fixture noria: "package.module:app"')
-    parser.addini("noria_start", "when its tests begin, in its time zone", default=DEFAULT_START)
+    parser.addini("hourwheel_app", 'the Scheduler of the fixture hourwheel: "package.module:app"')
+    parser.addini("hourwheel_start", "when its tests begin, in its time zone", default=DEFAULT_START)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,39 +38,39 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def noria(request: pytest.FixtureRequest) -> Iterator[Travel]:
-    """A journey in time of the scheduler that ``noria_app`` names; see noria.wheel.testing.travel.
+def hourwheel(request: pytest.FixtureRequest) -> Iterator[Travel]:
+    """A journey in time of the scheduler that ``hourwheel_app`` names; see hourwheel.testing.travel.
 
     It begins with an empty store in memory, on 1 January 2026 unless something else is said. Afterwards the
     scheduler is as it was before, with its own store and clock; tasks and hooks that the test has added stay.
     """
-    marker = request.node.get_closest_marker("noria")
+    marker = request.node.get_closest_marker("hourwheel")
     args: tuple[Any, ...] = () if marker is None else marker.args
     options: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
     if len(args) > 1:
-        raise pytest.UsageError(f"the marker noria takes one scheduler, got {args!r}")
+        raise pytest.UsageError(f"the marker hourwheel takes one scheduler, got {args!r}")
     app = _app_of(args[0] if args else options.pop("app", None), request.config)
-    options.setdefault("start", request.config.getini("noria_start"))
+    options.setdefault("start", request.config.getini("hourwheel_start"))
     before = set(threading.enumerate())
     with travel(app, **options) as begun:
         yield begun
-    left = [thread.name for thread in threading.enumerate() if thread not in before and "noria" in thread.name]
-    assert left == [], f"threads of Noria are left over: {left}"
+    left = [thread.name for thread in threading.enumerate() if thread not in before and "hourwheel" in thread.name]
+    assert left == [], f"threads of Hourwheel are left over: {left}"
 
 
 def _app_of(named: object, config: pytest.Config) -> Scheduler:
-    named = named or config.getini("noria_app")
+    named = named or config.getini("hourwheel_app")
     if isinstance(named, Scheduler):
         return named
     if not isinstance(named, str) or not named:
         raise pytest.UsageError(
-            'the fixture noria needs a scheduler: noria_app = "package.module:app" in the ini file, '
-            'or @pytest.mark.noria("package.module:app")'
+            'the fixture hourwheel needs a scheduler: hourwheel_app = "package.module:app" in the ini file, '
+            'or @pytest.mark.hourwheel("package.module:app")'
         )
-    from ..cli.find_app import find_app  # not for every run of pytest where Noria happens to be installed
+    from ..cli.find_app import find_app  # not for every run of pytest where Hourwheel happens to be installed
     from ..cli.outcome import CommandError
 
     try:
         return find_app(named, str(config.rootpath))
     except CommandError as error:
-        raise pytest.UsageError(f"the fixture noria needs a scheduler: {error}") from None
+        raise pytest.UsageError(f"the fixture hourwheel needs a scheduler: {error}") from None

@@ -1,6 +1,6 @@
-"""The app: `noria worker -A ccp.main -l info -c 10`."""
+"""The app: `hourwheel worker -A ccp.main -l info -c 10`."""
 
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 app = Scheduler()
 app.config_from_object("ccp.config")

@@ -3,7 +3,7 @@
 import secrets
 import time
 
-from noria.wheel import AsyncResult
+from hourwheel import AsyncResult
 
 from ccp.sms.tasks import CODE_VALID_S, ccp_send_sms_code
 

@@ -25,7 +25,7 @@ STALLS_S = (1, 60, 600, 3600, 7200)
 def run(size: Size, seed: int) -> Report:
     """1,000 jumps in CI, 3,000 at full size; stalls with 100,000 jobs due; processes that are really stopped."""
     report = Report()
-    logging.getLogger("noria.worker").setLevel(logging.CRITICAL)
+    logging.getLogger("hourwheel.worker").setLevel(logging.CRITICAL)
     courses = pick(size, smoke=4, ci=40, full=120)
     for number in range(courses):
         Jumps(seed * 10_000 + number, durable=number % 2 == 1, wrong=report.wrong).run(JUMPS_A_COURSE)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from noria.wheel.contract import Found
-from noria.wheel.job import Job
-from noria.wheel.testing import FakeClock
+from hourwheel.contract import Found
+from hourwheel.job import Job
+from hourwheel.testing import FakeClock
 
 from .machine import Machine, Wrong, json_stores, memory_stores
 

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from noria.store import JsonStore, MemoryStore
-from noria.wheel.contract import Store
-from noria.wheel.job import Claim, Outcome, Succeeded
-from noria.wheel.pool import Done, ThreadPool
-from noria.wheel.testing import FakeClock
-from noria.wheel.ticker import Ticker
+from hourwheel.contract import Store
+from hourwheel.job import Claim, Outcome, Succeeded
+from hourwheel.pool import Done, ThreadPool
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.testing import FakeClock
+from hourwheel.ticker import Ticker
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from noria.store import JsonStore, MemoryStore
-from noria.wheel.job import Job
-from noria.wheel.testing import FakeClock
+from hourwheel.job import Job
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.testing import FakeClock
 
 from .machine import Machine, Wrong
 
@@ -18,7 +18,7 @@ def stall(seconds: int, jobs: int, *, durable: bool, wrong: Wrong) -> float:
     """One stall; how many jobs a second were claimed and settled after it, in real time."""
     what = f"a stall of {seconds} s with {jobs} due, {'json' if durable else 'memory'}"
     clock = FakeClock(START_MS)
-    with TemporaryDirectory(prefix="noria-stall-") as directory:
+    with TemporaryDirectory(prefix="hourwheel-stall-") as directory:
         store = JsonStore(f"{directory}/tasks.json", clock=clock) if durable else MemoryStore()
         machine = Machine([store], clock, lambda told: wrong(f"{what}: {told}"))
         machine.tick()

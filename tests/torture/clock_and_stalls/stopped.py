@@ -11,15 +11,15 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from noria.store import JsonStore
-from noria.wheel.contract import Filter
-from noria.wheel.job import Job, State
+from hourwheel.contract import Filter
+from hourwheel.job import Job, State
+from hourwheel.store import JsonStore
 
 from .machine import Wrong
 
 PROGRAM = """
 import os, sys, time
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 app = Scheduler(sys.argv[1], workers=8, durability="os")
 log = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
@@ -36,7 +36,7 @@ LIMIT_S = 30.0
 def stop_and_go(seconds: float, jobs: int, *, wrong: Wrong) -> float:
     """One stop; how many seconds it took from SIGCONT until all that was due had been run."""
     what = f"SIGSTOP for {seconds} s with {jobs} due"
-    with TemporaryDirectory(prefix="noria-stop-") as directory:
+    with TemporaryDirectory(prefix="hourwheel-stop-") as directory:
         path, log = f"{directory}/tasks.json", Path(directory, "log")
         store = JsonStore(path, durability="os")
         command = [sys.executable, "-c", PROGRAM, path, str(log)]

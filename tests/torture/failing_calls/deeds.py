@@ -11,10 +11,10 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from noria.store import JsonStore, MemoryStore
-from noria.store.jsonfile import Durability
-from noria.wheel.errors import NoriaError, StoreError
-from noria.wheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from hourwheel.errors import HourwheelError, StoreError
+from hourwheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.store.jsonfile import Durability
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content
 from tests.kit.memory_system import DIRECTORY, MemorySystem
@@ -47,7 +47,7 @@ class Deeds:
         self.system = system
         self.durability = durability
         self.store: JsonStore | None = None
-        self.refusals: list[NoriaError] = []
+        self.refusals: list[HourwheelError] = []
         self.claims: list[Claim] = []
         self.model = MemoryStore()
         self._done: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
@@ -61,7 +61,7 @@ class Deeds:
             return None
         try:
             answer = getattr(store, verb)(*args, **options)
-        except NoriaError as refusal:
+        except HourwheelError as refusal:
             self._refused(refusal, verb, args, options)
             return None
         self._acknowledged(store, verb)
@@ -81,7 +81,7 @@ class Deeds:
         """Another process's store, say."""
         try:
             return open_store(self.system, self.durability)
-        except NoriaError as refusal:
+        except HourwheelError as refusal:
             self._refused(refusal, "open", (), {})
             return None
 
@@ -98,7 +98,7 @@ class Deeds:
             self._done.append((verb, args, options))
         return getattr(self.model, verb)(*args, **options)
 
-    def _refused(self, refusal: NoriaError, verb: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    def _refused(self, refusal: HourwheelError, verb: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         self.refusals.append(refusal)
         if not isinstance(refusal, StoreError):
             raise Wrong(f"{verb} was refused with {refusal!r:.200}")
@@ -186,7 +186,7 @@ class Deeds:
         self.opened()
 
 
-def _says_not_known(refusal: NoriaError) -> bool:
+def _says_not_known(refusal: HourwheelError) -> bool:
     return any(words in str(refusal) for words in _NOT_KNOWN)
 
 

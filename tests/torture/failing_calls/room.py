@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from noria.store import JsonStore
-from noria.store.jsonfile import Durability
-from noria.store.system import SYSTEM, System
-from noria.wheel.errors import StoreFull
-from noria.wheel.job import Succeeded
+from hourwheel.errors import StoreFull
+from hourwheel.job import Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.store.jsonfile import Durability
+from hourwheel.store.system import SYSTEM, System
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content
 
@@ -96,7 +96,7 @@ def _add_until_refused(store: JsonStore, rng: random.Random) -> set[str]:
 
 @contextmanager
 def _mounted(kib: int) -> Iterator[str]:
-    directory = tempfile.mkdtemp(prefix="noria-full-")
+    directory = tempfile.mkdtemp(prefix="hourwheel-full-")
     try:
         done = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={kib}k,mode=700", "tmpfs", directory],

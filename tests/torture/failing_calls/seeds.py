@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from noria.store import JsonStore, journal, keeper
-from noria.store.failure import store_error
-from noria.store.journal import Journal
-from noria.store.keeper import Keeper
-from noria.wheel.errors import StoreError
+from hourwheel.errors import StoreError
+from hourwheel.store import JsonStore, journal, keeper
+from hourwheel.store.failure import store_error
+from hourwheel.store.journal import Journal
+from hourwheel.store.keeper import Keeper
 
 Sow = Callable[[pytest.MonkeyPatch], None]
 SEEDS: Final[dict[str, Sow]] = {}

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from noria.store import journal
-from noria.store.aside import Aside
-from noria.store.jsonfile import Durability
+from hourwheel.store import journal
+from hourwheel.store.aside import Aside
+from hourwheel.store.jsonfile import Durability
 
 from .deeds import Deeds, Wrong, script
 from .faults import Faults, name_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from noria.store import JsonStore
-from noria.store.jsonfile import Durability
-from noria.wheel.job import Claim, Outcome, State, Succeeded
+from hourwheel.job import Claim, Outcome, State, Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.store.jsonfile import Durability
 
 from tests.kit.jobs import content
 from tests.unit.test_ticker import World

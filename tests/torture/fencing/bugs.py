@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pytest
-from noria.store import verbs
-from noria.store.records import Claimed
-from noria.store.state import State
-from noria.store.verbs import StateVerbs
-from noria.wheel.job import Claim, Job
-from noria.wheel.job import State as JobState
+from hourwheel.job import Claim, Job
+from hourwheel.job import State as JobState
+from hourwheel.store import verbs
+from hourwheel.store.records import Claimed
+from hourwheel.store.state import State
+from hourwheel.store.verbs import StateVerbs
 
 from tests.torture.report import Report
 
@@ -66,11 +66,11 @@ def _rescue_keeps_the_token(patch: pytest.MonkeyPatch) -> None:
         for id, token in tokens.items():
             self.rows[id] = self.rows[id]._replace(token=token)  # type: ignore[union-attr]
 
-    patch.setattr("noria.store.state._APPLY", {**_table(), Claimed: claimed})
+    patch.setattr("hourwheel.store.state._APPLY", {**_table(), Claimed: claimed})
 
 
 def _table() -> dict[Any, Any]:
-    from noria.store import state
+    from hourwheel.store import state
 
     return state._APPLY
 

@@ -8,9 +8,9 @@ import signal
 import tempfile
 from typing import Final
 
-from noria.store import JsonStore
-from noria.wheel.clock import SystemClock
-from noria.wheel.job import Succeeded
+from hourwheel.clock import SystemClock
+from hourwheel.job import Succeeded
+from hourwheel.store import JsonStore
 
 from tests.kit.jobs import a_job
 from tests.torture.processes import ended, forked
@@ -26,7 +26,7 @@ _LONG_S: Final = 30.0
 
 def run(report: Report, rng: random.Random, zombies: int) -> None:
     """One zombie after the other, on one file."""
-    with tempfile.TemporaryDirectory(prefix="noria-zombies-") as directory:
+    with tempfile.TemporaryDirectory(prefix="hourwheel-zombies-") as directory:
         path = f"{directory}/tasks.json"
         store = JsonStore(path, durability="os")
         for number in range(zombies):

@@ -6,9 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from noria.store import JsonStore, MemoryStore
-from noria.wheel.contract import Store
-from noria.wheel.job import (
+from hourwheel.contract import Store
+from hourwheel.job import (
     Claim,
     Crashed,
     Failed,
@@ -22,6 +21,7 @@ from noria.wheel.job import (
     Snoozed,
     Succeeded,
 )
+from hourwheel.store import JsonStore, MemoryStore
 
 from tests.kit.jobs import NOW, StoppedClock, a_job
 from tests.kit.memory_system import DIRECTORY, MemorySystem

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from noria.store import JsonStore, jsonfile
-from noria.wheel import Scheduler, runner
+from hourwheel import Scheduler, runner
+from hourwheel.store import JsonStore, jsonfile
 
 
 def _unlocks_in_the_child() -> None:

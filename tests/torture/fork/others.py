@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from noria.wheel import current_job
+from hourwheel import current_job
 
 from ..processes import LATE, add_to, append_line, ended, forked, found_by_child, lines_of, scratch, until
 from ..report import Report, Size, pick

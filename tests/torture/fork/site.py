@@ -8,11 +8,11 @@ import random
 import threading
 from collections import Counter
 
-from noria.store import JsonStore
-from noria.wheel import Scheduler, current_job
-from noria.wheel.contract import Filter
-from noria.wheel.errors import StoreBusy
-from noria.wheel.job import Job, State
+from hourwheel import Scheduler, current_job
+from hourwheel.contract import Filter
+from hourwheel.errors import StoreBusy
+from hourwheel.job import Job, State
+from hourwheel.store import JsonStore
 
 from ..processes import append_line, lines_of, until
 from ..report import Report

@@ -1,6 +1,6 @@
 """Hostile input: arguments, options, records, files and task names that nobody with good intentions would write.
 
-A case is one value, text, job, file or name. One kind of error for each door (PayloadError for arguments, NoriaError
+A case is one value, text, job, file or name. One kind of error for each door (PayloadError for arguments, HourwheelError
 for the rest), or an exact round trip; no error of Python's own gets through, and nothing is imported by a stored name.
 """
 

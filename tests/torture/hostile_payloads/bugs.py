@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
 import simplejson
-from noria.store import records
-from noria.wheel import payload
+from hourwheel import payload
+from hourwheel.store import records
 
 from tests.torture.report import Report
 from tests.torture.rot.specimen import Specimen
@@ -84,22 +84,25 @@ def _importing(registry: Any, name: str) -> Any:
 
 
 _RIGHT_SOUND: Final = payload._sound
-_PAYLOAD: Final = "noria.wheel.payload"
+_PAYLOAD: Final = "hourwheel.payload"
 
 BUGS: Final = (
     Bug("NaN and 1e400 are taken", {f"{_PAYLOAD}.isfinite": lambda _: True}, _bad),
     Bug("1e400 is read as infinity", {f"{_PAYLOAD}.isfinite": lambda _: True}, _texts),
     Bug("an int as a key becomes a string", {f"{_PAYLOAD}._sound": _coercing}, _bad),
     Bug("subclasses are taken for what they derive from", {f"{_PAYLOAD}._sound": _by_isinstance}, _bad),
-    Bug("a stored name is imported", {"noria.wheel.registry.Registry._find": _importing}, _names),
+    Bug("a stored name is imported", {"hourwheel.registry.Registry._find": _importing}, _names),
     Bug("no limit of depth", {f"{_PAYLOAD}.MAX_DEPTH": 1 << 30, f"{_PAYLOAD}.MAX_NODES": 1 << 30}, _bad),
     Bug("the values of a call are counted in two ways", {f"{_PAYLOAD}._OF_CALL": 0}, _limits),
     Bug("floats lose digits", {f"{_PAYLOAD}._FLOAT": lambda value: f"{value:g}"}, _sound),
-    Bug("what nests too deeply overflows the stack", {"noria.store.records.loads": simplejson.loads}, _records),
-    Bug("an error shows the whole value", {"noria.wheel.errors._shown": repr}, _options),
+    Bug("what nests too deeply overflows the stack", {"hourwheel.store.records.loads": simplejson.loads}, _records),
+    Bug("an error shows the whole value", {"hourwheel.errors._shown": repr}, _options),
     Bug(
         "what is no job is an error of the JSON library",
-        {"noria.store.records.decode_job": records._decode_job, "noria.store.snapshot.decode_job": records._decode_job},
+        {
+            "hourwheel.store.records.decode_job": records._decode_job,
+            "hourwheel.store.snapshot.decode_job": records._decode_job,
+        },
         _programs,
     ),
 )

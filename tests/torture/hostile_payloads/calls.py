@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from noria.wheel import payload
-from noria.wheel.errors import PayloadError
-from noria.wheel.payload import decode, decode_call, encode, encode_call
+from hourwheel import payload
+from hourwheel.errors import PayloadError
+from hourwheel.payload import decode, decode_call, encode, encode_call
 
 from tests.torture.report import Report
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from noria.store import MemoryStore
-from noria.store.admission import refuse_unsound
-from noria.store.records import decode_job, encode_job
-from noria.wheel import Scheduler
-from noria.wheel.errors import DuplicateJob, InvalidValue, NoriaError, PayloadError
-from noria.wheel.job import Job
+from hourwheel import Scheduler
+from hourwheel.errors import DuplicateJob, HourwheelError, InvalidValue, PayloadError
+from hourwheel.job import Job
+from hourwheel.store import MemoryStore
+from hourwheel.store.admission import refuse_unsound
+from hourwheel.store.records import decode_job, encode_job
 
 from tests.kit.jobs import NOW
 from tests.torture.report import Report
@@ -69,7 +69,7 @@ def _call(
 
 
 def jobs(report: Report, choose: random.Random, count: int) -> None:
-    """Jobs made by hand, with odd fields: Store.add refuses them as a NoriaError, or they read back as they are."""
+    """Jobs made by hand, with odd fields: Store.add refuses them as an HourwheelError, or they read back as they are."""
     store = MemoryStore()
     for number in range(count):
         report.cases += 1
@@ -80,7 +80,7 @@ def jobs(report: Report, choose: random.Random, count: int) -> None:
         try:
             refuse_unsound(job)
             store.add([job])
-        except NoriaError:
+        except HourwheelError:
             continue
         except Exception as error:
             report.wrong(f"{what}: an error that is not ours: {type(error).__name__}: {error!s:.100}")

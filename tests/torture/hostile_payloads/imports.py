@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from noria.store import MemoryStore
-from noria.store.records import decode_job, encode_job
-from noria.wheel import Scheduler
-from noria.wheel.errors import NotRegistered
-from noria.wheel.job import Job, State
-from noria.wheel.testing import FakeClock
+from hourwheel import Scheduler
+from hourwheel.errors import NotRegistered
+from hourwheel.job import Job, State
+from hourwheel.store import MemoryStore
+from hourwheel.store.records import decode_job, encode_job
+from hourwheel.testing import FakeClock
 
 from tests.kit.jobs import NOW
 from tests.torture.report import Report
@@ -23,8 +23,8 @@ from .values import text
 
 _NAMES: Final = (
     *("os.system", "os:system", "subprocess.Popen", "__import__", "builtins.eval", "builtins.exec", "pickle.loads"),
-    *("antigravity", "this", "turtle.done", "lib2to3.main", "idlelib.run", "test.support", "noria.wheel.cli.__main__"),
-    *("noria.wheel.cli.main", "../../etc/passwd", "importlib.import_module", "xmlrpc.server", "ctypes.CDLL", "wsgiref"),
+    *("antigravity", "this", "turtle.done", "lib2to3.main", "idlelib.run", "test.support", "hourwheel.cli.__main__"),
+    *("hourwheel.cli.main", "../../etc/passwd", "importlib.import_module", "xmlrpc.server", "ctypes.CDLL", "wsgiref"),
     *("tests.torture.hostile_payloads.bait", "tests.torture.hostile_payloads.bait.spring", "distutils.spawn.spawn"),
 )
 _SPRUNG: Final[list[str]] = []
@@ -61,7 +61,7 @@ def names(report: Report, choose: random.Random, count: int) -> None:
     app.task(name="honest.task")(ran.append)
     app.run_due()  # whatever is imported late by honest work is imported now
     known = set(sys.modules)
-    said = logging.getLogger("noria")
+    said = logging.getLogger("hourwheel")
     level = said.level
     said.setLevel(logging.CRITICAL)  # it says of each name that nobody knows it
     try:
@@ -73,7 +73,7 @@ def names(report: Report, choose: random.Random, count: int) -> None:
                 for event in sprung:
                     report.wrong(f"name {number}: {name!r}: {event}")
                 sprung.clear()
-        new = {module for module in set(sys.modules) - known if not module.startswith("noria.")}
+        new = {module for module in set(sys.modules) - known if not module.startswith("hourwheel.")}
         report.demand(not new, f"modules were imported: {sorted(new)[:5]}")
         report.demand(not ran, "the registered task has run for another name")
     finally:

@@ -1,7 +1,7 @@
 """Files by an enemy: records and snapshots mutated, their checksums made right again, so that what is behind is reached.
 
-Whoever can write the files can say anything; Noria owes him no service, but whoever runs it an error of Noria's own:
-never a RecursionError out of a decoder, never a traceback out of ``noria jobs``.
+Whoever can write the files can say anything; Hourwheel owes him no service, but whoever runs it an error of Hourwheel's own:
+never a RecursionError out of a decoder, never a traceback out of ``hourwheel jobs``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
-from noria.store import JsonStore
-from noria.store import records as store_records
-from noria.store.lines import PREFIX, classify, split
-from noria.store.records import decode_job, decode_record, encode_job
-from noria.wheel.cli import main
-from noria.wheel.contract import Filter
-from noria.wheel.errors import NoriaError
-from noria.wheel.job import Succeeded
+from hourwheel.cli import main
+from hourwheel.contract import Filter
+from hourwheel.errors import HourwheelError
+from hourwheel.job import Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.store import records as store_records
+from hourwheel.store.lines import PREFIX, classify, split
+from hourwheel.store.records import decode_job, decode_record, encode_job
 
 from tests.kit.jobs import NOW, StoppedClock
 from tests.kit.memory_system import MemorySystem
@@ -73,7 +73,7 @@ def records(report: Report, choose: random.Random, made: Specimen, count: int) -
                 job = decode_job(raw)
                 encode_job(job)
                 hash((job.args, job.result) is None)
-        except (ValueError, NoriaError):
+        except (ValueError, HourwheelError):
             continue
         except BaseException as error:
             report.wrong(f"record {number}: {type(error).__name__}: {error!s:.100} for {text!r:.300}")
@@ -109,7 +109,7 @@ def stores(report: Report, choose: random.Random, made: Specimen, count: int) ->
             what, files = mutated_files(choose, made)
             try:
                 _use(files)
-            except NoriaError:
+            except HourwheelError:
                 pass
             except Exception as error:
                 report.wrong(f"store {number}: {type(error).__name__}: {error!s:.120} with {what}")
@@ -139,7 +139,7 @@ def _use(files: Mapping[str, bytes]) -> None:
     try:
         store.check()
         for job in store.scan(Filter(), limit=1 << 20):
-            with contextlib.suppress(NoriaError):
+            with contextlib.suppress(HourwheelError):
                 hash((job.args, job.kwargs, job.result) is None)
         store.stats(NOW)
         store.density(NOW, 3600)
@@ -154,7 +154,7 @@ def _use(files: Mapping[str, bytes]) -> None:
 
 
 def programs(report: Report, choose: random.Random, made: Specimen, count: int) -> None:
-    """``noria check``, ``jobs``, ``show``, ``stats``, ``ring`` and ``repair`` on such a store: words, no traceback."""
+    """``hourwheel check``, ``jobs``, ``show``, ``stats``, ``ring`` and ``repair`` on such a store: words, no traceback."""
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / NAME
         for number in range(count):
@@ -168,7 +168,7 @@ def programs(report: Report, choose: random.Random, made: Specimen, count: int) 
             arguments = [*words, "the-last", "--store", str(path)] if words == ["show"] else [*words, str(path)]
             status, err = _program(arguments)
             told = status not in (0, 1, 2) or "Traceback" in err
-            report.demand(not told, f"noria {' '.join(words)} {number}: status {status}: {err:.200} with {what}")
+            report.demand(not told, f"hourwheel {' '.join(words)} {number}: status {status}: {err:.200} with {what}")
 
 
 def _program(arguments: list[str]) -> tuple[int, str]:

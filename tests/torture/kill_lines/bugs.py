@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pytest
-from noria.store import JsonStore
-from noria.store.verbs import StateVerbs
-from noria.wheel.job import Claim, Job, Succeeded
+from hourwheel.job import Claim, Job, Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.store.verbs import StateVerbs
 
 from tests.torture.power_loss.seeds import SEEDS
 from tests.torture.report import Report

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from noria.wheel import NoriaError, Retry, Scheduler, Snooze, chain
-from noria.wheel.context import current_job
+from hourwheel import HourwheelError, Retry, Scheduler, Snooze, chain
+from hourwheel.context import current_job
 
 from tests.torture.processes import until
 from tests.torture.report import Report
@@ -27,14 +27,14 @@ def run(report: Report, rng: random.Random, kills: int, prepare: Prepare = lambd
     """Kill schedulers at lines of theirs; the lines."""
     chosen_lines: set[Line] = set()
     for threads in (False, True):
-        with tempfile.TemporaryDirectory(prefix="noria-kill-") as directory:
+        with tempfile.TemporaryDirectory(prefix="hourwheel-kill-") as directory:
             lines = watched(
                 lambda step, threads=threads, where=directory: _work(where, -1, prepare, step, threads=threads)
             )
         chosen = points(lines, kills // 2, rng)
         chosen_lines |= {(at.file, at.line) for at in chosen}
         for at in chosen:
-            directory = tempfile.mkdtemp(prefix="noria-kill-")
+            directory = tempfile.mkdtemp(prefix="hourwheel-kill-")
             for wrong in _one_kill(directory, at, prepare, threads=threads):
                 how = "threads" if threads else "by hand"
                 report.wrong(f"dispatch {how}, killed at {at}: {wrong}")
@@ -117,7 +117,7 @@ def _one_kill(directory: str, at: Point, prepare: Prepare, *, threads: bool) -> 
     app = _app(directory)
     try:
         return [*_settled_by(app), *_judged(app, directory, acknowledged)]
-    except NoriaError as error:
+    except HourwheelError as error:
         return [f"what is left cannot be used: {error!r:.120}"]
     finally:
         app.close()

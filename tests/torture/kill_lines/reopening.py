@@ -10,8 +10,8 @@ import time
 from statistics import median
 from typing import Final
 
-from noria.store import JsonStore
-from noria.wheel.job import Released
+from hourwheel.job import Released
+from hourwheel.store import JsonStore
 
 from tests.kit.jobs import NOW, StoppedClock, a_job
 from tests.torture.processes import ended, forked
@@ -27,7 +27,7 @@ _ADDED: Final = 300
 def run(report: Report, rng: random.Random, jobs: int, rounds: int, *, judge: bool) -> None:
     """Open copies of one store in turn: one that somebody was killed on, one that he closed; compare the medians."""
     after_kill, after_close = [], []
-    with tempfile.TemporaryDirectory(prefix="noria-reopen-") as directory:
+    with tempfile.TemporaryDirectory(prefix="hourwheel-reopen-") as directory:
         _fill(f"{directory}/base", jobs)
         shutil.copytree(f"{directory}/base", f"{directory}/watched")
         length = sum(map(len, watched(lambda _: _work(f"{directory}/watched", close=True))))

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
-import noria.store
-import noria.wheel
+import hourwheel
+import hourwheel.store
 
 from tests.torture.processes import ended, forked
 
@@ -39,8 +39,8 @@ class Point(NamedTuple):
 Work = Callable[[Callable[[], None]], object]
 """A run; it calls what it is given between two of its steps."""
 LONG_S: Final = 60.0
-_STORE: Final = os.path.dirname(noria.store.__file__)
-_WHEEL: Final = os.path.dirname(noria.wheel.__file__)
+_STORE: Final = os.path.dirname(hourwheel.store.__file__)
+_WHEEL: Final = os.path.dirname(hourwheel.__file__)
 _DISPATCH: Final = (
     "ticker",
     "sweep",
@@ -96,7 +96,7 @@ class Tracer:
 def watched(work: Work) -> list[list[Line]]:
     """The lines that ``work`` runs in a forked process, in their order, step by step."""
     steps: list[list[Line]] = [[]]
-    with tempfile.NamedTemporaryFile(prefix="noria-lines-") as file:
+    with tempfile.NamedTemporaryFile(prefix="hourwheel-lines-") as file:
 
         def watch() -> None:
             Tracer(_of_ours, lambda path, number: steps[-1].append((path, number))).start()

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Final
 
-from noria.store import JsonStore
-from noria.wheel.errors import NoriaError
-from noria.wheel.job import Claim, Job, State, Succeeded
+from hourwheel.errors import HourwheelError
+from hourwheel.job import Claim, Job, State, Succeeded
+from hourwheel.store import JsonStore
 
 from tests.kit.jobs import NOW, StoppedClock, content
 from tests.torture.power_loss.workload import Content, Scene, Step, history, steps
@@ -54,7 +54,7 @@ def run(
 
 
 def _directory() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="noria-kill-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    return tempfile.TemporaryDirectory(prefix="hourwheel-kill-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
 
 
 def _opened(path: str) -> JsonStore:
@@ -92,7 +92,7 @@ def _one_kill(
         killed_after(lambda: _opened(f"{path}/tasks.json").close(), (at.line + at.nth) % 400)
     try:
         return _judged(path, expected[floor : ceiling + 1])
-    except NoriaError as error:
+    except HourwheelError as error:
         return f"what is left cannot be used: {error!r:.120}"
 
 

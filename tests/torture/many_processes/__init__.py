@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
-from noria.store import ahead, journal, keeper
+from hourwheel.store import ahead, journal, keeper
 
 from ..processes import add_to, found_by_child, scratch
 from ..report import Report, Size, pick

@@ -6,17 +6,17 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from noria.store import JsonStore
-from noria.store.compaction import Compaction
-from noria.store.epoch import Epoch
-from noria.store.keeper import Keeper
-from noria.store.lock import FileLock
-from noria.store.place import Place
-from noria.store.records import Claimed, Record
-from noria.store.state import State
-from noria.store.verbs import StateVerbs
-from noria.wheel.errors import StoreBusy
-from noria.wheel.job import Claim, Job, Outcome
+from hourwheel.errors import StoreBusy
+from hourwheel.job import Claim, Job, Outcome
+from hourwheel.store import JsonStore
+from hourwheel.store.compaction import Compaction
+from hourwheel.store.epoch import Epoch
+from hourwheel.store.keeper import Keeper
+from hourwheel.store.lock import FileLock
+from hourwheel.store.place import Place
+from hourwheel.store.records import Claimed, Record
+from hourwheel.store.state import State
+from hourwheel.store.verbs import StateVerbs
 
 
 def _locks_the_replaced_file() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from noria.store import JsonStore
-from noria.wheel.clock import SystemClock
+from hourwheel.clock import SystemClock
+from hourwheel.store import JsonStore
 
 from ..processes import forked
 from .witness import Kind, Witness

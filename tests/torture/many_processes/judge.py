@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from noria.store import JsonStore
-from noria.wheel.contract import Filter
-from noria.wheel.job import Job, State
+from hourwheel.contract import Filter
+from hourwheel.job import Job, State
+from hourwheel.store import JsonStore
 
 from .herd import Course
 from .witness import FINAL, Ending, Kind, Line

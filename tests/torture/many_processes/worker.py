@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final, TypeVar
 
-from noria.store import JsonStore
-from noria.wheel.clock import SystemClock
-from noria.wheel.contract import Found
-from noria.wheel.errors import StoreBusy
-from noria.wheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from hourwheel.clock import SystemClock
+from hourwheel.contract import Found
+from hourwheel.errors import StoreBusy
+from hourwheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from hourwheel.store import JsonStore
 
 from tests.kit.systems import Watched
 

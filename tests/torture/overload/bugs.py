@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from noria.wheel import ticker
-from noria.wheel.ticker import Ticker
+from hourwheel import ticker
+from hourwheel.ticker import Ticker
 
 _ALL = 1 << 20
 

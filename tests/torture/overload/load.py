@@ -6,9 +6,9 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from noria.store import JsonStore
-from noria.wheel import Scheduler, current_job
-from noria.wheel.job import Job
+from hourwheel import Scheduler, current_job
+from hourwheel.job import Job
+from hourwheel.store import JsonStore
 
 from ..processes import append_line
 

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from noria.wheel import Scheduler
-from noria.wheel.job import Claim
-from noria.wheel.ticker import Ticker
+from hourwheel import Scheduler
+from hourwheel.job import Claim
+from hourwheel.ticker import Ticker
 
 from ..report import Report
 

@@ -10,12 +10,12 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from noria.store import JsonStore
-from noria.store.creation import open_or_create
-from noria.store.invariants import violations
-from noria.store.place import Place
-from noria.store.views import jobs
-from noria.wheel.errors import StoreCorrupt
+from hourwheel.errors import StoreCorrupt
+from hourwheel.store import JsonStore
+from hourwheel.store.creation import open_or_create
+from hourwheel.store.invariants import violations
+from hourwheel.store.place import Place
+from hourwheel.store.views import jobs
 
 from tests.kit.jobs import StoppedClock, a_job, content
 from tests.kit.memory_system import DIRECTORY, MemorySystem

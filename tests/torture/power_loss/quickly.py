@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from noria.store import compaction, creation, epoch, journal, records, snapshot, state
-from noria.store.aside import Aside
+from hourwheel.store import compaction, creation, epoch, journal, records, snapshot, state
+from hourwheel.store.aside import Aside
 
 _SMALL = 4096
 """Room that a journal is given at a time, so that it has to be made longer often."""

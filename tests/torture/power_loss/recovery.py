@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 
-from noria.store import JsonStore
+from hourwheel.store import JsonStore
 
 from tests.kit.jobs import StoppedClock, a_job, content
 
@@ -28,7 +28,7 @@ def recover(
         How many states that were, and what was wrong with the first bad one, or "".
     """
     added = a_job("after the power loss", result_ttl_ms=1 << 40)
-    directory = tempfile.mkdtemp(prefix="noria-power-loss-")
+    directory = tempfile.mkdtemp(prefix="hourwheel-power-loss-")
     watcher = _Watcher([found, found | {added.id: added}], rng, order)
     process = Process(watcher.disk)
     try:

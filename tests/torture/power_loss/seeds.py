@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, epoch, journal, lines
-from noria.store.compaction import Compaction
-from noria.store.epoch import Epoch
-from noria.store.journal import Journal
-from noria.store.jsonfile import Durability
-from noria.store.keeper import Keeper
-from noria.store.lines import Batch
-from noria.store.records import Claimed
-from noria.store.state import State
-from noria.store.system import sync_directory
-from noria.wheel.errors import StoreError
-from noria.wheel.job import Claim, Job
-from noria.wheel.job import State as JobState
+from hourwheel.errors import StoreError
+from hourwheel.job import Claim, Job
+from hourwheel.job import State as JobState
+from hourwheel.store import JsonStore, epoch, journal, lines
+from hourwheel.store.compaction import Compaction
+from hourwheel.store.epoch import Epoch
+from hourwheel.store.journal import Journal
+from hourwheel.store.jsonfile import Durability
+from hourwheel.store.keeper import Keeper
+from hourwheel.store.lines import Batch
+from hourwheel.store.records import Claimed
+from hourwheel.store.state import State
+from hourwheel.store.system import sync_directory
 
 from .disk import Process
 from .workload import USUAL

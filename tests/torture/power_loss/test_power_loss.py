@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from noria.store.jsonfile import Durability
+from hourwheel.store.jsonfile import Durability
 
 from . import states_until_caught
 from .disk import Order

@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from noria.store import JsonStore
-from noria.store.jsonfile import Durability
+from hourwheel.store import JsonStore
+from hourwheel.store.jsonfile import Durability
 
 from tests.kit.jobs import StoppedClock
 
@@ -29,7 +29,7 @@ from .workload import DOUBTFUL, USUAL, Others, Scene, history, steps
 _BOUND_S = 1.0
 """What was acknowledged so long ago survives a power loss with ``interval``."""
 _INTERVAL_S = 0.5
-_SCRATCH = "noria-power-loss-"
+_SCRATCH = "hourwheel-power-loss-"
 
 
 @dataclass

@@ -12,11 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from noria.store import JsonStore, MemoryStore, views
-from noria.store.records import Record
-from noria.store.verbs import StateVerbs
-from noria.wheel.errors import StoreError
-from noria.wheel.job import (
+from hourwheel.errors import StoreError
+from hourwheel.job import (
     Bound,
     Claim,
     Failed,
@@ -30,6 +27,9 @@ from noria.wheel.job import (
     Snoozed,
     Succeeded,
 )
+from hourwheel.store import JsonStore, MemoryStore, views
+from hourwheel.store.records import Record
+from hourwheel.store.verbs import StateVerbs
 
 from tests.kit.jobs import NOW, a_job, content
 

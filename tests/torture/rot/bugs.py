@@ -9,19 +9,19 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
-import noria.store.epoch
-import noria.store.index
-import noria.store.journal
-import noria.store.lines
-import noria.store.repair.document
-import noria.store.repair.edit
-import noria.store.repair.restore
-import noria.store.repair.salvage
-import noria.store.snapshot
+import hourwheel.store.epoch
+import hourwheel.store.index
+import hourwheel.store.journal
+import hourwheel.store.lines
+import hourwheel.store.repair.document
+import hourwheel.store.repair.edit
+import hourwheel.store.repair.restore
+import hourwheel.store.repair.salvage
+import hourwheel.store.snapshot
 import simplejson
-from noria.store.epoch import Epoch
-from noria.store.lines import PREFIX, Batch
-from noria.store.records import decode_job
+from hourwheel.store.epoch import Epoch
+from hourwheel.store.lines import PREFIX, Batch
+from hourwheel.store.records import decode_job
 
 from tests.torture.report import Report
 
@@ -108,7 +108,7 @@ def _always_torn(data: bytes, offset: int) -> tuple[str, str]:
 def _lines_alone(data: bytes, offset: int) -> tuple[list[Batch], int]:
     """Each record as a change of its own, also if it belongs to one change with the next."""
     batches, at = [], 0
-    while (stop := data.find(b"\n", at)) > at and noria.store.lines.is_sound(data[at:stop]):
+    while (stop := data.find(b"\n", at)) > at and hourwheel.store.lines.is_sound(data[at:stop]):
         batches.append(Batch([data[at + PREFIX : stop]], offset + stop + 1))
         at = stop + 1
     return batches, offset + at
@@ -135,50 +135,56 @@ def _unchecked_job(fields: Any) -> Any:
 
 def _told_as_sound(path: str, system: Any, snapshot_crc: str) -> Any:
     """The index as it is read when nobody compares its checksum."""
-    data = noria.store.index._read_whole(path, system)
+    data = hourwheel.store.index._read_whole(path, system)
     head, _, body = data.partition(b"\n")
     try:
-        return noria.store.index.Index._of(simplejson.loads(head), memoryview(body))
+        return hourwheel.store.index.Index._of(simplejson.loads(head), memoryview(body))
     except ValueError:
         return None
 
 
 _RIGHT_APPLY: Final = Epoch._apply_text
-_RIGHT_CLASSIFY: Final = noria.store.lines.classify
-_RIGHT_READ_JOURNAL: Final = noria.store.repair.salvage.read_journal
-_RIGHT_WRITE: Final = noria.store.repair.restore._write
+_RIGHT_CLASSIFY: Final = hourwheel.store.lines.classify
+_RIGHT_READ_JOURNAL: Final = hourwheel.store.repair.salvage.read_journal
+_RIGHT_WRITE: Final = hourwheel.store.repair.restore._write
 
 BUGS: Final = (
     Bug(
         "the checksum of a record is not compared",
-        {"noria.store.lines.is_sound": _sound_by_length, "noria.store.journal.is_sound": _sound_by_length},
+        {"hourwheel.store.lines.is_sound": _sound_by_length, "hourwheel.store.journal.is_sound": _sound_by_length},
         _flips_of(JOURNAL),
     ),
     Bug(
         "the checksum of the snapshot is not compared",
-        {"noria.store.snapshot.verify": lambda *_: None},
+        {"hourwheel.store.snapshot.verify": lambda *_: None},
         _flips_of(NAME),
     ),
-    Bug("the checksum of the index is not compared", {"noria.store.index.Index.load": _told_as_sound}, _flips_of_index),
-    Bug("a gap in the numbers is accepted", {"noria.store.epoch.Epoch._apply_text": _any_number}, _by(_moved)),
-    Bug("a tail is cut although records follow", {"noria.store.epoch.classify": _always_torn}, salvaging.is_noticed),
-    Bug("half of a change is kept", {"noria.store.journal.split": _lines_alone}, _by(_cuts)),
-    Bug("what is cut is not kept", {"noria.store.epoch.Epoch._keep": lambda *_: None}, _by(_holes)),
+    Bug(
+        "the checksum of the index is not compared",
+        {"hourwheel.store.index.Index.load": _told_as_sound},
+        _flips_of_index,
+    ),
+    Bug("a gap in the numbers is accepted", {"hourwheel.store.epoch.Epoch._apply_text": _any_number}, _by(_moved)),
+    Bug(
+        "a tail is cut although records follow", {"hourwheel.store.epoch.classify": _always_torn}, salvaging.is_noticed
+    ),
+    Bug("half of a change is kept", {"hourwheel.store.journal.split": _lines_alone}, _by(_cuts)),
+    Bug("what is cut is not kept", {"hourwheel.store.epoch.Epoch._keep": lambda *_: None}, _by(_holes)),
     Bug(
         "salvage drops the neighbour of a damaged record",
-        {"noria.store.repair.salvage.read_journal": _without_neighbour},
+        {"hourwheel.store.repair.salvage.read_journal": _without_neighbour},
         salvaging.is_noticed,
     ),
-    Bug("salvage writes into the original", {"noria.store.repair.restore._write": _in_place}, salvaging.is_noticed),
-    Bug("an edit is taken without validation", {"noria.store.repair.document.job_of": _unchecked_job}, _edits),
+    Bug("salvage writes into the original", {"hourwheel.store.repair.restore._write": _in_place}, salvaging.is_noticed),
+    Bug("an edit is taken without validation", {"hourwheel.store.repair.document.job_of": _unchecked_job}, _edits),
     Bug(
         "an edit of the epoch is not compared with the journal",
-        {"noria.store.repair.edit._refuse_other_epoch": lambda *_: None},
+        {"hourwheel.store.repair.edit._refuse_other_epoch": lambda *_: None},
         lambda made, choose: edits.is_noticed(1),  # noqa: ARG005 - a few cases of many
     ),
     Bug(
         "of two equal names the last is taken",
-        {"noria.store.repair.document._Reader._unique": lambda _, pairs: dict(pairs)},
+        {"hourwheel.store.repair.document._Reader._unique": lambda _, pairs: dict(pairs)},
         _edits,
     ),
 )

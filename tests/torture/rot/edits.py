@@ -1,6 +1,6 @@
 """Edits by hand: every case of the corpus is taken exactly as it says, or refused with line and column.
 
-Whatever is refused leaves every file as it was. ``noria check --accept-edit`` is asked for a share of the cases; the
+Whatever is refused leaves every file as it was. ``hourwheel check --accept-edit`` is asked for a share of the cases; the
 function behind it for all. Before it is accepted, the store refuses to open with any of them.
 """
 
@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from noria.store import JsonStore
-from noria.store.repair import EditRefused, accept_edit
-from noria.wheel.cli import main
-from noria.wheel.errors import NoriaError, StoreCorrupt, StoreError, StoreFormatError
-from noria.wheel.job import Failed, Failure, Job, Succeeded
-from noria.wheel.payload import encode_call
+from hourwheel.cli import main
+from hourwheel.errors import HourwheelError, StoreCorrupt, StoreError, StoreFormatError
+from hourwheel.job import Failed, Failure, Job, Succeeded
+from hourwheel.payload import encode_call
+from hourwheel.store import JsonStore
+from hourwheel.store.repair import EditRefused, accept_edit
 
 from tests.kit.jobs import NOW, StoppedClock, content
 from tests.torture.report import Report
@@ -144,10 +144,14 @@ def _by_program(report: Report, at: Bench, case: Taken | Refused) -> None:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main(["check", str(at.path), "--accept-edit"])
     wanted = (0,) if isinstance(case, Taken) else (1, 2)
-    report.demand(status in wanted, f"noria check --accept-edit, edit {case.name!r}: status {status}: {err.getvalue()}")
+    report.demand(
+        status in wanted, f"hourwheel check --accept-edit, edit {case.name!r}: status {status}: {err.getvalue()}"
+    )
     if isinstance(case, Refused) and case.name not in _WITHOUT_PLACE:
         told = re.search(r"tasks\.json:\d+:\d+: ", err.getvalue())
-        report.demand(told, f"noria check --accept-edit, edit {case.name!r}: no line and column: {err.getvalue():.200}")
+        report.demand(
+            told, f"hourwheel check --accept-edit, edit {case.name!r}: no line and column: {err.getvalue():.200}"
+        )
 
 
 # ---- the store that is edited ----------------------------------------------------------------------------
@@ -179,6 +183,6 @@ def _job(id: str, due_ms: int, key: str | None = None) -> Job:
 def is_noticed(every: int = 1) -> bool:
     """Whether the corpus finds anything wrong."""
     report = Report()
-    with bench() as at, contextlib.suppress(NoriaError, AssertionError):
+    with bench() as at, contextlib.suppress(HourwheelError, AssertionError):
         every_edit(report, at, every)
     return bool(report.violations)

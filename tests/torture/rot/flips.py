@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from noria.store import JsonStore
-from noria.wheel.errors import StoreCorrupt, StoreFormatError
+from hourwheel.errors import StoreCorrupt, StoreFormatError
+from hourwheel.store import JsonStore
 
 from tests.kit.jobs import StoppedClock, content
 from tests.kit.memory_system import MemorySystem

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from noria.store.creation import open_or_create
-from noria.store.invariants import violations
-from noria.store.views import jobs
-from noria.wheel.errors import NoriaError, StoreCorrupt, StoreFormatError
+from hourwheel.errors import HourwheelError, StoreCorrupt, StoreFormatError
+from hourwheel.store.creation import open_or_create
+from hourwheel.store.invariants import violations
+from hourwheel.store.views import jobs
 
 from tests.kit.memory_system import MemorySystem
 
@@ -40,7 +40,7 @@ def outcome(files: Mapping[str, bytes], *, keep_files: bool = False) -> Outcome:
         vague = "" if str(refusal).startswith(PLACE.path) else f"the refusal does not name the file: {refusal}"
         fault = vague if disk.files() == dict(files) else "the refused files were changed"
         return Outcome(refusal=refusal, fault=fault)
-    except NoriaError as error:
+    except HourwheelError as error:
         return Outcome(fault=f"refused as {error!r}")
     except Exception as error:
         return Outcome(fault=f"an error that is not ours: {error!r}")

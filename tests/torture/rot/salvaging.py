@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from noria.store.creation import open_or_create
-from noria.store.invariants import violations
-from noria.store.place import Place
-from noria.store.records import loads
-from noria.store.repair import Repaired, repair
-from noria.store.views import jobs
-from noria.wheel.errors import NoriaError
+from hourwheel.errors import HourwheelError
+from hourwheel.store.creation import open_or_create
+from hourwheel.store.invariants import violations
+from hourwheel.store.place import Place
+from hourwheel.store.records import loads
+from hourwheel.store.repair import Repaired, repair
+from hourwheel.store.views import jobs
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.torture.report import Report
@@ -73,7 +73,7 @@ def _try(report: Report, made: Specimen, files: Mapping[str, bytes], touched: se
     try:
         done = repair(PLACE.path, _OUTPUT.path, system=disk)
         saved = _read_back(report, disk, what)
-    except NoriaError as error:
+    except HourwheelError as error:
         report.wrong(f"{what}: salvage failed: {error!r}")
         return
     report.demand({name: disk.files()[name] for name in files} == files, f"{what}: salvage changed the original")

@@ -6,10 +6,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from noria.store import JsonStore
-from noria.store.place import Place
-from noria.wheel.job import Failed, Failure, Job, Released, Retried, Snoozed, Succeeded
-from noria.wheel.payload import encode, encode_call
+from hourwheel.job import Failed, Failure, Job, Released, Retried, Snoozed, Succeeded
+from hourwheel.payload import encode, encode_call
+from hourwheel.store import JsonStore
+from hourwheel.store.place import Place
 
 from tests.kit.jobs import NOW, StoppedClock, content
 from tests.kit.memory_system import DIRECTORY, MemorySystem

@@ -1,7 +1,7 @@
 """SIGTERM at random moments: the worker ends within its grace and a second, and leaves a store in which all is in order.
 
 A case is one worker process. Most are forked from a process that has done its imports, so that a thousand fit into a
-minute; some are `noria worker` from its first instruction on.
+minute; some are `hourwheel worker` from its first instruction on.
 """
 
 from __future__ import annotations

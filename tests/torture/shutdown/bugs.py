@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from noria.wheel.job import Claim
-from noria.wheel.signals import Waiter
-from noria.wheel.ticker import Ticker
+from hourwheel.job import Claim
+from hourwheel.signals import Waiter
+from hourwheel.ticker import Ticker
 
 
 def _keeps_the_queue() -> None:

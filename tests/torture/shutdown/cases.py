@@ -77,13 +77,13 @@ def begin(number: int, seed: int, directory: str) -> Case:
 
 
 def begin_program(number: int, seed: int, directory: str) -> Case:
-    """Start `noria worker` as users do, so that the signal may come while it still imports."""
+    """Start `hourwheel worker` as users do, so that the signal may come while it still imports."""
     choose = random.Random(seed * 1_000_003 + number)
     with open(os.path.join(directory, "stopped_app.py"), "w") as file:
         file.write(_PROGRAM.format(directory=directory))
     files = Files(directory)
     where = os.pathsep.join([os.getcwd(), directory, *(path for path in sys.path if path)])
-    command = [sys.executable, "-m", "noria.wheel.cli", "worker", "-A", "stopped_app", "--timeout", str(GRACE_S)]
+    command = [sys.executable, "-m", "hourwheel.cli", "worker", "-A", "stopped_app", "--timeout", str(GRACE_S)]
     with open(files.log, "w") as log:
         process = subprocess.Popen(
             command, cwd=directory, env=os.environ | {"PYTHONPATH": where}, stdout=log, stderr=log
@@ -196,7 +196,7 @@ def _as_documented(case: Case, status: int, *, ready: bool, said_goodbye: bool) 
     if case.waited_for:
         return status == 0
     if status == 1 and not ready and case.signal is signal.SIGINT:
-        return True  # before `noria worker` proper
+        return True  # before `hourwheel worker` proper
     if status in (0, 1):
         return status == 0 or case.way in ("stubborn", "locked", "twice", "stop() in a job") or said_goodbye
     outside = not ready or case.signals == 2 or case.way == "stop() in a job"  # that may be over when it comes

@@ -6,9 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
-from noria.store import JsonStore
-from noria.wheel.contract import Filter
-from noria.wheel.job import Job, State
+from hourwheel.contract import Filter
+from hourwheel.job import Job, State
+from hourwheel.store import JsonStore
 
 from ..fork.site import held_elsewhere
 from ..processes import lines_of

@@ -1,4 +1,4 @@
-"""The process that is to be stopped: `noria worker`, in a forked child whose imports are done already."""
+"""The process that is to be stopped: `hourwheel worker`, in a forked child whose imports are done already."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import threading
 import time
 import types
 
-from noria.wheel import Scheduler, current_job
-from noria.wheel.cli.program import main
-from noria.wheel.errors import NoriaError
+from hourwheel import Scheduler, current_job
+from hourwheel.cli.program import main
+from hourwheel.errors import HourwheelError
 
 from ..processes import append_line
 
@@ -111,5 +111,5 @@ def _keep_busy(app: Scheduler, files: Files) -> None:
             if n % 5 == 0:
                 app.store.compact()  # type: ignore[attr-defined]
             time.sleep(0.003)
-    except NoriaError:
+    except HourwheelError:
         return

@@ -2,7 +2,7 @@
 
 A case is a day: the real ticker and the real store, jobs that come at any moment in any kind, nodes that die in the
 midst of a call, stall, are stopped and come back, a wall clock that is set, a store that fails or whose answer is
-lost. The ledger (noria.wheel.testing.simulation.ledger) works out what every answer must be. Most days are played on
+lost. The ledger (hourwheel.testing.simulation.ledger) works out what every answer must be. Most days are played on
 the memory store, one in twenty on the JSON store in files that are bytes in memory. One in four hundred is played
 again, tick by tick, and must come to the same trace; the first days are played twice.
 
@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from noria.wheel.testing.simulation.draw import bad_day
-from noria.wheel.testing.simulation.history import History
-from noria.wheel.testing.simulation.play import Course, play
-from noria.wheel.testing.simulation.shrink import shrink
-from noria.wheel.testing.simulation.stores import MemoryStores, Stores
+from hourwheel.testing.simulation.draw import bad_day
+from hourwheel.testing.simulation.history import History
+from hourwheel.testing.simulation.play import Course, play
+from hourwheel.testing.simulation.shrink import shrink
+from hourwheel.testing.simulation.stores import MemoryStores, Stores
 
 from ..report import Report, Size, pick
 from .bugs import BUGS, Sown, name_of, sown

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from noria.store.ready import Ready
-from noria.store.records import Rescued
-from noria.store.state import State
-from noria.wheel.job import Claim, Event, Job
-from noria.wheel.job import State as JobState
-from noria.wheel.ring import Ring
-from noria.wheel.testing.simulation.stores import MemoryStores
-from noria.wheel.ticker import Ticker
+from hourwheel.job import Claim, Event, Job
+from hourwheel.job import State as JobState
+from hourwheel.ring import Ring
+from hourwheel.store.ready import Ready
+from hourwheel.store.records import Rescued
+from hourwheel.store.state import State
+from hourwheel.testing.simulation.stores import MemoryStores
+from hourwheel.ticker import Ticker
 
 Sown = Callable[[], Any]
 
@@ -57,7 +57,7 @@ def token_is_given_again_after_a_rescue() -> Any:
         _real(self, record)
         self.token -= len(record.ids)
 
-    from noria.store import state
+    from hourwheel.store import state
 
     return patch.dict(state._APPLY, {Rescued: rescued})
 

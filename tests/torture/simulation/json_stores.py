@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from noria.store import JsonStore
-from noria.store.system import System
-from noria.wheel.contract import Store
-from noria.wheel.job import Claim
+from hourwheel.contract import Store
+from hourwheel.job import Claim
+from hourwheel.store import JsonStore
+from hourwheel.store.system import System
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.systems import CALLS

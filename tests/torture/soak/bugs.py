@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from noria.store.compaction import Compaction
-from noria.wheel.runner import Runner
+from hourwheel.runner import Runner
+from hourwheel.store.compaction import Compaction
 
 _KEPT: list[object] = []
 

@@ -7,9 +7,9 @@ import os
 import time
 from collections import Counter
 
-from noria.store import JsonStore, keeper
-from noria.wheel import Retry, Scheduler, current_job
-from noria.wheel.contract import Filter, Found
+from hourwheel import Retry, Scheduler, current_job
+from hourwheel.contract import Filter, Found
+from hourwheel.store import JsonStore, keeper
 
 from ..processes import ended, forked
 from ..report import Report
@@ -26,7 +26,7 @@ class Load:
 
     def __init__(self, directory: str, *, result_ttl: float, compact_every: int) -> None:
         keeper._LEAST_JOURNAL = JOURNAL  # type: ignore[misc]
-        logging.getLogger("noria").setLevel(logging.CRITICAL)  # jobs fail here on purpose, by the thousand
+        logging.getLogger("hourwheel").setLevel(logging.CRITICAL)  # jobs fail here on purpose, by the thousand
         self.directory = directory
         self.compact_every = compact_every
         self.store = JsonStore(os.path.join(directory, "tasks.json"))

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.cli import console, main
-from noria.wheel.job import Failed, Failure, Job, Succeeded
-from noria.wheel.testing import FakeClock
+from hourwheel.cli import console, main
+from hourwheel.job import Failed, Failure, Job, Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 NOW_MS = 1_900_000_000_250
 MINUTE_MS = 60_000
@@ -23,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A quiet environment, an empty directory, and no module left of the last test."""
-    for name in ("NORIA_STORE", "NORIA_APP", "NORIA_DEBUG", "COLUMNS", "NO_COLOR"):
+    for name in ("HOURWHEEL_STORE", "HOURWHEEL_APP", "HOURWHEEL_DEBUG", "COLUMNS", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
@@ -33,7 +33,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
     monkeypatch.undo()
     time.tzset()
     for name in set(sys.modules) - modules:
-        if not name.startswith("noria."):
+        if not name.startswith("hourwheel."):
             del sys.modules[name]
     sys.path[:] = path
 
@@ -85,7 +85,7 @@ def store(tmp_path: Path) -> Path:
 
 
 APP = """
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 app = Scheduler({store!r}, workers=2)
 

@@ -1,4 +1,4 @@
-"""``noria agenda``: what is to come, in order, how dense, and how late."""
+"""``hourwheel agenda``: what is to come, in order, how dense, and how late."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, MemoryStore
-from noria.wheel import Scheduler
-from noria.wheel.cli import agenda, plan
-from noria.wheel.cli.find_app import find_app
-from noria.wheel.cli.plan import durations_of, plan_of
-from noria.wheel.cli.upcoming import upcoming
-from noria.wheel.job import Job, State
+from hourwheel import Scheduler
+from hourwheel.cli import agenda, plan
+from hourwheel.cli.find_app import find_app
+from hourwheel.cli.plan import durations_of, plan_of
+from hourwheel.cli.upcoming import upcoming
+from hourwheel.job import Job, State
+from hourwheel.store import JsonStore, MemoryStore
 
 from .conftest import DAY_MS, MINUTE_MS, NOW_MS, Run, job
 
@@ -88,7 +88,7 @@ def test_a_forecast_of_very_many_jobs_is_made_if_it_is_asked_for(
 ) -> None:
     monkeypatch.setattr(agenda, "_FORECAST_MOST", 1)
     assert (
-        "forecast: it takes a while for so many jobs; -c N asks for it, and `noria simulate`\n"
+        "forecast: it takes a while for so many jobs; -c N asks for it, and `hourwheel simulate`\n"
         in run("agenda", store)[1]
     )
     assert "forecast: 1 process of 8 workers, " in run("agenda", store, "-c", 8)[1]
@@ -114,7 +114,7 @@ def test_what_is_no_span_is_refused(run: Run, store: Path, words: list[str]) -> 
 
 
 SCHEDULED = """
-from noria.wheel import Scheduler, every
+from hourwheel import Scheduler, every
 
 app = Scheduler({store!r})
 

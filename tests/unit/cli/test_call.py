@@ -1,4 +1,4 @@
-"""``noria call``: a call from the shell is the call that a program would have made."""
+"""``hourwheel call``: a call from the shell is the call that a program would have made."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.job import Job
+from hourwheel.job import Job
+from hourwheel.store import JsonStore
 
 from .conftest import MINUTE_MS, NOW_MS, Run
 from .test_change import get
 
 APP = """
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 app = Scheduler({store!r})
 
@@ -124,7 +124,7 @@ def test_with_an_app_a_call_that_cannot_be_is_refused(
     before = run("stats", store)[1]
     status, out, err = run("call", *words, "-A", shop)
     assert (status, out) == (2, "")
-    assert err.startswith(f"noria: {message}")
+    assert err.startswith(f"hourwheel: {message}")
     assert run("stats", store)[1] == before
 
 

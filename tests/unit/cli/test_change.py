@@ -1,4 +1,4 @@
-"""``noria cancel`` and ``noria reschedule``."""
+"""``hourwheel cancel`` and ``hourwheel reschedule``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.job import Job, State
-from noria.wheel.testing import FakeClock
+from hourwheel.job import Job, State
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 from .conftest import DAY_MS, MINUTE_MS, NOW_MS, Run
 

@@ -1,4 +1,4 @@
-"""``noria check``, ``noria compact`` and ``noria repair``."""
+"""``hourwheel check``, ``hourwheel compact`` and ``hourwheel repair``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.testing import FakeClock
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 from .conftest import NOW_MS, Run
 
@@ -67,7 +67,7 @@ def test_every_damaged_place_is_told(run: Run, store: Path) -> None:
     places = [
         damage(journal, b'"op":"settle"'),
         damage(journal, b'"id":"late"'),
-        damage(compacted_header(store), b"noria", 7),
+        damage(compacted_header(store), b"hourwheel", 11),
     ]
     status, out, _ = run("check", store, "--json")
     told = json.loads(out)
@@ -130,7 +130,7 @@ def test_an_edit_that_is_wrong_is_refused_with_line_and_column(run: Run, store: 
     store.write_text(store.read_text().replace('"task":"app.mail"', '"task":app.mail"'))
     status, out, err = run("check", store, "--accept-edit")
     assert (status, out) == (2, "")
-    assert re.search(rf"^noria: {re.escape(str(store))}:\d+:\d+: Expecting value, found 'app.mail", err)
+    assert re.search(rf"^hourwheel: {re.escape(str(store))}:\d+:\d+: Expecting value, found 'app.mail", err)
 
 
 def test_accept_edit_can_answer_in_json(run: Run, store: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_damaged_store_is_not_taken_for_a_missing_job(run: Run, store: Path) -
     ):
         status, out, err = run(*words)
         assert (status, out) == (2, "")
-        assert re.search(r"damaged at byte \d+: .*; nothing was changed, see `noria repair`", err)
+        assert re.search(r"damaged at byte \d+: .*; nothing was changed, see `hourwheel repair`", err)
 
 
 def test_the_commands_work_where_the_snapshot_is_missing_and_the_path_is_odd(run: Run, store: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 
 import pytest
+from hourwheel.cli.console import Cell, Console, columns, cut, plain
+from hourwheel.cli.when import local, read_either, read_instant, read_span, since, span, until, utc
+from hourwheel.errors import InvalidValue
 from hypothesis import given
 from hypothesis import strategies as st
-from noria.wheel.cli.console import Cell, Console, columns, cut, plain
-from noria.wheel.cli.when import local, read_either, read_instant, read_span, since, span, until, utc
-from noria.wheel.errors import InvalidValue
 
 from .conftest import NOW_MS
 

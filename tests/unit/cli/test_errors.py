@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.wheel.cli import main
-from noria.wheel.cli import program as program_module
-from noria.wheel.cli.command import Command
+from hourwheel.cli import main
+from hourwheel.cli import program as program_module
+from hourwheel.cli.command import Command
 
 from .conftest import Run
 
@@ -37,7 +37,7 @@ def words_for(words: tuple[str, ...], store: object) -> list[str]:
 @pytest.mark.parametrize("words", LOOKING, ids=" ".join)
 def test_to_look_for_a_store_does_not_make_one(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
     status, out, err = run(*words_for(words, "none.json"))
-    assert (status, out, err) == (2, "", f"noria: there is no store at {tmp_path / 'none.json'}\n")
+    assert (status, out, err) == (2, "", f"hourwheel: there is no store at {tmp_path / 'none.json'}\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -47,7 +47,7 @@ def test_what_is_no_store_is_called_so(run: Run, tmp_path: Path, words: tuple[st
     (tmp_path / "notes.json").write_bytes(content)
     status, out, err = run(*words_for(words, "notes.json"))
     assert (status, out) == (2, "")
-    assert "not a Noria store" in err
+    assert "not an Hourwheel store" in err
     assert err.count("\n") == 1
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"notes.json": content}
 
@@ -57,7 +57,7 @@ def test_a_newer_format_is_called_so(run: Run, store: Path, words: tuple[str, ..
     store.write_text(store.read_text().replace('"min_reader":1', '"min_reader":99'))
     status, out, err = run(*words_for(words, store))
     assert (status, out) == (2, "")
-    assert "newer Noria" in err
+    assert "newer Hourwheel" in err
     assert err.count("\n") == 1
 
 
@@ -103,18 +103,18 @@ def test_a_store_that_may_not_be_read_is_an_error(run: Run, store: Path) -> None
 def test_a_store_must_be_named(run: Run) -> None:
     status, _, err = run("jobs")
     assert status == 2
-    assert err == "noria: which store? name its path or URL, give -A module:app, or set NORIA_STORE\n"
+    assert err == "hourwheel: which store? name its path or URL, give -A module:app, or set HOURWHEEL_STORE\n"
 
 
 def test_the_environment_names_the_store(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NORIA_STORE", str(store))
+    monkeypatch.setenv("HOURWHEEL_STORE", str(store))
     assert run("jobs")[0] == 0
     assert run("show", "soon")[0] == 0
     assert run("check", "none.json")[0] == 2  # what is said comes first
 
 
 def test_the_environment_names_the_app(run: Run, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NORIA_APP", module)
+    monkeypatch.setenv("HOURWHEEL_APP", module)
     assert run("jobs")[0] == 0
     assert run("cancel", "soon")[0] == 0
 
@@ -122,13 +122,13 @@ def test_the_environment_names_the_app(run: Run, module: str, monkeypatch: pytes
 def test_an_app_that_is_named_comes_before_a_store_in_the_environment(
     run: Run, module: str, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NORIA_STORE", "none.json")
+    monkeypatch.setenv("HOURWHEEL_STORE", "none.json")
     assert str(store) in run("stats", "-A", module)[1]
     assert str(store) in run("-A", module, "stats")[1]
 
 
 def test_the_store_of_an_app_is_not_made_by_looking(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "fresh.py").write_text("from noria.wheel import Scheduler\napp = Scheduler('later.json')\n")
+    (tmp_path / "fresh.py").write_text("from hourwheel import Scheduler\napp = Scheduler('later.json')\n")
     status, _, err = run("jobs", "-A", "fresh")
     assert status == 2
     assert f"there is no store at {tmp_path / 'later.json'}" in err
@@ -136,7 +136,7 @@ def test_the_store_of_an_app_is_not_made_by_looking(run: Run, tmp_path: Path) ->
 
 
 def test_the_store_in_the_memory_of_an_app_can_be_looked_at_but_not_repaired(run: Run, tmp_path: Path) -> None:
-    text = "from noria.store import MemoryStore\nfrom noria.wheel import Scheduler\napp = Scheduler(MemoryStore())\n"
+    text = "from hourwheel.store import MemoryStore\nfrom hourwheel import Scheduler\napp = Scheduler(MemoryStore())\n"
     (tmp_path / "inmemory.py").write_text(text)
     assert run("jobs", "-A", "inmemory")[:2] == (0, "no jobs\n")
     assert run("check", "-A", "inmemory")[0] == 0
@@ -169,7 +169,7 @@ def test_an_unknown_command_is_answered_with_those_there_are(run: Run) -> None:
 def test_the_version_is_told(run: Run) -> None:
     status, out, _ = run("--version")
     assert status == 0
-    assert out.startswith("noria ")
+    assert out.startswith("hourwheel ")
 
 
 def broken(error: BaseException) -> Command:
@@ -184,11 +184,11 @@ def broken(error: BaseException) -> Command:
     [
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 141, ""),
-        (OSError(28, "No space left on device", "/x"), 2, "noria: /x: No space left on device\n"),
+        (OSError(28, "No space left on device", "/x"), 2, "hourwheel: /x: No space left on device\n"),
         (
             ZeroDivisionError("oops"),
             70,
-            "noria: unexpected ZeroDivisionError: oops (this is a bug, and NORIA_DEBUG=1 shows where)\n",
+            "hourwheel: unexpected ZeroDivisionError: oops (this is a bug, and HOURWHEEL_DEBUG=1 shows where)\n",
         ),
     ],
 )
@@ -202,14 +202,14 @@ def test_no_error_becomes_a_traceback(
 
 def test_whoever_wants_the_traceback_can_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_module, "COMMANDS", (broken(ZeroDivisionError("oops")),))
-    monkeypatch.setenv("NORIA_DEBUG", "1")
+    monkeypatch.setenv("HOURWHEEL_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         main(["fail"])
 
 
 def test_a_reader_that_goes_away_is_no_error(store: Path) -> None:
-    """As in ``noria jobs ... | head -1``: no message, no traceback."""
-    command = [sys.executable, "-m", "noria.wheel.cli", "ring", "--json", str(store)]
+    """As in ``hourwheel jobs ... | head -1``: no message, no traceback."""
+    command = [sys.executable, "-m", "hourwheel.cli", "ring", "--json", str(store)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.close()
@@ -221,8 +221,8 @@ def test_a_signal_at_the_keyboard_ends_the_program_quietly(store: Path) -> None:
     code = (
         "import os, signal, sys, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it\n"
-        "from noria.wheel.cli import main\n"
-        "from noria.wheel.cli import stats\n"
+        "from hourwheel.cli import main\n"
+        "from hourwheel.cli import stats\n"
         "stats.ring_text = lambda *a, **k: (os.kill(os.getpid(), signal.SIGINT), time.sleep(20))\n"
         f"sys.exit(main(['ring', {str(store)!r}]))\n"
     )
@@ -232,7 +232,7 @@ def test_a_signal_at_the_keyboard_ends_the_program_quietly(store: Path) -> None:
 
 def test_output_that_the_terminal_cannot_show_is_replaced(store: Path) -> None:
     environ = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    command = [sys.executable, "-m", "noria.wheel.cli", "ring", str(store)]
+    command = [sys.executable, "-m", "hourwheel.cli", "ring", str(store)]
     done = subprocess.run(command, capture_output=True, timeout=30, check=False, env=environ)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"00:00 ?" in done.stdout

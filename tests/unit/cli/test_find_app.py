@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from noria.wheel.cli.find_app import find_app
-from noria.wheel.cli.outcome import CommandError
+from hourwheel.cli.find_app import find_app
+from hourwheel.cli.outcome import CommandError
 
-MAKE = "from noria.wheel import Scheduler\n"
+MAKE = "from hourwheel import Scheduler\n"
 
 
 @pytest.fixture

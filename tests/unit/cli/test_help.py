@@ -8,9 +8,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
-from noria.wheel.cli.command import Command
-from noria.wheel.cli.parser import make_parser
-from noria.wheel.cli.program import COMMANDS
+from hourwheel.cli.command import Command
+from hourwheel.cli.parser import make_parser
+from hourwheel.cli.program import COMMANDS
 
 from .conftest import Run
 
@@ -21,7 +21,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 def test_every_command_has_help_with_an_example(run: Run, command: Command) -> None:
     status, out, err = run(command.name, "--help")
     assert (status, err) == (0, "")
-    assert out.startswith(f"usage: noria {command.name}")
+    assert out.startswith(f"usage: hourwheel {command.name}")
     assert command.examples
     for example in command.examples:
         assert f"  {example}\n" in out + "\n"
@@ -31,7 +31,7 @@ def test_every_command_has_help_with_an_example(run: Run, command: Command) -> N
 @pytest.mark.parametrize("example", [example for command in COMMANDS for example in command.examples])
 def test_every_example_can_be_parsed(example: str) -> None:
     program, *words = shlex.split(example)
-    assert program == "noria"
+    assert program == "hourwheel"
     assert make_parser(COMMANDS).parse_args(words).command.name in words
 
 

@@ -1,4 +1,4 @@
-"""``noria jobs`` and ``noria show``."""
+"""``hourwheel jobs`` and ``hourwheel show``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.job import Claim, Noted
-from noria.wheel.testing import FakeClock
+from hourwheel.job import Claim, Noted
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 from .conftest import DAY_MS, NOW_MS, Run, job
 

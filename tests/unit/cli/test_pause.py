@@ -1,11 +1,11 @@
-"""``noria pause`` and ``noria resume``."""
+"""``hourwheel pause`` and ``hourwheel resume``."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from noria.store import JsonStore
+from hourwheel.store import JsonStore
 
 from .conftest import Run
 

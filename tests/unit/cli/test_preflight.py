@@ -1,4 +1,4 @@
-"""``noria preflight``: what the new code could not run of what the old code has promised."""
+"""``hourwheel preflight``: what the new code could not run of what the old code has promised."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, MemoryStore
-from noria.wheel import Scheduler
-from noria.wheel.cli.known import Judge, near
-from noria.wheel.cli.preflight import findings_of
-from noria.wheel.job import After, Fire, Job
+from hourwheel import Scheduler
+from hourwheel.cli.known import Judge, near
+from hourwheel.cli.preflight import findings_of
+from hourwheel.job import After, Fire, Job
+from hourwheel.store import JsonStore, MemoryStore
 
 from .conftest import NOW_MS, Run, job
 
 APP = """
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 
 app = Scheduler("shop.json")
 ran = []
@@ -113,7 +113,7 @@ def test_only_what_is_pending_is_looked_at_and_only_in_the_queues_of_the_app(
 ) -> None:
     """done and bad have finished, run runs, mail is of a task that nobody knows."""
     (tmp_path / "mine.py").write_text(
-        f"from noria.wheel import Scheduler\napp = Scheduler({str(store)!r})\n"
+        f"from hourwheel import Scheduler\napp = Scheduler({str(store)!r})\n"
         "@app.task(name='app.remind')\ndef remind(user_id, text): ...\n"
     )
     module = "mine"
@@ -127,7 +127,7 @@ def test_only_what_is_pending_is_looked_at_and_only_in_the_queues_of_the_app(
 
 
 LIMITED = """
-from noria.wheel import Scheduler
+from hourwheel import Scheduler
 app = Scheduler("shop.json", pool="processes")
 @app.task(time_limit=5)
 def welcome(user_id): ...

@@ -8,15 +8,15 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from noria.wheel.cli import call, known, processes, reasons, why
-from noria.wheel.cli.known import Known
-from noria.wheel.cli.processes import Process, queues_in
-from noria.wheel.cli.reasons import Facts
-from noria.wheel.clock import MAX_MS
-from noria.wheel.job import After, Bound, Failure, Fire, Job, State
+from hourwheel.cli import call, known, processes, reasons, why
+from hourwheel.cli.known import Known
+from hourwheel.cli.processes import Process, queues_in
+from hourwheel.cli.reasons import Facts
+from hourwheel.clock import MAX_MS
+from hourwheel.job import After, Bound, Failure, Fire, Job, State
 
 NOW = 1_900_000_000_000
-ALIVE = Process(owner="web-1", alive=True, pid=41, command="noria worker -A shop")
+ALIVE = Process(owner="web-1", alive=True, pid=41, command="hourwheel worker -A shop")
 STOPPED = Process(owner="web-2", alive=True, pid=42, stopped=True)
 DEAD = Process(owner="web-3", alive=False)
 KNOWN = Known(name="app.mail")
@@ -94,13 +94,13 @@ TABLE = {
     "paused": (
         job(), facts(paused=frozenset({"queue:default", "task:app.mail", "task:app.send"})),
         [
-            "Its queue default is paused: `noria resume --queue default` lets it go on.",
-            "Its task app.mail is paused: `noria resume --task app.mail` lets it go on.",
+            "Its queue default is paused: `hourwheel resume --queue default` lets it go on.",
+            "Its task app.mail is paused: `hourwheel resume --task app.mail` lets it go on.",
         ],
     ),
     "its schedule is paused": (
         job(fire=Fire("daily", NOW, "every 1 d")), facts(paused=frozenset({"schedule:daily"})),
-        ["Its schedule daily is paused: `noria resume --schedule daily` lets it go on."],
+        ["Its schedule daily is paused: `hourwheel resume --schedule daily` lets it go on."],
     ),
     "a fire that is followed is a job as others": (
         job(fire=Fire("daily", NOW, "every 1 d", followed=True), due_ms=NOW), facts(paused=frozenset({"schedule:daily"})),
@@ -136,7 +136,7 @@ TABLE = {
         job(), facts(processes=(), taken_ms=NOW - 720_000),
         [
             ("No process is alive that takes jobs from this store (one was last taken 12m ago): "
-            "start one, by `noria worker`, app.start() or `noria run-due`."),
+            "start one, by `hourwheel worker`, app.start() or `hourwheel run-due`."),
         ],
     ),
     "nobody ever": (job(), facts(processes=(DEAD,)), ["No process is alive that takes jobs from this store (none was ever taken)"]),
@@ -146,7 +146,7 @@ TABLE = {
     ),
     "nobody takes its queue": (
         job(queue="bulk"), facts(processes=(replace(ALIVE, queues=frozenset({"mail"})),)),
-        ["No process that is alive takes queue bulk (-Q): web-1 (pid 41: noria worker -A shop)."],
+        ["No process that is alive takes queue bulk (-Q): web-1 (pid 41: hourwheel worker -A shop)."],
     ),
     "somebody takes its queue, or may": (
         job(queue="bulk", due_ms=NOW), facts(processes=(replace(ALIVE, queues=frozenset({"mail"})), ALIVE)),
@@ -180,7 +180,7 @@ TABLE = {
         facts(ahead=1, running=4, processes=(ALIVE, DEAD, Process(owner="else", alive=True))),
         [
             ("It has been due for 1m: 1 job goes before it, and 4 jobs run now. It was sent back: all workers were busy. "
-            "Either all workers of web-1 (pid 41: noria worker -A shop), else are busy, or none takes queue bulk (-Q), "
+            "Either all workers of web-1 (pid 41: hourwheel worker -A shop), else are busy, or none takes queue bulk (-Q), "
             "or none knows task app.mail."),
         ],
     ),
@@ -200,7 +200,7 @@ TABLE = {
     ),
     "runs": (
         job(**RUNNING), facts(),
-        ["It runs: attempt 2 has been running for 3s, in web-1 (pid 41: noria worker -A shop)."],
+        ["It runs: attempt 2 has been running for 3s, in web-1 (pid 41: hourwheel worker -A shop)."],
     ),
     "runs in a process that is stopped": (
         job(**{**RUNNING, "owner": "web-2"}), facts(processes=(STOPPED,)),
@@ -231,7 +231,7 @@ TABLE = {
     ),
     "failed": (
         job(state=State.FAILED, attempt=4, finished_ms=NOW - 2_000, error=Failure("KeyError", ""), reason="no more"), facts(),
-        ["It has run and failed 2s ago, in attempt 4: KeyError. (no more) `noria retry` runs it once more."],
+        ["It has run and failed 2s ago, in attempt 4: KeyError. (no more) `hourwheel retry` runs it once more."],
     ),
     "cancelled": (
         job(state=State.CANCELLED, finished_ms=NOW - 2_000, reason="paid"), facts(),
@@ -277,12 +277,12 @@ def test_the_examples_do_what_they_say(module: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("line", "queues"),
     [
-        ("noria worker -A shop", None),
-        ("noria worker -A shop -Q mail,sms -l info", {"mail", "sms"}),
-        ("noria -A shop worker -Qmail", {"mail"}),
-        ("python -m noria.wheel.cli worker --queues=mail,", {"mail"}),
-        ("python -m noria.wheel.cli worker --queues sms", {"sms"}),
-        ("noria worker -A shop -Q", None),
+        ("hourwheel worker -A shop", None),
+        ("hourwheel worker -A shop -Q mail,sms -l info", {"mail", "sms"}),
+        ("hourwheel -A shop worker -Qmail", {"mail"}),
+        ("python -m hourwheel.cli worker --queues=mail,", {"mail"}),
+        ("python -m hourwheel.cli worker --queues sms", {"sms"}),
+        ("hourwheel worker -A shop -Q", None),
         ("gunicorn shop -Q mail", None),
         ("", None),
     ],

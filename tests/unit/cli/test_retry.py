@@ -1,4 +1,4 @@
-"""``noria retry``."""
+"""``hourwheel retry``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.job import State
-from noria.wheel.testing import FakeClock
+from hourwheel.job import State
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 from .conftest import MINUTE_MS, NOW_MS, Run, job
 from .test_change import get

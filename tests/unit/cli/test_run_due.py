@@ -1,4 +1,4 @@
-"""``noria run-due``: one sweep, what came of it, and an exit status for cron."""
+"""``hourwheel run-due``: one sweep, what came of it, and an exit status for cron."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.job import Job, State
+from hourwheel.job import Job, State
+from hourwheel.store import JsonStore
 
 from .conftest import Run
 from .test_change import get
 
 APP = """
-from noria.wheel import Scheduler, Snooze
+from hourwheel import Scheduler, Snooze
 
 app = Scheduler("due.json")
 
@@ -43,11 +43,11 @@ def later():
 @pytest.fixture(autouse=True)
 def _logging() -> Iterator[None]:
     """Put back what the command does to logging."""
-    root, noria = logging.getLogger(), logging.getLogger("noria")
-    before = root.level, noria.level, list(root.handlers)
+    root, ours = logging.getLogger(), logging.getLogger("hourwheel")
+    before = root.level, ours.level, list(root.handlers)
     yield
     root.setLevel(before[0])
-    noria.setLevel(before[1])
+    ours.setLevel(before[1])
     root.handlers[:] = before[2]
 
 
@@ -89,7 +89,10 @@ def test_only_some_queues_may_be_swept_and_programs_are_told_the_counts(run: Run
 def test_a_job_that_the_app_does_not_know_is_put_off_and_counted(run: Run, tmp_path: Path) -> None:
     path = due(tmp_path, "nobody")
     status, out, _ = run("run-due", "-A", "due_app")
-    assert (status, out) == (0, "0 jobs were run: 1 put off, as the app cannot run them (`noria preflight` says why)\n")
+    assert (status, out) == (
+        0,
+        "0 jobs were run: 1 put off, as the app cannot run them (`hourwheel preflight` says why)\n",
+    )
     assert get(path, "nobody").state is State.SCHEDULED
 
 
@@ -102,6 +105,6 @@ def test_one_that_had_expired_is_said_to_have_ended_unrun(run: Run, tmp_path: Pa
 
 
 def test_an_app_must_be_named_and_a_level_must_be_one(run: Run, tmp_path: Path) -> None:
-    assert run("run-due") == (2, "", "noria: which app? give -A module:app, or set NORIA_APP\n")
+    assert run("run-due") == (2, "", "hourwheel: which app? give -A module:app, or set HOURWHEEL_APP\n")
     due(tmp_path)
     assert "must be one of debug" in run("run-due", "-A", "due_app", "-l", "loud")[2]

@@ -1,4 +1,4 @@
-"""``noria schedules``."""
+"""``hourwheel schedules``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from .conftest import NOW_MS, Run
 
 APP = """
-from noria.wheel import Scheduler, crontab, every
-from noria.wheel.testing import FakeClock
+from hourwheel import Scheduler, crontab, every
+from hourwheel.testing import FakeClock
 app = Scheduler("s.json", clock=FakeClock({now}))
 app.periodic(every(minutes=5), name="five")(lambda: None)
 app.periodic(crontab("0 7 * * *"), name="seven")(lambda: None)

@@ -1,4 +1,4 @@
-"""``noria simulate``: a forecast for a store, which is not touched, or for described calls."""
+"""``hourwheel simulate``: a forecast for a store, which is not touched, or for described calls."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.cli import copies
+from hourwheel.cli import copies
+from hourwheel.store import JsonStore
 
 from .conftest import MINUTE_MS, NOW_MS, Run, job
 

@@ -1,4 +1,4 @@
-"""``noria stats`` and ``noria ring``."""
+"""``hourwheel stats`` and ``hourwheel ring``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
+from hourwheel.store import JsonStore
 
 from .conftest import DAY_MS, NOW_MS, Run
 

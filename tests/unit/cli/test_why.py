@@ -1,4 +1,4 @@
-"""``noria why``: the life of a job in a real store, and the facts that its reasons come from."""
+"""``hourwheel why``: the life of a job in a real store, and the facts that its reasons come from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, MemoryStore
-from noria.wheel import Scheduler
-from noria.wheel.cli.facts import facts_of
-from noria.wheel.cli.processes import processes_of
-from noria.wheel.cli.why import life
-from noria.wheel.job import After, Bound, Failed, Failure, Fire, Job, Noted, Retried, State, Succeeded
-from noria.wheel.testing import FakeClock
+from hourwheel import Scheduler
+from hourwheel.cli.facts import facts_of
+from hourwheel.cli.processes import processes_of
+from hourwheel.cli.why import life
+from hourwheel.job import After, Bound, Failed, Failure, Fire, Job, Noted, Retried, State, Succeeded
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.testing import FakeClock
 
 from .conftest import DAY_MS, MINUTE_MS, NOW_MS, Run, job
 
@@ -40,7 +40,7 @@ def test_a_job_that_is_to_come(run: Run, store: Path) -> None:
         "why       It is not due yet: it is due in 14m 32s, at 2030-03-17 18:01:12 UTC.",
         (
             "besides   No process is alive that takes jobs from this store (one was last taken 5s ago): "
-            "start one, by `noria worker`, app.start() or `noria run-due`."
+            "start one, by `hourwheel worker`, app.start() or `hourwheel run-due`."
         ),
     ]
 
@@ -62,7 +62,7 @@ def test_a_job_of_a_process_that_has_died(run: Run, store: Path) -> None:
 def test_an_unknown_job_is_a_no(run: Run, store: Path) -> None:
     status, out, err = run("why", "nobody", "--store", store)
     assert (status, out) == (1, "")
-    assert err == "noria: no job nobody: there never was one, or its result_ttl is over\n"
+    assert err == "hourwheel: no job nobody: there never was one, or its result_ttl is over\n"
 
 
 def test_for_programs(run: Run, store: Path, module: str) -> None:
@@ -82,7 +82,7 @@ def test_for_programs(run: Run, store: Path, module: str) -> None:
 
 def test_an_alias_is_shown_by_its_new_name(run: Run, store: Path, tmp_path: Path) -> None:
     (tmp_path / "renamed.py").write_text(
-        f"from noria.wheel import Scheduler\napp = Scheduler({str(store)!r})\n"
+        f"from hourwheel import Scheduler\napp = Scheduler({str(store)!r})\n"
         "@app.task(aliases=['app.remind'])\ndef remember(user_id, text): ...\n"
     )
     out = run("why", "late", "-A", "renamed")[1]
@@ -91,7 +91,7 @@ def test_an_alias_is_shown_by_its_new_name(run: Run, store: Path, tmp_path: Path
 
 
 def test_an_app_beside_another_store_says_whether_it_knows_the_task(run: Run, store: Path, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere.py").write_text("from noria.wheel import Scheduler\napp = Scheduler('none.json')\n")
+    (tmp_path / "elsewhere.py").write_text("from hourwheel import Scheduler\napp = Scheduler('none.json')\n")
     assert "does not know its task app.remind" in run("why", "late", "--store", store, "-A", "elsewhere")[1]
     assert not (tmp_path / "none.json").exists()
 
@@ -236,7 +236,7 @@ def test_a_retry_and_progress_of_a_real_store_are_told(run: Run, store: Path) ->
 
 
 SCHEDULED = """
-from noria.wheel import Scheduler, every
+from hourwheel import Scheduler, every
 
 app = Scheduler({store!r})
 app.add_beat_schedule({{{name!r}: {{"task": "app.clean", "schedule": every(hours=1)}}}})
@@ -262,7 +262,7 @@ def test_a_fire_is_told_as_one_and_an_app_without_its_schedule_says_so(run: Run,
     out = run("why", "hourly@x", "-A", "with_it")[1]
     assert "accepted into queue default\n" in out
     assert "fire of schedule hourly (every 3600000 ms); the next is added when it is taken\n" in out
-    assert "besides   Its schedule hourly is paused: `noria resume --schedule hourly` lets it go on.\n" in out
+    assert "besides   Its schedule hourly is paused: `hourwheel resume --schedule hourly` lets it go on.\n" in out
     assert "has no schedule" not in out
     assert "besides   The app has no schedule hourly, so this fire waits" in run("why", "hourly@x", "-A", "without")[1]
 
@@ -277,7 +277,7 @@ def test_a_fire_that_stands_for_others_says_so() -> None:
 
 WORKER = """
 import sys
-from noria.store import JsonStore
+from hourwheel.store import JsonStore
 store = JsonStore(sys.argv[1], durability="os")
 store.claim(sys.argv[2], 0, 0)
 print("ready", flush=True)

@@ -1,4 +1,4 @@
-"""``noria worker``: what it makes of its words. (That it runs jobs is for tests/process.)"""
+"""``hourwheel worker``: what it makes of its words. (That it runs jobs is for tests/process.)"""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import hourwheel
 import pytest
-from noria.store import MemoryStore
-from noria.wheel import Registry, Scheduler
-from noria.wheel.cli import worker
-from noria.wheel.cli.worker import noria_version
-from noria.wheel.testing import FakeClock
+from hourwheel import Registry, Scheduler
+from hourwheel.cli import worker
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
 
 from .conftest import NOW_MS, Run, job
 
@@ -21,11 +21,11 @@ from .conftest import NOW_MS, Run, job
 @pytest.fixture(autouse=True)
 def _logging() -> Iterator[None]:
     """Put back what the command does to logging."""
-    root, noria = logging.getLogger(), logging.getLogger("noria")
-    before = root.level, noria.level, list(root.handlers)
+    root, ours = logging.getLogger(), logging.getLogger("hourwheel")
+    before = root.level, ours.level, list(root.handlers)
     yield
     root.setLevel(before[0])
-    noria.setLevel(before[1])
+    ours.setLevel(before[1])
     root.handlers[:] = before[2]
 
 
@@ -49,7 +49,7 @@ def test_the_app_runs_as_it_was_made(run: Run, module: str, runs: list[dict[str,
 
 def test_the_banner_says_what_will_run(run: Run, module: str, store: Path, runs: list[dict[str, Any]]) -> None:
     out = run("worker", "-A", module)[1].splitlines()
-    assert out[0].startswith(f"noria {noria_version()}")
+    assert out[0].startswith(f"hourwheel {hourwheel.__version__}")
     told = dict(line.split(maxsplit=1) for line in out[1:])
     assert str(store) in told["store"]
     assert (told["queues"], told["concurrency"]) == ("all", "2 threads")
@@ -59,7 +59,7 @@ def test_the_banner_says_what_will_run(run: Run, module: str, store: Path, runs:
 def test_an_app_without_tasks_is_told_so(
     run: Run, tmp_path: Path, runs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "idle.py").write_text("from noria.wheel import Scheduler\nmine = Scheduler('idle.json')\n")
+    (tmp_path / "idle.py").write_text("from hourwheel import Scheduler\nmine = Scheduler('idle.json')\n")
     monkeypatch.setattr(Registry, "names", lambda self: [])
     assert "none: jobs stay scheduled" in run("worker", "-A", "idle")[1]
 
@@ -81,7 +81,7 @@ def test_options_are_those_that_celery_users_know(
     assert (status, err) == (0, "")
     assert runs == [{"workers": 8, "queues": frozenset({"mail", "sms"}), "timeout": 2.5}]
     assert "mail, sms" in out
-    assert logging.getLogger("noria").level == logging.DEBUG
+    assert logging.getLogger("hourwheel").level == logging.DEBUG
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,12 @@ def test_wrong_options_are_explained(run: Run, module: str, words: list[str], me
 def test_a_library_that_is_not_installed_is_named(run: Run, module: str) -> None:
     status, out, err = run("worker", "-A", module, "-P", "gevent")
     assert (status, out) == (2, "")
-    assert err == "noria: the pool gevent needs gevent, which is not installed: pip install 'noria[gevent]'\n"
+    assert err == "hourwheel: the pool gevent needs gevent, which is not installed: pip install 'hourwheel[gevent]'\n"
 
 
 def test_an_app_must_be_named(run: Run) -> None:
     status, _, err = run("worker")
-    assert (status, err) == (2, "noria: which app? give -A module:app, or set NORIA_APP\n")
+    assert (status, err) == (2, "hourwheel: which app? give -A module:app, or set HOURWHEEL_APP\n")
 
 
 def test_an_app_that_is_not_there_is_explained(run: Run) -> None:
@@ -183,13 +183,13 @@ def test_an_app_that_is_not_there_is_explained(run: Run) -> None:
 
 def test_the_store_of_the_app_must_be_usable(run: Run, tmp_path: Path) -> None:
     (tmp_path / "notes.json").write_text("hello")
-    (tmp_path / "wrong.py").write_text("from noria.wheel import Scheduler\napp = Scheduler('notes.json')\n")
+    (tmp_path / "wrong.py").write_text("from hourwheel import Scheduler\napp = Scheduler('notes.json')\n")
     status, out, err = run("worker", "-A", "wrong")
     assert (status, out) == (2, "")
-    assert "not a Noria store" in err
+    assert "not an Hourwheel store" in err
 
 
 def test_jobs_that_were_still_running_are_a_no(run: Run, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scheduler, "run", lambda self, *, timeout: [job("x", 1)])
     status, _, err = run("worker", "-A", module)
-    assert (status, err) == (1, "noria: 1 jobs were still running; they start again\n")
+    assert (status, err) == (1, "hourwheel: 1 jobs were still running; they start again\n")

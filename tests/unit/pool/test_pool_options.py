@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from noria.store.memory import MemoryStore
-from noria.wheel import InvalidValue, Scheduler, SchedulerError, SoftTimeLimitExceeded, TimeLimitExceeded
-from noria.wheel.pool import PoolOptions
-from noria.wheel.pool.green import installed, patched
-from noria.wheel.pool.kinds import KINDS
-from noria.wheel.time_limits import UNLIMITED, Limits, limits_of
+from hourwheel import InvalidValue, Scheduler, SchedulerError, SoftTimeLimitExceeded, TimeLimitExceeded
+from hourwheel.pool import PoolOptions
+from hourwheel.pool.green import installed, patched
+from hourwheel.pool.kinds import KINDS
+from hourwheel.store.memory import MemoryStore
+from hourwheel.time_limits import UNLIMITED, Limits, limits_of
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_program_that_is_not_patched_is_told_how(library: str) -> None:
     with pytest.raises(SchedulerError) as refused:
         Scheduler(MemoryStore(), pool=library).start()
     said = str(refused.value)
-    expected = "begin it with the line: " if installed(library) else f"pip install 'noria[{library}]'"
+    expected = "begin it with the line: " if installed(library) else f"pip install 'hourwheel[{library}]'"
     assert expected in said
 
 

@@ -10,15 +10,15 @@ from time import monotonic
 from types import SimpleNamespace
 
 import pytest
-from noria.wheel import SoftTimeLimitExceeded
-from noria.wheel.interrupt import soft_limit
-from noria.wheel.time_limits import Limits
+from hourwheel import SoftTimeLimitExceeded
+from hourwheel.interrupt import soft_limit
+from hourwheel.time_limits import Limits
 
 UNDER_A_TRACER = """
     import sys
-    from noria.wheel import SoftTimeLimitExceeded
-    from noria.wheel.interrupt import soft_limit
-    from noria.wheel.time_limits import Limits
+    from hourwheel import SoftTimeLimitExceeded
+    from hourwheel.interrupt import soft_limit
+    from hourwheel.time_limits import Limits
 
     def after():
         return "went on"
@@ -68,6 +68,6 @@ def test_a_thread_whose_number_is_not_the_interpreters_as_under_gevent_did_not_e
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     patched = SimpleNamespace(get_ident=lambda: 1, Timer=threading.Timer, Lock=threading.Lock)
-    monkeypatch.setattr("noria.wheel.interrupt.threading", patched)
+    monkeypatch.setattr("hourwheel.interrupt.threading", patched)
     with soft_limit(Limits(soft_s=0.001)):
         spin(0.01)

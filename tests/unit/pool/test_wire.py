@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 import pytest
-from noria.wheel.job import (
+from hourwheel.job import (
     Crashed,
     Failed,
     Failure,
@@ -21,7 +21,7 @@ from noria.wheel.job import (
     State,
     Succeeded,
 )
-from noria.wheel.pool.wire import Channel, job_of, outcome_of, packed_job, packed_outcome, packed_record
+from hourwheel.pool.wire import Channel, job_of, outcome_of, packed_job, packed_outcome, packed_record
 
 FAILURE = Failure("app.Broken", 'it "broke"\nünïcödé \ud800', "Traceback ...\n  line 1")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.job import Failed, Failure, Job, Succeeded
-from noria.wheel.testing import FakeClock
+from hourwheel.job import Failed, Failure, Job, Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.testing import FakeClock
 
 NOW_MS = 1_900_000_000_250
 DAY_MS = 86_400_000

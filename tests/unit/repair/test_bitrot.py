@@ -5,9 +5,9 @@ from __future__ import annotations
 from zlib import crc32
 
 import pytest
+from hourwheel.store.repair.bitrot import flip, flipped_bit, is_telling
 from hypothesis import given
 from hypothesis import strategies as st
-from noria.store.repair.bitrot import flip, flipped_bit, is_telling
 
 
 @given(st.binary(min_size=1, max_size=3000), st.data())

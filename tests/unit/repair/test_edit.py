@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import simplejson
-from noria.store import JsonStore
-from noria.store.repair import EditRefused, accept_edit
-from noria.store.system import System
-from noria.wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreFormatError
-from noria.wheel.job import State
-from noria.wheel.testing import FakeClock
+from hourwheel.errors import HourwheelError, StoreBusy, StoreCorrupt, StoreFormatError
+from hourwheel.job import State
+from hourwheel.store import JsonStore
+from hourwheel.store.repair import EditRefused, accept_edit
+from hourwheel.store.system import System
+from hourwheel.testing import FakeClock
 
 from .conftest import DAY_MS, NOW_MS, Made, job, jobs_in
 
@@ -259,14 +259,14 @@ def test_bytes_that_are_no_text_are_refused(made: Made) -> None:
 
 
 def test_the_document_of_another_program_is_refused(made: Made) -> None:
-    edit(made, lambda text: text.replace('"format":"noria"', '"format":"tinydb"'))
-    with pytest.raises(StoreFormatError, match="not a Noria store"):
+    edit(made, lambda text: text.replace('"format":"hourwheel"', '"format":"tinydb"'))
+    with pytest.raises(StoreFormatError, match="not an Hourwheel store"):
         accept_edit(made.path)
 
 
-def test_a_store_of_a_newer_noria_is_refused(made: Made) -> None:
+def test_a_store_of_a_newer_hourwheel_is_refused(made: Made) -> None:
     edit(made, lambda text: text.replace('"min_reader":1', '"min_reader":9'))
-    with pytest.raises(StoreFormatError, match="newer Noria"):
+    with pytest.raises(StoreFormatError, match="newer Hourwheel"):
         accept_edit(made.path)
 
 
@@ -327,7 +327,7 @@ def test_whatever_call_fails_the_edit_can_be_accepted_afterwards(
         system = FailingAt(number, dies=dies)
         try:
             accept_edit(made.path, system=system)
-        except (NoriaError, OSError):
+        except (HourwheelError, OSError):
             accept_edit(made.path)
         assert jobs_in(made.path) == expected, number
         if system.left > 0:

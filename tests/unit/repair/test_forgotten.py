@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.store.repair import repair
-from noria.wheel.job import Succeeded
-from noria.wheel.testing import FakeClock
+from hourwheel.job import Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.store.repair import repair
+from hourwheel.testing import FakeClock
 
 from .conftest import NOW_MS, Made, job, jobs_in
 

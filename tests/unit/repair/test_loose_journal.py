@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from noria.store.lines import frame, frame_all
-from noria.store.repair.bitrot import flip
-from noria.store.repair.loose_journal import LooseJournal, read_journal
-from noria.wheel.errors import StoreFormatError
+from hourwheel.errors import StoreFormatError
+from hourwheel.store.lines import frame, frame_all
+from hourwheel.store.repair.bitrot import flip
+from hourwheel.store.repair.loose_journal import LooseJournal, read_journal
 
-HEADER = '{"journal":"noria","version":1,"store_id":"abc","epoch":3,"after":6}'
+HEADER = '{"journal":"hourwheel","version":1,"store_id":"abc","epoch":3,"after":6}'
 TEXTS = [
     '{"seq":7,"op":"add","job":{"id":"a","due_ms":1000,"task":"app.remind","created_ms":1,"payload":[[1,"J*"],{}]}}',
     '{"seq":8,"op":"add","job":{"id":"b","due_ms":2000,"task":"app.remind","created_ms":1,"payload":[[2,"x"],{}]}}',
@@ -109,8 +109,8 @@ def test_a_sound_line_that_is_no_record_is_damage(text: str) -> None:
     assert (seqs(found), kinds(found)) == ([], ["damaged"])
 
 
-def test_a_journal_of_a_newer_noria_is_not_judged() -> None:
-    with pytest.raises(StoreFormatError, match="newer Noria"):
+def test_a_journal_of_a_newer_hourwheel_is_not_judged() -> None:
+    with pytest.raises(StoreFormatError, match="newer Hourwheel"):
         read_journal(frame(HEADER.replace('"version":1', '"version":2')), "j")
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from noria.store import JsonStore
-from noria.store.repair.bitrot import flip
-from noria.store.repair.loose_snapshot import LooseSnapshot, read_snapshot
-from noria.wheel.errors import StoreFormatError
-from noria.wheel.job import Job, State
-from noria.wheel.testing import FakeClock
+from hourwheel.errors import StoreFormatError
+from hourwheel.job import Job, State
+from hourwheel.store import JsonStore
+from hourwheel.store.repair.bitrot import flip
+from hourwheel.store.repair.loose_snapshot import LooseSnapshot, read_snapshot
+from hourwheel.testing import FakeClock
 
 from .conftest import NOW_MS, Made, job
 
@@ -147,8 +147,8 @@ def test_what_is_no_snapshot_has_no_jobs(data: bytes) -> None:
     assert found.damages
 
 
-def test_a_snapshot_of_a_newer_noria_is_not_judged(data: bytes) -> None:
-    with pytest.raises(StoreFormatError, match="newer Noria"):
+def test_a_snapshot_of_a_newer_hourwheel_is_not_judged(data: bytes) -> None:
+    with pytest.raises(StoreFormatError, match="newer Hourwheel"):
         read(data.replace(b'"min_reader":1', b'"min_reader":7'))
 
 

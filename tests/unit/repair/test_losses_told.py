@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noria.store.repair import repair
+from hourwheel.store.repair import repair
 
 from .conftest import Made
 

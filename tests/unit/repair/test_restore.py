@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hourwheel.errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
+from hourwheel.job import Bound, Job, State
+from hourwheel.store import JsonStore
+from hourwheel.store.lines import frame
+from hourwheel.store.repair import repair, survey
+from hourwheel.store.system import System
+from hourwheel.testing import FakeClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from noria.store import JsonStore
-from noria.store.lines import frame
-from noria.store.repair import repair, survey
-from noria.store.system import System
-from noria.wheel.errors import NoriaError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
-from noria.wheel.job import Bound, Job, State
-from noria.wheel.testing import FakeClock
 
 from .conftest import DAY_MS, NOW_MS, Made, job, jobs_in
 
@@ -179,7 +179,7 @@ def test_a_destroyed_journal_header_costs_nothing(made: Made) -> None:
 
 
 def test_the_journal_of_another_store_is_left_alone(made: Made) -> None:
-    header = frame('{"journal":"noria","version":1,"store_id":"somebody","epoch":2,"after":13}')
+    header = frame('{"journal":"hourwheel","version":1,"store_id":"somebody","epoch":2,"after":13}')
     stranger = frame(
         '{"seq":99,"op":"add","job":{"id":"alien","due_ms":1,"task":"t","created_ms":1,"payload":[[],{}]}}'
     )
@@ -307,7 +307,7 @@ def test_an_output_in_a_directory_that_is_missing_is_an_error(made: Made, tmp_pa
 def test_what_is_no_store_is_not_repaired(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.json"
     path.write_bytes(content)
-    with pytest.raises(StoreFormatError, match="not a Noria store"):
+    with pytest.raises(StoreFormatError, match="not an Hourwheel store"):
         repair(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.json"]
 
@@ -377,9 +377,9 @@ def calls(found: Job) -> tuple[str, str, str]:
     return found.id, found.task, found.payload
 
 
-def test_a_store_of_a_newer_noria_is_not_repaired(made: Made) -> None:
+def test_a_store_of_a_newer_hourwheel_is_not_repaired(made: Made) -> None:
     made.path.write_bytes(made.path.read_bytes().replace(b'"min_reader":1', b'"min_reader":99'))
-    with pytest.raises(NoriaError, match="newer Noria"):
+    with pytest.raises(HourwheelError, match="newer Hourwheel"):
         repair(made.path)
 
 
@@ -393,7 +393,7 @@ def test_a_repair_that_fails_leaves_nothing_behind_and_can_be_tried_again(made: 
         system = FailingOnce(number)
         try:
             repair(made.path, system=system)
-        except (NoriaError, OSError):
+        except (HourwheelError, OSError):
             assert not output.exists(), number
         assert made.files() == before
         if system.left > 0:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import simplejson
+from hourwheel.job import After, Bound, Failure, Fire, Job, State
+from hourwheel.store.records import UnreadableJob, decode_job, encode_job
+from hourwheel.store.repair.shape import _RULES, is_canonical, job_of, read_job
 from hypothesis import given
 from hypothesis import strategies as st
-from noria.store.records import UnreadableJob, decode_job, encode_job
-from noria.store.repair.shape import _RULES, is_canonical, job_of, read_job
-from noria.wheel.job import After, Bound, Failure, Fire, Job, State
 
 FULL = Job(
     id="a",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from noria.store import MemoryStore, verbs
-from noria.wheel.errors import InvalidValue
-from noria.wheel.job import Job
-from noria.wheel.testing import Stream, simulate
-from noria.wheel.testing.simulation import History, bad_day, play, shrink
-from noria.wheel.testing.simulation.happenings import Add, Crash, Fail
+from hourwheel.errors import InvalidValue
+from hourwheel.job import Job
+from hourwheel.store import MemoryStore, verbs
+from hourwheel.testing import Stream, simulate
+from hourwheel.testing.simulation import History, bad_day, play, shrink
+from hourwheel.testing.simulation.happenings import Add, Crash, Fail
 
 from tests.torture.simulation import kept_histories
 from tests.torture.simulation.bugs import due_is_rounded_down, rescue_is_forgotten, sown

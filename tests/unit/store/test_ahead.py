@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, ahead, journal
-from noria.store.epoch import Epoch
-from noria.wheel.errors import StoreBusy, StoreCorrupt, StoreError
-from noria.wheel.job import State, Succeeded
+from hourwheel.errors import StoreBusy, StoreCorrupt, StoreError
+from hourwheel.job import State, Succeeded
+from hourwheel.store import JsonStore, ahead, journal
+from hourwheel.store.epoch import Epoch
 
 from tests.kit.forms import new_store
 from tests.kit.jobs import NOW, a_job, content, some_jobs

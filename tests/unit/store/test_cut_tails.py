@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.errors import StoreCorrupt, StoreFormatError
-from noria.wheel.job import Job, Retried, State, Succeeded
+from hourwheel.errors import StoreCorrupt, StoreFormatError
+from hourwheel.job import Job, Retried, State, Succeeded
+from hourwheel.store import JsonStore
 
 JOBS = 6
 Seen = dict[str, tuple[State, int, int]]

@@ -5,9 +5,19 @@ from __future__ import annotations
 from zlib import crc32
 
 import pytest
-from noria.store import lines
-from noria.store.lines import SECTOR, classify, frame, frame_add, frame_all, frame_change, is_prefix, is_sound, split
-from noria.wheel.errors import StoreError
+from hourwheel.errors import StoreError
+from hourwheel.store import lines
+from hourwheel.store.lines import (
+    SECTOR,
+    classify,
+    frame,
+    frame_add,
+    frame_all,
+    frame_change,
+    is_prefix,
+    is_sound,
+    split,
+)
 
 ONE = frame('{"seq":1,"op":"x"}')
 OPEN = frame('{"seq":1,"op":"x"}', more=True)

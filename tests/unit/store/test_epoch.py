@@ -6,12 +6,12 @@ import errno
 from typing import Any
 
 import pytest
-from noria.store import JsonStore
-from noria.store.epoch import Epoch
-from noria.store.lines import frame
-from noria.store.place import Place
-from noria.wheel.errors import StoreCorrupt
-from noria.wheel.job import Succeeded
+from hourwheel.errors import StoreCorrupt
+from hourwheel.job import Succeeded
+from hourwheel.store import JsonStore
+from hourwheel.store.epoch import Epoch
+from hourwheel.store.lines import frame
+from hourwheel.store.place import Place
 
 from tests.kit.forms import new_store
 from tests.kit.jobs import NOW, a_job, content, some_jobs

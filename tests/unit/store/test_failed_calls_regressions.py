@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore
-from noria.store.aside import Aside
-from noria.store.journal import Journal
-from noria.wheel.errors import StoreClosed, StoreError
-from noria.wheel.job import State
+from hourwheel.errors import StoreClosed, StoreError
+from hourwheel.job import State
+from hourwheel.store import JsonStore
+from hourwheel.store.aside import Aside
+from hourwheel.store.journal import Journal
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content
 from tests.kit.systems import Failing

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, MemoryStore
-from noria.store.records import Cancelled, Claimed, Expired, Moved
-from noria.store.state import State as StoreState
-from noria.store.state import job_of
-from noria.wheel.contract import Filter, Found
-from noria.wheel.errors import DuplicateJob, StoreError
-from noria.wheel.job import Bound, Claim, Failed, Failure, Job, Released, Retried, Snoozed, State, Succeeded
+from hourwheel.contract import Filter, Found
+from hourwheel.errors import DuplicateJob, StoreError
+from hourwheel.job import Bound, Claim, Failed, Failure, Job, Released, Retried, Snoozed, State, Succeeded
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.store.records import Cancelled, Claimed, Expired, Moved
+from hourwheel.store.state import State as StoreState
+from hourwheel.store.state import job_of
 
 from tests.kit.forms import FORMS, Form, new_store, read_again
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from noria.store.header import first_line
-from noria.store.limits import MOST_PAUSED
+from hourwheel.store.header import first_line
+from hourwheel.store.limits import MOST_PAUSED
 
 from tests.kit.memory_system import MemorySystem
 from tests.kit.snapshots import data_of, opened, written

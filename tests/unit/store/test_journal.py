@@ -8,13 +8,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, journal, lines
-from noria.store.epoch import Epoch
-from noria.store.journal import Journal
-from noria.store.lines import SECTOR, classify, frame, frame_add, frame_all, frame_change, is_sound, split
-from noria.store.records import encode_job
-from noria.wheel.errors import StoreCorrupt, StoreError, StoreFormatError
-from noria.wheel.job import Job, Released, Retried, Succeeded
+from hourwheel.errors import StoreCorrupt, StoreError, StoreFormatError
+from hourwheel.job import Job, Released, Retried, Succeeded
+from hourwheel.store import JsonStore, journal, lines
+from hourwheel.store.epoch import Epoch
+from hourwheel.store.journal import Journal
+from hourwheel.store.lines import SECTOR, classify, frame, frame_add, frame_all, frame_change, is_sound, split
+from hourwheel.store.records import encode_job
 
 from tests.kit.jobs import NOW, a_job, content, some_jobs
 from tests.kit.memory_system import DIRECTORY, MemorySystem
@@ -217,7 +217,7 @@ def test_whole_records_that_are_missing_or_misplaced_are_refused(story: Story, k
             case "swapped":
                 changed[at], changed[at + 1] = changed[at + 1], changed[at]
             case "of another store":
-                changed[0] = frame('{"journal":"noria","version":1,"store_id":"other","epoch":1,"after":0}')
+                changed[0] = frame('{"journal":"hourwheel","version":1,"store_id":"other","epoch":1,"after":0}')
         left = what_is_left(story.with_journal(b"".join(changed)))
         assert isinstance(left, StoreCorrupt), f"line {at} {kind}"
         assert left.path.endswith(NAME)
@@ -241,7 +241,7 @@ def test_records_blanked_out_up_to_the_end_of_a_sector_cost_what_is_behind_them_
 def test_a_journal_of_a_newer_version_is_refused_as_such(story: Story) -> None:
     header = story.data.split(b"\n")[0][16:].replace(b'"version":1', b'"version":2').decode()
     files = story.with_journal(frame(header) + story.data[story.ends[0] :])
-    with pytest.raises(StoreFormatError, match="newer Noria"):
+    with pytest.raises(StoreFormatError, match="newer Hourwheel"):
         opened(files)
 
 

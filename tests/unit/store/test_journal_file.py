@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import journal as module
-from noria.store.journal import CHUNK, RESERVE, Journal, NoRoom, is_unused
-from noria.store.lines import frame
-from noria.store.system import SYSTEM
-from noria.wheel.errors import StoreCorrupt
+from hourwheel.errors import StoreCorrupt
+from hourwheel.store import journal as module
+from hourwheel.store.journal import CHUNK, RESERVE, Journal, NoRoom, is_unused
+from hourwheel.store.lines import frame
+from hourwheel.store.system import SYSTEM
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.recording import Recording, failing

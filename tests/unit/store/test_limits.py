@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from noria.store import MemoryStore
-from noria.store.limits import Barrier, Limits, Trial, paused_queues, refuse_odd_name
-from noria.wheel.errors import InvalidValue
-from noria.wheel.job import Bound, Fire, Job
+from hourwheel.errors import InvalidValue
+from hourwheel.job import Bound, Fire, Job
+from hourwheel.store import MemoryStore
+from hourwheel.store.limits import Barrier, Limits, Trial, paused_queues, refuse_odd_name
 
 from tests.kit.jobs import NOW, a_job
 

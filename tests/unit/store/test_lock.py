@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from noria.store import lock
-from noria.store.lock import FileLock, LifeSigns, belongs_to, drop_inherited, name_of_open_file
-from noria.store.place import Place
-from noria.store.system import SYSTEM
-from noria.wheel.errors import StoreBusy, StoreError, StoreUnsafe
-from noria.wheel.testing import FakeClock
+from hourwheel.errors import StoreBusy, StoreError, StoreUnsafe
+from hourwheel.store import lock
+from hourwheel.store.lock import FileLock, LifeSigns, belongs_to, drop_inherited, name_of_open_file
+from hourwheel.store.place import Place
+from hourwheel.store.system import SYSTEM
+from hourwheel.testing import FakeClock
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.systems import Watched

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from noria.store import MemoryStore, open_store
-from noria.wheel import InvalidValue, Scheduler, StoreError, TooManyPending, every
-from noria.wheel.contract import Found, Store
-from noria.wheel.job import Failure, Retried, Snoozed, Succeeded
-from noria.wheel.testing import FakeClock
+from hourwheel import InvalidValue, Scheduler, StoreError, TooManyPending, every
+from hourwheel.contract import Found, Store
+from hourwheel.job import Failure, Retried, Snoozed, Succeeded
+from hourwheel.store import MemoryStore, open_store
+from hourwheel.testing import FakeClock
 
 from tests.kit.forms import new_store
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs

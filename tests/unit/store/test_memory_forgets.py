@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from noria.store import MemoryStore, memory
-from noria.wheel.job import State, Succeeded
+from hourwheel.job import State, Succeeded
+from hourwheel.store import MemoryStore, memory
 
 from tests.kit.jobs import NOW, a_job, claim_all, content
 

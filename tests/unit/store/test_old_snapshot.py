@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore
-from noria.wheel.errors import StoreCorrupt
-from noria.wheel.job import Job
+from hourwheel.errors import StoreCorrupt
+from hourwheel.job import Job
+from hourwheel.store import JsonStore
 
 
 def test_an_old_snapshot_beside_a_newer_journal_is_refused_and_what_the_journal_has_is_not_forgotten(

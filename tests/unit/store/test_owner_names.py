@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from noria.store import JsonStore, MemoryStore
-from noria.wheel.errors import InvalidValue
-from noria.wheel.job import Job
+from hourwheel.errors import InvalidValue
+from hourwheel.job import Job
+from hourwheel.store import JsonStore, MemoryStore
 
 
 def test_owners_whose_names_are_alike_do_not_share_a_life_sign(tmp_path: Path) -> None:

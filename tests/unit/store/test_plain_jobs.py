@@ -6,12 +6,12 @@ from itertools import combinations, product
 
 import pytest
 import simplejson
+from hourwheel.job import Job, State, but
+from hourwheel.payload import encode_call
+from hourwheel.store import records
+from hourwheel.store.records import UnreadableJob, decode_job, encode_job
 from hypothesis import given
 from hypothesis import strategies as st
-from noria.store import records
-from noria.store.records import UnreadableJob, decode_job, encode_job
-from noria.wheel.job import Job, State, but
-from noria.wheel.payload import encode_call
 
 from tests.kit.jobs import a_job
 
@@ -35,7 +35,7 @@ def read(text: str) -> Job | None:
 
 
 def test_a_job_is_read_the_short_way_as_the_long_way() -> None:
-    """Any two parts of the text are what nobody wrote who is Noria; a blank makes it a text that is read the long way."""
+    """Any two parts of the text are what nobody wrote who is Hourwheel; a blank makes it a text that is read the long way."""
     right = {key: values[0] for key, values in PARTS.items()}
     seen = set()
     for one, other in combinations(PARTS, 2):

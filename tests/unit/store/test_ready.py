@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from noria.store.limits import Barrier
-from noria.store.ready import Entry, Ready
+from hourwheel.store.limits import Barrier
+from hourwheel.store.ready import Entry, Ready
 
 from tests.kit.jobs import NOW, a_job
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore, MemoryStore, keeper
-from noria.store.aside import Aside
-from noria.store.lock import LifeSigns
-from noria.store.records import UnreadableJob, decode_job, encode_job, peek
-from noria.store.system import SYSTEM
-from noria.wheel.contract import Found
-from noria.wheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
-from noria.wheel.job import Job, Released, Succeeded
+from hourwheel.contract import Found
+from hourwheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
+from hourwheel.job import Job, Released, Succeeded
+from hourwheel.store import JsonStore, MemoryStore, keeper
+from hourwheel.store.aside import Aside
+from hourwheel.store.lock import LifeSigns
+from hourwheel.store.records import UnreadableJob, decode_job, encode_job, peek
+from hourwheel.store.system import SYSTEM
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, claim_all, content, some_jobs
 from tests.kit.systems import Failing, Watched
@@ -686,7 +686,7 @@ def _refuse_if(condition: bool) -> None:
 
 
 def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_that_fail_as_damage(path: str) -> None:
-    """`noria compact` said that the new journal was damaged; the one aside was given up, with the same words in the log."""
+    """`hourwheel compact` said that the new journal was damaged; the one aside was given up, with the same words in the log."""
     store = JsonStore(path, durability="os", clock=StoppedClock())
     store.add([a_job("a", NOW - 10, result_ttl_ms=0)])
     store.settle([(claim, Succeeded()) for claim in claim_all(store)], NOW)

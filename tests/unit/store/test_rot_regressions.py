@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noria.store import JsonStore
-from noria.store.lines import frame
-from noria.store.records import decode_record
-from noria.wheel.cli import main
-from noria.wheel.errors import InvalidValue, StoreCorrupt, StoreError
+from hourwheel.cli import main
+from hourwheel.errors import InvalidValue, StoreCorrupt, StoreError
+from hourwheel.store import JsonStore
+from hourwheel.store.lines import frame
+from hourwheel.store.records import decode_record
 
 from tests.kit.jobs import a_job, content
 from tests.torture.hostile_payloads.stores import resealed
@@ -119,7 +119,7 @@ def test_a_job_that_is_none_behind_a_right_checksum_is_an_error_of_ours_and_does
 def test_a_journal_header_that_is_no_json_behind_a_right_checksum_is_damage(tmp_path: Path) -> None:
     path, journal = tmp_path / "tasks.json", tmp_path / "tasks.json.journal.1"
     JsonStore(path).close()
-    journal.write_bytes(frame('{"journal":noria}') + b"\n" * 512)
+    journal.write_bytes(frame('{"journal":hourwheel}') + b"\n" * 512)
     with pytest.raises(StoreCorrupt, match="header is not JSON"):
         JsonStore(path)
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from noria.store import JsonStore, snapshot, snapshot_writer
-from noria.store.frozen import Hidden
-from noria.store.index import NEVER
-from noria.store.snapshot import SnapshotFile, scan_index
-from noria.store.snapshot_writer import Content, write_snapshot
-from noria.wheel.errors import StoreCorrupt
+from hourwheel.errors import StoreCorrupt
+from hourwheel.store import JsonStore, snapshot, snapshot_writer
+from hourwheel.store.frozen import Hidden
+from hourwheel.store.index import NEVER
+from hourwheel.store.snapshot import SnapshotFile, scan_index
+from hourwheel.store.snapshot_writer import Content, write_snapshot
 
 from tests.kit.forms import new_store, read_again
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
@@ -196,16 +196,16 @@ def test_what_is_written_can_be_read_whatever_is_empty() -> None:
 
 
 EARLIER = (
-    b'{"format":"noria","version":1,"min_reader":1,"store_id":"s","epoch":1,"seq":7,"token":3,"hand":9,"counts":'
+    b'{"format":"hourwheel","version":1,"min_reader":1,"store_id":"s","epoch":1,"seq":7,"token":3,"hand":9,"counts":'
     b'{"accepted":5,"scheduled":4,"running":1,"succeeded":0,"failed":0,"cancelled":0,"expired":0},'
-    b'"length":            285,"crc":"a9a1b7c0",\n"ring":{\n\n},\n"running":[\n],\n"finished":[\n]}\n'
+    b'"length":            289,"crc":"2064bb13",\n"ring":{\n\n},\n"running":[\n],\n"finished":[\n]}\n'
 )
 """As version 0.1.0 writes it."""
 
 
 def test_a_file_that_an_earlier_version_has_written_is_read_and_an_earlier_version_reads_ours() -> None:
     system = MemorySystem({"tasks.json": EARLIER})
-    assert opened(system).header == header(length=285, crc="a9a1b7c0")
+    assert opened(system).header == header(length=289, crc="2064bb13")
     written(system, [], [], [])
     assert bytes(data_of(system)) == EARLIER
 

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from noria.store.header import read_header
-from noria.store.snapshot import open_snapshot, verify
-from noria.store.system import SYSTEM
-from noria.wheel.errors import StoreCorrupt, StoreFormatError
+from hourwheel.errors import StoreCorrupt, StoreFormatError
+from hourwheel.store.header import read_header
+from hourwheel.store.snapshot import open_snapshot, verify
+from hourwheel.store.system import SYSTEM
 
 from tests.kit.jobs import NOW, a_job
 from tests.kit.memory_system import MemorySystem
@@ -38,7 +38,7 @@ def with_header(change: tuple[bytes, bytes]) -> MemorySystem:
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ((b'{"format"', b'{"former"'), StoreFormatError, "is not a Noria store"),
+        ((b'{"format"', b'{"former"'), StoreFormatError, "is not an Hourwheel store"),
         ((b'"seq":7', b'"seq":'), StoreCorrupt, "the header is not JSON"),
         ((b'"min_reader":1', b'"min_reader":2'), StoreFormatError, "asks for format 2 or later, this is 1"),
         ((b'"min_reader":1', b'"min_reader":"1"'), StoreFormatError, "asks for format '1' or later"),
@@ -93,10 +93,10 @@ def test_a_checksum_that_is_no_number_is_a_wrong_one() -> None:
 
 def test_a_file_that_ends_within_its_first_line_is_refused() -> None:
     system = MemorySystem()
-    for length, error in ((10, StoreFormatError), (100, StoreCorrupt), (200, StoreCorrupt)):
+    for length, error in ((10, StoreFormatError), (105, StoreCorrupt), (200, StoreCorrupt)):
         written(system)
         del data_of(system)[length:]
-        refused(system, error, "is not a Noria store" if length == 10 else "the header is not JSON")
+        refused(system, error, "is not an Hourwheel store" if length == 10 else "the header is not JSON")
     written(system)
     line = bytes(data_of(system)).partition(b"\n")[0]
     data_of(system)[:] = line

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from noria.store.counts import Counts
-from noria.store.records import Forgotten
-from noria.store.state import State as StoreState
-from noria.wheel.job import Job, State
+from hourwheel.job import Job, State
+from hourwheel.store.counts import Counts
+from hourwheel.store.records import Forgotten
+from hourwheel.store.state import State as StoreState
 
 from tests.kit.forms import new_store
 from tests.kit.jobs import NOW, a_job, some_jobs

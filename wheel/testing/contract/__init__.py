@@ -31,7 +31,7 @@ class StoreContract(
     ReadContract,
     LifeContract,
 ):
-    """Every promise of noria.wheel.contract.Store as a pytest class; subclass it and say how a store is made.
+    """Every promise of hourwheel.contract.Store as a pytest class; subclass it and say how a store is made.
 
         class TestMyStore(StoreContract):
             def make_store(self):
@@ -42,5 +42,5 @@ class StoreContract(
                 return MyStore(...)
 
     After every test check() must find nothing, the ledger must balance, and a reopened store must hold the same jobs.
-    For readable failures put ``pytest.register_assert_rewrite("noria.wheel.testing")`` into your conftest.py.
+    For readable failures put ``pytest.register_assert_rewrite("hourwheel.testing")`` into your conftest.py.
     """

@@ -1,6 +1,6 @@
 """Simulation: the real ticker and a real store on a virtual clock, in a world where everything goes wrong that can.
 
-For users: ``simulate``, which says what would become of a schedule. For whoever changes Noria: ``bad_day`` draws a
+For users: ``simulate``, which says what would become of a schedule. For whoever changes Hourwheel: ``bad_day`` draws a
 history from a seed, ``play`` plays it and checks every invariant at every step, ``shrink`` makes one that fails as
 short as it goes.
 """

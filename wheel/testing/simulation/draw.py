@@ -18,7 +18,7 @@ def bad_day(seed: int, *, nodes: int = 3, workers: int = 2, length_ms: int = DAY
     >>> bad_day(7) == bad_day(7), bad_day(7) == bad_day(8)
     (True, False)
     """
-    day = _Day(Random(f"noria {seed}"), nodes, length_ms)
+    day = _Day(Random(f"day {seed}"), nodes, length_ms)
     added = [*day.singles(jobs), *day.bursts(), *day.rivals()]
     happenings: list[Happening] = [*added, *day.crowd(), *day.troubles(added)]
     happenings += day.second_thoughts([each.id for each in happenings if isinstance(each, Add) and each.count == 1])

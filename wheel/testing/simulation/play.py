@@ -13,7 +13,7 @@ from .ledger import Violation
 from .stores import MemoryStores, Stores
 from .world import World
 
-_LOG: Final = logging.getLogger("noria.worker")
+_LOG: Final = logging.getLogger("hourwheel.worker")
 _LAST_LINES: Final = 40
 
 

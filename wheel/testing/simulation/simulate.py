@@ -41,7 +41,7 @@ def simulate(
 ) -> Forecast:
     """Play a schedule on a virtual clock, and say how late its jobs begin and how many wait.
 
-    The real ticker and a real store (in memory) do the work; only time and the runs are simulated. All of Noria's
+    The real ticker and a real store (in memory) do the work; only time and the runs are simulated. All of Hourwheel's
     invariants are checked at every step. Nothing of the load is run or changed.
 
     Args:
@@ -64,7 +64,7 @@ def simulate(
     Raises:
         InvalidValue: an argument breaks its rule.
 
-    >>> from noria.wheel.testing import Stream
+    >>> from hourwheel.testing import Stream
     >>> forecast = simulate([Stream(task="remind", calls=60, per=60)], within=600, duration=0.5, now=0)
     >>> forecast.sound, forecast.p50_ms < 50
     (True, True)

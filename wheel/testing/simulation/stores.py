@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from ....store.memory import MemoryStore
-from ....store.state import State
 from ...contract import Store
 from ...job import Claim
+from ...store.memory import MemoryStore
+from ...store.state import State
 
 
 class Stores(Protocol):
