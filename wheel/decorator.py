@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, cast, overload
 
 from .errors import InvalidValue
+from .fitness import refuse_unfit
 from .registry import SHARED
-from .sender import P, R, Sender
+from .sender import P, R
 from .task import Carrier, Task
 from .task_options import TaskOptions, refuse_unknown
 
@@ -56,8 +57,7 @@ class TaskDecorator:
         return self._register(fn, bind=bind, options=options)
 
     def _register(self, fn: Callable[..., Any], *, bind: bool, options: dict[str, Any]) -> Task[..., Any]:
-        if not callable(fn) or isinstance(fn, (type, Sender)):
-            raise InvalidValue.of("task", "made of a function", fn)
+        refuse_unfit(fn, bind=bind)
         made: Task[..., Any] = Task(fn, self._scheduler, bind=bind, **cast("TaskOptions", options))
         registry = SHARED if self._scheduler is None else self._scheduler.registry
         registry.add(made, made.aliases)

@@ -1,37 +1,52 @@
-"""Names of tasks: jobs are stored under them, so a worker and a script must come to the same one."""
+"""Names of tasks and schedules: jobs are stored under them, so a worker and a script must come to the same one."""
 
 from __future__ import annotations
 
-import re
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from .errors import InvalidValue
 
-_NAME: Final = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
+_NAME_MOST: Final = 200
+_MAIN: Final = ("__main__", "__mp_main__")
 
 
 def origin_of(fn: Callable[..., Any]) -> tuple[str, str]:
     """(module, qualified name) of a function; for one of the script that runs, the module a worker would import.
 
-    >>> origin_of(Path.exists)
-    ('pathlib', 'Path.exists')
+    >>> origin_of(origin_of)
+    ('hourwheel.naming', 'origin_of')
     """
-    module = getattr(fn, "__module__", None) or "__main__"
     name = getattr(fn, "__qualname__", "")
-    return (_script_name(module) if module in ("__main__", "__mp_main__") else module), name.replace(".<locals>", "")
+    while isinstance(fn, partial):  # it has no name, and its module is that of what it calls
+        fn = fn.func
+    module = getattr(fn, "__module__", None) or "__main__"
+    return (_script_name(module, fn) if module in _MAIN else module), name
 
 
-def _script_name(main: str) -> str:
-    """The name under which a worker imports the script that runs as ``__main__``, so that the two agree."""
-    module = sys.modules.get(main)
-    spec = getattr(module, "__spec__", None)
-    if spec is not None and spec.name not in ("__main__", "__mp_main__"):
+def _script_name(main: str, fn: Callable[..., Any]) -> str:
+    """The name under which a worker imports the script that runs as ``__main__``, so that the two agree.
+
+    The script is what the function's own globals say. A profiler or debugger that runs it (``python -m cProfile
+    shop.py``) may leave itself in ``sys.modules["__main__"]``.
+    """
+    own: Mapping[str, Any] = getattr(inspect.unwrap(fn), "__globals__", {})
+    if own.get("__name__") != main:
+        own = vars(sys.modules[main]) if main in sys.modules else {}
+    spec, file = own.get("__spec__"), own.get("__file__")
+    if spec is not None and spec.name not in _MAIN:
         return str(spec.name)  # python -m package.module
-    file = getattr(module, "__file__", None)
-    return Path(file).stem if file else "__main__"
+    if not file or file.startswith("<"):  # a console, python -c, or a program that comes by a pipe
+        return "__main__"
+    path = Path(file)
+    package = path.absolute().parent.name
+    if path.stem == "__main__" and package.isidentifier():
+        return f"{package}.__main__"  # python package/
+    return path.stem
 
 
 def default_name(origin: tuple[str, str]) -> str:
@@ -43,15 +58,26 @@ def default_name(origin: tuple[str, str]) -> str:
     module, function = origin
     if not function or "<lambda>" in function:
         raise InvalidValue("name must be given for a task made of a lambda or a callable object, got None")
-    return f"{module}.{function}"
+    return f"{module}.{function.replace('.<locals>', '')}"
 
 
 def checked_name(option: str, name: object) -> str:
-    """A name that a user gave, if it may be one.
+    """A name that a user gave to a task or a schedule, if it may be one.
+
+    Letters of any language and blanks inside are taken. What cannot be seen is not: two names that look alike would
+    be two.
+
+    Args:
+        option: what the name is called in the error.
+        name: the name.
 
     Raises:
         InvalidValue: it may not.
+
+    >>> checked_name("name", "daily report")
+    'daily report'
     """
-    if type(name) is not str or not _NAME.fullmatch(name):
-        raise InvalidValue.of(option, "1 to 200 characters without blanks", name)
+    if type(name) is not str or not 1 <= len(name) <= _NAME_MOST or not name.isprintable() or name != name.strip():
+        rule = f"1 to {_NAME_MOST} characters that can be seen, and blanks only between them"
+        raise InvalidValue.of(option, rule, name)
     return name

@@ -178,7 +178,9 @@ class Plan:
         return job
 
     def _bounds(self, task: str) -> tuple[Bound, ...]:
-        name = f"task:{task}" if self.limit_key is None else f"task:{task} {self.limit_key}"
+        name = "task:" + task.replace(" ", "\u00a0")  # a blank is what the key follows
+        if self.limit_key is not None:
+            name += f" {self.limit_key}"
         return (*bounds_of(name, self.rate_limit, self.concurrency), *self.limits)
 
     def jobs(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import InvalidValue, NotRegistered
+from .sameness import Sameness, sameness
 
 if TYPE_CHECKING:
     from .task import Task
+
+_LOG: Final = logging.getLogger("hourwheel.registry")
 
 
 class Registry:
@@ -31,7 +35,7 @@ class Registry:
         """Register a task under its name, and under the names it had before.
 
         The same function again (its module was reloaded, or is the script that runs and is imported too) takes the
-        place of the one before.
+        place of the one before. So does a new form of it, as when a notebook's cell is edited; that is logged.
 
         Raises:
             InvalidValue: another function has one of the names.
@@ -39,6 +43,9 @@ class Registry:
         aliases = tuple(aliases)
         for name in (task.name, *aliases):
             self._refuse_taken(name, task)
+        before = self._tasks.get(task.name)
+        if before is not None and sameness(before.fn, task.fn) is Sameness.RENEWED:
+            _LOG.warning("Task %s is defined anew: its jobs, those that wait too, run the newest function", task.name)
         self._tasks[task.name] = task
         for name in aliases:
             self._aliases[name] = task.name
@@ -87,9 +94,18 @@ class Registry:
 
     def _refuse_taken(self, name: str, task: Task[..., Any]) -> None:
         other = self._tasks.get(name) or self._tasks.get(self._aliases.get(name, ""))
-        if other is not None and other.origin != task.origin:
-            module, function = other.origin
+        if other is None:
+            return
+        module, function = other.origin
+        if other.origin != task.origin:
             raise InvalidValue.of("name", f"unique: {function}() of {module} has it, so give another name=", name)
+        if sameness(other.fn, task.fn) is Sameness.OTHER:
+            rule = (
+                f"unique: another {function or type(other.fn).__name__}() of {module} has it, and a job of that one "
+                "would run this one; give each a name= of its own, or make one task and pass what differs as an "
+                "argument (a decorator under @task should use functools.wraps)"
+            )
+            raise InvalidValue.of("name", rule, name)
 
 
 SHARED: Final[Registry] = Registry()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -14,6 +13,7 @@ from .contract import Found
 from .decorator import TaskDecorator
 from .errors import InvalidValue, UnknownSchedule
 from .job import State
+from .naming import checked_name
 from .options import Plan, span
 from .pausing import pausable
 from .payload import encode_call
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .options import Seconds
     from .task_options import TaskOptions
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,149}")
 _GRACE_MS: Final = 60_000
 
 
@@ -239,8 +238,7 @@ def _made(
     misfire: str | None,
     grace: Seconds | None,
 ) -> Entry:
-    if type(name) is not str or not _NAME.fullmatch(name):
-        raise InvalidValue.of("name", "1 to 150 letters, digits and ._:/+-, the first a letter or digit", name)
+    checked_name("name", name)
     if plan.key is not None or plan.task_id is not None:
         raise InvalidValue.of("key and task_id", "absent from a schedule, whose fires have their own", plan.key)
     if misfire is not None and misfire not in MISFIRES:

@@ -150,8 +150,10 @@ def test_the_options_of_a_task_are_kept_and_those_of_calls_stand_for_each_call(a
         ({"rate": "10/m"}, "option must be one of acks_early, aliases, autoretry_for, bind, .* got 'rate'"),
         ({"eta": LATER}, "option must be one of"),
         ({"task_id": "a"}, "option must be one of"),
-        ({"name": ""}, "name must be 1 to 200 characters without blanks"),
-        ({"name": "a b"}, "name must be"),
+        ({"name": ""}, "name must be 1 to 200 characters that can be seen, and blanks only between them"),
+        ({"name": "a "}, "name must be"),
+        ({"name": "a\nb"}, "name must be"),
+        ({"name": "a\u200bb"}, "name must be"),
         ({"name": 7}, "name must be"),
         ({"aliases": "old"}, "aliases must be a list of names, got 'old'"),
         ({"aliases": [""]}, "aliases must be 1 to 200 characters"),
@@ -183,6 +185,54 @@ def test_only_a_function_can_be_a_task(app: Desk, what: Any) -> None:
 def test_a_task_of_a_task_is_refused(app: Desk, remind: Task[..., str]) -> None:
     with pytest.raises(InvalidValue, match="task must be made of a function, got <Task app.remind>"):
         app.task(remind)
+
+
+class Shop:
+    def method(self, to: str) -> None: ...
+    def __call__(self) -> None: ...
+    @classmethod
+    def of_class(cls) -> None: ...
+    @staticmethod
+    def of_nothing(to: str) -> str:
+        return to
+
+
+def yields() -> Any:
+    yield 1
+
+
+async def yields_later() -> Any:
+    yield 1
+
+
+class Yielding:
+    def __call__(self) -> Any:
+        yield 1
+
+
+@pytest.mark.parametrize(
+    ("what", "hint"),
+    [
+        (yields, "this one yields, and its code would never run: return a list"),
+        (yields_later, "this one yields"),
+        (functools.partial(yields), "this one yields"),
+        (Yielding(), "this one yields"),
+        (staticmethod(yields), "this one yields"),
+        (Shop.method, "this is a method, and its object would be missing: put it outside of the class"),
+        (Shop.__dict__["of_class"], "put @classmethod away"),
+        (Shop, "write one that calls the class"),
+    ],
+)
+def test_a_task_that_would_run_no_code_of_its_own_is_refused_where_it_is_made(app: Desk, what: Any, hint: str) -> None:
+    with pytest.raises(InvalidValue, match=hint):
+        app.task(name="shop.task")(what)
+
+
+def test_what_is_called_without_more_than_its_arguments_can_be_a_task(app: Desk) -> None:
+    made = [Shop().method, Shop(), Shop.of_nothing, Shop.__dict__["of_nothing"], Shop.of_class, functools.partial(len)]
+    for number, fn in enumerate(made):
+        app.task(name=f"shop.{number}")(fn)
+    assert app.task(name="bound", bind=True)(Shop.method)("ann") is None
 
 
 def test_more_than_one_positional_argument_is_a_type_error(app: Desk) -> None:
