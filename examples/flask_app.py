@@ -24,7 +24,11 @@ def square(number: int) -> int:
     return number * number
 
 
-app.start()  # in each worker process: gunicorn imports this file there (with --preload see docs/deployment.md)
+@web.before_request
+def run_jobs():
+    """In each process that serves, with its first request: `flask routes` imports this file, too, and runs no jobs."""
+    if not app.running:
+        app.start()
 
 
 @web.post("/numbers")

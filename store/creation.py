@@ -34,13 +34,17 @@ def open_or_create(place: Place, system: System, *, ahead: Epoch | None = None) 
     try:
         return Epoch.open(place, system, ahead=ahead)
     except FileNotFoundError:
-        _refuse_remains(place, system)
+        refuse_remains(place, system)
     _create(place, system)
     return Epoch.open(place, system)
 
 
-def _refuse_remains(place: Place, system: System) -> None:
-    """Without a snapshot there must be no journal, but the unused first one of a store whose maker died at it."""
+def refuse_remains(place: Place, system: System) -> None:
+    """Without a snapshot there must be no journal, but the unused first one of a store whose maker died at it.
+
+    Raises:
+        StoreCorrupt: there is one.
+    """
     for name in place.siblings(system, "journal"):
         path = os.path.join(place.directory, name)
         if path != place.journal(_FIRST) or not is_unused(path, system):

@@ -108,7 +108,7 @@ class Epoch:
         return epoch
 
     @classmethod
-    def read(cls, place: Place, system: System, *, check: bool = True, make: bool = False) -> Epoch:
+    def read(cls, place: Place, system: System, *, check: bool = True, make: bool = False, write: bool = True) -> Epoch:
         """Open what stands of the newest epoch; also without the lock.
 
         Args:
@@ -116,6 +116,7 @@ class Epoch:
             system: the system calls.
             check: compare the snapshot with its checksum.
             make: a journal that is missing; the caller holds the lock.
+            write: False for who will only look, and may not be allowed to write.
 
         Raises:
             FileNotFoundError, StoreFormatError, StoreCorrupt: as ``open``; without the lock also if the next epoch is
@@ -124,7 +125,7 @@ class Epoch:
         snapshot = open_snapshot(place.path, place.index, system, check=check)
         journal: Journal | None = None
         try:
-            journal = _open_journal(place, system, snapshot.header, make=make)
+            journal = _open_journal(place, system, snapshot.header, make=make, write=write)
             epoch = cls(place, system, snapshot, journal)
             epoch.follow(until=journal.size)
         except BaseException as error:
@@ -263,14 +264,16 @@ class Epoch:
         self.sealed = None
 
 
-def _open_journal(place: Place, system: System, header: Header, *, make: bool) -> Journal:
+def _open_journal(place: Place, system: System, header: Header, *, make: bool, write: bool) -> Journal:
     path = place.journal(header.epoch)
     try:
-        return Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
+        return Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq, write=write)
     except FileNotFoundError:
-        if not make:
+        if write and not make:
             raise
     _refuse_newer_journal(place, system, header.epoch)
+    if not write:
+        return Journal.nothing(path, system, seq=header.seq)
     journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
     try:
         journal.sync()

@@ -117,14 +117,14 @@ class Journal:
         return cls(path, fd, system, end=len(header), seq=seq, size=len(content) + CHUNK)
 
     @classmethod
-    def open(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int) -> Journal:
-        """Open the journal that belongs to a snapshot.
+    def open(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, write: bool = True) -> Journal:
+        """Open the journal that belongs to a snapshot; without ``write`` for reading only.
 
         Raises:
             FileNotFoundError: there is none, which means that nothing has happened since.
             StoreCorrupt: its header is damaged, or is that of another store or epoch.
         """
-        fd = system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = system.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             line, _, _ = system.pread(fd, 4096, 0).partition(b"\n")
             if not is_sound(line):
@@ -143,6 +143,11 @@ class Journal:
             close_file(system, fd)
             raise
         return cls(path, fd, system, end=len(line) + 1, seq=seq, size=size)
+
+    @classmethod
+    def nothing(cls, path: str, system: System, *, seq: int) -> Journal:
+        """For who only looks: the journal of a snapshot beside which there is none yet. Its size is 0."""
+        return cls(path, system.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), system, end=0, seq=seq, size=0)
 
     # ---- reading -----------------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ _RELEASE = fcntl.LOCK_UN
 _KINDS = (".lock", ".next", ".owner.", ".journal.")
 _FIRST_PAUSE_S = 0.0001
 _LONGEST_PAUSE_S = 0.002
+_GLANCES_S: Final = (0.001, 0.01, 0.05)
+"""Who looks whether a sign is held locks it for an instant, shared."""
 SLEEP_CLOCK: Final = SystemClock()
 """How long a thread has slept, which is no matter of the clock that a test moves."""
 
@@ -148,13 +150,21 @@ class LifeSigns:
         except OSError as error:
             raise StoreError(f"the life sign {path} cannot be opened: {error.strerror}") from error
         try:
-            self._system.flock(fd, _TRY)
+            self._hold(fd)
         except OSError as error:
             close_file(self._system, fd)
             if isinstance(error, BlockingIOError):
                 raise StoreError(f"{path} is locked: another process uses this owner's name") from error
             raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
         self._held[path] = fd
+
+    def _hold(self, fd: int) -> None:
+        for pause in _GLANCES_S:
+            try:
+                return self._system.flock(fd, _TRY)
+            except BlockingIOError:
+                time.sleep(pause)
+        return self._system.flock(fd, _TRY)
 
     def lives(self, path: str) -> bool:
         """Whether somebody holds the sign at ``path``.

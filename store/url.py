@@ -13,6 +13,7 @@ from ..contract import Store
 from ..errors import InvalidValue
 from .jsonfile import JsonStore
 from .memory import MemoryStore
+from .readonly import ReadOnlyStore
 
 
 def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **options: Any) -> Store:
@@ -20,7 +21,8 @@ def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **opt
 
     Args:
         url: a path such as "tasks.json" or "/var/lib/app/tasks.json"; "json:tasks.json?durability=os" (or
-            "file:..."), which may carry options; or "memory:", which may, too.
+            "file:..."), which may carry options; or "memory:", which may, too. "json:tasks.json?read_only=true" opens
+            it to look, as a ReadOnlyStore.
         clock: where the store's time comes from, for dropping old results.
         options: passed to the store; they win over those in the URL. See JsonStore.
 
@@ -33,7 +35,12 @@ def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **opt
     """
     path, told = _parse(os.fspath(url))
     given = told | options
+    read_only = given.pop("read_only", False)
+    if not isinstance(read_only, bool):
+        raise InvalidValue.of("read_only", "True or False", read_only)
     try:
+        if path is not None and read_only:
+            return ReadOnlyStore(path, **{name: value for name, value in given.items() if name not in _FOR_WRITING})
         return MemoryStore(**given) if path is None else JsonStore(path, clock=clock, **given)
     except TypeError as error:
         kind = "MemoryStore" if path is None else "JsonStore"
@@ -99,4 +106,7 @@ _VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "max_pending": partial(_number, int),
     "allow_network_fs": _flag,
     "allow_shared_directory": _flag,
+    "read_only": _flag,
 }
+_FOR_WRITING: Final = frozenset({"durability", *_VALUES})
+"""Options that mean nothing to a store that only reads."""

@@ -14,6 +14,7 @@ from .contract import Store
 from .discovery import Discovery, checked_related, discover
 from .errors import InvalidValue, SchedulerError
 from .job import DEFAULT_QUEUE
+from .looking import reads_only
 from .pool.options import PoolArguments, PoolOptions
 from .routes import Routes
 from .settings import Unset
@@ -133,7 +134,9 @@ class Configured:
             return store
         from .store import open_store  # the one place where wheel knows of store
 
-        options = {} if self._durability is None else {"durability": self._durability}
+        options: dict[str, Any] = {} if self._durability is None else {"durability": self._durability}
+        if reads_only():
+            options["read_only"] = True
         return open_store(self._url, clock=self.clock, **options)
 
     # ---- what changes it ---------------------------------------------------------------------------------

@@ -132,6 +132,10 @@ class StoreClosed(StoreError):
     """The store was closed."""
 
 
+class StoreReadOnly(StoreError):
+    """The store was opened for reading, and the call would change it."""
+
+
 class StoreBusy(StoreError, TimeoutError):
     """The store's lock could not be had in time; the message says who holds it, where that is known."""
 

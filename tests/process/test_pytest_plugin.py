@@ -149,3 +149,40 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         "threads of Hourwheel are left over: ['hourwheel-",
     ):
         assert words in said
+
+
+STARTED = """
+from hourwheel import Scheduler
+
+app = Scheduler("tasks.json", workers=1)
+
+@app.task
+def remind(user_id):
+    with open("ran", "a") as file:
+        file.write(str(user_id))
+
+app.start()
+"""
+
+
+def test_collecting_tests_does_not_send_the_mails(tmp_path: Path) -> None:
+    """The module of the app starts it when it is imported; jobs are due in its store."""
+    project(tmp_path, "hourwheel_app = shop:app", "def test_nothing(hourwheel): import shop")
+    (tmp_path / "shop.py").write_text(STARTED.replace("app.start()", "remind.delay(1)"))
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    subprocess.run([sys.executable, "-c", "import shop"], cwd=tmp_path, env=environ, check=True)
+    (tmp_path / "shop.py").write_text(STARTED)
+    (tmp_path / "conftest.py").write_text("import shop")
+    (tmp_path / "test_other.py").write_text("from shop import app\ndef test_other(): assert not app.running")
+    (tmp_path / "test_start.py").write_text(
+        "from shop import app, remind\n"
+        "def test_a_test_may_start_it(tmp_path):\n"
+        "    app.conf.store = tmp_path / 'mine.json'\n"
+        "    with app:\n"
+        "        remind.delay(7).get(timeout=20)\n"
+        "    app.close()\n"
+    )
+    said = run(tmp_path, *BY_MODULE)
+    assert "3 passed" in said, said
+    assert "start() of Scheduler('tasks.json', workers=1, stopped) does nothing: pytest only imports" in said
+    assert (tmp_path / "ran").read_text() == "7"

@@ -169,4 +169,5 @@ CALL: Final = Command(
     arguments=_arguments,
     run=_run,
     intermixed=True,
+    use="changes",
 )

@@ -85,6 +85,7 @@ CANCEL: Final = Command(
     ),
     arguments=_cancel_arguments,
     run=_run_cancel,
+    use="changes",
 )
 
 RESCHEDULE: Final = Command(
@@ -97,4 +98,5 @@ RESCHEDULE: Final = Command(
     ),
     arguments=_reschedule_arguments,
     run=_run_reschedule,
+    use="changes",
 )

@@ -107,4 +107,5 @@ COMPACT: Final = Command(
     examples=("hourwheel compact tasks.json",),
     arguments=take_store,
     run=_run_compact,
+    use="changes",
 )

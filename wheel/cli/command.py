@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ..clock import Clock
 from ..errors import InvalidValue
@@ -37,6 +37,9 @@ class Command:
     """Adds its options to its parser."""
     run: Callable[[Namespace, Context], int]
     """Does it, and returns the exit status."""
+    use: Literal["looks", "changes", "runs"] = "looks"
+    """What it does to a store: one that looks opens it for reading, and all but one that runs jobs start no scheduler,
+    whatever the app's module does when it is imported (looking.py)."""
     intermixed: bool = False
     """Whether options may stand between its words."""
 

@@ -15,6 +15,8 @@ from textwrap import wrap
 from typing import Any, Final, TextIO
 from unicodedata import combining, east_asian_width
 
+from ..plain import plain
+
 _COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _GAP: Final = "  "
 _ELLIPSIS: Final = "…"
@@ -101,17 +103,6 @@ class Console:
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if colour and self._paints and text else text
-
-
-def plain(text: str) -> str:
-    r"""Text that cannot do anything to a terminal: control characters are escaped.
-
-    >>> plain("a\x1b[2J")
-    'a\\x1b[2J'
-    """
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def columns(text: str) -> int:

@@ -14,10 +14,14 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any, Final
 
+from .. import scheduler as wheel
+from .. import store
+from ..errors import HourwheelError, StoreReadOnly
 from ..scheduler import Scheduler
 from .outcome import CommandError
 
 _USUAL: Final = ("app", "scheduler")
+_OURS: Final = tuple(os.path.dirname(module.__file__ or "") + os.sep for module in (wheel, store))
 
 
 def find_app(name: str, directory: str | None = None) -> Scheduler:
@@ -102,7 +106,11 @@ def _failure(name: str, error: BaseException) -> str:
         what = 'it ends the program when it is imported; put that under: if __name__ == "__main__":'
     else:
         what = f"{type(error).__name__}: {error}"
+    if isinstance(error, StoreReadOnly):
+        what += '; this command only looks: name the store\'s file, or put that under: if __name__ == "__main__":'
     frames = [frame for frame in extract_tb(error.__traceback__) if not _is_importing(frame.filename)]
+    if isinstance(error, HourwheelError):
+        frames = [frame for frame in frames if not frame.filename.startswith(_OURS)]
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{name!r} cannot be imported: {what}{where}"
 

@@ -55,6 +55,7 @@ PAUSE: Final = Command(
     ),
     arguments=_arguments,
     run=_runner(lambda store, wanted: store.pause(wanted), "paused"),
+    use="changes",
 )
 
 RESUME: Final = Command(
@@ -67,4 +68,5 @@ RESUME: Final = Command(
     ),
     arguments=_arguments,
     run=_runner(lambda store, wanted: store.resume(wanted), "resumed"),
+    use="changes",
 )

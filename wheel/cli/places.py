@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..conf import DEFAULT, Conf
 from ..contract import Store
+from ..looking import reads_only
 from ..store.place import Place
 from ..store.system import SYSTEM
 from ..store.url import open_store, path_of
@@ -54,7 +55,7 @@ def known_app(args: Namespace, environ: Mapping[str, str]) -> Scheduler | None:
 
 @contextmanager
 def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
-    """The store that the arguments name, open for as long as the block runs.
+    """The store that the arguments name, open for as long as the block runs; for reading if the command only looks.
 
     Raises:
         CommandError: none is named, or there is none.
@@ -71,7 +72,7 @@ def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
             app.close()
         return
     file_of(url)
-    store = open_store(url)
+    store = open_store(url, read_only=True) if reads_only() else open_store(url)
     try:
         yield store
     finally:

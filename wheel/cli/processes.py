@@ -3,10 +3,14 @@
 A process that takes jobs holds a lock on a file of its own (store/lock.py), which the kernel drops when it dies. So
 whether one lives is certain. Its number, its state and its command line are the kernel's word too, where this process
 may see it: not in another container that shares the file.
+
+To look takes no writers' lock: the kernel is asked who holds a sign, and only where it names nobody is the lock tried,
+shared and for an instant, which who shows a sign sits out.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Sequence
@@ -16,12 +20,10 @@ from typing import Final
 from urllib.parse import unquote
 
 from ..contract import Store
-from ..store import JsonStore
-from ..store.lock import FileLock, LifeSigns
+from ..store import JsonStore, ReadOnlyStore
 from ..store.place import Place
 from ..store.system import SYSTEM
 
-_LOCK_TIMEOUT_S: Final = 10.0
 _LOCK_LINE: Final = re.compile(r"^\d+: FLOCK +ADVISORY +WRITE +(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
 _STOPPED: Final = frozenset("Tt")
 _LONGEST_COMMAND: Final = 100
@@ -46,34 +48,44 @@ class Process:
 
 def processes_of(store: Store) -> list[Process] | None:
     """Those that the life signs beside a store tell of, by name; None if that store has no such signs."""
-    if not isinstance(store, JsonStore):
+    if not isinstance(store, (JsonStore, ReadOnlyStore)):
         return None
     place = Place(store.path)
-    lock, signs = FileLock(place.lock, SYSTEM, timeout_s=_LOCK_TIMEOUT_S), LifeSigns(SYSTEM)
-    lock.acquire()  # nobody shows a new sign while we try whether it is held
-    try:
-        names = place.siblings(SYSTEM, "owner")
-        living = {name: signs.lives(os.path.join(place.directory, name)) for name in names}
-    finally:
-        lock.release()
-        lock.close()
     holders = _holders()
     start = len(os.path.basename(place.path)) + len(".owner.")
     return [
-        _process(unquote(name[start:]), os.path.join(place.directory, name), alive, holders)
-        for name, alive in living.items()
+        _process(unquote(name[start:]), os.path.join(place.directory, name), holders)
+        for name in place.siblings(SYSTEM, "owner")
     ]
 
 
-def _process(owner: str, path: str, alive: bool, holders: dict[int, int]) -> Process:
+def _lives(path: str) -> bool:
+    """Whether somebody holds a sign whose holder the kernel does not name: one in another container, or nobody.
+
+    A sign that may not be opened is held by nobody, then.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _process(owner: str, path: str, holders: dict[int, int]) -> Process:
     try:
         status = os.stat(path)
     except OSError:  # gone since
         return Process(owner=owner, alive=False)
     since_ms = status.st_mtime_ns // 1_000_000
-    pid = holders.get(status.st_ino) if alive else None
+    pid = holders.get(status.st_ino)
     if pid is None:
-        return Process(owner=owner, alive=alive, since_ms=since_ms)
+        return Process(owner=owner, alive=_lives(path), since_ms=since_ms)
     words = _read(f"/proc/{pid}/cmdline").rstrip("\0").split("\0")
     return Process(
         owner=owner,

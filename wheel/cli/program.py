@@ -9,6 +9,8 @@ from typing import Final
 
 from ..clock import Clock, SystemClock
 from ..errors import HourwheelError
+from ..looking import Rule, ruled
+from ..plain import plain
 from .agenda import AGENDA
 from .call import CALL
 from .change import CANCEL, RESCHEDULE
@@ -76,11 +78,23 @@ def _run(words: list[str], clock: Clock) -> int:
     args.words = words
     console = Console(sys.stdout, sys.stderr, colour=not args.no_color)
     try:
-        return command.run(args, Context(console, clock, os.environ))
+        with ruled(_rule(command)):
+            return command.run(args, Context(console, clock, os.environ))
     except Exception as error:
         if isinstance(error, BrokenPipeError) or os.environ.get(DEBUG_VARIABLE):
             raise
         return _complain(error)
+
+
+def _rule(command: Command) -> Rule:
+    """What schedulers may do while a command is at it, which imports the user's modules."""
+    does = {"looks": "only looks", "changes": "runs no jobs", "runs": "runs the jobs itself"}[command.use]
+    return Rule(
+        reason=f"hourwheel {command.name} {does}",
+        starts="later" if command.use == "runs" else "never",
+        read_only=command.use == "looks",
+        say=lambda text: print(f"hourwheel: {plain(text)}", file=sys.stderr),
+    )
 
 
 def _complain(error: Exception) -> int:

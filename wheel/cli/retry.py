@@ -83,4 +83,5 @@ RETRY: Final = Command(
     ),
     arguments=_arguments,
     run=_run,
+    use="changes",
 )

@@ -83,4 +83,5 @@ RUN_DUE: Final = Command(
     examples=("hourwheel run-due -A shop.tasks", "hourwheel run-due -A shop.tasks --queues mail --json"),
     arguments=_arguments,
     run=_run,
+    use="runs",
 )

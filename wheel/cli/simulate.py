@@ -14,8 +14,8 @@ from ..errors import InvalidValue
 from ..job import State
 from .command import Command, Context, checked, take_json, take_store, whole
 from .console import Cell
-from .copies import copied
 from .outcome import NO, YES
+from .places import opened
 from .when import local, read_span, span, utc
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def _run(args: Namespace, context: Context) -> int:
     load: list[Any] = [Stream(task=t, calls=calls, per=per, countdown=wait) for t, calls, per, wait in args.add]
     name = ""
     if args.store or args.app or not args.add:
-        with copied(args, context.environ) as (name, store):
+        with opened(args, context.environ) as store:
+            name = str(getattr(store, "path", repr(store)))
             load += store.scan(_SCHEDULED, _ALL)
     forecast = simulate(
         load,
@@ -173,7 +174,7 @@ def _show(name: str, forecast: Forecast, args: Namespace, context: Context) -> N
 
 def _rows(name: str, forecast: Forecast, args: Namespace) -> Iterable[tuple[str, str, str]]:
     if name:
-        yield "store", f"{name}, read from a copy", ""
+        yield "store", name, ""
     yield "load", f"{_jobs(forecast.jobs)} due within {span(round(args.within * 1000))}", ""
     yield "world", _world(args), ""
     again = f", {forecast.again:,} of them again because a node had died" if forecast.deaths else ""

@@ -203,4 +203,5 @@ WORKER: Final = Command(
     ),
     arguments=_arguments,
     run=_run,
+    use="runs",
 )

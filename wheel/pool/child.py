@@ -30,6 +30,7 @@ from ..default import get_default
 from ..errors import HourwheelError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
 from ..events import Events
 from ..job import Claim, Outcome
+from ..looking import Rule, set_rule
 from ..registry import SHARED, Registry
 from ..runner import Known, Runner, known
 from ..task import Task
@@ -66,6 +67,7 @@ def main(fd: int, counter: int) -> None:
     sys.argv[:] = setup["argv"]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what is printed is not to die with us
+    set_rule(Rule(reason="the pool's own process runs the jobs", starts="later", say=lambda _: None))  # nor says it so
     faults = _import_all(setup)
     _log_to(channel, setup)
     channel.send(["ready", faults])

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import pytest
 
+from ..looking import Rule, set_rule
+from ..plain import plain
 from ..scheduler import Scheduler
 from .journey import Travel, travel
 
@@ -25,6 +27,9 @@ _MARKER: Final = (
     "see hourwheel.testing.travel"
 )
 
+_BEFORE: Final = pytest.StashKey[Rule | None]()
+_SAID: Final = pytest.StashKey[list[str]]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of the ini file."""
@@ -32,9 +37,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("hourwheel_start", "when its tests begin, in its time zone", default=DEFAULT_START)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before anything of the user's is imported: modules must not run jobs because tests are collected from them."""
+    _hold_back(early_config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", _MARKER)
+    _hold_back(config)
+
+
+def _hold_back(config: pytest.Config) -> None:
+    if _SAID in config.stash:
+        return
+    said = config.stash[_SAID] = []
+    reason = "pytest only imports the module; start it in a fixture, or travel() with it"
+    config.stash[_BEFORE] = set_rule(Rule(reason=reason, starts="later", say=said.append))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the process as it was."""
+    if _BEFORE in config.stash:
+        set_rule(config.stash[_BEFORE])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which schedulers would have been started by an import."""
+    for text in config.stash.get(_SAID, []):
+        terminalreporter.write_line(f"hourwheel: {plain(text)}", yellow=True)
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-from hourwheel.cli import copies
 from hourwheel.store import JsonStore
 
 from .conftest import MINUTE_MS, NOW_MS, Run, job
@@ -32,7 +30,7 @@ def test_a_store_is_simulated_and_none_of_its_files_is_touched(run: Run, busy: P
     status, out, err = run("simulate", busy, "--workers", 2, "--duration", "1s")
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == f"store      {busy}, read from a copy"
+    assert lines[0] == f"store      {busy}"
     assert lines[1] == "load       200 jobs due within 1d"
     assert lines[2] == "world      1 node of 2 workers, seed 0"
     assert lines[3] == "runs       200 begun"
@@ -123,30 +121,3 @@ def test_a_narrow_terminal_goes_without_the_table(run: Run, busy: Path, terminal
     out = run("simulate", busy)[1]
     assert "too narrow" in out
     assert max(map(len, out.splitlines())) <= 40
-
-
-def test_a_store_that_is_compacted_while_it_is_copied_is_copied_again(
-    run: Run, busy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else the copy is a snapshot whose journal has gone, and what was in that journal is missing from the forecast."""
-    opened, copyfile, compactions = JsonStore(busy), shutil.copyfile, iter([True, True])
-
-    def copy_late(source: str, target: str) -> None:
-        copyfile(source, target)
-        if source == str(busy) and next(compactions, False):
-            opened.compact()
-
-    monkeypatch.setattr(copies.shutil, "copyfile", copy_late)
-    assert json.loads(run("simulate", busy, "--json")[1])["jobs"] == 200
-    assert next(compactions, False) is False
-    opened.close()
-
-
-def test_a_store_that_never_stands_still_is_an_error_and_not_half_a_forecast(
-    run: Run, busy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ticks = iter(range(1000))
-    monkeypatch.setattr(copies, "_identity", lambda path: (next(ticks), 0, 0))
-    status, _, err = run("simulate", busy)
-    assert status == 2
-    assert "rewritten faster than it can be copied" in err
