@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..errors import DuplicateJob
 from ..job import Claim, Followed, Job, Noted, Outcome
@@ -66,8 +67,17 @@ def _resolve(job: Job, holder: Job, on_conflict: str, plan: AddPlan, coming: dic
     return True
 
 
-def choose(state: State, now_ms: int, limit: int, queues: Collection[str] | None) -> tuple[list[Job], list[str]]:
-    """Take the next ``limit`` due jobs off ``ready`` in claim order: (to claim, to expire).
+class Wanted(NamedTuple):
+    """What a claim asks for; see Store.claim."""
+
+    limit: int
+    queues: Collection[str] | None = None
+    without: Collection[str] = ()
+    ids: Collection[str] | None = None
+
+
+def choose(state: State, now_ms: int, wanted: Wanted) -> tuple[list[Job], list[str]]:
+    """Take the next due jobs that are wanted off ``ready`` in claim order: (to claim, to expire).
 
     What was chosen and then not recorded must be given back with ``unchoose``.
     """
@@ -76,25 +86,41 @@ def choose(state: State, now_ms: int, limit: int, queues: Collection[str] | None
     held: list[tuple[str, Entry]] = []
     limits = state.limits
     paused = paused_queues(limits)
-    trial = Trial(limits, now_ms)
-    if limit > 0:
-        for queue, entry in state.ready.take(queues, now_ms, paused):
+    trial = Trial(limits, now_ms, wanted.without)
+    if wanted.limit > 0:
+        for queue, entry in _candidates(state, now_ms, wanted, paused):
             job = job_of(state.rows[entry.id])
             if entry.due_ms > now_ms:  # the clock was set back since it was taken off the ring
                 held.append((queue, entry))
             elif is_stale(job, now_ms):
                 expired.append(job.id)
-            elif (job.limits or limits.paused) and (barrier := trial.barrier(job)) is not None:
-                state.ready.park(queue, entry, barrier)
+            elif (job.limits or trial.names) and (barrier := trial.barrier(job)) is not None:
+                if wanted.ids is None:  # else it was not taken
+                    state.ready.park(queue, entry, barrier)
             else:
                 if job.limits:
                     trial.take(job)
                 state.rows[job.id] = job  # it is decoded, and about to be claimed
                 chosen.append(job)
-            if len(chosen) == limit:
+            if len(chosen) == wanted.limit:
                 break
-    state.ready.put_back(held)
+    if wanted.ids is None:
+        state.ready.put_back(held)
+    else:
+        for id in (*expired, *(job.id for job in chosen)):
+            state.ready.discard(id)
     return chosen, expired
+
+
+def _candidates(state: State, now_ms: int, wanted: Wanted, paused: Collection[str]) -> Iterator[tuple[str, Entry]]:
+    queues = wanted.queues
+    if wanted.ids is None:
+        yield from state.ready.take(queues, now_ms, paused, wanted.without)
+        return
+    for entry in state.ready.named(wanted.ids, lambda one: -job_of(state.rows[one]).priority):
+        queue = job_of(state.rows[entry.id]).queue
+        if queue not in paused and (queues is None or queue in queues):
+            yield queue, entry
 
 
 def unchoose(state: State, ids: Sequence[str]) -> None:

@@ -30,6 +30,8 @@ class Barrier(NamedTuple):
     name: str
     until_ms: int | None = None
     """When it opens by itself; None if something must happen first."""
+    foreign: bool = False
+    """Whether it is there only for claims that do without what is behind it."""
 
 
 def task_name(task: str) -> str:
@@ -60,6 +62,19 @@ def paused_queues(limits: Limits) -> frozenset[str]:
 def schedule_name(schedule: str) -> str:
     """What a schedule is called among the paused, and the barrier of its next fire."""
     return f"schedule:{schedule}"
+
+
+def foreign_name(name: str) -> str:
+    """The barrier of what a claim did without: open to every claim that does not say the same."""
+    return f"foreign:{name}"
+
+
+def _held_by_name(job: Job, names: Collection[str]) -> str | None:
+    if (name := task_name(job.task)) in names:
+        return name
+    if job.fire is not None and not job.fire.followed and (name := schedule_name(job.fire.schedule)) in names:
+        return name
+    return None
 
 
 def _running_name(name: str) -> str:
@@ -120,8 +135,11 @@ class Limits:
 class Trial:
     """The limits as they would be if the jobs chosen so far had started."""
 
-    def __init__(self, limits: Limits, now_ms: int) -> None:
+    def __init__(self, limits: Limits, now_ms: int, without: Collection[str] = ()) -> None:
+        self.names = bool(limits.paused or without)
+        """Whether a job can be held back by its name alone."""
         self._limits = limits
+        self._without = without
         self._now_us = now_ms * 1000
         self._running: dict[str, int] = {}
         self._next_us: dict[str, int] = {}
@@ -129,11 +147,11 @@ class Trial:
     def barrier(self, job: Job) -> Barrier | None:
         """What holds the job back; None if it may start now."""
         limits = self._limits
-        if limits.paused:
-            if task_name(job.task) in limits.paused:
-                return Barrier(task_name(job.task))
-            if job.fire is not None and schedule_name(job.fire.schedule) in limits.paused and not job.fire.followed:
-                return Barrier(schedule_name(job.fire.schedule))
+        if self.names:
+            if (name := _held_by_name(job, limits.paused)) is not None:
+                return Barrier(name)
+            if (name := _held_by_name(job, self._without)) is not None:
+                return Barrier(foreign_name(name), foreign=True)
         for bound in job.limits:
             name = bound.name
             if not bound.per_ms:

@@ -11,12 +11,12 @@ open its jobs come up among the others, in claim order, until one of them is hel
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from ..job import Job
-from .limits import Barrier
+from .limits import Barrier, foreign_name
 
 
 class Entry(NamedTuple):
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 class Ready:
     """Entries of due jobs."""
 
-    __slots__ = ("_due", "_heaps", "_lowest", "_opening", "_openings", "_parked", "_seen_ms")
+    __slots__ = ("_due", "_foreign", "_heaps", "_lowest", "_opening", "_openings", "_parked", "_seen_ms")
 
     def __init__(self) -> None:
         self._due: dict[str, int] = {}
@@ -44,6 +44,8 @@ class Ready:
         """By barrier, when it may be open; only of those that may be at some time known now."""
         self._opening: list[tuple[int, str]] = []
         """The same as a heap, and some that are out of date."""
+        self._foreign: set[str] = set()
+        """Of the barriers those that are there for some claims only; see limits.foreign_name."""
         self._seen_ms = 0
 
     def put(self, job: Job) -> None:
@@ -77,6 +79,8 @@ class Ready:
         self._due[entry.id] = entry.due_ms
         heappush(self._parked.setdefault(barrier.name, {}).setdefault(queue, []), entry)
         self._openings.pop(barrier.name, None)
+        if barrier.foreign:
+            self._foreign.add(barrier.name)
         if barrier.until_ms is not None:
             self._openings[barrier.name] = barrier.until_ms
             heappush(self._opening, (barrier.until_ms, barrier.name))
@@ -102,10 +106,21 @@ class Ready:
             heappush(self._opening, (until_ms, name))  # until one of its jobs is held back
         return list(found)
 
+    def _let(self, without: Collection[str]) -> list[str]:
+        """The barriers that are there for other claims, and not for one that does without these names."""
+        if not self._foreign:
+            return []
+        shut = set(map(foreign_name, without))
+        return [name for name in sorted(self._foreign) if name not in shut]
+
     # ---- taking ------------------------------------------------------------------------------------------
 
     def take(
-        self, queues: Collection[str] | None, now_ms: int = 0, paused: Collection[str] = ()
+        self,
+        queues: Collection[str] | None,
+        now_ms: int = 0,
+        paused: Collection[str] = (),
+        without: Collection[str] = (),
     ) -> Iterator[tuple[str, Entry]]:
         """Take live entries in claim order, with their queues, for as long as the caller goes on.
 
@@ -113,14 +128,16 @@ class Ready:
             queues: only of these; None for all.
             now_ms: the present, in milliseconds since the epoch: what is behind barriers that may be open comes, too.
             paused: nothing of these queues.
+            without: nothing that was parked because a claim did without these names. (What was not yet, comes.)
         """
         lanes: list[tuple[str | None, str, list[Entry]]] = [
             (None, queue, heap) for queue, heap in self._heaps.items() if heap and _wanted(queue, queues, paused)
         ]
         if self._parked:
-            for barrier in self._open_at(now_ms):
+            open_now = [(name, name) for name in self._open_at(now_ms)]
+            for name, barrier in (*open_now, *((None, name) for name in self._let(without))):
                 behind = self._behind(barrier)
-                lanes += [(barrier, queue, heap) for queue, heap in behind.items() if _wanted(queue, queues, paused)]
+                lanes += [(name, queue, heap) for queue, heap in behind.items() if _wanted(queue, queues, paused)]
         while lanes:
             at = min(range(len(lanes)), key=lambda n: lanes[n][2][0]) if len(lanes) > 1 else 0
             name, queue, heap = lanes[at]
@@ -142,15 +159,23 @@ class Ready:
         else:
             self._parked.pop(name, None)
             self._openings.pop(name, None)
+            self._foreign.discard(name)
         return behind
 
     # ---- looking -----------------------------------------------------------------------------------------
 
-    def earliest(self, queues: Collection[str] | None, paused: Collection[str] = ()) -> int | None:
+    def named(self, ids: Collection[str], rank: Callable[[str], int]) -> list[Entry]:
+        """Those of the jobs that are here, in claim order."""
+        return sorted(Entry(rank(id), self._due[id], id) for id in set(ids) if id in self._due)
+
+    def earliest(
+        self, queues: Collection[str] | None, paused: Collection[str] = (), without: Collection[str] = ()
+    ) -> int | None:
         """The earliest instant at which one of them may start: its due_ms, or when its barrier opens."""
         names = [name for name in self._heaps if _wanted(name, queues, paused)]
         firsts = [first for name in names if (first := self._earliest_of(name)) is not None]
-        for name, until_ms in list(self._openings.items()):
+        openings = [*self._openings.items(), *((name, 0) for name in self._let(without))]
+        for name, until_ms in openings:
             heaps = [heap for queue, heap in self._behind(name).items() if _wanted(queue, queues, paused)]
             firsts += [max(until_ms, heap[0].due_ms) for heap in heaps]
         return min(firsts, default=None)

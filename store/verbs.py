@@ -16,7 +16,7 @@ from ..errors import InvalidValue, TooManyPending
 from ..job import Claim, Claims, Followed, Job, Outcome
 from . import views
 from .admission import refuse_unsound
-from .deciding import choose, judge, plan_add, refuse_taken_key, unchoose
+from .deciding import Wanted, choose, judge, plan_add, refuse_taken_key, unchoose
 from .invariants import violations
 from .limits import MOST_PAUSED, refuse_odd_name
 from .records import (
@@ -109,6 +109,8 @@ class StateVerbs(ABC):
         *,
         lease_ms: int | None = None,
         queues: Collection[str] | None = None,
+        without: Collection[str] = (),
+        ids: Collection[str] | None = None,
     ) -> list[Claim]:
         """See Store.claim."""
         if limit < 0:
@@ -121,22 +123,22 @@ class StateVerbs(ABC):
             if dead:
                 self._commit((), [Rescued(now_ms, ids, reason) for reason, ids in dead.items() if ids])
             state.take_due(now_ms)
-            chosen, expired = choose(state, now_ms, limit, queues)
+            chosen, expired = choose(state, now_ms, Wanted(limit, queues, without, ids))
             if not chosen and not expired:
                 return []
-            ids = [job.id for job in chosen]
+            taken = [job.id for job in chosen]
             token = state.token + 1
             lease_until_ms = None if lease_ms is None else now_ms + lease_ms
             records: list[Record] = [Expired(now_ms, expired)] if expired else []
-            if ids:
-                records.append(Claimed(owner, now_ms, token, ids, lease_until_ms))
+            if taken:
+                records.append(Claimed(owner, now_ms, token, taken, lease_until_ms))
             try:
                 self._commit((), records)
             except BaseException:
-                unchoose(state, ids + expired)
+                unchoose(state, taken + expired)
                 raise
             rows = state.rows
-            claims = [Claim(job_of(rows[id]), token + n, owner, lease_until_ms) for n, id in enumerate(ids)]
+            claims = [Claim(job_of(rows[id]), token + n, owner, lease_until_ms) for n, id in enumerate(taken)]
             return Claims(claims, filter(None, map(state.get, expired))) if expired else claims
 
     def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
@@ -231,10 +233,10 @@ class StateVerbs(ABC):
         with self._reading() as state:
             return views.scan(state, filter, limit)
 
-    def next_due(self, queues: Collection[str] | None = None) -> int | None:
+    def next_due(self, queues: Collection[str] | None = None, without: Collection[str] = ()) -> int | None:
         """See Store.next_due."""
         with self._reading() as state:
-            return views.next_due(state, queues)
+            return views.next_due(state, queues, without)
 
     def stats(self, now_ms: int) -> Stats:
         """See Store.stats."""

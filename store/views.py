@@ -23,10 +23,10 @@ def find(state: State, id: str) -> Found:
     return Found.RUNNING if job.state is JobState.RUNNING else Found.FINISHED
 
 
-def next_due(state: State, queues: Collection[str] | None) -> int | None:
+def next_due(state: State, queues: Collection[str] | None, without: Collection[str] = ()) -> int | None:
     """See Store.next_due. Queues are told apart only once jobs are due: the ring and the snapshot do not know them."""
     firsts = (
-        state.ready.earliest(queues, paused_queues(state.limits)),
+        state.ready.earliest(queues, paused_queues(state.limits), without),
         state.ring.next_due(),
         state.frozen.next_due(state.hides),
     )

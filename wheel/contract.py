@@ -91,6 +91,8 @@ class Store(Protocol):
         *,
         lease_ms: int | None = None,
         queues: Collection[str] | None = None,
+        without: Collection[str] = (),
+        ids: Collection[str] | None = None,
     ) -> list[Claim]:
         """Take up to ``limit`` due jobs for ``owner``: scheduled -> running in one atomic step.
 
@@ -109,6 +111,9 @@ class Store(Protocol):
             limit: at most so many, 0 or more.
             lease_ms: how long a remote claim holds, in milliseconds; None where the kernel watches owners.
             queues: only jobs of these queues; None for all.
+            without: names as of Pausable, ``task:<name>`` and ``schedule:<name>``: no job that a pause of these names
+                would hold back. The caller cannot run them; others take them as ever.
+            ids: only these jobs; None for all. What else is due stays where it is.
         """
 
     def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
@@ -151,13 +156,13 @@ class Store(Protocol):
     def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:
         """Up to ``limit`` jobs that pass the filter, in the order (due_ms, id)."""
 
-    def next_due(self, queues: Collection[str] | None = None) -> int | None:
+    def next_due(self, queues: Collection[str] | None = None, without: Collection[str] = ()) -> int | None:
         """The earliest due_ms of a scheduled job (it may have passed already), or None.
 
-        This is asked at every step of a ticker, so it must not cost a look at all jobs. For some ``queues`` it may
-        therefore be earlier than theirs, when jobs of other queues come due before; never later, and exact for what a
-        claim has found due already. What a claim has passed over does not count while it is held back: of a rate, until
-        it lets the next one start.
+        This is asked at every step of a ticker, so it must not cost a look at all jobs. For some ``queues``, and
+        ``without`` some tasks, it may therefore be earlier than theirs, when other jobs come due before; never later,
+        and exact for what such a claim has found due already. What a claim has passed over does not count while it is
+        held back: of a rate, until it lets the next one start.
         """
 
     def stats(self, now_ms: int) -> Stats:

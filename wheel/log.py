@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final
 
-from .clock import as_datetime
 from .events import Events
 from .job import Claim, Job, Outcome
 
@@ -92,21 +91,19 @@ def unmet(job: Job, outcome: Outcome) -> None:
     LOG.warning("Task %s[%s] is not run: %s", job.task, job.id, reason, extra=_fields(job))
 
 
-def unregistered(job: Job, due_ms: int) -> None:
+def unregistered(job: Job) -> None:
     """Nobody here knows the task; said once for each name."""
-    again = as_datetime(due_ms).isoformat(timespec="seconds")
     LOG.warning(
-        "Received unregistered task: %s[%s]; its jobs stay scheduled (this one until %s) for a process that knows it",
-        job.task, job.id, again, extra=_fields(job),
+        "Received unregistered task: %s[%s]; its jobs stay scheduled for a process that knows it",
+        job.task, job.id, extra=_fields(job),
     )  # fmt: skip
 
 
-def refused(job: Job, due_ms: int, reason: str) -> None:
+def refused(job: Job, reason: str) -> None:
     """This pool does not run jobs of the task; said once for each."""
-    again = as_datetime(due_ms).isoformat(timespec="seconds")
     LOG.error(
-        "Refused task: %s[%s]: %s. Its jobs stay scheduled (this one until %s) for a worker that can run it",
-        job.task, job.id, reason, again, extra=_fields(job),
+        "Refused task: %s[%s]: %s. Its jobs stay scheduled for a worker that can run it",
+        job.task, job.id, reason, extra=_fields(job),
     )  # fmt: skip
 
 

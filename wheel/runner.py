@@ -29,8 +29,9 @@ from .clock import Clock
 from .errors import HourwheelError, NotRegistered
 from .events import Events
 from .interrupt import soft_limit
-from .job import Claim, Failed, Failure, Job, Outcome, Retried, Snoozed, Succeeded
+from .job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
 from .payload import decode_call, encode
+from .refused import Refused
 from .registry import Registry
 from .retry import Retry, Snooze
 from .time_limits import UNLIMITED, Limits, within
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
 
 OURS: Final = {__file__, within.__code__.co_filename}
 """Files whose frames a traceback does not begin with."""
-UNREGISTERED_MS: Final = 60_000
-"""A job whose task is not known here is looked at again after so many milliseconds."""
+_PUT_OFF_MS: Final = 60_000
 _MESSAGE_MOST: Final = 2_000
 _TRACEBACK_MOST: Final = 20_000
 
@@ -78,6 +78,7 @@ class Runner:
         *,
         know: Callable[[Task[..., Any]], Known] = known,
         guard: Callable[[Limits], AbstractContextManager[None]] = soft_limit,
+        refused: Refused | None = None,
     ) -> None:
         """A runner.
 
@@ -87,6 +88,7 @@ class Runner:
             on: hooks to be told.
             know: what is to be known of a task before its first job is run.
             guard: holds a plain function that runs in its block to limits.
+            refused: is told of tasks whose jobs are given back.
         """
         self._registry = registry
         self._clock = clock
@@ -94,13 +96,14 @@ class Runner:
         self._know = know
         self._guard = guard
         self._known: dict[str, Known] = {}
-        self._unknown: set[str] = set()
+        self.refused = refused or Refused(registry)
+        """The tasks whose jobs were given back."""
 
     def __call__(self, claim: Claim) -> Outcome:
         """Run the claim's job in this thread; never raises."""
         job = claim.job
         found = self.find(job)
-        if isinstance(found, Snoozed):
+        if isinstance(found, Released):
             return found
         self.begin(job)
         started = self._clock.monotonic()
@@ -115,16 +118,16 @@ class Runner:
 
     def by(self, clock: Clock) -> Runner:
         """The same runner by another clock."""
-        return Runner(self._registry, clock, self._on, know=self._know, guard=self._guard)
+        return Runner(self._registry, clock, self._on, know=self._know, guard=self._guard, refused=self.refused)
 
     # ---- the steps of a run, for pools that do not run it in one go ------------------------------------------
 
-    def find(self, job: Job) -> Known | Snoozed:
+    def find(self, job: Job) -> Known | Released:
         """The job's task, or what is to become of the job if it cannot be run here."""
         try:
             task = self._registry.get(job.task)
         except NotRegistered:
-            return self._put_off(job)
+            return self._give_back(job)
         found = self._known.get(job.task)
         if found is None or found.task is not task:  # it was registered anew
             found = self._known[job.task] = self._know(task)
@@ -171,20 +174,21 @@ class Runner:
         self._on.snoozed.tell(job, due_ms)
         return Snoozed(due_ms=due_ms, reason=asked.reason)
 
-    def refuse(self, job: Job, reason: str) -> Snoozed:
-        """Put a job off that this pool does not run."""
-        due_ms = self._clock.now_ms() + UNREGISTERED_MS
-        if job.task not in self._unknown:
-            self._unknown.add(job.task)
-            log.refused(job, due_ms, reason)
-        return Snoozed(due_ms=due_ms, reason=f"not run in the pool that took it: {reason}")
+    def refuse(self, job: Job, reason: str) -> Released:
+        """Give a job back that this pool does not run."""
+        if self.refused.add(job.task):
+            log.refused(job, reason)
+        return Released(reason=f"not run in the pool that took it: {reason}")
 
-    def _put_off(self, job: Job) -> Snoozed:
-        due_ms = self._clock.now_ms() + UNREGISTERED_MS
-        if job.task not in self._unknown:
-            self._unknown.add(job.task)
-            log.unregistered(job, due_ms)
-        return Snoozed(due_ms=due_ms, reason=f"unregistered: no task named {job.task!r} in the process that took it")
+    def put_off(self, job: Job, reason: str) -> Snoozed:
+        """Put a job off that this worker process cannot run; the next one may."""
+        log.refused(job, reason)
+        return Snoozed(due_ms=self._clock.now_ms() + _PUT_OFF_MS, reason=f"not run in the pool that took it: {reason}")
+
+    def _give_back(self, job: Job) -> Released:
+        if self.refused.add(job.task):
+            log.unregistered(job)
+        return Released(reason=f"unregistered: no task named {job.task!r} in the process that took it")
 
     def _retry(self, job: Job, task: Task[..., Any], asked: Retry, *, asked_for: bool = True) -> Outcome:
         policy, cause = task.retrying, _reason_of(asked)

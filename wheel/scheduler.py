@@ -34,6 +34,7 @@ from .looking import held_back
 from .pausing import Pausing
 from .pool import PoolArguments
 from .pool.make import make_pool
+from .refused import Refused
 from .registry import SHARED, Registry
 from .runner import Runner
 from .schedules import Schedules
@@ -101,7 +102,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         self.on: Final = Events()
         """Hooks: ``@app.on.failed`` and others; see Events."""
         self._schedules = Schedules(self)
-        self._runner = Runner(self.registry, self.clock, self.on)
+        self._runner = Runner(self.registry, self.clock, self.on, refused=Refused(self.registry, self._schedules))
         self._begin()
         _ALL.add(self)
         offer_default(self)
@@ -240,13 +241,15 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         self.on.worker_ready.tell(self)
 
     def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
-        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes)
+        refused = Refused(self.registry, self._schedules)
+        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused)
         ticker = Ticker(
             store,
             pool,
             self.clock,
             owner=self.owner,
             owed=owed,
+            without=refused.option,
             **self._shared(),
         )
         ticker.on_end = partial(self.on.shutdown.tell, self)

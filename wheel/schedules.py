@@ -19,7 +19,7 @@ from .clock import as_datetime
 from .contract import Filter, Store
 from .errors import InvalidValue, StoreError, TooManyPending
 from .events import Events
-from .job import DEFAULT_RESULT_TTL_MS, FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, Snoozed, State
+from .job import DEFAULT_RESULT_TTL_MS, FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, State
 from .options import Plan
 from .periodic import Schedule
 from .routes import Routes
@@ -29,7 +29,6 @@ MISFIRES: Final = ("coalesce", "skip", "each")
 _UNFINISHED: Final = frozenset(State) - FINISHED
 _LOOK_MS: Final = 30_000
 """So often it is made sure that each schedule has a pending fire: somebody may have cancelled it."""
-_UNKNOWN_MS: Final = 60_000
 _MISSED_MOST: Final = 1_000
 """Missed fires are counted up to here."""
 
@@ -211,6 +210,11 @@ class Schedules:
             at_ms = entry.schedule.after(at_ms)
         return None
 
+    def unknown(self) -> list[str]:
+        """What to claim without, as this process could not say what comes next; see Store.claim."""
+        unknown = list(self._unknown) if self._unknown else ()
+        return [f"schedule:{name}" for name in unknown if name not in self.entries]
+
     # ---- what was claimed --------------------------------------------------------------------------------
 
     def follow(
@@ -253,7 +257,7 @@ class Schedules:
         assert job.fire is not None
         entry = self.entries.get(job.fire.schedule)
         if entry is None:
-            ended[claim.token] = self._put_off(job, now_ms)
+            ended[claim.token] = self._give_back(job)
             return
         decision = decide(entry, job.fire.at_ms, now_ms)
         if decision.next_ms is not None:
@@ -267,7 +271,7 @@ class Schedules:
         if (job.task, job.payload) != (entry.task, entry.payload):
             changed[claim.token] = claim._replace(job=job._replace(task=entry.task, payload=entry.payload))
 
-    def _put_off(self, job: Job, now_ms: int) -> Snoozed:
+    def _give_back(self, job: Job) -> Released:
         assert job.fire is not None
         name = job.fire.schedule
         if name not in self._unknown:
@@ -276,7 +280,7 @@ class Schedules:
                 "There is no schedule named %s here; its next fire stays pending for a process that has it. "
                 "If it is gone for good: hourwheel cancel %s", name, job.id,
             )  # fmt: skip
-        return Snoozed(due_ms=now_ms + _UNKNOWN_MS, reason=f"no schedule named {name!r} in the process that took it")
+        return Released(reason=f"no schedule named {name!r} in the process that took it")
 
 
 def upcoming(entry: Entry, from_ms: int, until_ms: int) -> Iterator[int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Final
 
 from . import log
 from .clock import Clock
@@ -13,8 +13,13 @@ from .events import Events
 from .intake import take_in
 from .job import Claim, Claims, Failed, Outcome, Released
 from .pool.credit import STUCK_S, Pace
+from .refused import Without
+from .runner import Runner
 from .schedules import Schedules
 from .unheard import unheard
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 _UNRUN: Final = Released(reason="the sweep did not begin it")
 _UNHEARD: Final = Released(reason="the answer to its claim was lost")
@@ -41,7 +46,7 @@ class Account:
         self._newest = 0
         self._unsettled: list[tuple[Claim, Outcome]] = []
 
-    def claim(self, now_ms: int, limit: int, queues: Collection[str] | None) -> list[Claim]:
+    def claim(self, now_ms: int, limit: int, queues: Collection[str] | None, **without: Unpack[Without]) -> list[Claim]:
         """Store.claim, one at a time, after paying."""
         with self._lock:
             if self._asked_ms is not None:
@@ -52,7 +57,7 @@ class Account:
                 self.store.settle(self._unsettled, now_ms)
                 self._unsettled = []
             self._asked_ms = now_ms
-            claims = self.store.claim(self.owner, now_ms, limit, queues=queues)
+            claims = self.store.claim(self.owner, now_ms, limit, queues=queues, **without)
             self._asked_ms = None
             self._newest = max((claim.token for claim in claims), default=self._newest)
             return claims
@@ -74,7 +79,7 @@ class Sweep:
     def __init__(
         self,
         account: Account,
-        run: Callable[[Claim], Outcome],
+        run: Runner,
         clock: Clock,
         *,
         queues: Collection[str] | None = None,
@@ -103,7 +108,9 @@ class Sweep:
         store = self._account.store
         self._schedules.look_after(store, now_ms)
         while True:
-            claims = self._account.claim(now_ms, 1 + self._pace.queue_room(), self._queues)
+            claims = self._account.claim(
+                now_ms, 1 + self._pace.queue_room(), self._queues, **self._run.refused.option()
+            )
             if isinstance(claims, Claims):
                 log.unrun(claims.unrun, self._on)
             if not claims:

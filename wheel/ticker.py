@@ -33,6 +33,7 @@ from .job import Claim, Claims, Job, Outcome, Released
 from .latch import Latch
 from .pool.credit import CLAIM_MOST, STUCK_S, Pace
 from .pool.protocol import Done, Pool
+from .refused import Without
 from .schedules import Schedules
 from .trouble import Trouble
 from .unheard import unheard
@@ -45,9 +46,6 @@ _ALWAYS: Final = 1 << 62
 _JUMP_S: Final = 2.0
 _JOIN_S: Final = 0.75
 """stop() waits so much longer than it was told for the ticker's last settling."""
-
-
-# ---- deciding --------------------------------------------------------------------------------------------
 
 
 def claim_limit(now_ms: int, *, ticks: bool, credit: int, next_due_ms: int | None) -> int | None:
@@ -98,6 +96,7 @@ class Ticker:
         owed: Sequence[tuple[Claim, Outcome]] = (),
         on: Events | None = None,
         schedules: Schedules | None = None,
+        without: Callable[[], Without] = Without,
         name: str = "hourwheel",
     ) -> None:
         """A ticker that is not started.
@@ -111,6 +110,7 @@ class Ticker:
             owed: outcomes that an earlier ticker could not settle.
             on: the hooks to tell.
             schedules: to look after.
+            without: gives an option of claims: what cannot be run here; see Refused.
             name: what the thread is called.
         """
         self.horizon_ms = 0
@@ -129,6 +129,7 @@ class Ticker:
         self._queues = queues
         self._on = on or Events()
         self._schedules = schedules or Schedules()
+        self._without = without
         self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
         self._inflight = 0  # claims handed to the pool and not collected yet
         self._next_due_ms: int | None = None
@@ -283,7 +284,7 @@ class Ticker:
             self._notice_jump(now_ms)
             self._schedules.look_after(self._store, now_ms)
         self._asked_ms = now_ms
-        claims = self._store.claim(self._owner, now_ms, limit, queues=self._queues)
+        claims = self._store.claim(self._owner, now_ms, limit, queues=self._queues, **self._without())
         self._second = now_ms // 1000
         if len(claims) < limit:
             self._swept_ms = now_ms
@@ -306,7 +307,7 @@ class Ticker:
         return self._next_due_ms is None or self._next_due_ms > now_ms
 
     def _look_ahead(self) -> None:
-        self._next_due_ms = self._store.next_due(self._queues)
+        self._next_due_ms = self._store.next_due(self._queues, **self._without())
         self._next_known = True
         contradicts = self._next_due_ms is not None and self._next_due_ms <= self._swept_ms
         self._in_vain = self._in_vain + 1 if contradicts else 0

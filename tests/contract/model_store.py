@@ -112,12 +112,22 @@ class ModelStore:
         due = [job for job in self.scheduled(queues) if job.due_ms <= now_ms and not self._stale(job, now_ms)]
         return [job.id for job in sorted(due, key=lambda job: (-job.priority, job.due_ms, job.id))]
 
-    def choose(self, now_ms: int, queues: Collection[str] | None, limit: int) -> list[str]:
+    def choose(
+        self,
+        now_ms: int,
+        queues: Collection[str] | None,
+        limit: int,
+        without: Collection[str] = (),
+        ids: Collection[str] | None = None,
+    ) -> list[str]:
         """Ids that a claim must take: those of the claimable ones that no limit and no pause holds back."""
         running = [bound.name for job in self.jobs.values() if job.state is State.RUNNING for bound in job.limits]
         starts = dict(self.starts)
         chosen: list[str] = []
         for job in map(self.jobs.__getitem__, self.claimable(now_ms, queues)):
+            fire = job.fire is not None and not job.fire.followed and f"schedule:{job.fire.schedule}"
+            if (ids is not None and job.id not in ids) or {f"task:{job.task}", fire} & set(without):
+                continue
             if len(chosen) < limit and self._free_at(job, now_ms, running, starts) == 0:
                 chosen.append(job.id)
                 running += [bound.name for bound in job.limits]

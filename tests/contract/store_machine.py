@@ -41,6 +41,7 @@ ALL = 10_000
 QUEUES = st.sampled_from(["default", "mail", "slow"])
 SOME_QUEUES = st.sampled_from([None, None, [], ["default"], ["mail"], ["slow", "default"]])
 TASKS = st.sampled_from(["app.a", "app.b"])
+SOME_TASKS = st.sampled_from([(), (), ["task:app.a"], ["task:app.b"], ["task:app.a", "task:app.b"]])
 KEYS = st.none() | st.sampled_from(["k1", "k2"])
 PLACES = st.integers(0, 5) | st.integers(0, 40)
 SOON = st.sampled_from([0, 0, -1, 1, -1_000, 999, 1_000, 1_001])
@@ -169,12 +170,24 @@ class StoreMachine(RuleBasedStateMachine):
         limit=st.sampled_from([0, 1, 1, 2, 100]),
         lease_ms=LEASES,
         queues=SOME_QUEUES,
+        without=SOME_TASKS,
+        places=st.none() | st.none() | st.lists(PLACES, max_size=3),
     )
-    def claim(self, owner: str, limit: int, lease_ms: int | None, queues: Collection[str] | None) -> None:
+    def claim(
+        self,
+        owner: str,
+        limit: int,
+        lease_ms: int | None,
+        queues: Collection[str] | None,
+        without: Collection[str] = (),
+        places: list[int] | None = None,
+    ) -> None:
+        ids = None if places is None else [self._id_at(place) for place in places]
         self.model.rescue(self.now_ms)
-        wanted = self.model.choose(self.now_ms, queues, limit)
+        wanted = self.model.choose(self.now_ms, queues, limit, without, ids)
         owner = self.owner(owner)
-        claims = self.store.claim(owner, self.now_ms, limit, lease_ms=lease_ms, queues=queues)
+        rest: dict[str, Any] = {"queues": queues, "without": without, "ids": ids}
+        claims = self.store.claim(owner, self.now_ms, limit, lease_ms=lease_ms, **rest)
         assert [claim.job.id for claim in claims] == wanted
         for claim in claims:
             assert claim.token > self.token

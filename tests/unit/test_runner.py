@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hourwheel.context import current_job
 from hourwheel.errors import InvalidValue, NotRegistered, PayloadError
-from hourwheel.job import Claim, Failed, Job, Outcome, Retried, Snoozed, State, Succeeded
+from hourwheel.job import Claim, Failed, Job, Outcome, Released, Retried, State, Succeeded
 from hourwheel.payload import encode_call
 from hourwheel.retry import Retry, RetryPolicy
-from hourwheel.runner import UNREGISTERED_MS, Runner, failure_of
+from hourwheel.runner import Runner, failure_of
 from hourwheel.testing import FakeClock
 from hourwheel.time_limits import UNLIMITED
 
@@ -241,14 +241,14 @@ def test_retry_refuses_what_makes_no_sense(wrong: dict[str, Any]) -> None:
 # ---- tasks nobody knows ----------------------------------------------------------------------------------
 
 
-def test_job_of_an_unknown_task_is_put_off_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+def test_job_of_an_unknown_task_is_given_back_and_kept(caplog: pytest.LogCaptureFixture) -> None:
     runner = Runner(Tasks(), CLOCK)  # type: ignore[arg-type]
     for _ in range(3):
         outcome = runner(claim())
-        assert isinstance(outcome, Snoozed)
-        assert outcome.due_ms == CLOCK.now_ms() + UNREGISTERED_MS
+        assert isinstance(outcome, Released)
         assert outcome.reason is not None and outcome.reason.startswith("unregistered")
     assert caplog.text.count("Received unregistered task: t[j1]") == 1
+    assert runner.refused.names() == ["task:t"]
 
 
 def test_not_registered_raised_inside_a_function_is_its_own_failure() -> None:

@@ -82,6 +82,7 @@ def reasons(job: Job, facts: Facts) -> list[str]:
             _held(job, facts),
             _nobody(job, facts),
             _unfit(job, facts),
+            _given_back(job, facts),
         )
     )
     return found or [_in_turn(job, facts)]
@@ -270,6 +271,11 @@ def _unfit(job: Job, facts: Facts) -> Iterator[str]:
         yield f"The app's pool does not run its task: {known.refusal}."
     if facts.queues is not None and job.queue not in facts.queues:
         yield f"The app takes jobs of {', '.join(sorted(facts.queues))} only, and this one is in queue {job.queue}."
+
+
+def _given_back(job: Job, facts: Facts) -> Iterator[str]:
+    if job.due_ms <= facts.now_ms and job.reason is not None and job.reason.startswith(_PUT_OFF):
+        yield f"It was given back, {job.reason}. A process that can run it takes it at once."
 
 
 def _in_turn(job: Job, facts: Facts) -> str:

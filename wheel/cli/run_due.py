@@ -23,7 +23,7 @@ _WORDS: Final = {
     "failed": "failed",
     "retried": "to be tried again",
     "snoozed": "snoozed",
-    "unknown": "put off, as the app cannot run them (`hourwheel preflight` says why)",
+    "unknown": "given back, as the app cannot run them (`hourwheel preflight` says why)",
     "skipped": "ended unrun",
 }
 

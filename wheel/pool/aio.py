@@ -24,7 +24,7 @@ from typing import Any, Final
 from .. import context
 from ..clock import Clock
 from ..errors import TimeLimitExceeded
-from ..job import Claim, Job, Outcome, Snoozed
+from ..job import Claim, Job, Outcome, Released
 from ..payload import decode_call, encode
 from ..runner import OURS, Known, Runner, _end_forked_child
 from ..time_limits import within
@@ -204,7 +204,7 @@ class _Loop:
     async def _outcome(self, job: Job, started: float) -> Outcome:
         runner = self._pool.runner
         found = runner.find(job)
-        if isinstance(found, Snoozed):
+        if isinstance(found, Released):
             return found
         runner.begin(job)
         value, text, raised, pid = None, "null", None, os.getpid()

@@ -156,7 +156,7 @@ class Worker:
             try:
                 task, app = self._find(name, (origin[0], origin[1]), module)
             except (NotRegistered, ImportError, SystemExit) as error:
-                return _nobodys().refuse(job, str(error))
+                return _nobodys().put_off(job, str(error))
             runner = self._runners[name, soft_s] = _runner_of(task, app, soft_s)
         return runner(Claim(job, job.token, job.owner or ""))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from ..clock import Clock
 from ..errors import SchedulerError
 from ..events import Events
+from ..refused import Refused
 from ..registry import Registry
 from ..routes import Routes
 from ..runner import Known, Runner, known
@@ -25,6 +27,7 @@ def make_pool(
     on: Events,
     queues: Collection[str] | None,
     routes: Routes | None = None,
+    refused: Refused | None = None,
 ) -> Pool:
     """A pool that is not started.
 
@@ -38,21 +41,23 @@ def make_pool(
         limits = task.limits.over(options.limits)
         return known(task, limits, options.kind.refusal(task, limits))
 
+    runner = partial(Runner, registry, clock, on, know=know, refused=refused)
+
     # What a kind needs is imported when it is asked for: threads must not pay for the others.
     match options.kind.name:
         case "asyncio":
             from .aio import AsyncioPool
 
-            return AsyncioPool(options.workers, Runner(registry, clock, on, know=know), clock)
+            return AsyncioPool(options.workers, runner(), clock)
         case "processes":
             from .processes import ProcessPool
 
-            return ProcessPool(options, registry, Runner(registry, clock, on, know=know), clock)
+            return ProcessPool(options, registry, runner(), clock)
         case "gevent" | "eventlet" as name:
             from .green import GreenPool, guard_of
 
-            return GreenPool(name, options.workers, Runner(registry, clock, on, know=know, guard=guard_of(name)), clock)
-    return ThreadPool(options.workers, Runner(registry, clock, on, know=know), clock)
+            return GreenPool(name, options.workers, runner(guard=guard_of(name)), clock)
+    return ThreadPool(options.workers, runner(), clock)
 
 
 def _refuse_tasks(

@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from ..clock import Clock, SystemClock
 from ..errors import TimeLimitExceeded
-from ..job import Claim, Crashed, Outcome, Released, Snoozed
+from ..job import Claim, Crashed, Outcome, Released
 from ..registry import Registry
 from ..runner import Known, Runner
 from .kinds import main_file
@@ -122,7 +122,7 @@ class ProcessPool(ThreadPool):
         """What came of it; None if the process died before it began: that is no fault of this job."""
         job = claim.job
         found = self._runner.find(job)
-        if isinstance(found, Snoozed):
+        if isinstance(found, Released):
             return found
         limits = found.limits
         answer = child.run(_order(claim, found), limits.hard_s)

@@ -200,7 +200,7 @@ class Travel:
         return True
 
     def _next_ms(self) -> int | None:
-        due_ms = self.app.store.next_due(self.app.queues)
+        due_ms = self.app.store.next_due(self.app.queues, **self.app._runner.refused.option())
         if self._lapses:
             now_ms = self._clock.now_ms()
             self._lapses = [lapse_ms for lapse_ms in self._lapses if lapse_ms > now_ms]

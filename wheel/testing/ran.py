@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..clock import Clock, as_datetime
 from ..errors import SchedulerError
-from ..job import Claim, Failed, Job, Outcome, Retried, Snoozed, Succeeded
+from ..job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, Succeeded
 from ..payload import decode, decode_call
 from ..runner import Runner
 
@@ -17,6 +17,7 @@ _OUTCOMES: Final[dict[type[Outcome], str]] = {
     Failed: "failed",
     Retried: "retried",
     Snoozed: "snoozed",
+    Released: "unregistered",
 }
 RUNS_MOST: Final = 1_000_000
 """So many runs in one go are taken for jobs that add each other for ever."""
@@ -34,7 +35,7 @@ class Ran:
     """When it began, in the journey's time zone."""
     attempt: int
     outcome: str
-    """"succeeded", "failed", "retried" or "snoozed" (which is also what becomes of a job of an unknown task)."""
+    """"succeeded", "failed", "retried", "snoozed", or "unregistered": given back, as nobody here knows its task."""
     result: Any = field(default=None, compare=False)
     """What the function returned."""
     error: str | None = field(default=None, compare=False)
@@ -109,7 +110,7 @@ class RecordingRunner(Runner):
     """Runs claims as the scheduler's own runner does, and puts each run on record."""
 
     def __init__(self, inner: Runner, clock: Clock, record: Record) -> None:
-        super().__init__(inner._registry, clock, inner._on, know=inner._know, guard=inner._guard)
+        super().__init__(inner._registry, clock, inner._on, know=inner._know, guard=inner._guard, refused=inner.refused)
         self._inner = inner
         self._record = record
 

@@ -86,12 +86,12 @@ def test_only_some_queues_may_be_swept_and_programs_are_told_the_counts(run: Run
     assert told == {**nothing, "ran": 1, "succeeded": 1}
 
 
-def test_a_job_that_the_app_does_not_know_is_put_off_and_counted(run: Run, tmp_path: Path) -> None:
+def test_a_job_that_the_app_does_not_know_is_given_back_and_counted(run: Run, tmp_path: Path) -> None:
     path = due(tmp_path, "nobody")
     status, out, _ = run("run-due", "-A", "due_app")
     assert (status, out) == (
         0,
-        "0 jobs were run: 1 put off, as the app cannot run them (`hourwheel preflight` says why)\n",
+        "0 jobs were run: 1 given back, as the app cannot run them (`hourwheel preflight` says why)\n",
     )
     assert get(path, "nobody").state is State.SCHEDULED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .adding import AddContract
 from .awaiting import AwaitContract
 from .changing import ChangeContract
+from .choosing import ChoosingContract
 from .claiming import ClaimContract
 from .erasing import EraseContract
 from .following import FollowContract
@@ -28,6 +29,7 @@ class StoreContract(
     EraseContract,
     LimitContract,
     PauseContract,
+    ChoosingContract,
     ReadContract,
     LifeContract,
 ):

@@ -36,10 +36,12 @@ class Seam:
         *,
         lease_ms: int | None = None,
         queues: Collection[str] | None = None,
+        without: Collection[str] = (),
+        ids: Collection[str] | None = None,
     ) -> list[Claim]:
         """See Store.claim."""
         self._before("before claim")
-        claims = self.store.claim(owner, now_ms, limit, lease_ms=lease_ms, queues=queues)
+        claims = self.store.claim(owner, now_ms, limit, lease_ms=lease_ms, queues=queues, without=without, ids=ids)
         self._ledger.claimed(owner, now_ms, limit, claims)
         self._after("after claim")
         return claims
@@ -54,10 +56,10 @@ class Seam:
         self._after("after settle")
         return lost
 
-    def next_due(self, queues: Collection[str] | None = None) -> int | None:
+    def next_due(self, queues: Collection[str] | None = None, without: Collection[str] = ()) -> int | None:
         """See Store.next_due."""
         self._weather.refuse()
-        return self.store.next_due(queues)
+        return self.store.next_due(queues, without)
 
     def scan(self, filter: Filter, limit: int) -> list[Job]:
         """See Store.scan."""

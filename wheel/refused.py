@@ -1,0 +1,59 @@
+"""Refused: tasks of which this process was given a job and cannot run it. It asks for no more of them.
+
+Two programs with different tasks may share a store without naming queues. Each claims a job of the other's once, gives
+it back at once and uncounted, and from then on claims without that task, so the other's jobs start on time. A name is
+forgotten by itself as soon as something has changed: the task was registered, or registered anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from .errors import NotRegistered
+from .registry import Registry
+
+if TYPE_CHECKING:
+    from .schedules import Schedules
+    from .task import Task
+
+
+class Without(TypedDict, total=False):
+    """An option of Store.claim and Store.next_due."""
+
+    without: list[str]
+
+
+class Refused:
+    """What one pool, or the sweeps of one process, cannot run."""
+
+    def __init__(self, registry: Registry, schedules: Schedules | None = None) -> None:
+        self._registry = registry
+        self._unknown: Final = list if schedules is None else schedules.unknown
+        self._tasks: dict[str, Task[..., Any] | None] = {}
+        """By name, the task as it was then; None if there was none."""
+
+    def add(self, name: str) -> bool:
+        """A job of this task was given back; whether that is news."""
+        if self._stands(name):
+            return False
+        self._tasks[name] = self._task(name)
+        return True
+
+    def names(self) -> list[str]:
+        """What to claim without; see Store.claim."""
+        tasks = [f"task:{name}" for name in list(self._tasks) if self._stands(name)] if self._tasks else []
+        return [*tasks, *self._unknown()]
+
+    def _stands(self, name: str) -> bool:
+        return name in self._tasks and self._tasks[name] is self._task(name)
+
+    def _task(self, name: str) -> Task[..., Any] | None:
+        try:
+            return self._registry.get(name)
+        except NotRegistered:
+            return None
+
+    def option(self) -> Without:
+        """The same as an option of Store.claim and next_due; none if there is nothing to do without."""
+        names = self.names()
+        return {"without": names} if names else {}
