@@ -1,8 +1,13 @@
-"""Doorbell: how the threads of one process tell each other that there is something to look at."""
+"""Doorbell: how the threads of one process tell each other that there is something to look at.
+
+Of locks and nothing else: threading.Condition is written in Python, and an exception that strikes in it (Ctrl-C in a
+``get()``) would leave its lock held, and hang whoever rings next.
+"""
 
 from __future__ import annotations
 
 import threading
+from itertools import count
 
 
 class Doorbell:
@@ -15,21 +20,35 @@ class Doorbell:
     """
 
     def __init__(self) -> None:
-        self._rung = threading.Condition(threading.Lock())
-        self._times = 0
+        self._sleepers: dict[object, threading.Lock] = {}
+        self._numbers = count(1)
+        self._rung = 0
+        """The number of a ring that was not before the last one heard. Two at a time may be noted in either order."""
         self._heard = threading.local()
 
     def ring(self) -> None:
         """Wake all who wait."""
-        with self._rung:
-            self._times += 1
-            self._rung.notify_all()
+        self._rung = next(self._numbers)
+        for asleep in list(self._sleepers.values()):
+            try:
+                asleep.release()
+            except RuntimeError:  # it is awake already
+                continue
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep until the bell rings or for ``timeout_s`` seconds; True if it rang since this thread last heard it."""
-        heard = getattr(self._heard, "times", 0)
-        with self._rung:
-            if self._times == heard and timeout_s > 0:
-                self._rung.wait(timeout_s)
-            self._heard.times = self._times
-            return self._times != heard
+        heard = getattr(self._heard, "number", 0)
+        if self._rung == heard and timeout_s > 0:
+            self._sleep(heard, timeout_s)
+        self._heard.number = rung = self._rung
+        return rung != heard
+
+    def _sleep(self, heard: int, timeout_s: float) -> None:
+        sleeper, asleep = object(), threading.Lock()
+        asleep.acquire()
+        self._sleepers[sleeper] = asleep
+        try:
+            if self._rung == heard:  # not between the look and the lying down
+                asleep.acquire(timeout=min(timeout_s, threading.TIMEOUT_MAX))
+        finally:
+            self._sleepers.pop(sleeper, None)

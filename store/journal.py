@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
+from contextlib import suppress
 from typing import Any, Final
 
-from ..errors import StoreCorrupt, StoreFormatError
+from ..errors import StoreCorrupt, StoreFormatError, StoreReentered
+from .gate import Gate, Occupied
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
 from .records import loads
 from .system import System, close_file, write_all
@@ -94,7 +95,7 @@ class Journal:
         self.broken = False
         """A write or sync failed: nothing may be acknowledged from this journal any more."""
         self._closing = False
-        self._turn = threading.Lock()
+        self._turn = Gate(path)
         self._fd = fd
         self._system = system
         self._pread = system.pread
@@ -260,19 +261,22 @@ class Journal:
         Raises:
             OSError: this sync failed, or one before it; what is on the disk is not known.
         """
-        with self._turn:
-            if self._fd >= 0 and (upto is None or upto > self.synced):
-                self._sync_now()
+        try:
+            self._turn.run(self._sync_now, upto)
+        except StoreReentered:  # a signal's handler has interrupted a sync: there is another one after that
+            self._turn.defer(lambda: self._sync_now(upto))
         if self._closing:
             self.close()
 
-    def _sync_now(self) -> None:
+    def _sync_now(self, upto: int | None) -> None:
+        if self._fd < 0 or (upto is not None and upto <= self.synced):
+            return
         if self.broken:
             raise OSError(errno.EIO, "an earlier write or sync failed")
         end = self.end
         try:
             self._fdatasync(self._fd)
-        except BaseException:
+        except OSError:  # and nothing else: an exception from outside (Ctrl-C) is no news of the disk
             self.broken = True
             raise
         self.synced = end
@@ -280,11 +284,8 @@ class Journal:
     def close(self) -> None:
         """Close the file, at once or when a sync under way is over; waits for nobody."""
         self._closing = True
-        if self._turn.acquire(blocking=False):
-            try:
-                self._close()
-            finally:
-                self._turn.release()
+        with suppress(Occupied, StoreReentered):
+            self._turn.run(self._close, wait=False)
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1

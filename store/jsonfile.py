@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from ..clock import Clock, SystemClock
 from ..contract import OnConflict
-from ..errors import InvalidValue
+from ..errors import InvalidValue, StoreReentered
 from ..job import Job
 from .admission import checked_max_pending
 from .epoch import Epoch
@@ -103,64 +102,61 @@ class JsonStore(Keeper, StateVerbs):
         if not fresh or len(jobs) != 1 or self.max_pending is not None:
             return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
         job = jobs[0]
-        if self._wants_sync:
-            self._together.do((job, encode_job(job)))
-        else:
-            self._add_lot([(job, encode_job(job))])
+        item = (job, encode_job(job))
+        try:
+            if self._wants_sync:
+                self._together.do(item)
+            else:
+                self._add_lot([item])
+                if self._wants_help:
+                    self._help_aside()
+        except StoreReentered:  # in a signal's handler: the thread that it has interrupted will do it
+            self._add_later(item)
         return [job.id]
+
+    def _add_later(self, item: tuple[Job, str]) -> None:
+        if self._together.is_mine():
+            self._together.defer(item)
+        else:
+            self._gate.defer(lambda: self._together.do(item) if self._wants_sync else self._add_lot([item]))
 
     def _add_lot(self, lot: Sequence[tuple[Job, str]]) -> tuple[Epoch, int]:
         """Write jobs to add, each a change of its own, at once; returns up to where there is something to sync."""
-        with self._mutex:
-            if self._trouble is not None:
-                self._trouble()
-            lock = self._lock
-            lock.acquire()
+        return self._gate.run(self._append_lot, lot)
+
+    def _append_lot(self, lot: Sequence[tuple[Job, str]]) -> tuple[Epoch, int]:
+        if self._trouble is not None or self._unsure:
+            self._mend()
+        self._lock.acquire()
+        try:
+            journal = self._epoch.journal
+            if journal.has_more() or self._epoch.sealed is not None:
+                self._unsure = True
+                self._lock.check()
+                journal = self._catch_up().journal
+                self._unsure = False
+            lines = self._lines_of(lot, journal.seq)
+            if journal.end + len(lines) > self._compactor.at:
+                self._compactor.soon()
+            epoch = self._epoch
+            insert = epoch.state.insert
+            self._unsure = True
             try:
-                journal = self._epoch.journal
-                if journal.has_more() or self._epoch.sealed is not None:
-                    lock.check()
-                    journal = self._catch_up().journal
-                lines = self._lines_of(lot, journal.seq)
-                if journal.end + len(lines) > self._compact_at:
-                    self._compact_soon()
-                epoch = self._epoch
-                insert = epoch.state.insert
-                try:
-                    journal.append(lines, len(lot), reserve=True)
-                    for job, text in lot:
-                        insert(job.id, job.due_ms, text.encode("ascii"), job.key)
-                except OSError as error:
-                    raise self._failed(error) from error
-            except BaseException as error:
-                self._broken_off(error)
-                raise
-            finally:
-                lock.release()
-            return epoch, journal.end
+                journal.append(lines, len(lot), reserve=True)
+                for job, text in lot:
+                    insert(job.id, job.due_ms, text.encode("ascii"), job.key)
+            except OSError as error:
+                raise self._failed(error) from error
+            self._unsure = False
+        except Exception as error:
+            self._broken_off(error)
+            raise
+        return epoch, journal.end
 
     def _lines_of(self, lot: Sequence[tuple[Job, str]], seq: int) -> bytes:
         if len(lot) == 1:
             return frame_add(seq + 1, lot[0][1])
         return b"".join([frame_add(n, text) for n, (_, text) in enumerate(lot, seq + 1)])
-
-    @contextmanager
-    def _reading(self) -> Iterator[State]:
-        with self._mutex:
-            if self._trouble is not None:
-                self._trouble()
-            try:
-                if self._epoch.journal.has_more() or self._epoch.sealed is not None:
-                    self._lock.acquire()
-                    try:
-                        self._lock.check()
-                        self._catch_up()
-                    finally:
-                        self._lock.release()
-                yield self._epoch.state
-            except BaseException as error:
-                self._broken_off(error)
-                raise
 
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
         epoch = self._epoch
@@ -171,8 +167,8 @@ class JsonStore(Keeper, StateVerbs):
         if not texts and not jobs:
             return
         lines = frame_change(texts, seq + len(texts) + 1, jobs)
-        if epoch.journal.end + len(lines) > self._compact_at:
-            self._compact_soon()
+        if epoch.journal.end + len(lines) > self._compactor.at:
+            self._compactor.soon()
         state = epoch.state
         try:
             epoch.journal.append(lines, len(texts) + len(jobs), reserve=bool(jobs))

@@ -2,6 +2,10 @@
 
 Whoever takes the lock applies what others have appended, and goes over to an epoch that another process has begun.
 
+*Exceptions from outside* (Ctrl-C, a signal's handler) may strike at any line. Everything is done inside a Gate, which
+none can leave held. While what is in memory is being changed it is ``_unsure``, and stays so if the change is broken
+off: then the next verb reads anew what is on the disk, where the change stands whole or not at all.
+
 *Poison.* After a failed write or sync nobody knows what is on the disk, and asking again may be answered with a lie
 (the kernel reports a failed write-back once). Nothing more is acknowledged from that journal: the next verb reads back
 what is there and writes it, whole and synced, into a new epoch. ``_trouble`` is what the next verb has to do first.
@@ -9,29 +13,29 @@ what is there and writes it, whole and synced, into a new epoch. ``_trouble`` is
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Final
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from ..clock import Clock
-from ..errors import HourwheelError, StoreBusy, StoreClosed, StoreError
+from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreBusy, StoreClosed, StoreError, StoreReentered
 from .ahead import catch_up, open_first, open_next
-from .aside import LOG, Aside
-from .compaction import Compaction, claim_work
+from .aside import Aside
+from .compactor import Compactor
 from .doorbell import Doorbell
 from .epoch import Epoch
 from .failure import opening_error, store_error
+from .gate import LEAST_PATIENCE_S, Gate
 from .journal import NoRoom
 from .lock import FileLock, LifeSigns
 from .place import Place
 from .state import State
-from .system import System, close_file
+from .system import System
+
+R = TypeVar("R")
 
 POLL_S: Final = 0.03
 _INTERVAL_S: Final = 0.5
-_LEAST_JOURNAL: Final = 32 << 20  # at 8 MiB one who adds without a pause paid a third of the rate to compactions
-_SHARE: Final = 0.2
 
 
 class Keeper:
@@ -45,8 +49,12 @@ class Keeper:
         self._clock = clock
         self._lock_timeout_s = lock_timeout_s
         self._wants_sync = durability == "sync"
+        self._wants_help = durability == "interval"
         self._closed = False
         self._trouble: Callable[[], None] | None
+        self._aside: Aside
+        self._compactor: Compactor
+        self._signs: LifeSigns
         self._start_afresh()
 
     # ---- opening and closing -----------------------------------------------------------------------------
@@ -54,6 +62,7 @@ class Keeper:
     def _begin(self) -> None:
         """Open everything; also in a forked child, which must take over nothing but the path."""
         self._lock = FileLock(self._place.lock, self._system, timeout_s=self._lock_timeout_s)
+        self._gate.on_leave = self._lock.release
         try:
             try:
                 self._open_epoch()
@@ -64,8 +73,9 @@ class Keeper:
             if isinstance(error, OSError) and not isinstance(error, HourwheelError):
                 raise opening_error(error, f"{self.path} cannot be opened") from error
             raise
-        self._plan_compaction()
+        self._compactor.plan()
         self._trouble = None
+        self._unsure = False
         if self.durability == "interval":
             self._aside.every(_INTERVAL_S, self._sync_quietly)
 
@@ -73,7 +83,7 @@ class Keeper:
         epoch = self._epoch = open_first(self._place, self._system, self._lock)
         try:
             if (self._lock.made and epoch.journal.seq > 0) or epoch.doubtful:  # who holds a removed lock must notice
-                self._compact_now(epoch)
+                self._compactor.run_now(epoch)
         except BaseException:
             epoch.close()
             raise
@@ -81,69 +91,119 @@ class Keeper:
 
     def _start_afresh(self) -> None:
         """Make whatever a thread of a parent process may have held at the moment of a fork; opens nothing."""
-        self._mutex = threading.Lock()
+        patience_s = max(LEAST_PATIENCE_S, self._lock_timeout_s)
+        self._gate = Gate(self.path, patience_s=patience_s)
+        self._unsure = False
+        """What is in memory may be half changed: an exception from outside struck while it was being changed."""
         self._trouble = self._begin
         self._bell = Doorbell()
         self._signs = LifeSigns(self._system)
         self._aside = Aside()
+        self._compactor = Compactor(self)
 
     def close(self) -> None:
         """Sync what is not synced, and close. Twice is fine."""
         if self._closed:
             return
         self._aside.stop()
-        with self._mutex:
-            if self._closed:
-                return
-            trouble, self._closed = self._trouble, True
-            try:
-                if self.durability == "interval" and trouble == self._renew:
-                    self._renew()  # what was acknowledged is not on the disk yet
-                elif self.durability != "os" and trouble in (None, self._reread):
-                    self._epoch.journal.sync()
-            except HourwheelError:
-                raise
-            except OSError as error:
-                self._seal_doubtful(self._epoch)
-                raise store_error(error, f"{self.path}: the last changes may not be on the disk") from error
-            finally:
-                self._trouble = self._raise_closed
-                self._epoch.close()
-                self._signs.close(remove=True)
-                self._lock.close()
+        self._gate.run(self._close)
         self._bell.ring()
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        trouble = self._trouble
+        try:
+            if self.durability == "interval" and trouble == self._renew:
+                self._renew()  # what was acknowledged is not on the disk yet
+            elif self.durability != "os" and trouble in (None, self._reread):
+                self._epoch.journal.sync()
+        except HourwheelError:
+            raise
+        except OSError as error:
+            self._seal_doubtful(self._epoch)
+            raise store_error(error, f"{self.path}: the last changes may not be on the disk") from error
+        finally:
+            self._trouble = self._raise_closed
+            self._epoch.close()
+            self._signs.close(remove=True)
+            self._lock.close()
+            self._closed = True
 
     def _raise_closed(self) -> None:
         raise StoreClosed(f"the store {self.path} is closed")
 
     def _forget_parent(self) -> None:
         """In a forked child: close what is shared with the parent, unlock nothing, and open anew at the first verb."""
-        self._mutex = threading.Lock()  # a thread may have been closing the store
-        if self._closed:
-            return
-        self._signs.close(remove=False)
-        self._lock.close()
-        self._epoch.close()
+        if not self._closed:
+            self._signs.close(remove=False)
+            self._lock.close()
+            self._epoch.close()
+        trouble = self._trouble
         self._start_afresh()
+        if self._closed:  # a thread may have been closing the store
+            self._trouble = trouble
 
-    @contextmanager
-    def _changing(self) -> Iterator[State]:
-        with self._mutex:
-            if self._trouble is not None:
-                self._trouble()
-            self._lock.acquire()
-            try:
-                self._lock.check()
-                epoch = self._catch_up()
-                yield epoch.state
-            except BaseException as error:
-                self._broken_off(error)
-                raise
-            finally:
-                self._lock.release()
-            end = epoch.journal.end
+    # ---- what every verb passes ----------------------------------------------------------------------------
+
+    def _changing(self, change: Callable[[State], R]) -> R:
+        """See StateVerbs._changing."""
+        result, epoch, end = self._gate.run(self._change, change)
         if self._wants_sync:  # also if this verb has changed nothing: what it saw of others may not be on the disk yet
             self._sync((epoch, end))
+        elif self._wants_help:
+            self._help_aside()
+        return result
+
+    def _help_aside(self) -> None:
+        """For "interval": sync in this thread what the thread aside should have synced, if there can be none."""
+        if (sync := self._aside.overdue()) is not None:
+            sync()
+
+    def _change(self, change: Callable[[State], R]) -> tuple[R, Epoch, int]:
+        self._mend()
+        self._lock.acquire()
+        self._unsure = True
+        try:
+            self._lock.check()
+            epoch = self._catch_up()
+            result = change(epoch.state)
+        except Exception as error:
+            self._broken_off(error)
+            raise
+        self._unsure = False
+        return result, epoch, epoch.journal.end
+
+    def _reading(self, look: Callable[[State], R]) -> R:
+        """See StateVerbs._reading."""
+        try:
+            return self._gate.run(self._look, look)
+        except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
+            if self._trouble is not None:
+                raise
+            return look(self._epoch.state)
+
+    def _look(self, look: Callable[[State], R]) -> R:
+        self._mend()
+        try:
+            if self._epoch.journal.has_more() or self._epoch.sealed is not None:
+                self._lock.acquire()
+                self._unsure = True
+                self._lock.check()
+                self._catch_up()
+                self._unsure = False
+                self._lock.release()
+            return look(self._epoch.state)
+        except Exception as error:
+            self._broken_off(error)
+            raise
+
+    def _mend(self) -> None:
+        """What has to be done before anything else."""
+        if self._trouble is not None:
+            self._trouble()
+        if self._unsure:
+            self._reread()
 
     def _catch_up(self) -> Epoch:
         """The newest epoch, with all that others have written. The lock is held."""
@@ -176,9 +236,9 @@ class Keeper:
         return newer
 
     def _redo(self, doubtful: Epoch) -> Epoch:
-        """Write what is read of a doubtful epoch into a new one. The lock and the mutex are held."""
+        """Write what is read of a doubtful epoch into a new one. The lock is held, inside the gate."""
         try:
-            self._compact_now(doubtful)
+            self._compactor.run_now(doubtful)
         finally:
             doubtful.close()
         return self._epoch
@@ -186,7 +246,7 @@ class Keeper:
     def _switch(self, newer: Epoch) -> None:
         older, self._epoch = self._epoch, newer
         older.close()
-        self._plan_compaction()
+        self._compactor.plan()
 
     # ---- durability --------------------------------------------------------------------------------------
 
@@ -211,9 +271,7 @@ class Keeper:
 
         Whoever opens it later is not told of the failure by the kernel, and what he reads looks right.
         """
-        with self._mutex:
-            if epoch is self._epoch:
-                self._seal_doubtful(epoch)
+        self._gate.run(lambda: self._seal_doubtful(epoch) if epoch is self._epoch else None)
 
     def _seal_doubtful(self, epoch: Epoch) -> None:
         try:
@@ -234,29 +292,34 @@ class Keeper:
                 self._sync((epoch, epoch.journal.end))
         with suppress(HourwheelError, OSError):  # closed, or still failing: in half a second again
             if self._trouble is not None or epoch.journal.has_more():
-                with self._changing():
-                    epoch = self._epoch
+                self._changing(_nothing)
+                epoch = self._epoch
                 self._sync((epoch, epoch.journal.end))
 
     def _failed(self, error: OSError) -> StoreError:
         """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
         if isinstance(error, NoRoom):
+            self._unsure = False
             return store_error(error, f"{self.path}: nothing was written")
         self._epoch.journal.broken = True
         self._trouble = self._renew
         return store_error(error, f"{self.path}: whether this change is on the disk is not known")
 
-    def _broken_off(self, error: BaseException) -> None:
-        """Work on the state may be half done (by Ctrl-C, say), unless the error is ours: the next verb reads anew."""
-        if isinstance(error, HourwheelError):
+    def _broken_off(self, error: Exception) -> None:
+        """A verb has failed. What is in memory is whole if the error is one that we raise before we change anything.
+
+        Raises:
+            StoreError: in the place of an OSError.
+        """
+        if isinstance(error, HourwheelError) and not isinstance(error, SoftTimeLimitExceeded):
+            self._unsure = False
             return
-        if self._trouble is None:
-            self._trouble = self._reread
+        self._unsure = True
         if isinstance(error, OSError):
             raise opening_error(error, f"{self.path} cannot be read") from error
 
     def _reread(self) -> None:
-        """Forget what is in memory and open the newest epoch. The mutex is held."""
+        """Forget what is in memory and open the newest epoch. Inside the gate."""
         self._lock.acquire()
         try:
             self._lock.check()
@@ -266,6 +329,7 @@ class Keeper:
             else:
                 self._go_over_to(found)
             self._trouble = None
+            self._unsure = False
         except HourwheelError:
             raise
         except OSError as error:
@@ -285,7 +349,7 @@ class Keeper:
         self._switch(found)
 
     def _renew(self) -> None:
-        """After a failure: read back what is there, and write it into a new epoch. The mutex is held."""
+        """After a failure: read back what is there, and write it into a new epoch. Inside the gate."""
         self._lock.acquire()
         try:
             self._lock.check()
@@ -297,31 +361,7 @@ class Keeper:
         finally:
             self._lock.release()
         self._trouble = None
-
-    # ---- compaction --------------------------------------------------------------------------------------
-
-    def _plan_compaction(self, behind: int = 0) -> None:
-        """Compact when the journal has grown long, by as much again if the last attempt failed at ``behind``."""
-        self._compact_at = behind + max(_LEAST_JOURNAL, int(_SHARE * self._epoch.snapshot.header.length))
-
-    def _compact_soon(self) -> None:
-        self._compact_at = 1 << 62
-        self._aside.do(self._compact_aside)
-
-    def _compact_now(self, epoch: Epoch) -> None:
-        """Begin a new epoch after ``epoch`` at once; the lock and the mutex are held."""
-        fd = claim_work(self._place, self._system)
-        if fd is None:
-            raise StoreBusy(f"{self.path}: somebody else is beginning a new epoch; try again")
-        work = Compaction(self._place, self._system, fd, epoch, self._clock.now_ms())
-        try:
-            for _ in work.prepare():
-                pass
-            self._switch(work.finish())
-        except BaseException:
-            work.abandon()
-            raise
-        work.clean_up()
+        self._unsure = False
 
     def compact(self) -> None:
         """Begin a new epoch now; other callers need not wait for it.
@@ -331,69 +371,12 @@ class Keeper:
             StoreError: it could not be written; the store goes on in the old epoch.
         """
         waited = 0.0
-        while not self._compact(lambda: None):
+        while not self._compactor.run():
             if waited >= self._lock_timeout_s:
                 raise StoreBusy(f"{self.path}: somebody else has been compacting for {self._lock_timeout_s} s")
             self._bell.wait(POLL_S)
             waited += POLL_S
 
-    def _compact_aside(self) -> None:
-        done = False
-        try:
-            done = self._compact(self._aside.pause)
-        except HourwheelError as error:
-            LOG.warning("compaction of %s failed, to be tried again later: %s", self.path, error)
-        finally:
-            if not done:
-                self._plan_compaction(behind=self._epoch.journal.end)  # the old epoch stands
 
-    def _compact(self, pause: Callable[[], None]) -> bool:
-        with self._mutex:
-            if self._trouble is not None:
-                self._trouble()  # which may begin a new epoch itself, and then must find the work unclaimed
-        work: Compaction | None = None
-        try:
-            fd = claim_work(self._place, self._system)
-            if fd is None:
-                return False
-            work = self._begin_compaction(fd)
-            for _ in work.prepare():
-                pause()
-            done = self._finish(work)
-        except HourwheelError:
-            raise
-        except OSError as error:
-            raise store_error(error, f"{self.path}: compaction failed") from error
-        finally:
-            if work is not None:
-                work.abandon()
-        if done:
-            work.clean_up()
-        return done
-
-    def _begin_compaction(self, fd: int) -> Compaction:
-        try:
-            with self._changing():
-                return Compaction(self._place, self._system, fd, self._epoch, self._clock.now_ms())
-        except BaseException:
-            close_file(self._system, fd)
-            raise
-
-    def _finish(self, work: Compaction) -> bool:
-        with self._changing():
-            try:
-                if not work.catch_up(self._epoch):
-                    return False
-                newer = work.finish()
-            except OSError as error:
-                raise self._unfinished(work, error) from error
-            self._switch(newer)
-            return True
-
-    def _unfinished(self, work: Compaction, error: OSError) -> StoreError:
-        """A new epoch could not be begun: whether the old one can go on depends on how far it had come."""
-        if work.stage == "renamed" or (work.stage == "sealing" and not isinstance(error, NoRoom)):
-            return self._failed(error)
-        if work.stage == "sealed":
-            self._trouble = self._reread
-        return store_error(error, f"{self.path}: compaction failed")
+def _nothing(_: State) -> None:
+    """The change that changes nothing: whoever makes it has caught up."""

@@ -52,6 +52,8 @@ class FileLock:
         self._fstat = system.fstat
         self.made = False
         """Whether the file had to be made."""
+        self._taken = False
+        """Whether the lock may be held: noted before it is taken, for an exception may strike just behind that."""
         self._fd = self._open()
 
     def _open(self) -> int:
@@ -82,6 +84,7 @@ class FileLock:
         """
         if self._fd < 0:  # check() could not open the file that has the name now
             self._fd = self._open()
+        self._taken = True
         try:
             self._flock(self._fd, _TRY)
         except BlockingIOError:
@@ -101,9 +104,13 @@ class FileLock:
             self.reacquire()
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
-        if self._fd >= 0:
-            self._flock(self._fd, _RELEASE)
+        """Give the lock back, if it is held. One that cannot be given back is dropped with its file."""
+        if self._fd >= 0 and self._taken:
+            try:
+                self._flock(self._fd, _RELEASE)
+            except OSError:
+                self.close()
+            self._taken = False
 
     def close(self) -> None:
         """Close the file; a lock that is held is dropped with it, unless a parent process shares it."""

@@ -1,18 +1,25 @@
-"""MemoryStore: a state behind a lock. Durable for as long as the process lives; a verified fake for tests."""
+"""MemoryStore: a state behind a gate. Durable for as long as the process lives; a verified fake for tests."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, NamedTuple, TypeVar
 
-from ..errors import StoreClosed
+from ..contract import OnConflict
+from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreClosed, StoreReentered
 from ..job import Job
+from ..job import State as JobState
 from .admission import checked_max_pending
+from .counts import Counts
 from .doorbell import Doorbell
+from .gate import Gate
+from .limits import Limits
 from .records import Record
-from .state import State
+from .state import Row, State, job_of
 from .verbs import StateVerbs
+
+R = TypeVar("R")
 
 _FORGET_EVERY = 1024
 
@@ -37,8 +44,10 @@ class MemoryStore(StateVerbs):
             InvalidValue: that is no whole number, 1 or more.
         """
         self.max_pending = checked_max_pending(max_pending)
-        self._state = State()
-        self._lock = threading.Lock()
+        self._state = State(rows=_Rows())
+        self._gate = Gate("the store in memory")
+        self._before: _Before | None = None
+        """While a change is made: what it changes. An exception from outside (Ctrl-C) may leave it half made."""
         self._bell = Doorbell()
         self._closed = False
         self._settled = 0
@@ -46,14 +55,46 @@ class MemoryStore(StateVerbs):
     def __repr__(self) -> str:
         return "MemoryStore()"
 
-    @contextmanager
-    def _reading(self) -> Iterator[State]:
-        with self._lock:
-            if self._closed:
-                raise StoreClosed("the store is closed")
-            yield self._state
+    def _changing(self, change: Callable[[State], R]) -> R:
+        return self._gate.run(self._change, change)
 
-    _changing = _reading
+    def _change(self, change: Callable[[State], R]) -> R:
+        state = self._whole()
+        self._before = before = _Before.of(state)
+        before.rows.changed = before.changed
+        try:
+            result = change(state)
+        except HourwheelError as error:  # raised before anything is changed; but for the limit of a job
+            if not isinstance(error, SoftTimeLimitExceeded):
+                self._before = None
+            raise
+        self._before = None
+        return result
+
+    def _reading(self, look: Callable[[State], R]) -> R:
+        try:
+            return self._gate.run(lambda: look(self._whole()))
+        except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
+            return look(self._state)
+
+    def _whole(self) -> State:
+        """The state, after what was left half made has been taken back."""
+        if self._closed:
+            raise StoreClosed("the store is closed")
+        if self._before is not None:
+            self._state = self._before.restored()
+            self._before = None
+        return self._state
+
+    def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", fresh: bool = False) -> list[str]:
+        """See Store.add."""
+        try:
+            return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
+        except StoreReentered:
+            if not fresh:
+                raise
+        self._gate.defer(lambda: self.add(jobs, fresh=True))  # by the thread that the signal's handler has interrupted
+        return [job.id for job in jobs]
 
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
         state = self._state
@@ -80,6 +121,57 @@ class MemoryStore(StateVerbs):
 
     def close(self) -> None:
         """Let go of everything."""
-        with self._lock:
-            self._closed = True
+        self._closed = True
         self._bell.ring()
+
+
+class _Rows(dict[str, Row]):
+    """Rows that note what they were before a change."""
+
+    changed: dict[str, Row | None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed = {}
+
+    def __setitem__(self, id: str, row: Row) -> None:
+        self.changed.setdefault(id, self.get(id))
+        super().__setitem__(id, row)
+
+    def __delitem__(self, id: str) -> None:
+        self.changed.setdefault(id, self.get(id))
+        super().__delitem__(id)
+
+
+class _Before(NamedTuple):
+    """A state as it was before a change: rows are values, and all else follows from them and from these."""
+
+    rows: _Rows
+    changed: dict[str, Row | None]
+    counts: Counts
+    token: int
+    hand: int
+    limits: Limits
+
+    @classmethod
+    def of(cls, state: State) -> _Before:
+        rows: Any = state.rows
+        return cls(rows, {}, copy(state.counts), state.token, state.ring.hand, state.limits.copy())
+
+    def restored(self) -> State:
+        """It, made anew. To be struck by an exception in here and to begin once more does no harm."""
+        rows = _Rows()
+        rows.update({id: row for id, row in self.rows.items() if id not in self.changed})
+        rows.update({id: row for id, row in self.changed.items() if row is not None})
+        jobs = list(map(job_of, rows.values()))
+        running = [job for job in jobs if job.state is JobState.RUNNING]
+        state = State(
+            rows=rows, counts=copy(self.counts), hand=self.hand, token=self.token, running=running,
+            limits=self.limits.copy(),
+        )  # fmt: skip
+        for job in jobs:
+            if job.state is JobState.SCHEDULED:
+                state.ring.add(job.id, job.due_ms)
+                if job.key is not None:
+                    state.keys[job.key] = job.id
+        return state

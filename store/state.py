@@ -86,9 +86,10 @@ class State:
         token: int = 0,
         running: Sequence[Job] = (),
         limits: Limits | None = None,
+        rows: dict[str, Row] | None = None,
     ) -> None:
         self.frozen = frozen
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, Row] = {} if rows is None else rows
         self.hides = self.rows.__contains__
         """Whether what is frozen under an id is out of date."""
         self.ring: Ring[str] = Ring(hand)

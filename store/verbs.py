@@ -7,9 +7,8 @@ A store that mixes this in says how a change is made durable (``_commit``) and a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
-from typing import Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, TypeVar
 
 from ..contract import Filter, Found, OnConflict, Stats
 from ..errors import InvalidValue, TooManyPending
@@ -35,6 +34,8 @@ from .records import (
 )
 from .state import State, job_of
 
+R = TypeVar("R")
+
 _OWNER_MOST: Final = 150
 """Characters; some stores keep a file named after an owner."""
 
@@ -46,15 +47,16 @@ class StateVerbs(ABC):
     """How many scheduled jobs there may be for more to be added; None for any number."""
 
     @abstractmethod
-    def _changing(self) -> AbstractContextManager[State]:
-        """The newest state, held alone until the end of the block.
+    def _changing(self, change: Callable[[State], R]) -> R:
+        """What ``change`` returns, given the newest state, which it has for itself.
 
-        On leaving it cleanly, what was committed in it is as durable as the store promises.
+        On return what was committed in it is as durable as the store promises. (A function, not a block of ``with``:
+        an exception from outside, such as Ctrl-C, can strike in ``__enter__`` and ``__exit__``, and leave a lock held.)
         """
 
     @abstractmethod
-    def _reading(self) -> AbstractContextManager[State]:
-        """The newest state, to look at."""
+    def _reading(self, look: Callable[[State], R]) -> R:
+        """What ``look`` returns, given the newest state, of which it changes nothing."""
 
     @abstractmethod
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
@@ -77,7 +79,8 @@ class StateVerbs(ABC):
         if not fresh:
             for job in jobs:
                 refuse_unsound(job)
-        with self._changing() as state:
+
+        def change(state: State) -> list[str]:
             if fresh:
                 self._refuse_too_many(state, len(jobs))
                 self._commit(jobs, ())
@@ -88,6 +91,8 @@ class StateVerbs(ABC):
             if plan.new or records:
                 self._commit(plan.new, records)
             return plan.standing
+
+        return self._changing(change)
 
     def _refuse_too_many(self, state: State, more: int) -> None:
         most, waiting = self.max_pending, state.counts.scheduled
@@ -117,7 +122,8 @@ class StateVerbs(ABC):
             raise InvalidValue.of("limit", "0 or more", limit)
         if not 0 < len(owner) <= _OWNER_MOST:
             raise InvalidValue.of("owner", f"1 to {_OWNER_MOST} characters", owner)
-        with self._changing() as state:
+
+        def change(state: State) -> list[Claim]:
             self._watch(owner)
             dead = self._dead(state, owner, now_ms)
             if dead:
@@ -141,9 +147,12 @@ class StateVerbs(ABC):
             claims = [Claim(job_of(rows[id]), token + n, owner, lease_until_ms) for n, id in enumerate(taken)]
             return Claims(claims, filter(None, map(state.get, expired))) if expired else claims
 
+        return self._changing(change)
+
     def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
         """See Store.renew."""
-        with self._changing() as state:
+
+        def change(state: State) -> list[Claim]:
             lapsed = set(state.dead_leases(now_ms))
             lost = [claim for claim in claims if not state.holds(claim) or claim.job.id in lapsed]
             held = [claim.job.id for claim in claims if claim not in lost]
@@ -151,20 +160,26 @@ class StateVerbs(ABC):
                 self._commit((), [Renewed(held, now_ms + lease_ms)])
             return lost
 
+        return self._changing(change)
+
     def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
         """See Store.settle."""
         for _, outcome in settlements:
             if isinstance(outcome, Followed):
                 refuse_unsound(outcome.job)
-        with self._changing() as state:
+
+        def change(state: State) -> list[Claim]:
             items, lost, new = judge(state, settlements)
             if items:
                 self._commit(new, [Settled(now_ms, items)])
             return lost
 
+        return self._changing(change)
+
     def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
         """See Store.cancel."""
-        with self._changing() as state:
+
+        def change(state: State) -> list[Found]:
             found: list[Found] = []
             changed: dict[str, None] = {}
             for id in ids:
@@ -176,9 +191,12 @@ class StateVerbs(ABC):
                 self._commit((), [Cancelled(now_ms, list(changed), reason)])
             return found
 
+        return self._changing(change)
+
     def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:  # noqa: ARG002 - of the contract
         """See Store.reschedule."""
-        with self._changing() as state:
+
+        def change(state: State) -> Found:
             found = views.find(state, id)
             if found is Found.SCHEDULED:
                 self._commit((), [Moved(id, due_ms)])
@@ -187,19 +205,25 @@ class StateVerbs(ABC):
                 self._commit((), [Revived(id, due_ms)])
             return found
 
+        return self._changing(change)
+
     def forget(self, ids: Sequence[str]) -> list[Found]:
         """See Erasing.forget."""
-        with self._changing() as state:
+
+        def change(state: State) -> list[Found]:
             found = {id: views.find(state, id) for id in ids}
             if over := [id for id, stands in found.items() if stands is Found.FINISHED]:
                 self._commit((), [Forgotten(over)])
             return [found[id] for id in ids]
 
+        return self._changing(change)
+
     def pause(self, names: Sequence[str]) -> list[str]:
         """See Pausable.pause."""
         for name in names:
             refuse_odd_name(name)
-        with self._changing() as state:
+
+        def change(state: State) -> list[str]:
             paused = state.limits.paused
             new = [name for name in dict.fromkeys(names) if name not in paused]
             if len(paused) + len(new) > MOST_PAUSED:
@@ -208,47 +232,45 @@ class StateVerbs(ABC):
                 self._commit((), [Paused(new)])
             return new
 
+        return self._changing(change)
+
     def resume(self, names: Sequence[str]) -> list[str]:
         """See Pausable.resume."""
-        with self._changing() as state:
+
+        def change(state: State) -> list[str]:
             held = [name for name in dict.fromkeys(names) if name in state.limits.paused]
             if held:
                 self._commit((), [Resumed(held)])
             return held
 
+        return self._changing(change)
+
     def paused(self) -> list[str]:
         """See Pausable.paused."""
-        with self._reading() as state:
-            return sorted(state.limits.paused)
+        return self._reading(lambda state: sorted(state.limits.paused))
 
     # ---- reading -----------------------------------------------------------------------------------------
 
     def get(self, id: str) -> Job | None:
         """See Store.get."""
-        with self._reading() as state:
-            return state.get(id)
+        return self._reading(lambda state: state.get(id))
 
     def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:  # noqa: B008 - a frozen value
         """See Store.scan."""
-        with self._reading() as state:
-            return views.scan(state, filter, limit)
+        return self._reading(lambda state: views.scan(state, filter, limit))
 
     def next_due(self, queues: Collection[str] | None = None, without: Collection[str] = ()) -> int | None:
         """See Store.next_due."""
-        with self._reading() as state:
-            return views.next_due(state, queues, without)
+        return self._reading(lambda state: views.next_due(state, queues, without))
 
     def stats(self, now_ms: int) -> Stats:
         """See Store.stats."""
-        with self._reading() as state:
-            return views.stats(state, now_ms)
+        return self._reading(lambda state: views.stats(state, now_ms))
 
     def density(self, now_ms: int, horizon_s: int = 3600) -> list[int]:
         """See Store.density."""
-        with self._reading() as state:
-            return views.density(state, now_ms, horizon_s)
+        return self._reading(lambda state: views.density(state, now_ms, horizon_s))
 
     def check(self) -> list[str]:
         """See Store.check."""
-        with self._reading() as state:
-            return violations(state)
+        return self._reading(violations)

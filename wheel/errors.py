@@ -140,6 +140,20 @@ class StoreBusy(StoreError, TimeoutError):
     """The store's lock could not be had in time; the message says who holds it, where that is known."""
 
 
+class StoreReentered(StoreError):
+    """A signal's handler asked for a change of the store whose change by the same thread it had interrupted.
+
+    Nothing was changed. The handler's ``delay()`` is stored when the interrupted call ends, and reads are answered; all
+    else has to wait until the handler has returned: note what is to be done, and do it in the program's own course.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: a signal's handler has interrupted this thread in the middle of a change, so it cannot make one "
+            "itself; nothing was changed: let the handler note what is to be done, and do it when it has returned"
+        )
+
+
 class StoreFull(StoreError, OSError):
     """The disk has no room. Nothing was written; the store works again by itself once there is room."""
 

@@ -17,7 +17,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
@@ -34,7 +33,7 @@ from .payload import decode_call, encode
 from .refused import Refused
 from .registry import Registry
 from .retry import Retry, Snooze
-from .time_limits import UNLIMITED, Limits, within
+from .time_limits import UNLIMITED, Guard, Limits, within
 
 if TYPE_CHECKING:
     from .task import Task
@@ -77,7 +76,7 @@ class Runner:
         on: Events | None = None,
         *,
         know: Callable[[Task[..., Any]], Known] = known,
-        guard: Callable[[Limits], AbstractContextManager[None]] = soft_limit,
+        guard: Guard = soft_limit,
         refused: Refused | None = None,
     ) -> None:
         """A runner.
@@ -87,7 +86,7 @@ class Runner:
             clock: measures the runs, and says when a job is tried again.
             on: hooks to be told.
             know: what is to be known of a task before its first job is run.
-            guard: holds a plain function that runs in its block to limits.
+            guard: holds a plain function to limits.
             refused: is told of tasks whose jobs are given back.
         """
         self._registry = registry
@@ -145,8 +144,7 @@ class Runner:
             return copy_context().run(_call, known.task, job)
         if known.is_coroutine:
             return copy_context().run(_call, known.task, job, known.limits.soft_s)
-        with self._guard(known.limits):
-            return copy_context().run(_call, known.task, job)
+        return self._guard(known.limits, lambda: copy_context().run(_call, known.task, job))
 
     def outcome(
         self, job: Job, task: Task[..., Any], value: Any, text: str, raised: BaseException | None, started: float

@@ -7,14 +7,15 @@ exception can be raised in it wherever it awaits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from types import coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from .clock import deadline_ms
 from .errors import InvalidValue, SoftTimeLimitExceeded
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 OPTIONS: Final = frozenset({"time_limit", "soft_time_limit"})
@@ -41,6 +42,16 @@ class Limits:
 
 
 UNLIMITED: Final = Limits()
+
+
+class Guard(Protocol):
+    """How a pool holds a plain function to limits."""
+
+    def __call__(self, limits: Limits, work: Callable[[], R], /) -> R:
+        """Call ``work``; what it returns.
+
+        Not a block of ``with``, for a limit may strike in ``__enter__`` and ``__exit__``.
+        """
 
 
 def limits_of(time_limit: object, soft_time_limit: object) -> Limits:

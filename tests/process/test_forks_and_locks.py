@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -121,23 +120,24 @@ def test_a_forked_child_that_calls_sys_exit_in_a_job_ends_with_that_status(tmp_p
 
 def test_a_child_forked_while_another_thread_closes_the_store_is_told_so_and_does_not_hang(tmp_path: Path) -> None:
     store = JsonStore(tmp_path / "tasks.json", durability="os")
-    with store._mutex:  # as close() holds it in another thread at the moment of the fork
-        store._closed = True
-        pid = os.fork()
-        if pid == 0:
-            signal.alarm(5)
-            os._exit(0 if store._mutex.acquire(timeout=1) else 1)
-        store._closed = False
+    store._gate._held[0] = [-1]  # as close() passes it in another thread at the moment of the fork
+    store._closed = True
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if store._gate.is_free() else 1)
+    store._closed = False
+    store._gate._held.clear()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     store.close()
 
 
 def test_a_forked_child_keeps_no_descriptor_of_its_parents_journal_that_was_being_synced(tmp_path: Path) -> None:
     store = JsonStore(tmp_path / "tasks.json", durability="os")
-    with store._epoch.journal._turn:  # as a thread that syncs
-        pid = os.fork()
-        if pid == 0:
-            os._exit(len(open_below(str(tmp_path))))
+    store._epoch.journal._turn._held[0] = [-1]  # as a thread that syncs
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(open_below(str(tmp_path))))
+    store._epoch.journal._turn._held.clear()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     store.close()
 

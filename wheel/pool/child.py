@@ -17,12 +17,12 @@ import runpy
 import signal
 import socket
 import sys
+import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from .. import log, scheduler
 from ..clock import SystemClock
@@ -33,6 +33,7 @@ from ..job import Claim, Outcome
 from ..looking import Rule, set_rule
 from ..registry import SHARED, Registry
 from ..runner import Known, Runner, known
+from ..shield import ALARMS, Alarm, take_off
 from ..task import Task
 from ..time_limits import UNLIMITED, Limits
 from . import inside
@@ -40,6 +41,8 @@ from .wire import COUNTER, Channel, job_of, packed_outcome, packed_record
 
 if TYPE_CHECKING:
     from ..contract import Store
+
+R = TypeVar("R")
 
 _SET_PDEATHSIG: Final = 1
 _MAIN: Final = "__mp_main__"
@@ -224,25 +227,32 @@ def _nobodys() -> Runner:
     return Runner(SHARED, SystemClock())
 
 
-@contextmanager
-def alarm(limits: Limits) -> Iterator[None]:
-    """For as long as the block runs in the main thread: SoftTimeLimitExceeded when its time is over, once."""
+def alarm(limits: Limits, work: Callable[[], R]) -> R:
+    """What ``work()`` returns, in the main thread: SoftTimeLimitExceeded when its time is over, once."""
     if limits.soft_s is None:
-        yield
-        return
-    armed = True
-
-    def ring(*_: object) -> None:
-        if armed:
-            raise SoftTimeLimitExceeded
-
-    signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, limits.soft_s)
+        return work()
+    thread = threading.get_ident()
+    bell = Alarm(_time_is_over)
     try:
-        yield
+        try:
+            ALARMS[thread] = bell
+            signal.signal(signal.SIGALRM, lambda *_: bell.ring())
+            signal.setitimer(signal.ITIMER_REAL, limits.soft_s)
+            return work()
+        finally:  # twice, for it may strike in the first
+            _disarm(bell, thread)
     finally:
-        armed = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _disarm(bell, thread)
+
+
+def _time_is_over() -> None:
+    raise SoftTimeLimitExceeded
+
+
+def _disarm(bell: Alarm, thread: int) -> None:
+    bell.end()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    take_off(bell, thread)
 
 
 # ---- logging ---------------------------------------------------------------------------------------------

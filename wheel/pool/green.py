@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import queue
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..clock import Clock
 from ..errors import SchedulerError, SoftTimeLimitExceeded, TimeLimitExceeded
 from ..job import Claim, Outcome
-from ..time_limits import Limits
+from ..time_limits import Guard, Limits
 from . import threads
 from .threads import ThreadPool
+
+R = TypeVar("R")
 
 _AGAIN_S: Final = 1.0
 """A function that caught what was to stop it gets it again so often."""
@@ -83,16 +84,15 @@ class _Stop(BaseException):
     """Raised in a greenlet whose hard limit is over; ``except Exception`` does not catch it."""
 
 
-def guard_of(library: str) -> Callable[[Limits], AbstractContextManager[None]]:
+def guard_of(library: str) -> Guard:
     """What holds a function in this library's greenlets to limits."""
     timers: Any = _GeventTimer if library == "gevent" else _EventletTimer
 
-    @contextmanager
-    def guard(limits: Limits) -> Iterator[None]:
+    def guard(limits: Limits, work: Callable[[], R]) -> R:
         soft = None if limits.soft_s is None else timers(limits.soft_s, SoftTimeLimitExceeded)
         hard = None if limits.hard_s is None else timers(limits.hard_s, _Stop, again=True)
         try:
-            yield
+            result = work()
         except _Stop as stop:
             raise _over(limits).with_traceback(stop.__traceback__) from None  # which shows where it hung
         finally:
@@ -101,6 +101,7 @@ def guard_of(library: str) -> Callable[[Limits], AbstractContextManager[None]]:
                     timer.cancel()
         if hard is not None and hard.rung:  # it went on when it was told to stop
             raise _over(limits)
+        return result
 
     return guard
 

@@ -36,8 +36,7 @@ class Forgetful(MemoryStore):
 
     def drop_over(self) -> None:
         """Drop what is over."""
-        with self._reading() as state:
-            state.forget(self._clock.now_ms())
+        self._changing(lambda state: state.forget(self._clock.now_ms()))
 
 
 def _is_over(job: Job, now_ms: int) -> bool:

@@ -33,9 +33,9 @@ def _keeps_mutexes() -> None:
     right = JsonStore._forget_parent
 
     def forget(self: JsonStore) -> None:
-        mutex = self._mutex
+        gate = self._gate
         right(self)
-        self._mutex = mutex
+        self._gate = gate
 
     JsonStore._forget_parent = forget  # type: ignore[method-assign]
 

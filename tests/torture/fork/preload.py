@@ -7,6 +7,8 @@ import random
 import signal
 import time
 
+from hourwheel.store.state import State
+
 from ..processes import LATE, append_line, ended, forked, lines_of, runs, scratch, until
 from ..report import Report
 from . import children
@@ -57,15 +59,14 @@ def _fork_with_the_lock_held(report: Report, site: Site, choose: random.Random, 
     """The writers' lock is held for microseconds; here until the child is over, so that it can be probed."""
     way = choose.choice(["nothing", "closes unused"])
     store = site.app.store
-    with store._mutex:  # type: ignore[attr-defined]
-        lock = store._lock  # type: ignore[attr-defined]
-        lock.acquire()
-        try:
-            pid = forked(lambda: children.run(site, "nothing") if way == "nothing" else store.close())
-            status = ended(pid, watchdog_s)
-            report.demand(held_elsewhere(site.path + ".lock"), f"a child ({way}) freed its parent's writers' lock")
-        finally:
-            lock.release()
+
+    def fork(_: State) -> int:
+        pid = forked(lambda: children.run(site, "nothing") if way == "nothing" else store.close())
+        status = ended(pid, watchdog_s)
+        report.demand(held_elsewhere(site.path + ".lock"), f"a child ({way}) freed its parent's writers' lock")
+        return status
+
+    status = store._changing(fork)  # type: ignore[attr-defined]
     report.demand(status == 0, f"a child forked while the lock was held ({way}) ended with {status}")
 
 

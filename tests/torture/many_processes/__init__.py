@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
-from hourwheel.store import ahead, journal, keeper
+from hourwheel.store import ahead, compactor, journal
 
 from ..processes import add_to, found_by_child, scratch
 from ..report import Report, Size, pick
@@ -94,7 +94,7 @@ def rounds_of(
 ) -> Report:
     """The rounds one after the other, and the figures of all."""
     report, tally = Report(), Tally()
-    with patch.object(keeper, "_LEAST_JOURNAL", 1 << 21):  # so that the journal grows too long many times a round
+    with patch.object(compactor, "_LEAST_JOURNAL", 1 << 21):  # so that the journal grows too long many times a round
         for plan in plans:
             with _reading_ahead(plan.reads_ahead):
                 _round(plan, report, tally, sow)

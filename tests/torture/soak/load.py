@@ -9,7 +9,7 @@ from collections import Counter
 
 from hourwheel import Retry, Scheduler, current_job
 from hourwheel.contract import Filter, Found
-from hourwheel.store import JsonStore, keeper
+from hourwheel.store import JsonStore, compactor
 
 from ..processes import ended, forked
 from ..report import Report
@@ -25,7 +25,7 @@ class Load:
     """One scheduler, and what it was asked to do."""
 
     def __init__(self, directory: str, *, result_ttl: float, compact_every: int) -> None:
-        keeper._LEAST_JOURNAL = JOURNAL  # type: ignore[misc]
+        compactor._LEAST_JOURNAL = JOURNAL  # type: ignore[misc]
         logging.getLogger("hourwheel").setLevel(logging.CRITICAL)  # jobs fail here on purpose, by the thousand
         self.directory = directory
         self.compact_every = compact_every

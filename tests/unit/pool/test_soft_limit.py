@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from textwrap import dedent
 from time import monotonic
 from types import SimpleNamespace
@@ -23,11 +22,13 @@ UNDER_A_TRACER = """
     def after():
         return "went on"
 
+    def for_ever():
+        while True:
+            pass
+
     sys.settrace(lambda *_: None)
     try:
-        with soft_limit(Limits(soft_s=0.01)):
-            while True:
-                pass
+        soft_limit(Limits(soft_s=0.01), for_ever)
     except SoftTimeLimitExceeded:
         print(after())
 """
@@ -49,25 +50,23 @@ def test_a_process_with_a_debugger_or_coverage_hung_after_a_soft_limit() -> None
 def test_a_limit_that_is_over_as_the_block_ends_is_raised_at_its_end_or_not_at_all() -> None:
     for _ in range(100):
         try:
-            with soft_limit(Limits(soft_s=0.001)):
-                spin(0.001)
+            soft_limit(Limits(soft_s=0.001), lambda: spin(0.001))
         except SoftTimeLimitExceeded:
             pass
         spin(0.0003)  # it would be raised here
 
 
 def test_a_block_that_went_on_after_its_limit_ends_as_it_would() -> None:
-    with soft_limit(Limits(soft_s=0.001)):
+    def work() -> str:
         with pytest.raises(SoftTimeLimitExceeded):
             spin(10)
-        done = "cleaned up"
-    assert done == "cleaned up"
+        return "cleaned up"
+
+    assert soft_limit(Limits(soft_s=0.001), work) == "cleaned up"
 
 
 def test_a_thread_whose_number_is_not_the_interpreters_as_under_gevent_did_not_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    patched = SimpleNamespace(get_ident=lambda: 1, Timer=threading.Timer, Lock=threading.Lock)
-    monkeypatch.setattr("hourwheel.interrupt.threading", patched)
-    with soft_limit(Limits(soft_s=0.001)):
-        spin(0.01)
+    monkeypatch.setattr("hourwheel.interrupt.threading", SimpleNamespace(get_ident=lambda: 1))
+    soft_limit(Limits(soft_s=0.001), lambda: spin(0.01))

@@ -320,8 +320,8 @@ def test_where_nothing_is_there_is_nothing_to_repair(tmp_path: Path) -> None:
 
 def test_nobody_writes_while_the_store_is_read(made: Made) -> None:
     store = JsonStore(made.path)
-    with store._changing(), pytest.raises(StoreBusy):
-        survey(made.path, lock_timeout_s=0.01)
+    with pytest.raises(StoreBusy):
+        store._changing(lambda _: survey(made.path, lock_timeout_s=0.01))
     store.close()
 
 

@@ -24,6 +24,7 @@ from tests.kit.systems import Failing
 @pytest.fixture(autouse=True)
 def _no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Aside, "every", lambda self, seconds, work: setattr(self, "_regular", (seconds, work)))
+    monkeypatch.setattr(Aside, "overdue", lambda self: None)
 
 
 def _half_a_second_later(store: JsonStore) -> None:

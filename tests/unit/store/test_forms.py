@@ -344,8 +344,8 @@ def test_a_record_that_cannot_follow_is_refused_before_it_changes_anything(recor
     claim_all(store)
     store.cancel(["ended"], NOW)
     before = content(store)
-    with store._changing() as state, pytest.raises(ValueError, match=said):
-        state.apply(record)
+    with pytest.raises(ValueError, match=said):
+        store._changing(lambda state: state.apply(record))
     assert content(store) == before
 
 
@@ -479,19 +479,16 @@ def everything(state: StoreState) -> dict[str, Any]:
 
 def test_a_store_that_was_read_again_is_in_nothing_different_from_one_that_was_not(store: JsonStore) -> None:
     tell_a_story(store)
-    with store._reading() as state:
-        before, hand = everything(state), state.ring.hand
+    before, hand = store._reading(lambda state: (everything(state), state.ring.hand))
     again = read_again(store)
-    with again._reading() as state:
-        assert everything(state) == before
-        assert state.ring.hand == hand == (NOW + 41) // 1000
+    assert again._reading(everything) == before
+    assert again._reading(lambda state: state.ring.hand) == hand == (NOW + 41) // 1000
 
 
 def test_the_hand_of_a_store_that_was_read_again_is_where_it_was(store: JsonStore) -> None:
     store.add([a_job("a", NOW + 7000)])
     claim_all(store, now_ms=NOW + 8999)
-    with read_again(store)._reading() as state:
-        assert state.ring.hand == NOW // 1000 + 8
+    assert read_again(store)._reading(lambda state: state.ring.hand) == NOW // 1000 + 8
 
 
 # ---- finished jobs ---------------------------------------------------------------------------------------

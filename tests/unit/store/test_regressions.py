@@ -14,7 +14,7 @@ import pytest
 from hourwheel.contract import Found
 from hourwheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
 from hourwheel.job import Job, Released, Succeeded
-from hourwheel.store import JsonStore, MemoryStore, keeper
+from hourwheel.store import JsonStore, MemoryStore, compactor
 from hourwheel.store.aside import Aside
 from hourwheel.store.lock import LifeSigns
 from hourwheel.store.records import UnreadableJob, decode_job, encode_job, peek
@@ -306,16 +306,16 @@ def test_an_epoch_that_another_began_meanwhile_is_not_begun_again_over_its_journ
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = JsonStore(path), JsonStore(path)
-    real = keeper.claim_work
+    real = compactor.claim_work
 
     def late(*args: Any) -> int | None:
-        monkeypatch.setattr(keeper, "claim_work", real)
+        monkeypatch.setattr(compactor, "claim_work", real)
         there.add([a_job("before")])
         there.compact()
         there.add([a_job("after")])
         return real(*args)
 
-    monkeypatch.setattr(keeper, "claim_work", late)
+    monkeypatch.setattr(compactor, "claim_work", late)
     here.compact()
     assert set(content(here)) == set(content(there)) == {"before", "after"}
     here.close()
@@ -506,8 +506,7 @@ def test_a_process_killed_while_it_cuts_off_an_unfinished_write_leaves_no_damage
 
 def test_a_change_that_closing_made_durable_is_not_called_doubtful(path: str) -> None:
     store = JsonStore(path)
-    with store._changing():
-        store._commit([a_job("a")], ())
+    store._changing(lambda _: store._commit([a_job("a")], ()))
     written = store._epoch, store._epoch.journal.end
     store.close()
     store._sync(written)
@@ -601,19 +600,16 @@ def test_what_is_done_regularly_is_done_in_the_pauses_of_long_work_too() -> None
 def test_threads_of_a_child_that_open_the_store_at_the_same_time_do_not_write_over_each_other(path: str) -> None:
     store = JsonStore(path)
     store._forget_parent()
-    mutex = store._mutex
+    gate = store._gate
     store.add([a_job("a")])
-    assert store._mutex is mutex
+    assert store._gate is gate
     store.close()
 
 
 def test_a_child_forgets_the_locks_that_threads_of_its_parent_held(path: str) -> None:
     store = JsonStore(path)
-    store._mutex.acquire()
-    store._bell._rung.acquire()
-    store._aside._given.acquire()
-    store._together._busy.acquire()
-    store._epoch.journal._turn.acquire()
+    for gate in (store._gate, store._together._busy, store._epoch.journal._turn):
+        gate._held[0] = [-1]
     store._forget_parent()
     finished = threading.Event()
 
@@ -652,7 +648,7 @@ def test_waiting_bears_the_change_of_an_epoch(path: str) -> None:
 def test_a_journal_that_producers_who_came_and_went_made_long_is_compacted_by_who_stays(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "_LEAST_JOURNAL", 4096)
+    monkeypatch.setattr(compactor, "_LEAST_JOURNAL", 4096)
     for number in range(10):
         with JsonStoreAgain(path) as producer:
             producer.add(some_jobs(10, prefix=f"from-{number}"), fresh=True)
@@ -696,7 +692,7 @@ def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_th
         if not found:
             found.append(store.reschedule("a", NOW + 5, NOW, finished=True))
 
-    assert not store._compact(meanwhile)
+    assert not store._compactor.run(meanwhile)
     store.compact()
     assert found == [Found.FINISHED]
     assert [job.id for job in store.scan()] == ["a"]
@@ -707,7 +703,7 @@ def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_th
 def test_arguments_that_look_like_a_record_do_not_stop_a_compaction(path: str) -> None:
     store = JsonStore(path, durability="os", clock=StoppedClock())
     store.add([a_job("a")])
-    assert store._compact(lambda: _add_once(store, a_job("b", payload='[[{"op":"revive"}],{}]')))
+    assert store._compactor.run(lambda: _add_once(store, a_job("b", payload='[[{"op":"revive"}],{}]')))
     assert [job.id for job in store.scan()] == ["a", "b"]
     store.close()
 
