@@ -12,23 +12,24 @@ name, and goes over to the new one.
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn, TypeVar
 
-from ..errors import HourwheelError, StoreClosed, StoreCorrupt, StoreError, StoreReadOnly
+from ..errors import HourwheelError, StoreClosed, StoreCorrupt, StoreError, StoreReadOnly, StoreReentered
 from ..job import Job
 from .creation import refuse_remains
 from .epoch import Epoch
 from .failure import opening_error
+from .gate import Gate
 from .lines import classify
 from .place import Place, refuse_unsafe
 from .records import Record
 from .state import State
 from .system import SYSTEM, System
 from .verbs import StateVerbs
+
+R = TypeVar("R")
 
 _PAUSES_S: Final = (0.001, 0.01, 0.1, 0.2)
 _POLL_S: Final = 0.03
@@ -62,7 +63,7 @@ class ReadOnlyStore(StateVerbs):
         self.path: Final = place.path
         self._place = place
         self._system = system
-        self._mutex = threading.Lock()
+        self._gate = Gate(self.path)
         self._closed = False
         self._doubted = False
         """What is in memory may be half a change: the next look reads the files anew."""
@@ -84,33 +85,34 @@ class ReadOnlyStore(StateVerbs):
 
     def close(self) -> None:
         """Close the files. Twice is fine."""
-        with self._mutex:
-            if not self._closed:
-                self._closed = True
-                self._epoch.close()
+        self._closed = True
+        self._gate.run(self._epoch.close)
 
     # ---- looking -----------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _reading(self) -> Iterator[State]:
-        with self._mutex:
-            if self._closed:
-                raise StoreClosed(f"the store {self.path} is closed")
-            try:
-                yield self._newest().state
-            except BaseException:
-                self._doubted = True  # Ctrl-C, say, in the midst of a change
-                raise
+    def _reading(self, look: Callable[[State], R]) -> R:
+        try:
+            return self._gate.run(self._look, look)
+        except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
+            return look(self._epoch.state)
 
-    def _newest(self) -> Epoch:
+    def _look(self, look: Callable[[State], R]) -> R:
+        if self._closed:
+            raise StoreClosed(f"the store {self.path} is closed")
+        doubted, self._doubted = self._doubted, True  # until it is whole again: Ctrl-C may strike in the midst
+        epoch = self._newest(doubted=doubted)
+        self._doubted = False
+        return look(epoch.state)
+
+    def _newest(self, *, doubted: bool = False) -> Epoch:
         """The newest epoch, with what others have written by now."""
         try:
-            if not self._doubted:
+            if not doubted:
                 self._epoch.follow()
-            while self._is_over():
+            while doubted or self._is_over():
                 newer = self._open(check=False)
                 self._epoch.close()
-                self._epoch, self._doubted = newer, False
+                self._epoch, doubted = newer, False
             self._refuse_damage()
         except OSError as error:
             if isinstance(error, HourwheelError):
@@ -122,7 +124,7 @@ class ReadOnlyStore(StateVerbs):
         """Whether another epoch has begun, or the journal of a snapshot that had none."""
         journal = self._epoch.journal
         new = not journal.size and os.path.lexists(journal.path)
-        return self._doubted or new or not self._epoch.snapshot.is_at(self.path)
+        return new or not self._epoch.snapshot.is_at(self.path)
 
     def _refuse_damage(self) -> None:
         """Raise if what stands behind the last change in the journal is no unfinished write."""
@@ -187,8 +189,8 @@ class ReadOnlyStore(StateVerbs):
 
     # ---- changing ----------------------------------------------------------------------------------------
 
-    def _changing(self) -> NoReturn:
+    def _changing(self, change: Callable[[State], R]) -> R:  # noqa: ARG002
         raise StoreReadOnly(f"{self.path} was opened for reading; nothing was changed")
 
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> NoReturn:  # noqa: ARG002
-        self._changing()
+        raise StoreReadOnly(f"{self.path} was opened for reading; nothing was changed")
