@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from .errors import InvalidValue
-from .ids import normal_id
+from .ids import sought_id
 from .naming import checked_name
 from .options import CallOptions, Plan
 from .result import AsyncResult
@@ -79,4 +79,4 @@ class Calling:
 
     def AsyncResult(self: Carrier, id: str | UUID) -> AsyncResult[Any]:  # noqa: N802 - the name that Celery's users know
         """A hold on the job of that id, whether there is one or not."""
-        return AsyncResult(normal_id(id), self)
+        return AsyncResult(sought_id(id), self)

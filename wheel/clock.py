@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, runtime_checkable
 
 from .errors import InvalidValue
+from .zones import refuse_local_mean_time
 
 MAX_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, the latest instant that a datetime can show."""
@@ -113,6 +114,7 @@ def instant_ms(when: datetime, name: str = "eta") -> int:
             f"{name} must be an aware datetime, got {when!r}; say which zone is meant: "
             f"{name}={name}.astimezone() for this machine's, {name}.replace(tzinfo=UTC) for UTC"
         )
+    refuse_local_mean_time(when, name)
     ms = -((_EPOCH - when) // timedelta(milliseconds=1))
     if not 0 <= ms <= MAX_MS:
         raise InvalidValue.of(name, "between 1970 and the year 9999", when)

@@ -6,9 +6,8 @@ import os
 import re
 import socket
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .clock import deadline_ms, instant_ms
 from .contract import Store
@@ -40,20 +39,6 @@ def checked_ttl_ms(ttl: float | timedelta) -> int:
         return deadline_ms(0, ttl)
     except InvalidValue:
         raise InvalidValue.of("result_ttl", "a number of seconds or a timedelta, zero or more", ttl) from None
-
-
-def checked_timezone(zone: str | tzinfo) -> tzinfo:
-    """A time zone by its name."""
-    if isinstance(zone, tzinfo):
-        return zone
-    if zone == "UTC":
-        return UTC  # also where there is no time zone data
-    try:
-        return ZoneInfo(zone)
-    except (TypeError, ValueError, ZoneInfoNotFoundError, OSError):
-        raise InvalidValue.of(
-            "timezone", 'the name of a time zone such as "Europe/Berlin", or a tzinfo', zone
-        ) from None
 
 
 def checked_owner(owner: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
 
 from .clock import Clock
 from .conf import Conf
-from .config import checked_owner, checked_store, checked_timezone, checked_ttl_ms
+from .config import checked_owner, checked_store, checked_ttl_ms
 from .contract import Store
 from .discovery import Discovery, checked_related, discover
 from .errors import InvalidValue, SchedulerError
@@ -17,7 +17,9 @@ from .job import DEFAULT_QUEUE
 from .looking import reads_only
 from .pool.options import PoolArguments, PoolOptions
 from .routes import Routes
+from .schedules import Schedules
 from .settings import Unset
+from .zones import checked_zone
 
 T = TypeVar("T")
 
@@ -69,6 +71,8 @@ class Configured:
     conf: Conf
     clock: Clock
     running: Any
+    _schedules: Schedules
+    _take_conf: Callable[[Mapping[str, Any]], None]
     _store: Store | None
     _mark: str
 
@@ -105,7 +109,7 @@ class Configured:
     @_Read
     def timezone(self) -> tzinfo:
         """Of crontab()."""
-        return checked_timezone(self.conf.timezone)
+        return checked_zone(self.conf.timezone)
 
     @_Read
     def routes(self) -> Routes | None:
@@ -145,13 +149,14 @@ class Configured:
         if names & {"store", "durability"}:
             self._leave_store()
         self._forget(names)
-        schedules = self.conf.beat_schedule if "beat_schedule" in names else None
-        if schedules is not None:
-            try:
-                self._beat(schedules)
-            except BaseException:
-                self._forget(names)
-                raise
+        try:
+            if "beat_schedule" in names:
+                self._take_conf(self.conf.beat_schedule or {})
+            if "timezone" in names:
+                self._schedules.move_to(self.timezone)
+        except BaseException:
+            self._forget(names)
+            raise
 
     def _leave_store(self) -> None:
         if self._store is not None and (self.__dict__.get("_url") is not None or self.running):
@@ -164,12 +169,6 @@ class Configured:
         for name in names:
             for attribute in _READ_FROM.get(name, ("pool",)):
                 self.__dict__.pop(attribute, None)
-
-    def _beat(self, schedules: Mapping[str, Any]) -> None:
-        add: Any = getattr(self, "add_beat_schedule", None)
-        if add is None:
-            raise InvalidValue.of("beat_schedule", "absent: this scheduler has no schedules", dict(schedules))
-        add(schedules)
 
     def config_from_object(self, obj: Any, *, namespace: str | None = None) -> None:
         """Take settings from a module, a class, an object or a dict; all of them, or none.

@@ -27,6 +27,7 @@ _RANDOM_BYTES: Final = 6
 _pid: Final = os.getpid
 
 _RULE: Final = "a UUID, or 1 to 200 letters, digits and ._:@/+- of which the first is a letter or digit"
+_FIRE_MOST: Final = 300
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
 _UUID: Final = re.compile(
     r"(?:urn:uuid:)?(\{)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})(?(1)\})",
@@ -113,3 +114,17 @@ def normal_id(text: str | UUID) -> str:
     if _PLAIN.fullmatch(text) is None:
         raise InvalidValue.of("task_id", _RULE, text)
     return text
+
+
+def sought_id(text: str | UUID) -> str:
+    """The id of a job that is looked for: as normal_id(), or of a fire, in which the name of its schedule stands.
+
+    Raises:
+        InvalidValue: no job can have it.
+
+    >>> sought_id("daily report@2026-11-30T07:30:00Z")
+    'daily report@2026-11-30T07:30:00Z'
+    """
+    if type(text) is str and "@" in text and text.isprintable() and len(text) <= _FIRE_MOST:
+        return text
+    return normal_id(text)

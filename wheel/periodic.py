@@ -9,26 +9,25 @@ Daylight saving, for ``crontab`` (an ``every`` does not know of it):
                                         after the gap; if they show it twice, at the first of the two.
     every hour ("*/15 * * * *")         as time passes: nothing for an hour that is skipped, and in the hour that comes
                                         twice as often as in any other.
+
+In all zones a week at least lies between two times at which the clocks are set, so a day has at most one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
-from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo
-
-from cronsim import CronSim, CronSimError
+from typing import Final, Protocol
 
 from .clock import MAX_MS, as_datetime, deadline_ms, instant_ms
+from .cron_calendar import Calendar
+from .cron_fields import Cronfield, calendar_of, closed_up, text_of
 from .errors import InvalidValue
+from .zones import checked_zone
 
 Seconds = float | timedelta
 
 _LEAST_MS: Final = 100
-_TRIES: Final = 10_000
+_SECOND: Final = timedelta(seconds=1)
 _DAY: Final = timedelta(days=1)
 _FAR: Final = datetime(9990, 1, 1, tzinfo=UTC)
 
@@ -52,8 +51,8 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
     Args:
         seconds: how long, in seconds, or a timedelta; with
         minutes, hours, days, weeks: added to it. A tenth of a second at least, to the nearest millisecond.
-        anchor: an aware datetime that is one of the fires; by default the epoch, so that ``every(minutes=5)`` fires on
-            the full five minutes, and ``every(days=1)`` at midnight UTC.
+        anchor: an aware datetime that is the first of the fires; by default the epoch, so that ``every(minutes=5)``
+            fires on the full five minutes, and ``every(days=1)`` at midnight UTC.
 
     Raises:
         InvalidValue: an argument breaks its rule.
@@ -85,15 +84,24 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
         except InvalidValue:
             self._every_ms = 0
         if self._every_ms < _LEAST_MS:
-            raise InvalidValue.of("every", "a tenth of a second or more", total)
-        self._anchor_ms = 0 if anchor is None else instant_ms(anchor, "anchor") % self._every_ms
+            raise InvalidValue.of("every", "from a tenth of a second to the year 9999", total)
+        self._anchor_ms = 0 if anchor is None else instant_ms(anchor, "anchor")
         self.spec = f"every {self._every_ms} ms" + (f" from {self._anchor_ms}" if self._anchor_ms else "")
 
     def __repr__(self) -> str:
-        return f"<every {timedelta(milliseconds=self._every_ms)}>"
+        since = f" from {as_datetime(self._anchor_ms)}" if self._anchor_ms else ""
+        return f"<every {timedelta(milliseconds=self._every_ms)}{since}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self.spec == other.spec if isinstance(other, every) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.spec)
 
     def after(self, ms: int) -> int | None:
         """See Schedule.after."""
+        if ms < self._anchor_ms:
+            return self._anchor_ms
         found = ((ms - self._anchor_ms) // self._every_ms + 1) * self._every_ms + self._anchor_ms
         return found if found <= MAX_MS else None
 
@@ -106,8 +114,9 @@ class crontab:  # noqa: N801 - Celery's name
     """Fires when a clock on the wall shows certain times.
 
     Args:
-        minute: Celery's fields: a number, ``"*"``, ``"*/15"``, ``"8-18"``, ``"1,3,5"`` or the like. Given a whole
-            expression of five fields, ``crontab("30 7 * * 1-5")``, it is that; six have the second first.
+        minute: Celery's fields: a number, ``"*"``, ``"*/15"``, ``"8-18"``, ``"1,3,5"``, ``[0, 30]`` or the like. Given
+            a whole expression of five fields, ``crontab("30 7 * * 1-5")``, it is that; six have the second first. Names
+            (``"@daily"``) and a zone in front (``"CRON_TZ=Europe/Berlin 30 7 * * *"``) are read, too.
         hour, day_of_week, day_of_month, month_of_year: likewise. Where both days are given, both must match, as in
             Celery; in an expression one of them is enough, as in cron.
         timezone: the name of a zone such as "Europe/Berlin", or a tzinfo; by default the scheduler's.
@@ -119,123 +128,155 @@ class crontab:  # noqa: N801 - Celery's name
     <crontab 0 30 7 * * mon-fri Europe/Berlin>
     """
 
-    __slots__ = ("_by_name", "_days", "_expression", "_zone", "spec")
+    __slots__ = ("_calendar", "_fields", "_named", "_over_ms", "_zone", "spec")
 
     def __init__(
         self,
-        minute: int | str = "*",
-        hour: int | str = "*",
-        day_of_week: int | str = "*",
-        day_of_month: int | str = "*",
-        month_of_year: int | str = "*",
+        minute: Cronfield = "*",
+        hour: Cronfield = "*",
+        day_of_week: Cronfield = "*",
+        day_of_month: Cronfield = "*",
+        month_of_year: Cronfield = "*",
         *,
         timezone: str | tzinfo | None = None,
     ) -> None:
-        words = str(minute).split()
-        rest = (hour, day_of_week, day_of_month, month_of_year)
-        if len(words) > 1 and rest != ("*", "*", "*", "*"):
-            raise InvalidValue.of("minute", "one field, or a whole expression and nothing else", minute)
-        if len(words) < 2:
-            words = [str(part).strip() for part in (minute, hour, day_of_month, month_of_year, day_of_week)]
-            if any(len(word.split()) != 1 for word in words):
-                raise InvalidValue.of("crontab", "made of fields without blanks", words)
-            both = not words[2].startswith("*") and not words[4].startswith("*")
+        text = closed_up(minute).strip() if isinstance(minute, str) else ""
+        whole = len(text.split()) > 1 or text.startswith("@")
+        if whole:
+            rest = (hour, day_of_week, day_of_month, month_of_year)
+            if not all(isinstance(field, str) and field == "*" for field in rest):
+                raise InvalidValue.of("minute", "one field, or a whole expression and nothing else", minute)
+            words, told = _expression(text)
+            if told is not None and timezone is not None:
+                raise InvalidValue.of("timezone", "absent where the expression names a zone", timezone)
+            timezone = told if timezone is None else timezone
         else:
-            both = False
-        if len(words) == 5:
-            words.insert(0, "0")
-        self._days: str | None = words[5] if both else None
-        if both:
-            words[5] = "*"
-        self._expression = " ".join(words)
-        self._by_name = not (words[2] if len(words) == 6 else "*").startswith("*")
+            fields = {"minute": minute, "hour": hour, "day_of_month": day_of_month}
+            fields |= {"month_of_year": month_of_year, "day_of_week": day_of_week}
+            words = ["0", *(text_of(name, field) for name, field in fields.items())]
+        both = not words[3].startswith("*") and not words[5].startswith("*")
+        self._calendar: Calendar = calendar_of(words, either=both and whole)
+        if not self._calendar.ever():
+            raise InvalidValue.of("crontab", "an expression that names a day", " ".join(words[1:]))
+        self._named = not words[2].startswith("*")
         """Whether hours are named, so that it fires once a day however often the clocks show that time."""
+        if both and not whole:
+            words[5] = f"* and {words[5]}"
+        self._fields = " ".join(words)
+        self._over_ms = MAX_MS
+        """From then on it is known that nothing comes: to look through all years takes a second."""
         self._zone = None if timezone is None else checked_zone(timezone)
         self.spec = self._spec()
-        _refuse_never(self._expression, self._days)
 
     def _spec(self) -> str:
-        days = "" if self._days is None else f" and {self._days}"
-        return f"crontab {self._expression}{days}" + ("" if self._zone is None else f" {self._zone}")
+        return f"crontab {self._fields}" + ("" if self._zone is None else f" {self._zone}")
 
     def __repr__(self) -> str:
         return f"<{self.spec}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, crontab):
+            return NotImplemented
+        return (self._calendar, self._named, str(self._zone)) == (other._calendar, other._named, str(other._zone))
+
+    def __hash__(self) -> int:
+        return hash((self._calendar, self._named, str(self._zone)))
 
     def localized(self, zone: tzinfo) -> crontab:
         """See Schedule.localized."""
         if self._zone is not None:
             return self
         made = crontab.__new__(crontab)
-        made._expression, made._days, made._by_name = self._expression, self._days, self._by_name
-        made._zone = zone
+        made._calendar, made._fields, made._named = self._calendar, self._fields, self._named
+        made._zone, made._over_ms = zone, MAX_MS
         made.spec = made._spec()
         return made
 
     def after(self, ms: int) -> int | None:
         """See Schedule.after."""
         zone = self._zone or UTC
-        start = as_datetime(ms)
-        if start >= _FAR:
+        start = as_datetime(min(ms, MAX_MS))
+        if start >= _FAR or ms >= self._over_ms:
             return None
-        found = self._named(start, zone) if self._by_name else self._passing(start, zone)
-        return None if found is None else instant_ms(found)
+        found = self._by_calendar(start, zone) if self._named else self._as_time_passes(start, zone)
+        if found is None:
+            self._over_ms = ms
+            return None
+        return instant_ms(found)
 
-    def _named(self, start: datetime, zone: tzinfo) -> datetime | None:
-        """By the calendar: each time that the expression names has one instant."""
-        since = _wall(start, zone)
-        if _offset(start - _DAY, zone) != _offset(start, zone):
-            since -= _DAY  # the clocks were set: what they skipped then may come now
-        for naive in _times(self._expression, self._days, since):
-            instant = _first_instant(naive, zone)
-            if instant > start:
-                return instant
-        return None
+    def _by_calendar(self, start: datetime, zone: tzinfo) -> datetime | None:
+        """Each time that the fields name has one instant: when the clocks show it first, or have passed it."""
+        offset, before = _offset(start, zone), _offset(start - _DAY, zone)
+        since = start.replace(tzinfo=None) + offset
+        if before > offset:  # the clocks were set back: what they had shown before is over, though they show it again
+            since = max(since, _transition(start - _DAY, start, zone).replace(tzinfo=None) - _SECOND + before)
+        naive = self._calendar.after(since)
+        return None if naive is None else _first_instant(naive, zone)
 
-    def _passing(self, start: datetime, zone: tzinfo) -> datetime | None:
-        """By time as it passes: each instant at which the clocks show what the expression says."""
+    def _as_time_passes(self, start: datetime, zone: tzinfo) -> datetime | None:
+        """Each instant at which the clocks show what the fields say; day by day where the clocks are set."""
         offset = _offset(start, zone)
         since = start.replace(tzinfo=None) + offset
-        while True:
-            naive = next(_times(self._expression, self._days, since), None)
-            if naive is None:
-                return None
+        while (naive := self._calendar.after(since)) is not None:
             instant = (naive - offset).replace(tzinfo=UTC)
-            if _offset(instant, zone) == offset:
+            look = min(instant, start + _DAY)
+            if _offset(look, zone) != offset:
+                start = _transition(start, look, zone)
+                if instant < start:
+                    return instant
+                since = start.replace(tzinfo=None) + _offset(start, zone) - _SECOND
+            elif look == instant:
                 return instant
-            start = _transition(start, instant, zone)
+            else:  # nothing is shown before that day, whatever the clocks do meanwhile
+                start = max(look, instant - 2 * _DAY)
+                since = start.replace(tzinfo=None) + _offset(start, zone)
             offset = _offset(start, zone)
-            since = start.replace(tzinfo=None) + offset - timedelta(seconds=1)
+        return None
 
 
-def checked_zone(value: Any) -> tzinfo:
-    """A time zone.
+_NICKNAMES: Final = {
+    "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
+}  # fmt: skip
+_ZONE_WORDS: Final = ("CRON_TZ=", "TZ=")
+_FIVE: Final = "five fields as cron has them, or six with the second first"
+_NOT_HERE: Final = {
+    "@reboot": f"{_FIVE}; what is to run at each start is called at the start: @app.on.worker_ready",
+    "@every": f"{_FIVE}; for a length of time there is every(...)",
+}
 
-    Raises:
-        InvalidValue: there is none of that name.
-    """
-    if isinstance(value, tzinfo):
-        return value
-    try:
-        return ZoneInfo(value)
-    except (ValueError, OSError, TypeError, KeyError):
-        raise InvalidValue.of(
-            "timezone", 'the name of a time zone such as "Europe/Berlin", or a tzinfo', value
-        ) from None
+
+def _expression(text: str) -> tuple[list[str], str | None]:
+    """The six fields of a whole expression, and the zone that it names."""
+    words, zone = text.split(), None
+    for start in _ZONE_WORDS:
+        if words[0].upper().startswith(start):
+            zone, words = words[0][len(start) :], words[1:]
+            break
+    if words and words[0].startswith("@"):
+        known = _NICKNAMES.get(words[0].lower())
+        if known is None or len(words) > 1:
+            rule = _NOT_HERE.get(words[0].lower(), f"{_FIVE}, or {', '.join(_NICKNAMES)}")
+            raise InvalidValue.of("crontab", rule, text)
+        words = known.split()
+    if "?" in words:
+        rule = f"{_FIVE}; ? is Quartz's, which counts weekdays from 1: write * and names"
+        raise InvalidValue.of("crontab", rule, text)
+    if len(words) == 5:
+        words.insert(0, "0")
+    if len(words) != 6:
+        raise InvalidValue.of("crontab", _FIVE, text)
+    return words, zone
 
 
 def _offset(instant: datetime, zone: tzinfo) -> timedelta:
     return instant.astimezone(zone).utcoffset() or timedelta()
 
 
-def _wall(instant: datetime, zone: tzinfo) -> datetime:
-    """What the clocks show then."""
-    return instant.astimezone(zone).replace(tzinfo=None)
-
-
 def _first_instant(naive: datetime, zone: tzinfo) -> datetime:
     """The first instant at which the clocks show that time, or, if they never do, the first after the gap."""
     instant = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if _wall(instant, zone) == naive:
+    if instant.astimezone(zone).replace(tzinfo=None) == naive:
         return instant
     return _transition(naive.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
 
@@ -243,39 +284,10 @@ def _first_instant(naive: datetime, zone: tzinfo) -> datetime:
 def _transition(low: datetime, high: datetime, zone: tzinfo) -> datetime:
     """The first whole second of a new offset between two instants whose offsets differ."""
     low, before = low.replace(microsecond=0), _offset(low, zone)
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) // 2
-        middle = middle.replace(microsecond=0)
+    while high - low > _SECOND:
+        middle = (low + (high - low) // 2).replace(microsecond=0)
         if _offset(middle, zone) == before:
             low = middle
         else:
             high = middle
     return high
-
-
-def _times(expression: str, days: str | None, since: datetime) -> Iterator[datetime]:
-    """The times later than ``since`` that an expression names, on a clock that is never set."""
-    try:
-        found = copy(_parsed(expression))
-        week = None if days is None else _parsed(f"0 0 * * {days}").weekdays
-    except CronSimError as error:
-        raise InvalidValue.of("crontab", f"five fields as cron has them ({error})", expression) from None
-    found.dt = since.replace(microsecond=0)
-    for _ in range(_TRIES):
-        try:
-            time = next(found)
-        except StopIteration:
-            return
-        if week is None or not week.isdisjoint({time.isoweekday(), time.isoweekday() % 7}):
-            yield time
-
-
-@lru_cache(maxsize=1000)
-def _parsed(expression: str) -> CronSim:
-    """An expression, to be copied and set to an instant: to read it takes longer than to find the next one."""
-    return CronSim(expression, datetime(2024, 1, 1))  # noqa: DTZ001 - a clock that is never set
-
-
-def _refuse_never(expression: str, days: str | None) -> None:
-    if next(_times(expression, days, datetime(2024, 1, 1)), None) is None:  # noqa: DTZ001 - a clock that is never set
-        raise InvalidValue.of("crontab", "an expression that names a day", expression)

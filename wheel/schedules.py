@@ -11,26 +11,29 @@ What is pending stays as it is until a process starts whose code says something 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .clock import as_datetime
 from .contract import Filter, Store
 from .errors import InvalidValue, StoreError, TooManyPending
 from .events import Events
 from .job import DEFAULT_RESULT_TTL_MS, FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, State
+from .misfires import Policy, decide, in_words
 from .options import Plan
 from .periodic import Schedule
+from .registry import Registry
 from .routes import Routes
 
+if TYPE_CHECKING:
+    from .task import Task
+
 LOG: Final = logging.getLogger("hourwheel.schedules")
-MISFIRES: Final = ("coalesce", "skip", "each")
 _UNFINISHED: Final = frozenset(State) - FINISHED
 _LOOK_MS: Final = 30_000
 """So often it is made sure that each schedule has a pending fire: somebody may have cancelled it."""
-_MISSED_MOST: Final = 1_000
-"""Missed fires are counted up to here."""
 
 
 class Defaults(Protocol):
@@ -44,6 +47,10 @@ class Defaults(Protocol):
     def routes(self) -> Routes | None:
         """Where those go that say no queue."""
 
+    @property
+    def registry(self) -> Registry:
+        """Where tasks are found by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoDefaults:
@@ -51,6 +58,7 @@ class NoDefaults:
 
     result_ttl_ms: int = DEFAULT_RESULT_TTL_MS
     routes: Routes | None = None
+    registry: Registry = field(default_factory=Registry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,27 +66,63 @@ class Entry:
     """A schedule, and the call that it makes."""
 
     name: str
+    said: Schedule
+    """As it was written."""
     schedule: Schedule
+    """The same in the scheduler's zone."""
     task: str
     payload: str
     plan: Plan
-    misfire: str
-    """What becomes of fires that nobody could run in time: "coalesce" them into one run, "skip" them, run "each"."""
-    grace_ms: int
-    """With "skip": how late one may still be run."""
+    policy: Policy
+    made_for: Task[..., Any] | None = None
+    """The task itself, where it is in the code: a module that is reloaded makes another one of the same name."""
+    auto: bool = False
+    """Whether its name was made from the call."""
+    of_conf: bool = False
+    """Whether it stands in the setting ``beat_schedule``."""
+    late: Callable[[Plan], tuple[Plan, Policy]] | None = None
+    """What holds for its calls, by what a task says of all of its own that may be defined after it."""
 
     @property
     def key(self) -> str:
         """The key of its pending fire."""
         return f"schedule:{self.name}"
 
+    @property
+    def call(self) -> tuple[str, str]:
+        """What it calls."""
+        return self.task, self.payload
+
+    def after(self, ms: int) -> int | None:
+        """Its first fire later than an instant. A schedule of somebody else's that fails has none for the moment."""
+        try:
+            found = self.schedule.after(ms)
+            if found is None or (type(found) is int and found > ms):
+                return found
+            LOG.error("Schedule %s does not fire: after(%d) gave %r, which is no later instant", self.name, ms, found)
+        except Exception:
+            LOG.exception("Schedule %s does not fire: it cannot say when", self.name)
+        return None
+
+    def told_by(self, registry: Registry) -> Entry:
+        """The same with what its task says of all its calls."""
+        if self.late is None or self.task not in registry:
+            return self
+        try:
+            plan, policy = self.late(registry.get(self.task)._plan)
+            return replace(self, plan=plan, policy=policy)
+        except InvalidValue as error:
+            LOG.warning("Schedule %s does without what its task says: %s", self.name, error)
+            return self
+
     def job(self, now_ns: int, carrier: Defaults) -> Job:
         """The call, due at once."""
-        plan = self.plan if carrier.routes is None else carrier.routes.place(self.task, self.plan)
+        plan = self.told_by(carrier.registry).plan
+        plan = plan if carrier.routes is None else carrier.routes.place(self.task, plan)
         return plan.job(self.task, self.payload, now_ns, carrier.result_ttl_ms)
 
-    def fire(self, at_ms: int, now_ms: int, carrier: Defaults) -> Job:
-        """The job of the fire at an instant."""
+    def fire(self, at_ms: int, now_ms: int, carrier: Defaults, stands: int = 0) -> Job:
+        """The job of the fire at an instant, which may stand for others that were missed."""
         job = self.job(now_ms * 1_000_000, carrier)
         return job._replace(
             id=f"{self.name}@{_moment(at_ms)}",
@@ -87,35 +131,8 @@ class Entry:
             expires_ms=None,
             grace_ms=None,
             latest_ms=None,
-            fire=Fire(self.name, at_ms, self.schedule.spec),
+            fire=Fire(self.name, at_ms, self.schedule.spec, missed=stands),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a fire that was claimed."""
-
-    next_ms: int | None
-    missed: int = 0
-    skip: str | None = None
-    """Why it is not run."""
-
-
-def decide(entry: Entry, at_ms: int, now_ms: int) -> Decision:
-    """What becomes of the fire of ``at_ms`` that is claimed at ``now_ms``. Pure."""
-    after = entry.schedule.after
-    if entry.misfire == "each":
-        return Decision(after(at_ms))
-    missed, next_ms = 0, after(at_ms)
-    while next_ms is not None and next_ms <= now_ms and missed < _MISSED_MOST:
-        missed, next_ms = missed + 1, after(next_ms)
-    if next_ms is not None and next_ms <= now_ms:
-        next_ms = after(now_ms)
-    if entry.misfire == "skip" and now_ms - at_ms > entry.grace_ms:
-        more = f", and so were {missed} more" if missed else ""
-        reason = f"skipped: it was {(now_ms - at_ms) / 1000:g} s late, more than {entry.grace_ms / 1000:g} s{more}"
-        return Decision(next_ms, missed, reason)
-    return Decision(next_ms, missed)
 
 
 class Schedules:
@@ -138,19 +155,57 @@ class Schedules:
         self._look_at_ms = 0
         self._moves = True
 
-    def add(self, entry: Entry) -> None:
-        """Take a schedule in; one of the same name takes the place of the one before.
+    def add(self, entry: Entry) -> str:
+        """Take a schedule in; its name, which is made here if none was given.
+
+        One of the same name takes the place of the one before if it is the same call, or if its module was reloaded.
 
         Raises:
             InvalidValue: a schedule of that name makes another call.
         """
+        if entry.auto:
+            entry = self._named(entry)
         other = self.entries.get(entry.name)
-        if other is not None and (other.task, other.payload) != (entry.task, entry.payload):
-            raise InvalidValue.of(
-                "name", f"unique: a schedule of {other.task} has it, so give another name=", entry.name
-            )
+        if other is not None:
+            _refuse_other(other, entry)
+            if other.call != entry.call:
+                LOG.info("Schedule %s makes another call from now on: %s%s", entry.name, *entry.call)
         self.entries[entry.name] = entry
         self.begin()
+        return entry.name
+
+    def replace_conf(self, entries: Sequence[Entry]) -> None:
+        """Those of the setting ``beat_schedule``, all of them, in the place of those before.
+
+        Raises:
+            InvalidValue: another schedule has the name of one; nothing has changed.
+        """
+        kept = {name: entry for name, entry in self.entries.items() if not entry.of_conf}
+        for entry in entries:
+            if entry.name in kept:
+                _refuse_other(kept[entry.name], entry)
+        self.entries.clear()
+        self.entries.update(kept | {entry.name: entry for entry in entries})
+        self.begin()
+
+    def move_to(self, zone: tzinfo) -> None:
+        """The scheduler has another zone."""
+        moved = {name: replace(entry, schedule=entry.said.localized(zone)) for name, entry in self.entries.items()}
+        self.entries.update(moved)
+        self.begin()
+
+    def _named(self, entry: Entry) -> Entry:
+        """Under a name that no other call and no other time has; the same for the same."""
+        for name, other in list(self.entries.items()):
+            if other.auto and other.task == entry.task and other.made_for is not entry.made_for:
+                del self.entries[name]  # its module was reloaded
+        number, name = 1, entry.name
+        while True:
+            taken = self.entries.get(name)
+            if taken is None or _alike(taken, entry):
+                return replace(entry, name=name)
+            number += 1
+            name = f"{entry.name}:{number}"
 
     # ---- what is pending ---------------------------------------------------------------------------------
 
@@ -170,8 +225,8 @@ class Schedules:
             held = self.pending(store, entry)
             if held is None:
                 missing.append(self._next(store, entry, now_ms))
-            elif self._moves and held.state is State.SCHEDULED and held.fire and held.fire.spec != entry.schedule.spec:
-                moved.append(self._next(store, entry, now_ms))
+            elif self._moves and _planned_otherwise(held, entry, now_ms):
+                moved.append(self._next(store, entry, now_ms, held.id))
         try:
             store.add([job for job in moved if job is not None], on_conflict="replace")
             self._begin_all(store, [job for job in missing if job is not None])
@@ -200,14 +255,16 @@ class Schedules:
         """The fire that holds the schedule's place in the store."""
         return next(iter(store.scan(Filter(key=entry.key, states=_UNFINISHED), 1)), None)
 
-    def _next(self, store: Store, entry: Entry, now_ms: int) -> Job | None:
-        """The first fire to come that has not been issued before."""
-        at_ms = entry.schedule.after(now_ms)
+    def _next(self, store: Store, entry: Entry, now_ms: int, held: str | None = None) -> Job | None:
+        """The first fire to come that has not been issued before; None if that is the one that is pending."""
+        at_ms = entry.after(now_ms)
         while at_ms is not None:
             job = entry.fire(at_ms, now_ms, self._carrier)
+            if job.id == held:
+                return None
             if store.get(job.id) is None:
                 return job
-            at_ms = entry.schedule.after(at_ms)
+            at_ms = entry.after(at_ms)
         return None
 
     def unknown(self) -> list[str]:
@@ -259,15 +316,16 @@ class Schedules:
         if entry is None:
             ended[claim.token] = self._give_back(job)
             return
-        decision = decide(entry, job.fire.at_ms, now_ms)
+        policy = entry.told_by(self._carrier.registry).policy
+        decision = decide(policy, entry.after, job.fire.at_ms, now_ms, job.fire.missed)
         if decision.next_ms is not None:
-            next_fire = entry.fire(decision.next_ms, now_ms, self._carrier)
+            next_fire = entry.fire(decision.next_ms, now_ms, self._carrier, decision.stands)
             following.append((claim, Followed(job=next_fire, missed=decision.missed)))
         if decision.skip is not None:
             ended[claim.token] = Skipped(reason=decision.skip)
             return
         if decision.missed:
-            LOG.warning("Fire %s is run late, and stands for %d later ones that were missed", job.id, decision.missed)
+            LOG.warning("Fire %s is run, and stands for %s others that were missed", job.id, in_words(decision.missed))
         if (job.task, job.payload) != (entry.task, entry.payload):
             changed[claim.token] = claim._replace(job=job._replace(task=entry.task, payload=entry.payload))
 
@@ -283,12 +341,39 @@ class Schedules:
         return Released(reason=f"no schedule named {name!r} in the process that took it")
 
 
+def _alike(one: Entry, other: Entry) -> bool:
+    return (one.call, one.said.spec, one.plan, one.policy) == (other.call, other.said.spec, other.plan, other.policy)
+
+
+def _refuse_other(other: Entry, entry: Entry) -> None:
+    """Refuse a schedule under the name of another one, which would be lost. After a reload it takes its place."""
+    same_place = other.of_conf == entry.of_conf and (other.made_for is None) == (entry.made_for is None)
+    reloaded = other.task == entry.task and (entry.made_for is None or other.made_for is not entry.made_for)
+    if same_place and (other.call == entry.call or reloaded):
+        return
+    if (other.call, other.said.spec) != (entry.call, entry.said.spec):
+        where = " in beat_schedule" if other.of_conf else ""
+        raise InvalidValue.of(
+            "name",
+            f"unique: a schedule of {other.task}{where} has it, so give another name=, or remove_schedule() that one",
+            entry.name,
+        )
+
+
+def _planned_otherwise(held: Job, entry: Entry, now_ms: int) -> bool:
+    """Whether the pending fire is of a schedule that has been changed since. One that was due is not: it was missed."""
+    fire = held.fire
+    if held.state is not State.SCHEDULED or fire is None or fire.at_ms <= now_ms:
+        return False
+    return fire.spec != entry.schedule.spec
+
+
 def upcoming(entry: Entry, from_ms: int, until_ms: int) -> Iterator[int]:
     """The instants at which a schedule fires after ``from_ms`` and up to ``until_ms``."""
-    at_ms = entry.schedule.after(from_ms)
+    at_ms = entry.after(from_ms)
     while at_ms is not None and at_ms <= until_ms:
         yield at_ms
-        at_ms = entry.schedule.after(at_ms)
+        at_ms = entry.after(at_ms)
 
 
 def _moment(at_ms: int) -> str:

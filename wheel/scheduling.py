@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any, Protocol
 
+from .beat import NO_TIME, Draft, beat_entry, checked_args, checked_kwargs, checked_schedule, schedule_plan
 from .canvas import Signature
-from .clock import as_datetime, deadline_ms
+from .clock import as_datetime
 from .contract import Found
 from .decorator import TaskDecorator
 from .errors import InvalidValue, UnknownSchedule
 from .job import State
 from .naming import checked_name
-from .options import Plan, span
 from .pausing import pausable
-from .payload import encode_call
-from .periodic import Schedule, every
+from .periodic import Schedule
 from .result import AsyncResult
-from .schedules import MISFIRES, Entry, Schedules
-from .sender import P, R
+from .schedules import Entry, Schedules
+from .sender import P, R, Sender
 from .task import Carrier, Task
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .options import Seconds
+    from .options import Options, Seconds
     from .task_options import TaskOptions
-
-_GRACE_MS: Final = 60_000
 
 
 class Planner(Carrier, Protocol):
@@ -74,8 +71,10 @@ class Scheduling:
             kwargs: likewise; by name.
             options: of the task; see TaskOptions. ``name``, by default module.function, is the schedule's, too.
                 ``misfire`` says what becomes of fires that were due while nobody could run them: "coalesce" (the
-                default) runs once for all of them, "skip" none that is later than ``misfire_grace_time`` (60 s; given
-                alone it means "skip"), "each" all.
+                default) runs once for all of them, "skip" the newest that is within ``misfire_grace_time`` (60 s; given
+                alone it means "skip") or none, "each" all, or all that are within a ``misfire_grace_time``.
+                Over another ``@app.periodic``, or over ``@app.task``, they are options of this schedule's calls, and
+                ``name`` is this schedule's.
 
         Raises:
             InvalidValue: an option breaks its rule.
@@ -85,12 +84,18 @@ class Scheduling:
         """
         own: dict[str, Any] = dict(options)
         misfire, grace = own.pop("misfire", None), own.pop("misfire_grace_time", None)
-        _checked_schedule(schedule, self.timezone)
+        if own.get("countdown") is not None:
+            raise InvalidValue.of("countdown", NO_TIME, own["countdown"])
+        checked_schedule(schedule)
 
         def decorate(fn: Callable[P, R]) -> Task[P, R]:
             made: Any = self.task
-            task: Task[P, R] = made(**own)(fn)
-            _add(self, task.name, schedule, task, args, kwargs, task._plan, misfire, grace)
+            known = isinstance(fn, Task)  # another schedule of it stands beneath this one
+            task: Task[P, R] = fn if isinstance(fn, Task) else made(**own)(fn)
+            name = own.pop("name", None) if known else None
+            plan = schedule_plan(task._plan, own if known else {})
+            draft = Draft(task.name, checked_args(args), checked_kwargs(kwargs), plan, misfire, grace)
+            _add(self, draft, schedule, task, name, task.name)
             return task
 
         return decorate
@@ -98,13 +103,11 @@ class Scheduling:
     def add_periodic_task(
         self: Planner,
         schedule: Schedule | Seconds,
-        sig: Signature[Any] | Task[..., Any],
+        sig: Signature[Any] | Sender[..., Any],
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         name: str | None = None,
-        *,
-        misfire: str | None = None,
-        misfire_grace_time: Seconds | None = None,
+        **options: Unpack[Options],
     ) -> str:
         """Call a task again and again, under Celery's name for it.
 
@@ -113,9 +116,9 @@ class Scheduling:
             sig: a signature, ``task.s(...)``, or a task.
             args: in front of the signature's own.
             kwargs: added to the signature's own.
-            name: of the schedule; by default the task's.
-            misfire: see periodic().
-            misfire_grace_time: likewise.
+            name: of the schedule; by default the call, such as ``shop.remind(7)``, or the task's name where there are
+                no arguments. A second schedule of the same call is ``shop.remind(7):2``.
+            options: of its calls, see Options; of them ``misfire`` and ``misfire_grace_time`` see periodic().
 
         Returns:
             The name of the schedule.
@@ -127,14 +130,17 @@ class Scheduling:
         >>> app.add_periodic_task(every(minutes=5), remind.s(1, "x"), name="reminder")
         'reminder'
         """
-        call = sig.s() if isinstance(sig, Task) else sig
+        call = sig.s() if isinstance(sig, Sender) else sig
         if not isinstance(call, Signature):
             raise InvalidValue.of("sig", "a task, or a signature as task.s(...) gives it", sig)
-        call = call.clone(args, kwargs)
-        plan = call.call._plan
-        return _add(
-            self, name or call.task.name, schedule, call.task, call.args, call.kwargs, plan, misfire, misfire_grace_time
-        )
+        task, sender = call.task, call.call
+        if (sender._countdown, sender._eta) != (task._countdown, task._eta):
+            raise InvalidValue.of("countdown and eta", NO_TIME, call)
+        call = call.clone(checked_args(args), checked_kwargs(kwargs))
+        own: dict[str, Any] = dict(options)
+        misfire, grace = own.pop("misfire", None), own.pop("misfire_grace_time", None)
+        draft = Draft(task.name, call.args, call.kwargs, schedule_plan(sender._plan, own), misfire, grace)
+        return _add(self, draft, schedule, task, name)
 
     def add_beat_schedule(self: Planner, schedules: Mapping[str, Mapping[str, Any]]) -> None:
         """Schedules as a dict, as Celery's ``beat_schedule`` has them; tasks are named, and need not be known yet.
@@ -148,8 +154,14 @@ class Scheduling:
 
         >>> app.add_beat_schedule({"morning": {"task": "shop.report", "schedule": crontab("0 7 * * *")}})
         """
-        for entry in [_beat_entry(self, name, told) for name, told in schedules.items()]:
+        for entry in [beat_entry(name, told, self.registry, self.timezone) for name, told in schedules.items()]:
             self._schedules.add(entry)
+        self.wake()
+
+    def _take_conf(self: Planner, schedules: Mapping[str, Mapping[str, Any]]) -> None:
+        """The schedules of the setting, in the place of those that it had before."""
+        found = [beat_entry(name, told, self.registry, self.timezone) for name, told in schedules.items()]
+        self._schedules.replace_conf([replace(entry, of_conf=True) for entry in found])
         self.wake()
 
     @property
@@ -209,84 +221,13 @@ class Scheduling:
 
 
 def _add(
-    app: Planner,
-    name: str,
-    schedule: Schedule | Seconds,
-    task: Task[..., Any],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any] | None,
-    plan: Plan,
-    misfire: str | None,
-    grace: Seconds | None,
+    app: Planner, draft: Draft, schedule: object, task: Task[..., Any], name: str | None, default: str | None = None
 ) -> str:
-    task._check(*args, **(kwargs or {}))
-    if plan.link or plan.link_error:
-        raise InvalidValue.of("link", "absent from a schedule", plan.link or plan.link_error)
-    payload = encode_call(tuple(args), dict(kwargs or {}))
-    app._schedules.add(_made(app, name, schedule, task.name, payload, plan, misfire, grace))
+    task._check(*draft.args, **draft.kwargs)
+    entry = draft.entry(default or draft.name if name is None else checked_name("name", name), schedule, app.timezone)
+    added = app._schedules.add(replace(entry, made_for=task, auto=name is None))
     app.wake()
-    return name
-
-
-def _made(
-    app: Planner,
-    name: str,
-    schedule: Schedule | Seconds,
-    task: str,
-    payload: str,
-    plan: Plan,
-    misfire: str | None,
-    grace: Seconds | None,
-) -> Entry:
-    checked_name("name", name)
-    if plan.key is not None or plan.task_id is not None:
-        raise InvalidValue.of("key and task_id", "absent from a schedule, whose fires have their own", plan.key)
-    if misfire is not None and misfire not in MISFIRES:
-        raise InvalidValue.of("misfire", '"coalesce", "skip" or "each"', misfire)
-    grace_ms = _GRACE_MS if grace is None else deadline_ms(0, span("misfire_grace_time", grace))
-    if plan.expires is not None:
-        misfire, grace_ms = misfire or "skip", deadline_ms(0, plan.expires)
-    elif plan.skips and misfire is None and grace is None:
-        misfire, grace_ms = "skip", plan.grace_ms
-    return Entry(
-        name=name,
-        schedule=_checked_schedule(schedule, app.timezone),
-        task=task,
-        payload=payload,
-        plan=plan,
-        misfire=misfire or ("coalesce" if grace is None else "skip"),
-        grace_ms=grace_ms,
-    )
-
-
-def _checked_schedule(schedule: object, zone: tzinfo) -> Schedule:
-    if isinstance(schedule, (int, float, timedelta)) and type(schedule) is not bool:
-        schedule = every(schedule)
-    if not callable(getattr(schedule, "after", None)) or not callable(getattr(schedule, "localized", None)):
-        raise InvalidValue.of("schedule", "every(...), crontab(...) or a number of seconds", schedule)
-    return schedule.localized(zone)  # type: ignore[attr-defined, no-any-return]
-
-
-_BEAT: Final = frozenset({"task", "schedule", "args", "kwargs", "options", "misfire", "misfire_grace_time"})
-
-
-def _beat_entry(app: Planner, name: str, told: Mapping[str, Any]) -> Entry:
-    if not isinstance(told, Mapping) or "task" not in told or "schedule" not in told:
-        raise InvalidValue.of(f"beat_schedule[{name!r}]", "a dict with task and schedule", told)
-    for key in told:
-        if key not in _BEAT:
-            raise InvalidValue.of(f"beat_schedule[{name!r}]", f"made of {', '.join(sorted(_BEAT))}", key)
-    task = told["task"].name if isinstance(told["task"], Task) else told["task"]
-    if type(task) is not str or not task:
-        raise InvalidValue.of(f"beat_schedule[{name!r}]['task']", "a task, or the name of one", task)
-    known = app.registry.get(task) if task in app.registry else None
-    plan = (Plan() if known is None else known._plan).but(dict(told.get("options") or {}))
-    args, kwargs = tuple(told.get("args") or ()), dict(told.get("kwargs") or {})
-    if known is not None:
-        known._check(*args, **kwargs)
-    payload = encode_call(args, kwargs)
-    grace = told.get("misfire_grace_time")
-    return _made(app, name, told["schedule"], task, payload, plan, told.get("misfire"), grace)
+    return added
 
 
 def _entry(app: Planner, name: str) -> Entry:

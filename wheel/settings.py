@@ -17,12 +17,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from .celery_names import RENAMED, moved
-from .config import checked_owner, checked_queues, checked_store, checked_timezone, checked_ttl_ms
+from .config import checked_owner, checked_queues, checked_store, checked_ttl_ms
 from .errors import InvalidValue, UnknownSetting
 from .options import checked_queue
 from .pool.kinds import KINDS
 from .pool.options import PoolOptions
 from .routes import checked_routes
+from .zones import checked_zone
 
 
 class Unset(Enum):
@@ -198,7 +199,7 @@ _TABLE: Final = (
         help='the queue of tasks by their names or patterns of them: {"app.mail.*": "mail"}',
     ),
     Setting(
-        name="timezone", default="UTC", check=_checked_by(checked_timezone), read=str,
+        name="timezone", default="UTC", check=_checked_by(checked_zone), read=str,
         help="in which crontab() is understood, and nothing else",
     ),
     Setting(

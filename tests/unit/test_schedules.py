@@ -21,8 +21,7 @@ from hourwheel import (
     crontab,
     every,
 )
-from hourwheel.options import Plan
-from hourwheel.schedules import Decision, Entry, decide
+from hourwheel.misfires import Decision, Policy, decide
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.testing import FakeClock
 
@@ -165,29 +164,30 @@ def test_a_store_that_fails_when_the_next_fire_is_added_gets_the_fire_back(clock
 # ---- what was missed ---------------------------------------------------------------------------------------
 
 
-def entry(misfire: str, grace_ms: int = 60_000) -> Entry:
-    when = every(10)
-    return Entry(name="e", schedule=when, task="t", payload="[[],{}]", plan=Plan(), misfire=misfire, grace_ms=grace_ms)
-
-
 @pytest.mark.parametrize(
-    ("misfire", "late_ms", "decision"),
+    ("policy", "late_ms", "decision"),
     [
-        ("coalesce", 0, Decision(20_000)),
-        ("coalesce", 9_999, Decision(20_000)),
-        ("coalesce", 10_000, Decision(30_000, 1)),
-        ("coalesce", 35_000, Decision(50_000, 3)),
-        ("each", 35_000, Decision(20_000)),
-        ("skip", 60_000, Decision(80_000, 6)),
+        (Policy(), 0, Decision(20_000)),
+        (Policy(), 9_999, Decision(20_000)),
+        (Policy(), 10_000, Decision(30_000, 1)),
+        (Policy(), 35_000, Decision(50_000, 3)),
+        (Policy("each"), 35_000, Decision(20_000)),
+        (Policy("each", 30_000), 30_000, Decision(20_000)),
+        (Policy("each", 30_000), 35_000, Decision(20_000, 0, "skipped: it was 35 s late, more than 30 s")),
+        (Policy("skip", 9_000), 9_000, Decision(20_000)),
+        (Policy("skip", 5_000), 9_000, Decision(20_000, 0, "skipped: it was 9 s late, more than 5 s")),
+        (
+            Policy("skip", 60_000), 65_001,
+            Decision(70_000, 0, "skipped: it was 65.001 s late, more than 60 s, and a newer one is run instead", 6),
+        ),
+        (
+            Policy("skip", 4_000), 65_001,
+            Decision(80_000, 6, "skipped: it was 65.001 s late, more than 4 s, and so were 6 more"),
+        ),
     ],
-)
-def test_what_becomes_of_a_fire_depends_on_how_late_it_is(misfire: str, late_ms: int, decision: Decision) -> None:
-    assert decide(entry(misfire), 10_000, 10_000 + late_ms) == decision
-
-
-def test_one_that_is_too_late_is_skipped_with_the_reason() -> None:
-    found = decide(entry("skip"), 10_000, 75_001)
-    assert found == Decision(80_000, 6, "skipped: it was 65.001 s late, more than 60 s, and so were 6 more")
+)  # fmt: skip
+def test_what_becomes_of_a_fire_depends_on_how_late_it_is(policy: Policy, late_ms: int, decision: Decision) -> None:
+    assert decide(policy, every(10).after, 10_000, 10_000 + late_ms) == decision
 
 
 def test_what_was_missed_is_run_once_by_default_and_it_says_for_how_many(
@@ -202,21 +202,21 @@ def test_what_was_missed_is_run_once_by_default_and_it_says_for_how_many(
     assert job is not None
     assert job.fire is not None
     assert job.fire.missed == 719
-    assert "stands for 719 later ones" in caplog.text
+    assert "stands for 719 others" in caplog.text
     assert app.schedules[0].next_at == datetime(2027, 1, 15, 9, 0, 5, tzinfo=UTC)
 
 
 def test_skipped_fires_are_recorded_and_told(another: Apps, clock: FakeClock, store: MemoryStore) -> None:
     app, told = another(), list[Job]()
     app.on.skipped(told.append)
-    beating(app, misfire="skip", misfire_grace_time=30)
+    beating(app, misfire="skip", misfire_grace_time=1)
     app.run_due()
-    clock.advance(3600)
+    clock.advance(3603)
     assert app.run_due() == 0
     job = store.get("beat@2027-01-15T08:00:05Z")
     assert job is not None
     assert (job.state, [one.id for one in told]) == (State.CANCELLED, [job.id])
-    assert str(job.reason).startswith("skipped: it was 3595 s late")
+    assert str(job.reason).startswith("skipped: it was 3598 s late")
     steps([app], clock, 5)
     assert len(ran(store)) == 1
 
@@ -233,18 +233,21 @@ def test_each_missed_fire_is_run_if_that_is_asked_for(another: Apps, clock: Fake
 @pytest.mark.parametrize(
     ("options", "means"),
     [
-        ({}, ("coalesce", 60_000)),
+        ({}, ("coalesce", None)),
         ({"misfire": "skip"}, ("skip", 60_000)),
         ({"misfire_grace_time": 5}, ("skip", 5_000)),
         ({"expires": 7}, ("skip", 7_000)),
-        ({"misfire": "each"}, ("each", 60_000)),
+        ({"misfire": "each"}, ("each", None)),
+        ({"misfire": "each", "expires": 7}, ("each", 7_000)),
+        ({"misfire": "coalesce", "misfire_grace_time": 7}, ("coalesce", 7_000)),
+        ({"expires": 7, "misfire_grace_time": 5}, ("skip", 5_000)),
     ],
 )
 def test_the_misfire_options_mean(another: Apps, options: dict[str, Any], means: tuple[str, int]) -> None:
     app = another()
     beating(app, **options)
-    made = app._schedules.entries["beat"]
-    assert (made.misfire, made.grace_ms) == means
+    policy = app._schedules.entries["beat"].policy
+    assert (policy.misfire, policy.grace_ms) == means
 
 
 def test_a_clock_that_is_set_back_issues_nothing_again(another: Apps, clock: FakeClock, store: MemoryStore) -> None:

@@ -41,7 +41,10 @@ class PoolOptions:
             value = getattr(self, name)
             if value is not None:
                 if not kind.imports:
-                    raise InvalidValue.of(name, "absent: of the pools only processes have children", value)
+                    rule = (
+                        'absent: of the pools only processes have children, so say pool="processes" with it or before'
+                    )
+                    raise InvalidValue.of(name, rule, value)
                 _whole(name, value, _TASKS_MOST, "a whole number, 1 or more")
 
     @property

@@ -20,12 +20,12 @@ from typing import Any, Final
 
 from .. import default
 from ..clock import Clock, SystemClock, as_datetime
-from ..config import checked_timezone
 from ..context import current_job
 from ..contract import Filter, Store
 from ..errors import InvalidValue, SchedulerError
 from ..job import State
 from ..scheduler import Scheduler
+from ..zones import checked_zone
 from .clock import FakeClock
 from .forgetful import Forgetful
 from .hand import Hand
@@ -368,7 +368,7 @@ def _checked(app: Scheduler, tz: str | tzinfo | None) -> tzinfo:
         raise SchedulerError("the scheduler travels already: move it with to() or advance()")
     if app._ticker is not None and app._ticker.thread.is_alive():
         raise SchedulerError("the scheduler runs: stop() it first, a journey runs the jobs itself")
-    return app.timezone if tz is None else checked_timezone(tz)
+    return app.timezone if tz is None else checked_zone(tz)
 
 
 @contextmanager
