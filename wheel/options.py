@@ -129,8 +129,6 @@ class Plan:
                 changes.update(rule(value))
         if not changes:
             return self
-        if "grace_ms" in changes and options.get("misfire") == "run":
-            raise InvalidValue.of("misfire_grace_time", 'absent where misfire is "run"', options["misfire_grace_time"])
         if "grace_ms" in changes:
             changes.setdefault("skips", True)
         ours = changes.get("task_id", self.task_id) is None and changes.get("key", self.key) is None

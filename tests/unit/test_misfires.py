@@ -157,8 +157,6 @@ def test_a_grace_was_forgotten_where_it_contradicts() -> None:
     app = Scheduler(MemoryStore())
     with pytest.raises(InvalidValue, match="expires must be a length of time for a schedule"):
         app.periodic(5, name="x", expires=FRIDAY)(lambda: None)
-    with pytest.raises(InvalidValue, match='misfire_grace_time must be absent where misfire is "run"'):
-        app.task(name="t", misfire="run", misfire_grace_time=5)(lambda: None)
     assert app.schedules == []
 
 

@@ -159,7 +159,7 @@ def test_a_schedule_of_the_setting_and_one_of_the_code_cannot_have_one_name_in_e
             steps[first]()
 
 
-@pytest.mark.parametrize("args", [16, "daily", {"a": 1}, (n for n in (1, 2))], ids=repr)
+@pytest.mark.parametrize("args", [16, "daily", {"a": 1}, {1, 2}], ids=repr)
 def test_arguments_that_are_no_list_were_taken_for_letters_or_raised_a_foreign_error(args: Any) -> None:
     app = Scheduler(MemoryStore())
     call = app.task(name="t")(lambda *parts: parts)

@@ -41,7 +41,13 @@ def define(app: Scheduler) -> Any:
     return add
 
 
-def test_celery_8142_of_two_periods_of_one_call_the_first_was_lost(app: Scheduler, clock: FakeClock) -> None:
+def define_report(app: Scheduler, when: str, n: int) -> None:
+    @app.periodic(crontab(when), name="report", args=(n,))
+    def report(n: int) -> int:
+        return n
+
+
+def test_of_two_periods_of_one_call_the_first_was_lost(app: Scheduler, clock: FakeClock) -> None:
     add = define(app)
     assert app.add_periodic_task(10, add.s(2, 2)) == "shop.add(2, 2)"
     assert app.add_periodic_task(20, add.s(2, 2)) == "shop.add(2, 2):2"
@@ -83,11 +89,11 @@ def test_a_module_that_is_loaded_again_replaces_its_schedules(app: Scheduler) ->
     app.add_periodic_task(10, add.s(1))
     app.add_periodic_task(20, add.s(1))
     app.add_periodic_task(10, add.s(3), name="named")
-    app.periodic(crontab("0 7 * * *"), name="report", args=(1,))(lambda n: n)
+    define_report(app, "0 7 * * *", 1)
     again = define(app)
     app.add_periodic_task(30, again.s(2))
     app.add_periodic_task(15, again.s(4), name="named")
-    app.periodic(crontab("0 8 * * *"), name="report", args=(2,))(lambda n: n)
+    define_report(app, "0 8 * * *", 2)
     assert listed(app) == [
         ("named", "every 15000 ms"), ("report", "crontab 0 0 8 * * * UTC"), ("shop.add(2)", "every 30000 ms"),
     ]  # fmt: skip
