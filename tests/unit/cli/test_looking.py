@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hourwheel import Scheduler
@@ -135,32 +136,38 @@ def test_after_a_command_the_program_may_start_its_scheduler(run: Run, store: Pa
 
 
 @pytest.fixture
-def stranger(store: Path) -> Iterator[list[str]]:
-    """Words that run a command as a user who may read the store's files and write nothing."""
+def shown(store: Path) -> Iterator[Path]:
+    """The store in a directory that others may search; pytest closes its own to them."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("only root can become somebody else")
-    for path in store.parent.glob("tasks.json*"):
-        path.chmod(0o644)
-    above = store.parent
-    while above != above.parent and above != Path("/tmp"):
-        above.chmod(0o755)
-        above = above.parent
-    yield ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-m", "hourwheel.cli"]
+    with TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        for path in store.parent.glob("tasks.json*"):
+            os.chmod(shutil.copy(path, directory), 0o644)
+        yield Path(directory, "tasks.json")
+
+
+def as_stranger(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user who may read the store's files and write nothing."""
+    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    return subprocess.run(
+        [*become, sys.executable, "-m", "hourwheel.cli", *words], capture_output=True, text=True, cwd="/", check=False
+    )
 
 
 @pytest.mark.parametrize("words", LOOKING[:-2], ids=" ".join)
-def test_monitoring_by_another_user_is_let_in(words: tuple[str, ...], stranger: list[str], store: Path) -> None:
-    named = ["--store", str(store)] if words[0] in ("why", "show") else [str(store)]
-    before = tree(store.parent)
-    done = subprocess.run([*stranger, *words, *named], capture_output=True, text=True, cwd="/")
+def test_monitoring_by_another_user_is_let_in(words: tuple[str, ...], shown: Path) -> None:
+    named = ["--store", str(shown)] if words[0] in ("why", "show") else [str(shown)]
+    before = tree(shown.parent)
+    done = as_stranger(*words, *named)
     assert (done.returncode, done.stderr) == (0, "")
-    assert tree(store.parent) == before
+    assert tree(shown.parent) == before
 
 
-def test_who_may_not_read_is_told_what_to_do(stranger: list[str], store: Path) -> None:
-    (journal,) = store.parent.glob("tasks.json.journal.*")
+def test_who_may_not_read_is_told_what_to_do(shown: Path) -> None:
+    (journal,) = shown.parent.glob("tasks.json.journal.*")
     journal.chmod(0o600)
-    done = subprocess.run([*stranger, "stats", str(store)], capture_output=True, text=True, cwd="/")
+    done = as_stranger("stats", str(shown))
     assert done.returncode == 2
     assert f"{journal} may not be read by this user" in done.stderr
     assert "chmod g+r" in done.stderr
