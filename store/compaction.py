@@ -19,61 +19,24 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
-from copy import copy
-from itertools import groupby
-from typing import Final, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Final, Literal
 
-from ..job import Job
-from ..job import State as JobState
-from .counts import Counts
 from .epoch import Epoch
-from .header import Header, read_header
-from .index import SLOTS, Index
+from .header import read_header
+from .index import Index
 from .journal import Journal
-from .limits import Limits
 from .lines import Batch, split
+from .noted import header_of, note, write_noted
 from .place import Place
-from .records import decode_job, loads, peek
+from .records import loads
 from .snapshot import SnapshotFile
-from .snapshot_writer import Content, text_of, write_snapshot
-from .state import Row
 from .system import System, close_file, sync_directory
-from .tombstone import is_tombstone
 
-_PIECE: Final = 512
 _NEARLY: Final = 1 << 16
 _LARGEST: Final = 1 << 23
 Stage = Literal["aside", "sealing", "sealed", "renamed"]
 _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-class Noted(NamedTuple):
-    """A state as it was at one record; rows are values, so a shallow copy holds still."""
-
-    snapshot: SnapshotFile
-    rows: dict[str, Row]
-    counts: Counts
-    token: int
-    hand: int
-    seq: int
-    end: int
-    limits: Limits
-
-
-def note(epoch: Epoch) -> Noted:
-    """Note the state of an epoch. Quick; the caller holds the epoch."""
-    state = epoch.state
-    return Noted(
-        epoch.snapshot,
-        dict(state.rows),
-        copy(state.counts),
-        state.token,
-        state.ring.hand,
-        epoch.journal.seq,
-        epoch.journal.end,
-        state.limits.copy(),
-    )
 
 
 def claim_work(place: Place, system: System) -> int | None:
@@ -122,20 +85,9 @@ class Compaction:
         """Write the new snapshot, its index, and the journal so far; yields between pieces."""
         noted, system = self._noted, self._system
         system.ftruncate(self._fd, 0)
-        header = Header(
-            store_id=self._old.store_id,
-            epoch=self.number,
-            seq=noted.seq,
-            token=noted.token,
-            hand=noted.hand,
-            counts=noted.counts,
-            paused=tuple(sorted(noted.limits.paused)),
-            next_us=noted.limits.ahead(self._now_ms),
-        )
-        sorting = _Sorting(noted.rows, self._now_ms)
-        yield from sorting.run()
+        header = header_of(noted, self._now_ms, store_id=self._old.store_id, epoch=self.number)
         index: Index | None = None
-        for index in write_snapshot(self._fd, system, header, self._content(sorting)):
+        for index in write_noted(self._fd, system, header, noted, self._now_ms):
             if index is None:
                 yield
         assert index is not None
@@ -169,32 +121,6 @@ class Compaction:
             before, left = left, self._old.journal.end - self._copied
             if left >= before:
                 most = min(2 * most, _LARGEST)
-
-    def _content(self, sorting: _Sorting) -> Content:
-        old, rows = self._noted.snapshot, self._noted.rows
-        return Content(
-            slots=self._slots(sorting),
-            running=[text_of(job) for job in sorting.running],
-            finished=_chain_finished(old, rows, sorting.finished, self._now_ms),
-        )
-
-    def _slots(self, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]:
-        old, rows = self._noted.snapshot, self._noted.rows
-        for slot in range(SLOTS):
-            added = sorting.slots[slot]
-            if not added and not old.holds(slot):
-                continue
-            text = None if added else old.slot_text(slot, sorting.changed)
-            if text is None:
-                jobs = [
-                    (due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows
-                ]
-                jobs.extend((due_ms, id, text_of(rows[id])) for due_ms, id in added)
-                jobs.sort()
-                if jobs:
-                    yield slot, ((cycle, [raw for _, _, raw in group]) for cycle, group in groupby(jobs, key=_cycle))
-            elif text:
-                yield slot, text
 
     def _copy(self, most: int | None = None) -> None:
         """Copy whole changes from the old journal to the new one, and apply them there."""
@@ -274,54 +200,3 @@ class Compaction:
         if self._fd >= 0 and self.new is not None:
             self.new.close()
         self._let_go()
-
-
-class _Sorting:
-    """The rows of a state by where they go in a snapshot."""
-
-    def __init__(self, rows: dict[str, Row], now_ms: int) -> None:
-        self._rows = rows
-        self._now_ms = now_ms
-        self.slots: list[list[tuple[int, str]]] = [[] for _ in range(SLOTS)]
-        self.running: list[Job] = []
-        self.finished: list[Job] = []
-        self.changed: set[bytes] = set()
-        """Ids of rows that may hide a job of the snapshot; one that was added and not yet looked into cannot."""
-
-    def run(self) -> Iterator[None]:
-        for n, (id, row) in enumerate(self._rows.items()):
-            if type(row) is bytes:
-                due_ms = peek(row)[1]
-                self.slots[due_ms // 1000 % SLOTS].append((due_ms, id))
-            else:
-                self._sort_job(row)  # type: ignore[arg-type]
-            if n % _PIECE == 0:
-                yield
-        for slot in self.slots:
-            slot.sort()
-
-    def _sort_job(self, job: Job) -> None:
-        self.changed.add(job.id.encode("utf-8", "surrogatepass"))
-        if job.state is JobState.SCHEDULED:
-            self.slots[job.slot].append((job.due_ms, job.id))
-        elif job.state is JobState.RUNNING:
-            self.running.append(job)
-        elif not is_over(job, self._now_ms):
-            self.finished.append(job)
-
-
-def is_over(job: Job, now_ms: int) -> bool:
-    """Whether a finished job need not be kept any longer."""
-    return is_tombstone(job) or (job.finished_ms is not None and job.finished_ms + job.result_ttl_ms <= now_ms)
-
-
-def _chain_finished(old: SnapshotFile, rows: dict[str, Row], newer: list[Job], now_ms: int) -> Iterator[bytes]:
-    for raw in old.finished_lines():
-        if peek(raw)[0] not in rows and not is_over(decode_job(raw), now_ms):
-            yield raw
-    for job in newer:
-        yield text_of(job)
-
-
-def _cycle(entry: tuple[int, str, bytes]) -> int:
-    return entry[0] // (SLOTS * 1000)

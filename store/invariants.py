@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
 
 from ..job import Job
 from ..job import State as JobState
@@ -11,19 +14,46 @@ from .state import State
 
 
 def violations(state: State) -> list[str]:
-    """Every violated invariant, in words; [] when the state is sound."""
-    jobs = list(views.jobs(state))
+    """Every violated invariant, in words; [] when the state is sound. The jobs are read one by one, none is kept."""
+    census = _Census()
+    for job in views.jobs(state):
+        census.take(job)
     return [
-        *_ledger(state, jobs),
+        *_ledger(state, census.states),
         *_places(state),
-        *_claims(state, jobs),
-        *_keys(jobs),
-        *_limits(state, jobs),
-        *_each(jobs),
+        *_claims(state, census),
+        *_keys(census.keys),
+        *_limits(state, census.limits),
+        *census.odd,
     ]
 
 
-def _ledger(state: State, jobs: list[Job]) -> list[str]:
+class _Census:
+    """What must be known of all jobs together."""
+
+    def __init__(self) -> None:
+        self.states: Counter[JobState] = Counter()
+        self.tokens = array("Q")
+        self.running: dict[str, str | None] = {}
+        self.keys: Counter[str] = Counter()
+        """Of scheduled jobs."""
+        self.limits: Counter[str] = Counter()
+        """Of running jobs."""
+        self.odd: list[str] = []
+
+    def take(self, job: Job) -> None:
+        self.states[job.state] += 1
+        if job.token:
+            self.tokens.append(job.token)
+        if job.state is JobState.SCHEDULED and job.key is not None:
+            self.keys[job.key] += 1
+        if job.state is JobState.RUNNING:
+            self.running[job.id] = job.owner
+            self.limits.update(bound.name for bound in job.limits if not bound.per_ms)
+        self.odd.extend(_odd(job))
+
+
+def _ledger(state: State, held: Counter[JobState]) -> list[str]:
     counts = state.counts
     found: list[str] = []
     finished = counts.succeeded + counts.failed + counts.cancelled + counts.expired
@@ -32,7 +62,6 @@ def _ledger(state: State, jobs: list[Job]) -> list[str]:
             f"the ledger does not balance: accepted {counts.accepted} != scheduled {counts.scheduled} "
             f"+ running {counts.running} + finished {finished}"
         )
-    held = Counter(job.state for job in jobs)
     for name in (JobState.SCHEDULED, JobState.RUNNING):
         if held[name] != getattr(counts, name.value):
             found.append(f"{getattr(counts, name.value)} jobs are counted as {name}, {held[name]} are held")
@@ -68,45 +97,39 @@ def _places(state: State) -> list[str]:
     return found
 
 
-def _claims(state: State, jobs: list[Job]) -> list[str]:
-    found: list[str] = []
-    tokens = Counter(job.token for job in jobs if job.token)
-    found.extend(f"token {token} was given to {count} jobs" for token, count in tokens.items() if count > 1)
-    if tokens and max(tokens) > state.token:
-        found.append(f"token {max(tokens)} was given, the newest known is {state.token}")
-    running = {job.id: job.owner for job in jobs if job.state is JobState.RUNNING}
+def _claims(state: State, census: _Census) -> list[str]:
+    tokens = array("Q", sorted(census.tokens))
+    given = ((token, sum(1 for _ in same)) for token, same in groupby(tokens))
+    found = [f"token {token} was given to {count} jobs" for token, count in given if count > 1]
+    if tokens and tokens[-1] > state.token:
+        found.append(f"token {tokens[-1]} was given, the newest known is {state.token}")
+    running = census.running
     if running != state.running:
         found.append(f"running by the jobs: {running!r}, by the claims: {state.running!r}")
     found.extend(f"job {id} has a lease, but is not running" for id in state.leases if id not in running)
     return found
 
 
-def _keys(jobs: list[Job]) -> list[str]:
-    held = Counter(job.key for job in jobs if job.key is not None and job.state is JobState.SCHEDULED)
+def _keys(held: Counter[str]) -> list[str]:
     return [f"key {key!r} is held by {count} scheduled jobs" for key, count in held.items() if count > 1]
 
 
-def _limits(state: State, jobs: list[Job]) -> list[str]:
-    running = [bound for job in jobs if job.state is JobState.RUNNING for bound in job.limits if not bound.per_ms]
-    held = Counter(bound.name for bound in running)
+def _limits(state: State, held: Counter[str]) -> list[str]:
     if held != state.limits.running:
         return [f"running under limits by the jobs: {dict(held)!r}, by the limits: {state.limits.running!r}"]
     return []
 
 
-def _each(jobs: list[Job]) -> list[str]:
-    found: list[str] = []
-    for job in jobs:
-        if job.state is JobState.RUNNING and (job.attempt < 1 or job.token < 1 or job.owner is None):
-            found.append(f"job {job.id} is running with attempt {job.attempt}, token {job.token}, owner {job.owner!r}")
-        if job.finished and job.finished_ms is None:
-            found.append(f"job {job.id} is {job.state}, but has not finished")
-        if job.state is JobState.SCHEDULED and job.owner is not None:
-            found.append(f"job {job.id} is scheduled, but owned by {job.owner}")
-        if job.state is not JobState.RUNNING and job.cancel_ms is not None:
-            found.append(f"job {job.id} is {job.state}, but still asked to end")
-        if job.after is not None and not 0 <= job.after.left <= len(job.after.ids):
-            found.append(f"job {job.id} waits for {job.after.left} of {len(job.after.ids)} jobs")
-        if job.crashes >= job.max_crashes and not job.finished:
-            found.append(f"job {job.id} crashed {job.crashes} times, but is {job.state}")
-    return found
+def _odd(job: Job) -> Iterator[str]:
+    if job.state is JobState.RUNNING and (job.attempt < 1 or job.token < 1 or job.owner is None):
+        yield f"job {job.id} is running with attempt {job.attempt}, token {job.token}, owner {job.owner!r}"
+    if job.finished and job.finished_ms is None:
+        yield f"job {job.id} is {job.state}, but has not finished"
+    if job.state is JobState.SCHEDULED and job.owner is not None:
+        yield f"job {job.id} is scheduled, but owned by {job.owner}"
+    if job.state is not JobState.RUNNING and job.cancel_ms is not None:
+        yield f"job {job.id} is {job.state}, but still asked to end"
+    if job.after is not None and not 0 <= job.after.left <= len(job.after.ids):
+        yield f"job {job.id} waits for {job.after.left} of {len(job.after.ids)} jobs"
+    if job.crashes >= job.max_crashes and not job.finished:
+        yield f"job {job.id} crashed {job.crashes} times, but is {job.state}"

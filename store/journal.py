@@ -147,8 +147,11 @@ class Journal:
 
     @classmethod
     def nothing(cls, path: str, system: System, *, seq: int) -> Journal:
-        """For who only looks: the journal of a snapshot beside which there is none yet. Its size is 0."""
-        return cls(path, system.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), system, end=0, seq=seq, size=0)
+        """For who only looks: the journal of a snapshot beside which there is none yet. Its ``size`` is 0."""
+        header = frame(f'{{"journal":"hourwheel","after":{seq}}}')
+        fd = os.memfd_create("journal", os.MFD_CLOEXEC)
+        os.write(fd, header + b"\n")
+        return cls(path, fd, system, end=len(header), seq=seq, size=0)
 
     # ---- reading -----------------------------------------------------------------------------------------
 

@@ -96,6 +96,10 @@ class ReadOnlyStore(StateVerbs):
         except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
             return look(self._epoch.state)
 
+    def newest(self) -> Epoch:
+        """The newest epoch, which stands still until the next look; for who shares this store with nobody."""
+        return self._reading(lambda _: self._epoch)
+
     def _look(self, look: Callable[[State], R]) -> R:
         if self._closed:
             raise StoreClosed(f"the store {self.path} is closed")
@@ -107,8 +111,8 @@ class ReadOnlyStore(StateVerbs):
     def _newest(self, *, doubted: bool = False) -> Epoch:
         """The newest epoch, with what others have written by now."""
         try:
-            if not doubted:
-                self._epoch.follow()
+            if not doubted:  # up to what has room now: others may write as fast as this reads
+                self._epoch.follow(until=self._epoch.journal.length())
             while doubted or self._is_over():
                 newer = self._open(check=False)
                 self._epoch.close()
@@ -148,12 +152,12 @@ class ReadOnlyStore(StateVerbs):
                 if self._identity() == before:  # else a compaction came between the opening of the two files
                     raise self._not_opened(error) from error
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _identity(self) -> tuple[int, ...] | None:
         try:
             status = self._system.stat(self.path)
         except OSError:
             return None
-        return status.st_dev, status.st_ino
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns  # a number alone may be used again
 
     def _not_opened(self, error: OSError | StoreCorrupt) -> Exception:
         if isinstance(error, HourwheelError):

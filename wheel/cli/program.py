@@ -12,6 +12,7 @@ from ..errors import HourwheelError
 from ..looking import Rule, ruled
 from ..plain import plain
 from .agenda import AGENDA
+from .backup import BACKUP, MOVE
 from .call import CALL
 from .change import CANCEL, RESCHEDULE
 from .check import CHECK, COMPACT
@@ -34,7 +35,7 @@ from .worker import WORKER
 
 _RUNNING: Final = (WORKER, RUN_DUE, CALL)
 _ABOUT_JOBS: Final = (JOBS, SHOW, WHY, AGENDA, CANCEL, RESCHEDULE, RETRY, PAUSE, RESUME, SCHEDULES)
-_ABOUT_STORES: Final = (STATS, RING, CHECK, COMPACT, REPAIR, SIMULATE, PREFLIGHT)
+_ABOUT_STORES: Final = (STATS, RING, CHECK, COMPACT, REPAIR, BACKUP, MOVE, SIMULATE, PREFLIGHT)
 COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_STORES, CONFIG)
 DEBUG_VARIABLE: Final = "HOURWHEEL_DEBUG"
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hourwheel.store import compaction, creation, epoch, journal, records, snapshot, state
+from hourwheel.store import creation, epoch, journal, noted, records, snapshot, state
 from hourwheel.store.aside import Aside
 
 _SMALL = 4096
@@ -29,7 +29,7 @@ def quickly(seed: int) -> Iterator[None]:
             for name, value in (("CHUNK", _SMALL), ("_BLANK", b"\n" * _SMALL), ("RESERVE", _SMALL)):
                 patch.setattr(journal, name, value)
             decode = lru_cache(1 << 14)(records.decode_job)  # a job is a value, and so is its text
-            for module in (compaction, epoch, records, snapshot, state):
+            for module in (epoch, noted, records, snapshot, state):
                 patch.setattr(module, "decode_job", decode)
             patch.setattr(snapshot, "scan_index", _scanning_once(snapshot.scan_index))
             patch.setattr(creation, "secrets", SimpleNamespace(token_hex=lambda size: rng.randbytes(size).hex()))
