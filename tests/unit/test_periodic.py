@@ -109,6 +109,49 @@ def test_fields_are_those_of_celery_and_of_cron(made: crontab, first: str) -> No
     assert fires(made, "2026-01-01T00:00:00+00:00", 1) == [first]
 
 
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        (crontab("5-5/4"), crontab(5)), (crontab("0, 30", 7), crontab("0,30", 7)), (crontab(0, "8 ,17"), crontab(0, "8,17")),
+        (crontab([0, 30]), crontab("0,30")), (crontab({0, 30}, (7, 8)), crontab("0,30", "7,8")),
+        (crontab(range(0, 60, 20)), crontab("*/20")), (crontab(0, 7, "Monday"), crontab(0, 7, 1)),
+        (crontab(0, 7, month_of_year="january,Sept"), crontab(0, 7, month_of_year="1,9")),
+        (crontab(0, "22-4"), crontab(0, "22,23,0,1,2,3,4")), (crontab(0, 7, "fri-mon"), crontab(0, 7, "5,6,0,1")),
+        (crontab(0, 7, "5-1/2"), crontab(0, 7, "5,0")), (crontab(0, 7, "sat-7"), crontab(0, 7, "6,0")),
+        (crontab(0, 7, month_of_year="nov-feb"), crontab(0, 7, month_of_year="11,12,1,2")), (crontab("*/90"), crontab(0)),
+        (crontab(0, 7, day_of_month="25-5/3"), crontab(0, 7, day_of_month="25,28,31,3")),
+        (crontab("@daily"), crontab(0, 0)), (crontab("@Hourly"), crontab(0)), (crontab("@weekly"), crontab(0, 0, 0)),
+        (crontab("@monthly"), crontab(0, 0, day_of_month=1)), (crontab("@yearly"), crontab("0 0 1 1 *")),
+        (crontab("TZ=Asia/Tokyo @daily"), crontab(0, 0, timezone="Asia/Tokyo")),
+        (crontab("CRON_TZ=Asia/Tokyo 0, 30 7 * * *"), crontab("0,30", 7, timezone="Asia/Tokyo")),
+    ],
+)  # fmt: skip
+def test_celery_s_fields_were_refused_or_misread(written: crontab, means: crontab) -> None:
+    assert written == means
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        (("@reboot",), "called at the start: @app.on.worker_ready"), (("@every 5m",), "there is every(...)"),
+        (("@fortnightly",), "@hourly"), (("0 7 ? * MON",), "? is Quartz's"), (("@daily", 3), "a whole expression and nothing else"),
+        (("0 0 7 * * * 2027",), "five fields as cron has them"), (("61 * * * *",), "minute must be made of numbers from 0 to 59"),
+        (("* 24 * * *",), "hour must be made of numbers from 0 to 23"), ((0, 0, "mon/2"), "day_of_week must be"),
+        ((0, 0, "mo"), "day_of_week must be"), ((0, 0, "*", "*", "jam"), "month_of_year must be"), (("TZ=Mars/X 0 7 * * *",), "timezone must be"),
+        ((0, 0, "*", "L/2"), "day_of_month must be"), ((0, 0, "fri#6"), "day_of_week must be"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_says_which_field_and_what_to_write(fields: tuple[Any, ...], hint: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        crontab(*fields)
+    assert hint in str(refused.value)
+
+
+def test_an_expression_with_a_zone_takes_no_other() -> None:
+    with pytest.raises(InvalidValue, match="timezone must be absent where the expression names a zone"):
+        crontab("CRON_TZ=Asia/Tokyo 0 7 * * *", timezone="UTC")
+
+
 def test_both_days_must_match_in_fields_and_one_in_an_expression() -> None:
     """Celery's crontab() asks for both, cron for one of them; each is what its users expect."""
     both = crontab(0, 0, day_of_week="fri", day_of_month=13)
