@@ -50,6 +50,8 @@ def encode_outcome(outcome: Outcome) -> str:
             parts = ["released", reason]
         case Crashed(reason=reason):
             parts = ["crashed", reason]
+        case Noted(note=None, reason=reason):
+            parts = ["waits", reason]
         case Noted(note=note):
             return f'"noted",{note}'
         case Skipped(reason=reason):
@@ -82,6 +84,8 @@ def decode_outcome(parts: list[Any]) -> Outcome:
             outcome = Crashed(reason=reason)
         case ["noted", note]:
             outcome = Noted(note=_encoded(note))
+        case ["waits", reason]:
+            outcome = Noted(reason=reason)
         case ["followed", int(missed)]:
             outcome = Followed(job=_NONE, missed=missed)
         case ["skipped", reason]:

@@ -211,7 +211,7 @@ class State:
         for id, _, outcome in record.items:
             job = job_of(self.rows[id])
             if isinstance(outcome, Noted):
-                self.rows[id] = job._replace(note=outcome.note)
+                self.rows[id] = outcome.on(job)
                 continue
             if isinstance(outcome, Followed):
                 self._followed(job, outcome.missed)

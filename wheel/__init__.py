@@ -15,6 +15,7 @@ from .contract import Erasing, Filter, Found, OnConflict, Pausable, Stats, Store
 from .decorator import TaskDecorator, task
 from .default import get_default, set_default
 from .errors import (
+    Deadlock,
     DuplicateJob,
     HourwheelError,
     InvalidValue,
@@ -68,6 +69,7 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "Clock",
     "Conf",
     "Crashed",
+    "Deadlock",
     "DuplicateJob",
     "Erasing",
     "Events",

@@ -122,7 +122,8 @@ class Store(Protocol):
     def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
         """Record how claims ended, each fenced by its token; returns the lost ones, which changed nothing.
 
-        Two outcomes are no ends. Noted keeps what it says with the job. Followed adds the next fire of the job's
+        Two outcomes are no ends. Noted keeps what it says with the job: a note, or the reason why it stands still.
+        Followed adds the next fire of the job's
         schedule, in the same atomic step and only if this job has not been followed yet; the job's key passes to it.
 
         When a job ends, here or by any other verb and in whatever way, each job named in its ``wakes`` that still waits

@@ -57,6 +57,10 @@ class DuplicateJob(HourwheelError, ValueError):
     """A pending job holds the same unique key, and on_conflict is "raise"."""
 
 
+class Deadlock(HourwheelError, RuntimeError):
+    """A job waits in get() for one that can never end while it waits; the message names the circle."""
+
+
 # ---- waiting for a result --------------------------------------------------------------------------------
 
 

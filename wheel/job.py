@@ -326,9 +326,18 @@ class Followed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """The function says how far it has come (``note`` is JSON text); the job goes on running."""
+    """The function says how far it has come, or what it waits for; the job goes on running."""
 
-    note: str
+    note: str | None = None
+    """JSON text; None to leave it as it is, and say the reason."""
+    reason: str | None = None
+    """What it waits for; None when it goes on."""
+
+    def on(self, job: Job) -> Job:
+        """The job with what it says. What was said of its being cancelled stays."""
+        if self.note is not None:
+            return job._replace(note=self.note)
+        return job if job.cancel_ms is not None else job._replace(reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from .contract import Erasing, Found, Store, Wakeup
 from .errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, StoreError, UnknownJob
 from .job import FINISHED, Job, State
 from .options import Seconds, due_ms
-from .waiting import Keeper, Patience
+from .waiting import Awaiting, Keeper, Patience
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -152,8 +152,8 @@ class AsyncResult(Generic[R_co]):
     def get(self, timeout: Seconds | None = None, *, propagate: bool = True) -> R_co:
         """Wait for the job to end, and return what the function returned.
 
-        Something must run the job: a scheduler that was started, here or in another process. Called from inside a job
-        it occupies that job's worker while it waits, and if all workers wait so, none is left for what they wait for.
+        Something must run the job: a scheduler that was started, here or in another process. A job may wait for
+        others: its pool runs what it waits for, even if all its workers wait. A coroutine awaits aget() instead.
 
         Args:
             timeout: how long to wait, in seconds or as a timedelta; None for as long as it takes.
@@ -165,14 +165,21 @@ class AsyncResult(Generic[R_co]):
             JobExpired: the job ended unrun, because its ``expires`` had passed.
             UnknownJob: the store holds no job of this id.
             ResultTimeout: it has not ended within the timeout; it goes on.
+            Deadlock: called from inside a job for which the other one waits itself.
+            SchedulerError: called where it would block what is to run the job: a coroutine of an asyncio pool, or a
+                hook of the scheduler's own thread.
 
         >>> remind.delay(1, "x").get(timeout=5)
         'X'
         """
         patience = Patience(self._keeper, timeout)
-        while not (job := self._held(self.job())).finished:
-            if not patience.wait():
-                raise self._too_late(job, timeout)
+        if not (job := self._held(self.job())).finished:
+            with Awaiting(self._keeper, self.id, blocks=True) as awaiting:
+                while not (job := self._held(self.job())).finished:
+                    if awaiting.is_long:
+                        awaiting.look()
+                    if not awaiting.help() and not patience.wait():
+                        raise self._too_late(job, timeout)
         found: R_co = self._given(job, propagate=propagate)
         return found
 
@@ -183,9 +190,13 @@ class AsyncResult(Generic[R_co]):
         'X'
         """
         patience = Patience(self._keeper, timeout)
-        while not (job := self._held(await self.ajob())).finished:
-            if not await patience.await_():
-                raise self._too_late(job, timeout)
+        if not (job := self._held(await self.ajob())).finished:
+            with Awaiting(self._keeper, self.id, blocks=False) as awaiting:
+                while not (job := self._held(await self.ajob())).finished:
+                    if awaiting.is_long:
+                        await asyncio.to_thread(awaiting.look)
+                    if not awaiting.help() and not await patience.await_():
+                        raise self._too_late(job, timeout)
         found: R_co = self._given(job, propagate=propagate)
         return found
 

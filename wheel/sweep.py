@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from . import log
 from .clock import Clock
@@ -12,11 +13,13 @@ from .contract import Store
 from .events import Events
 from .intake import take_in
 from .job import Claim, Claims, Failed, Outcome, Released
+from .lending import due_for
 from .pool.credit import STUCK_S, Pace
 from .refused import Without
 from .runner import Runner
 from .schedules import Schedules
 from .unheard import unheard
+from .waits import HERE, Here
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -46,7 +49,14 @@ class Account:
         self._newest = 0
         self._unsettled: list[tuple[Claim, Outcome]] = []
 
-    def claim(self, now_ms: int, limit: int, queues: Collection[str] | None, **without: Unpack[Without]) -> list[Claim]:
+    def claim(
+        self,
+        now_ms: int,
+        limit: int,
+        queues: Collection[str] | None,
+        ids: Collection[str] | None = None,
+        **without: Unpack[Without],
+    ) -> list[Claim]:
         """Store.claim, one at a time, after paying."""
         with self._lock:
             if self._asked_ms is not None:
@@ -57,7 +67,8 @@ class Account:
                 self.store.settle(self._unsettled, now_ms)
                 self._unsettled = []
             self._asked_ms = now_ms
-            claims = self.store.claim(self.owner, now_ms, limit, queues=queues, **without)
+            rest: Any = without if ids is None else {**without, "ids": ids}
+            claims = self.store.claim(self.owner, now_ms, limit, queues=queues, **rest)
             self._asked_ms = None
             self._newest = max((claim.token for claim in claims), default=self._newest)
             return claims
@@ -94,6 +105,8 @@ class Sweep:
         self._schedules = schedules or Schedules()
         self._pace = Pace(workers=1)
         self._runs = 0
+        self._left: deque[Claim] = deque()
+        """Claimed, and not begun."""
         self._unsettled: list[tuple[Claim, Outcome]] = []
 
     def sweep(self) -> int:
@@ -108,34 +121,43 @@ class Sweep:
         store = self._account.store
         self._schedules.look_after(store, now_ms)
         while True:
-            claims = self._account.claim(
-                now_ms, 1 + self._pace.queue_room(), self._queues, **self._run.refused.option()
-            )
-            if isinstance(claims, Claims):
-                log.unrun(claims.unrun, self._on)
-            if not claims:
+            if not self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
                 return self._runs
-            log.received(claims, self._on)
-            try:
-                to_run, ended = take_in(claims, store, now_ms, self._on, self._schedules)
-            except BaseException:
-                self._unsettled += [(claim, _UNRUN) for claim in claims]
-                self._settle()
-                raise
-            self._unsettled += ended
-            self._run_all(to_run)
+
+    def _claim_and_run(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> bool:
+        claims = self._account.claim(now_ms, limit, self._queues, ids, **self._run.refused.option())
+        if isinstance(claims, Claims):
+            log.unrun(claims.unrun, self._on)
+        if not claims:
+            return False
+        log.received(claims, self._on)
+        try:
+            to_run, ended = take_in(claims, self._account.store, now_ms, self._on, self._schedules)
+        except BaseException:
+            self._unsettled += [(claim, _UNRUN) for claim in claims]
+            self._settle()
+            raise
+        self._unsettled += ended
+        self._run_all(to_run)
+        return True
 
     def _run_all(self, claims: Sequence[Claim]) -> None:
-        recorded = 0
         monotonic = self._clock.monotonic
         settled_at = monotonic()
+        self._left.extend(claims)
+        before = HERE.set(Here(help=self._help))
         try:
-            for claim in claims:
+            while self._left:
+                claim = self._left.popleft()
                 started = monotonic()
-                outcome = self._run(claim)
+                try:
+                    outcome = self._run(claim)
+                except BaseException:
+                    self._left.appendleft(claim)
+                    raise
                 ended = monotonic()
                 self._unsettled.append((claim, outcome))
-                recorded += 1
+                self._runs += 1
                 self._pace.ran(1, ended - started)
                 _pass_on_interrupt(outcome)
                 if ended - started > STUCK_S:
@@ -144,9 +166,23 @@ class Sweep:
                     self._settle()
                     settled_at = ended
         finally:
-            self._runs += recorded
-            self._unsettled += [(claim, _UNRUN) for claim in claims[recorded:]]
-            self._settle()
+            HERE.reset(before)
+            self._give_back()
+
+    def _give_back(self) -> None:
+        self._unsettled += [(claim, _UNRUN) for claim in self._left]
+        self._left.clear()
+        self._settle()
+
+    def _help(self, id: str) -> bool:
+        """A job of this sweep waits for another one, and nobody else may be there to run it."""
+        self._give_back()  # the other may be among them
+        now_ms = self._clock.now_ms()
+        ids, _ = due_for(self._account.store, [id], now_ms)
+        inner = Sweep(
+            self._account, self._run, self._clock, queues=self._queues, on=self._on, schedules=self._schedules
+        )
+        return bool(ids) and inner._claim_and_run(now_ms, 1, ids)
 
     def _settle(self) -> None:
         settlements, self._unsettled = self._unsettled, []

@@ -31,55 +31,21 @@ from .events import Events
 from .intake import take_in
 from .job import Claim, Claims, Job, Outcome, Released
 from .latch import Latch
-from .pool.credit import CLAIM_MOST, STUCK_S, Pace
+from .lending import Lending
+from .pool.credit import STUCK_S, Pace
 from .pool.protocol import Done, Pool
 from .refused import Without
 from .schedules import Schedules
+from .stepping import claim_limit, nap
 from .trouble import Trouble
 from .unheard import unheard
+from .waits import without_waits
 
-LINGER_S: Final = 0.01
-"""While claims wait in the queue the ticker looks at least so often for outcomes to settle."""
-_SECOND_NS: Final = 1_000_000_000
-_MS_NS: Final = 1_000_000
 _ALWAYS: Final = 1 << 62
 _JUMP_S: Final = 2.0
+_NO_WAITS: Final = "get() cannot wait in a hook that the scheduler's own thread calls: it would wait for itself"
 _JOIN_S: Final = 0.75
 """stop() waits so much longer than it was told for the ticker's last settling."""
-
-
-def claim_limit(now_ms: int, *, ticks: bool, credit: int, next_due_ms: int | None) -> int | None:
-    """How many jobs to claim now; None for no call at all.
-
-    A tick always calls, if only for nothing: the store moves its hand and takes the jobs of dead owners back.
-
-    >>> claim_limit(5_000, ticks=False, credit=4, next_due_ms=5_001) is None
-    True
-    >>> claim_limit(5_001, ticks=False, credit=4, next_due_ms=5_001)
-    4
-    """
-    if ticks or (credit > 0 and next_due_ms is not None and next_due_ms <= now_ms):
-        return max(0, min(credit, CLAIM_MOST))
-    return None
-
-
-def nap(now_ns: int, *, credit: int, next_due_ms: int | None, waiting: bool) -> tuple[float, int]:
-    """How long to sleep, in seconds, and the horizon: jobs due before it (ms) shall cut the sleep short.
-
-    >>> nap(5_200_000_000, credit=4, next_due_ms=5_500, waiting=False)
-    (0.3, 5500)
-    >>> nap(5_200_000_000, credit=0, next_due_ms=5_500, waiting=False)
-    (0.8, 0)
-    """
-    until_ns = (now_ns // _SECOND_NS + 1) * _SECOND_NS
-    if credit > 0 and next_due_ms is not None:
-        until_ns = min(until_ns, next_due_ms * _MS_NS)
-    sleep_s = max(0.0, (until_ns - now_ns) / _SECOND_NS)
-    horizon_ms = until_ns // _MS_NS if credit > 0 else 0
-    return (min(sleep_s, LINGER_S) if waiting else sleep_s), horizon_ms
-
-
-# ---- doing -----------------------------------------------------------------------------------------------
 
 
 class Ticker:
@@ -130,6 +96,7 @@ class Ticker:
         self._on = on or Events()
         self._schedules = schedules or Schedules()
         self._without = without
+        self._lending = Lending(store, pool)
         self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
         self._inflight = 0  # claims handed to the pool and not collected yet
         self._next_due_ms: int | None = None
@@ -150,7 +117,9 @@ class Ticker:
         bell = store if isinstance(store, Wakeup) else Latch()
         self._ring: Callable[[], None] = bell.notify
         self._wait: Callable[[float], bool] = bell.wait
-        self.thread = threading.Thread(target=self._live, name=f"{name}-ticker", daemon=True)
+        self.thread = threading.Thread(
+            target=without_waits, args=(self._live, _NO_WAITS), name=f"{name}-ticker", daemon=True
+        )
 
     # ---- from other threads ------------------------------------------------------------------------------
 
@@ -249,6 +218,7 @@ class Ticker:
             self._settle()  # first what the store owes: it must not hand out more than it can take back
         asked, came = self._claim()
         self._settle()
+        self._lend()
         if self._stop_at is not None:
             return 0.0 if self._inflight <= 0 else 1.0
         credit = self._credit()
@@ -259,6 +229,8 @@ class Ticker:
         sleep_s, self.horizon_ms = nap(
             self._clock.now_ns(), credit=credit, next_due_ms=self._next_due_ms, waiting=self.pool.waiting() > 0
         )
+        if (due_ms := self._lending.next_due_ms) is not None:
+            sleep_s = min(sleep_s, max(0, due_ms - self._clock.now_ms()) / 1000)
         return max(sleep_s, self._penance_s())
 
     # ---- claiming ----------------------------------------------------------------------------------------
@@ -293,9 +265,24 @@ class Ticker:
             self._next_due_ms, self._next_known = now_ms, True  # there may be more: not worth a look before the claim
         if isinstance(claims, Claims):
             log.unrun(claims.unrun, self._on)
-        self._hand_over(claims)
+        self._hand_over(claims, self.pool.put)
         self._asked_ms = None
         return limit, len(claims)
+
+    def _lend(self) -> None:
+        """Take what jobs of this pool wait for, though all workers are busy, and also while they are to end."""
+        room = self._lending.room(self._inflight)
+        if room <= 0:
+            return
+        now_ms = self._clock.now_ms()
+        ids = self._lending.wanted(now_ms)
+        if ids:
+            self._asked_ms = now_ms
+            self._hand_over(
+                self._store.claim(self._owner, now_ms, room, queues=self._queues, ids=ids, **self._without()),
+                self.pool.lend,
+            )
+            self._asked_ms = None
 
     def _give_back_unheard(self, asked_ms: int) -> None:
         given = Released(reason="the answer to its claim was lost")
@@ -312,7 +299,7 @@ class Ticker:
         contradicts = self._next_due_ms is not None and self._next_due_ms <= self._swept_ms
         self._in_vain = self._in_vain + 1 if contradicts else 0
 
-    def _hand_over(self, claims: Sequence[Claim]) -> None:
+    def _hand_over(self, claims: Sequence[Claim], put: Callable[[Sequence[Claim]], None]) -> None:
         if not claims:
             return
         newest = claims[-1].token
@@ -322,7 +309,7 @@ class Ticker:
         self._inflight += len(claims)
         self.pool.low_water = self.pace.queue_room() // 2
         log.received(claims, self._on)
-        self.pool.put(claims)
+        put(claims)
 
     def _penance_s(self) -> float:
         """A store that names a due job and then has none must not make the ticker spin: twice is chance, then wait."""

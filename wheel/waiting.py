@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Protocol
 
 from .clock import Clock, Passing
+from .context import current_job
 from .contract import Store, Wakeup
-from .errors import InvalidValue
+from .deadlock import why_never, words_for
+from .errors import Deadlock, InvalidValue, StoreError
 from .events import Events
+from .job import Claim, Job, Noted
 from .options import Seconds
+from .waits import HERE
 
 _ONE_SECOND: Final = timedelta(seconds=1)
 _FIRST_WAIT_S: Final = 0.002
 _LONGEST_WAIT_S: Final = 0.1
 """Between two looks at the store: a missed wake-up, or a store that has none, costs so much at most."""
+
+_LONG_S: Final = 1.0
+_LOOKS_S: Final = 10.0
 
 
 class Keeper(Protocol):
@@ -83,6 +91,70 @@ class Patience:
         now = self._clock.monotonic()
         self._left_s -= max(slept_s, now - self._last)
         self._last = now
+
+
+class Awaiting:
+    """For as long as the block runs a job waits for another one, if this is called in a job; see waits.py.
+
+    After a second the store is told, for those who ask why it stands still, and it is looked whether that can end.
+    """
+
+    def __init__(self, keeper: Keeper, id: str, *, blocks: bool) -> None:
+        self._keeper = keeper
+        self._id = id
+        self._blocks = blocks
+        self._here = None if isinstance(keeper.clock, Passing) else HERE.get()
+        self._me = current_job()
+        self._look_at = keeper.clock.monotonic() + _LONG_S
+        self._told = False
+
+    def __enter__(self) -> Awaiting:
+        if self._me is not None and self._me.id == self._id:
+            self._refuse(self._me)
+        if self._here is not None:
+            self._here.begin(self._id, blocks=self._blocks)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._here is not None:
+            self._here.end(self._id)
+        if self._told:
+            self._tell()
+
+    def help(self) -> bool:
+        """Whether the job that is waited for, or one before it, was run here."""
+        return self._here is not None and self._here.help(self._id)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to look."""
+        return self._me is not None and self._keeper.clock.monotonic() >= self._look_at
+
+    def look(self) -> None:
+        """Tell the store what is waited for.
+
+        Raises:
+            Deadlock: that can never end.
+        """
+        assert self._me is not None
+        self._look_at = self._keeper.clock.monotonic() + _LOOKS_S
+        self._told = True
+        self._tell()
+        self._refuse(self._me)
+
+    def _refuse(self, me: Job) -> None:
+        why = why_never(self._keeper.store, me.id, self._id)
+        if why is not None:
+            raise Deadlock(f"job {me.id} waits for job {self._id}, which can never end while it waits: {why}")
+
+    def _tell(self) -> None:
+        me = self._me
+        assert me is not None
+        ids = [] if self._here is None else self._here.ids
+        claim = Claim(me, me.token, me.owner or "", me.lease_until_ms)
+        with suppress(StoreError):  # it is for those who ask, and the wait goes on without
+            note = Noted(reason=words_for(ids) if ids else None)
+            self._keeper.store.settle([(claim, note)], self._keeper.clock.now_ms())
 
 
 def _sleep(seconds: float) -> bool:

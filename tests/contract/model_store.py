@@ -224,8 +224,8 @@ class ModelStore:
                 if job.crashes < job.max_crashes:
                     return self._again(job, job.due_ms, now_ms)
                 return job._replace(state=State.FAILED, finished_ms=now_ms, error=_DIED)
-            case Noted(note=note):
-                return old._replace(note=note)
+            case Noted():
+                return outcome.on(old)
             case Skipped():
                 return job._replace(state=State.CANCELLED, finished_ms=now_ms, attempt=job.attempt - 1)
 

@@ -9,7 +9,8 @@ import pytest
 from hourwheel.contract import Filter
 from hourwheel.errors import StoreBusy
 from hourwheel.job import Claim, Job, State, Succeeded
-from hourwheel.ticker import LINGER_S, Ticker, claim_limit, nap
+from hourwheel.stepping import LINGER_S, claim_limit, nap
+from hourwheel.ticker import Ticker
 
 from tests.kit.ticking import FailingStore, StillPool, World
 

@@ -8,7 +8,7 @@ import pytest
 from hourwheel.events import Events
 from hourwheel.job import After, Job, State
 from hourwheel.pool.credit import CLAIM_MOST
-from hourwheel.ticker import LINGER_S, claim_limit, nap
+from hourwheel.stepping import LINGER_S, claim_limit, nap
 
 from tests.kit.ticking import FailingStore, World
 

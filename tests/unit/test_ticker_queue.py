@@ -14,8 +14,9 @@ from hourwheel.job import Claim, Job, State, Succeeded
 from hourwheel.latch import Latch
 from hourwheel.pool import Done
 from hourwheel.pool.credit import CLAIM_MOST, STUCK_S
+from hourwheel.stepping import LINGER_S
 from hourwheel.store import MemoryStore
-from hourwheel.ticker import LINGER_S, Ticker
+from hourwheel.ticker import Ticker
 
 from tests.kit.ticking import FailingStore, StillPool, World
 

@@ -502,7 +502,7 @@ def test_a_job_that_waits_for_itself_fails_and_does_not_hang(app: Scheduler, t: 
         app.AsyncResult(self.request.id).get()
 
     own.delay()
-    assert t.advance()[0].error.startswith("hourwheel.errors.SchedulerError: the job that is waited for will never end")
+    assert "Deadlock" in (t.advance()[0].error or "")
 
 
 def test_from_a_coroutine(app: Scheduler, t: Travel) -> None:

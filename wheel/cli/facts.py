@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ..contract import Filter, Pausable, Store
+from ..deadlock import awaited
 from ..job import Bound, Job, State
 from .known import Judge
 from .plan import held_back
@@ -49,6 +50,8 @@ def facts_of(
         opens_ms={bound.name: _opens_ms(bound, job, store) for bound in job.limits if bound.per_ms},
         ahead=_ahead(job, store, paused, now_ms),
         running=len(running),
+        waiting=sum(1 for one in running if awaited(one.reason)),
+        awaited=tuple((id, store.get(id)) for id in awaited(job.reason)) if job.state is State.RUNNING else (),
         processes=None if processes is None else tuple(processes),
         taken_ms=store.stats(now_ms).hand * 1000,
         known=None if app is None else Judge.of(app).known(job),

@@ -42,6 +42,10 @@ class Facts:
     """How many jobs that are due, and not paused, go before it."""
     running: int = 0
     """How many run in all."""
+    waiting: int = 0
+    """How many of those wait for others in get()."""
+    awaited: tuple[tuple[str, Job | None], ...] = ()
+    """What the job waits for in get(), by id."""
     processes: tuple[Process, ...] | None = None
     """Those that take jobs; None if that cannot be known of this store."""
     taken_ms: int = 0
@@ -128,6 +132,8 @@ def _running(job: Job, facts: Facts) -> Iterator[str]:
         yield f"It runs, but its process is stopped: {what} in {_named(holder)}, which does nothing until a SIGCONT."
     else:
         yield f"It runs: {what}, in {_named(holder) if holder is not None else job.owner}."
+    for id, one in facts.awaited:
+        yield f"It waits in get() for job {id}, which {_stands(one, facts.now_ms)}. `hourwheel why {id}` says more."
     if job.lease_until_ms is not None:
         yield f"Its lease holds until {local(job.lease_until_ms)} ({_from_now(job.lease_until_ms, facts.now_ms)})."
     if job.cancel_ms is not None:
@@ -285,6 +291,9 @@ def _in_turn(job: Job, facts: Facts) -> str:
     if late_ms < _SOON_MS:
         return f"It is due, and starts as soon as a worker is free.{sent}"
     run = "1 job runs" if facts.running == 1 else f"{facts.running:,} jobs run"
+    if facts.waiting:
+        all_ = "all" if facts.waiting == facts.running else f"{facts.waiting:,}"
+        run += f" ({all_} of them wait for others in get())"
     said = f"It has been due for {span(late_ms)}: {_ahead(facts.ahead)}, and {run} now.{sent} Either all workers"
     if facts.processes is None:
         return f"{said} are busy, or none takes queue {job.queue}, or there are none."

@@ -17,6 +17,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, Final
@@ -28,6 +29,7 @@ from ..job import Claim, Job, Outcome, Released
 from ..payload import decode_call, encode
 from ..runner import OURS, Known, Runner, _end_forked_child
 from ..time_limits import within
+from ..waits import Waits
 from .protocol import Done
 
 OURS.add(__file__)
@@ -58,11 +60,12 @@ class AsyncioPool:
         self.runner = runner
         self.monotonic = clock.monotonic
         self.inbox: deque[Claim] = deque()
-        self.threads = _Threads(min(SYNC_MOST, workers), name)
+        self.threads = _Threads(min(SYNC_MOST, workers), name, self)
         self._done: deque[Done] = deque()
         self._wake: Callable[[], None] = _nothing
         self._settle_late: Callable[[list[Done]], None] = _nothing
         self._abandoned = False
+        self.waits = Waits()
         loops = math.ceil(workers / LOOP_MOST)
         self._loops = [_Loop(self, math.ceil(workers / loops), f"{name}-loop-{number}") for number in range(loops)]
 
@@ -71,6 +74,7 @@ class AsyncioPool:
     def start(self, *, wake: Callable[[], None], settle_late: Callable[[list[Done]], None]) -> None:
         """See Pool.start."""
         self._wake, self._settle_late = wake, settle_late
+        self.waits.changed = self._somebody_waits
         for loop in self._loops:
             loop.thread.start()
 
@@ -79,6 +83,16 @@ class AsyncioPool:
         self.inbox.extend(claims)
         for loop in self._loops:
             loop.look()
+
+    def lend(self, claims: Iterable[Claim]) -> None:
+        """See Pool.lend."""
+        for claim in claims:
+            min(self._loops, key=lambda loop: len(loop.running)).lend(claim)
+
+    def _somebody_waits(self) -> None:
+        with suppress(RuntimeError):  # closed: it has ended
+            self._loops[0].soon(self.threads.hire)
+        self._wake()
 
     def waiting(self) -> int:
         """See Pool.waiting."""
@@ -156,6 +170,15 @@ class _Loop:
             except RuntimeError:  # closed: it has ended
                 return
 
+    def soon(self, function: Callable[..., object], *args: Any) -> None:
+        """Have a function called in the thread."""
+        self._loop.call_soon_threadsafe(function, *args)
+
+    def lend(self, claim: Claim) -> None:
+        """Run a claim, whether there is room or not."""
+        self.running[claim.token] = claim
+        self.soon(self._begin, claim)
+
     def close(self) -> None:
         """End when nothing runs."""
         self._closing = True
@@ -185,17 +208,22 @@ class _Loop:
                 claim = inbox.popleft()
             except IndexError:
                 break
-            self.running[claim.token] = claim
-            task = self._loop.create_task(self._run(claim))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(claim)
         if self._closing and not self.running:
             self._loop.stop()
+
+    def _begin(self, claim: Claim) -> None:
+        self.running[claim.token] = claim
+        task = self._loop.create_task(self._run(claim))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _run(self, claim: Claim) -> None:
         pool = self._pool
         started = pool.monotonic()
+        pool.waits.enter(claim.token, self._loop)
         outcome = await self._outcome(claim.job, started)
+        pool.waits.set(claim.token, ())
         del self.running[claim.token]
         pool.hand_over(Done(claim, outcome, pool.monotonic() - started))
         if pool.inbox or self._closing:
@@ -253,8 +281,9 @@ _UNSTOPPED: Final[set[asyncio.Task[Any]]] = set()
 class _Threads:
     """Up to ``most`` threads for plain functions, each started when it is first needed."""
 
-    def __init__(self, most: int, name: str) -> None:
+    def __init__(self, most: int, name: str, pool: AsyncioPool) -> None:
         self._most = most
+        self._pool = pool
         self._name = name
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -280,10 +309,7 @@ class _Threads:
 
         with self._lock:
             self._busy += 1
-            if self._busy > len(self._threads) and len(self._threads) < self._most:
-                name = f"{self._name}-worker-{len(self._threads)}"
-                self._threads.append(threading.Thread(target=self._live, name=name, daemon=True))
-                self._threads[-1].start()
+        self.hire()
         self._queue.put(work)
         try:
             value, raised = await future
@@ -293,6 +319,14 @@ class _Threads:
         if raised is not None:
             raise raised
         return value
+
+    def hire(self) -> None:
+        """One more thread, if there is work for it. A job that waits for another keeps its own."""
+        with self._lock:
+            if len(self._threads) < min(self._busy, self._most + len(self._pool.waits)):
+                name = f"{self._name}-worker-{len(self._threads)}"
+                self._threads.append(threading.Thread(target=self._live, name=name, daemon=True))
+                self._threads[-1].start()
 
     def close(self) -> None:
         """Let each thread end when it has nothing to do."""

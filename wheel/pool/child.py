@@ -36,6 +36,7 @@ from ..runner import Known, Runner, known
 from ..shield import ALARMS, Alarm, take_off
 from ..task import Task
 from ..time_limits import UNLIMITED, Limits
+from ..waits import HERE, Here
 from . import inside
 from .wire import COUNTER, Channel, job_of, packed_outcome, packed_record
 
@@ -83,6 +84,7 @@ def _serve(channel: Channel, setup: dict[str, Any], worker: Worker, begun: mmap.
         left -= 1
         count += 1
         COUNTER.pack_into(begun, 0, count)
+        HERE.set(Here(lambda ids: channel.send(["waits", ids])))
         outcome = worker.run(*sent)
         if most_kib is not None and _resident_kib() > most_kib:
             left = 0

@@ -23,7 +23,9 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final
 
 from ..clock import Clock, SystemClock
@@ -92,22 +94,24 @@ class ProcessPool(ThreadPool):
     # ---- in the thread of a place ------------------------------------------------------------------------
 
     def _serve(self, place: int) -> None:
-        child = self._start_child()
+        take = self._take_of(place)
+        child = self._start_child(place)
         try:
-            while child is not None and (claim := self._inbox.get()) is not None:
+            while child is not None and (claim := take()) is not None:
                 self._now[place] = claim
                 started = self._clock.monotonic()
                 while (outcome := self._run_in(child, claim, started)) is None:
-                    child = self._replace(child)
+                    child = self._replace(child, place)
                     if child is None:
                         outcome = Released(reason="the worker stopped before it began")
                         break
+                self.waits.set(claim.token, ())
                 self._hand_over(place, Done(claim, outcome, self._clock.monotonic() - started))
                 if child is not None and child.spent:
-                    child = self._replace(child)
+                    child = self._replace(child, place)
         finally:
             if child is not None:
-                self._count(-1)
+                self._count(-1, place)
                 child.end()
 
     def _hand_over(self, place: int, done: Done) -> None:
@@ -125,7 +129,7 @@ class ProcessPool(ThreadPool):
         if isinstance(found, Released):
             return found
         limits = found.limits
-        answer = child.run(_order(claim, found), limits.hard_s)
+        answer = child.run(_order(claim, found), limits.hard_s, partial(self.waits.set, claim.token))
         if answer is not None:
             return answer
         if child.overran:
@@ -139,12 +143,12 @@ class ProcessPool(ThreadPool):
 
     # ---- processes come and go ---------------------------------------------------------------------------
 
-    def _replace(self, child: Child) -> Child | None:
-        self._count(-1)
+    def _replace(self, child: Child, place: int) -> Child | None:
+        self._count(-1, place)
         child.end()
-        return self._start_child()
+        return self._start_child(place)
 
-    def _start_child(self) -> Child | None:
+    def _start_child(self, place: int) -> Child | None:
         """A process that is ready; None if the pool is closed before there is one."""
         pause_s = _FIRST_PAUSE_S
         while not self._closing.is_set():
@@ -155,7 +159,7 @@ class ProcessPool(ThreadPool):
             else:
                 faults = child.wait_ready(_STARTS_S)
                 if faults is not None:
-                    self._welcome(faults)
+                    self._welcome(faults, place)
                     return child
                 child.end()
                 why = f"{child.how_it_ended()} before it was ready"
@@ -164,14 +168,15 @@ class ProcessPool(ThreadPool):
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         return None
 
-    def _welcome(self, faults: dict[str, str]) -> None:
+    def _welcome(self, faults: dict[str, str], place: int) -> None:
         self._tell(faults)
-        self._count(+1)
+        self._count(+1, place)
         self._wake()
 
-    def _count(self, more: int) -> None:
-        with self._counting:
-            self.ready += more
+    def _count(self, more: int, place: int) -> None:
+        if place < self.workers:  # a guest is there for what others wait for only
+            with self._counting:
+                self.ready += more
 
     def _tell(self, faults: dict[str, str]) -> None:
         for module, fault in faults.items():
@@ -240,6 +245,7 @@ class Child:
         self.overran = False
         """Whether it was killed because its job took too long."""
         self._sent = 0
+        self._waits: Callable[[list[str]], object] = list
         ours, self._process, self._begun = _spawn()
         self._pidfd = os.pidfd_open(self._process.pid)
         self._channel = Channel(ours)
@@ -276,9 +282,16 @@ class Child:
         faults: dict[str, str] = answer[1]
         return faults
 
-    def run(self, order: list[Any], hard_s: float | None) -> Outcome | None:
-        """Have a job run; None if the process died of it, or was killed because it took too long."""
+    def run(self, order: list[Any], hard_s: float | None, waits: Callable[[list[str]], None]) -> Outcome | None:
+        """Have a job run; None if the process died of it, or was killed because it took too long.
+
+        Args:
+            order: what to run.
+            hard_s: how long it may take, in seconds.
+            waits: is told the ids of the jobs that it waits for, each time that they change.
+        """
         self._sent += 1
+        self._waits = waits
         if not self.alive:
             self._lose()
             return None
@@ -299,9 +312,12 @@ class Child:
         while True:
             if self._channel.at_hand:
                 message = self._channel.receive()
-                if message[0] != "log":
+                if message[0] == "waits":
+                    self._waits(message[1])
+                elif message[0] == "log":
+                    _write(message[1])
+                else:
                     return message
-                _write(message[1])
                 continue
             left_s = None if deadline is None else deadline - _monotonic()
             if left_s is not None and left_s <= 0:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from ..job import Claim, Job, Outcome
+from ..waits import Waits
 
 
 class Done(NamedTuple):
@@ -23,6 +24,8 @@ class Pool(Protocol):
     """How many jobs it runs at once when all is well."""
     ready: int
     """How many it could run at once now: fewer while worker processes are being replaced."""
+    waits: Waits
+    """Which of its jobs wait for others."""
     low_water: int
     """A worker that leaves no more than so many claims waiting wakes the ticker."""
 
@@ -36,6 +39,9 @@ class Pool(Protocol):
 
     def put(self, claims: Iterable[Claim]) -> None:
         """Queue claims. Never blocks."""
+
+    def lend(self, claims: Iterable[Claim]) -> None:
+        """Run claims at once, beside the workers: jobs of theirs wait for these. Never blocks."""
 
     def waiting(self) -> int:
         """How many claims no worker has taken yet."""

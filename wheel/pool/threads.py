@@ -19,6 +19,8 @@ from typing import Final
 
 from ..clock import Clock
 from ..job import Claim, Failed, Failure, Job, Outcome
+from ..waits import Waits
+from .guests import Guests
 from .protocol import Done
 
 _log: Final = logging.getLogger("hourwheel.worker")
@@ -52,7 +54,10 @@ class ThreadPool:
         self._settle_late: Callable[[list[Done]], None] = _nothing
         self._inbox: SimpleQueue[Claim | None] = SimpleQueue()
         self._done: deque[Done] = deque()
-        self._now: list[Claim | None] = [None] * workers
+        self._now: dict[int, Claim | None] = dict.fromkeys(range(workers))
+        """By place, what runs there; the places from ``workers`` on are lent."""
+        self.waits = Waits()
+        self._guests = Guests(self._live_as_guest, workers, name)
         self._abandoned = False
         self._threads = [
             threading.Thread(target=self._live, args=(place,), name=f"{name}-worker-{place}", daemon=True)
@@ -67,6 +72,7 @@ class ThreadPool:
             settle_late: called by a worker with what nobody else will collect.
         """
         self._wake, self._settle_late = wake, settle_late
+        self.waits.changed = wake
         for thread in self._threads:
             thread.start()
 
@@ -74,6 +80,11 @@ class ThreadPool:
         """Queue claims. Never blocks."""
         for claim in claims:
             self._inbox.put(claim)
+
+    def lend(self, claims: Iterable[Claim]) -> None:
+        """See Pool.lend."""
+        for claim in claims:
+            self._guests.put(claim)
 
     def waiting(self) -> int:
         """How many claims no worker has taken yet."""
@@ -102,18 +113,19 @@ class ThreadPool:
 
     def running(self) -> list[Job]:
         """The jobs that run at this moment."""
-        return [claim.job for claim in self._now if claim is not None]
+        return [claim.job for claim in list(self._now.values()) if claim is not None]
 
     def is_inside(self) -> bool:
         """Whether the calling code runs in one of the workers."""
-        return threading.current_thread() in self._threads
+        thread = threading.current_thread()
+        return thread in self._threads or thread in self._guests
 
     def close(self) -> list[Claim]:
         """Let each worker end after the job it runs; returns the claims that none had taken."""
         recalled = self.recall()
         for _ in self._threads:
             self._inbox.put(None)
-        return recalled
+        return recalled + self._guests.close()
 
     def abandon(self) -> list[Done]:
         """Take what has ended since; what ends from now on is settled by its worker."""
@@ -135,13 +147,25 @@ class ThreadPool:
                 _log.critical("worker %d was interrupted between two jobs", place, exc_info=True)
                 self._give_up(place, error)
 
+    def _live_as_guest(self, place: int) -> None:
+        self._now[place] = None
+        try:
+            self._live(place)
+        finally:
+            del self._now[place]
+
+    def _take_of(self, place: int) -> Callable[[], Claim | None]:
+        return self._inbox.get if place < self.workers else self._guests.taker()
+
     def _serve(self, place: int) -> None:
-        take, now, run, hand_over = self._inbox.get, self._now, self._run, self._done.append
+        take, now, run, hand_over = self._take_of(place), self._now, self._run, self._done.append
         monotonic, waiting = self._clock.monotonic, self._inbox.qsize
         while (claim := take()) is not None:
             now[place] = claim
             started = monotonic()
+            self.waits.enter(claim.token)
             outcome = run(claim)
+            self.waits.set(claim.token, ())
             hand_over(Done(claim, outcome, monotonic() - started))
             now[place] = None
             if self._abandoned:

@@ -123,6 +123,8 @@ class SettleContract(ContractBase):
         self.settle(claim, Noted(note='{"done":3,"of":"\\u00e4"}'), 5)
         assert self.job("a") == claim.job._replace(note='{"done":3,"of":"\\u00e4"}')
         self.settle(claim, Noted(note="4"))
+        self.settle(claim, Noted(reason="it waits"))
+        assert (self.job("a").note, self.job("a").reason) == ("4", "it waits")
         self.settle(claim, Retried(due_ms=NOW))
         assert (self.job("a").progress, self.claimed_ids()) == (4, ["a"])
 

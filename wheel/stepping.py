@@ -1,0 +1,43 @@
+"""What a step of the ticker decides: whether to claim, and how long to sleep. Pure: numbers in, numbers out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .pool.credit import CLAIM_MOST
+
+LINGER_S: Final = 0.01
+"""While claims wait in the queue the ticker looks at least so often for outcomes to settle."""
+_SECOND_NS: Final = 1_000_000_000
+_MS_NS: Final = 1_000_000
+
+
+def claim_limit(now_ms: int, *, ticks: bool, credit: int, next_due_ms: int | None) -> int | None:
+    """How many jobs to claim now; None for no call at all.
+
+    A tick always calls, if only for nothing: the store moves its hand and takes the jobs of dead owners back.
+
+    >>> claim_limit(5_000, ticks=False, credit=4, next_due_ms=5_001) is None
+    True
+    >>> claim_limit(5_001, ticks=False, credit=4, next_due_ms=5_001)
+    4
+    """
+    if ticks or (credit > 0 and next_due_ms is not None and next_due_ms <= now_ms):
+        return max(0, min(credit, CLAIM_MOST))
+    return None
+
+
+def nap(now_ns: int, *, credit: int, next_due_ms: int | None, waiting: bool) -> tuple[float, int]:
+    """How long to sleep, in seconds, and the horizon: jobs due before it (ms) shall cut the sleep short.
+
+    >>> nap(5_200_000_000, credit=4, next_due_ms=5_500, waiting=False)
+    (0.3, 5500)
+    >>> nap(5_200_000_000, credit=0, next_due_ms=5_500, waiting=False)
+    (0.8, 0)
+    """
+    until_ns = (now_ns // _SECOND_NS + 1) * _SECOND_NS
+    if credit > 0 and next_due_ms is not None:
+        until_ns = min(until_ns, next_due_ms * _MS_NS)
+    sleep_s = max(0.0, (until_ns - now_ns) / _SECOND_NS)
+    horizon_ms = until_ns // _MS_NS if credit > 0 else 0
+    return (min(sleep_s, LINGER_S) if waiting else sleep_s), horizon_ms
