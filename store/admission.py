@@ -8,6 +8,7 @@ from typing import Final
 from .. import payload as _payload
 from ..errors import InvalidValue
 from ..job import GIVES, NEEDS, After, Bound, Failure, Fire, Job, State
+from ..shape import is_shape
 from .records import MOST, loads
 
 
@@ -76,6 +77,7 @@ def _is_after(value: object) -> bool:
         and value.need in NEEDS
         and value.gives in GIVES
         and _is_whole(value.delay_ms)
+        and is_shape(value.shape, len(value.ids))
     )
 
 

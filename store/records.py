@@ -184,7 +184,8 @@ def _encode_unusual(job: Job) -> str:
     if job.fire is not None:
         fields["fire"] = list(job.fire)
     if job.after is not None:
-        fields["after"] = {**job.after._asdict(), "ids": list(job.after.ids)}
+        after = {**job.after._asdict(), "ids": list(job.after.ids)}
+        fields["after"] = {name: value for name, value in after.items() if value != ""}
     text = str(_ENCODER.encode(fields))[:-1]
     if job.extra is not None and (inside := job.extra.strip()[1:-1].strip()):
         text += "," + inside

@@ -122,6 +122,11 @@ def schedule_plan(plan: Plan, options: Mapping[str, Any]) -> Plan:
         raise InvalidValue.of("link", "absent from a schedule", plan.link or plan.link_error)
     if plan.key is not None or plan.task_id is not None:
         raise InvalidValue.of("key and task_id", "absent from a schedule, whose fires have their own", plan.key)
+    if plan.said & {"on_conflict", "max_wait"}:
+        raise InvalidValue.of(
+            "on_conflict and max_wait", "absent from a schedule, whose fires have no key", plan.on_conflict
+        )
+    plan.refuse_idle()
     return plan
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from .draft import send_linked
 from .errors import InvalidValue
 from .ids import sought_id
 from .naming import checked_name
@@ -13,6 +14,7 @@ from .options import CallOptions, Plan
 from .result import AsyncResult
 from .results import Results
 from .sender import R
+from .signature import given
 from .task import Carrier, Task, send
 
 if TYPE_CHECKING:
@@ -49,12 +51,14 @@ class Calling:
         if options.get("task_id") is not None:
             raise InvalidValue.of("task_id", "absent: each of the jobs has its own", options["task_id"])
         jobs, plan = task.prepare(calls, **options)
+        if plan.link or plan.link_error:
+            return Results(send_linked(self, jobs, plan), self)
         return Results(self.submit_many(jobs, fresh=plan.fresh, on_conflict=plan.on_conflict), self)
 
     def send_task(
         self: Carrier,
         name: str,
-        args: Sequence[Any] = (),
+        args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncResult[Any]:
@@ -75,7 +79,7 @@ class Calling:
         rest: dict[str, Any] = dict(options)
         countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
         plan = Plan().but(rest)
-        return send(self, checked_name("name", name), tuple(args), dict(kwargs or {}), plan, countdown, eta)
+        return send(self, checked_name("name", name), *given(args, kwargs), plan, countdown, eta)
 
     def AsyncResult(self: Carrier, id: str | UUID) -> AsyncResult[Any]:  # noqa: N802 - the name that Celery's users know
         """A hold on the job of that id, whether there is one or not."""

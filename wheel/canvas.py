@@ -5,106 +5,140 @@ it (``Job.after``) and is woken by the store when they have ended (``Job.wakes``
 cancelled and counted from the beginning, and no crash can lose what comes next.
 
 A chain is a list of jobs each of which waits for the one before. A group is jobs side by side. A chord is a chain of a
-group and one job, which is given the list of the group's results. They may be nested.
+group and one job, which is given the list of the group's results. They may be nested, and so are the results: a chain
+that ends with a group has a list for its result. (A group that is a member of a group is a part of it, as in Celery.)
+
+None of them has to have members: a group of none has the result [], and a chain of none is nothing.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from .clock import MAX_MS
+from .draft import (
+    ALONE,
+    GATHERED_TTL_MS,  # noqa: F401 - a fact about canvases, to be read here
+    Draft,
+    Ends,
+    side_by_side,
+)
 from .errors import InvalidValue
-from .job import After, Job
-from .payload import encode_call
+from .options import Plan
 from .result import AsyncResult
 from .results import Results
+from .signature import given
+from .times import checked_time
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .options import CallOptions, Seconds
+    from .options import CallOptions
     from .sender import Sender
     from .task import Carrier, Task
 
 R = TypeVar("R")
-GATHERED_TTL_MS: Final = 7 * 86_400_000
-"""Results that another job waits for are kept at least so long."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """Jobs that are to be stored together."""
-
-    carrier: Carrier
-    now_ns: int
-    countdown: Seconds | None = None
-    eta: datetime | None = None
-    """When those that wait for nothing are due."""
-    jobs: dict[str, Job] = field(default_factory=dict)
-
-    def put(self, job: Job) -> None:
-        """Take a job in, and let those it waits for know."""
-        self.jobs[job.id] = job
-        for id in () if job.after is None else job.after.ids:
-            before = self.jobs[id]
-            ttl_ms = max(before.result_ttl_ms, GATHERED_TTL_MS)
-            self.jobs[id] = before._replace(wakes=(*before.wakes, job.id), result_ttl_ms=ttl_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """The jobs that what comes next is to wait for."""
-
-    ids: tuple[str, ...] = ()
-    many: bool = False
-    """Whether they are a group, so that what comes next is given a list."""
 
 
 class Canvas(ABC):
     """Something that can be called later as a whole."""
 
+    _options: Mapping[str, Any] = {}
+
+    @abstractmethod
+    def signatures(self) -> Iterator[Signature[Any]]:
+        """The calls that it is made of, without what is linked to them."""
+
     @abstractmethod
     def lay(self, draft: Draft, after: Ends) -> Ends:
         """Put the jobs of it into a draft, behind others; where it ends."""
-
-    @abstractmethod
-    def carrier(self) -> Carrier:
-        """What carries its calls."""
 
     def __or__(self, other: Canvas) -> Chain:
         if not isinstance(other, Canvas):
             return NotImplemented
         return Chain(self, other)
 
-    def _apply(self, countdown: Seconds | None, eta: datetime | None) -> tuple[Ends, Carrier]:
-        carrier = self.carrier()
-        draft = Draft(carrier, carrier.clock.now_ns(), countdown, eta)
-        ends = self.lay(draft, Ends())
-        carrier.submit_many(list(draft.jobs.values()))
-        return ends, carrier
+    def set(self, **options: Unpack[CallOptions]) -> Any:
+        """The same with options for all of it; those of CallOptions that can be said of several calls.
 
-    def apply_async(self, *, countdown: Seconds | None = None, eta: datetime | None = None) -> Any:
+        ``countdown`` and ``eta`` say when the first of it is due, ``link`` is called with the result of the whole, and
+        ``link_error`` when something in it has failed. The others hold for each call, in the place of its own.
+        """
+        for name in ALONE:
+            if name in options:
+                raise InvalidValue.of(name, "absent from calls that belong together", options[name])
+        given: dict[str, Any] = dict(options)
+        checked_time(given.get("countdown"), given.get("eta"))
+        Plan().but({name: value for name, value in given.items() if name not in _TIMES})
+        if given.keys() & _TIMES:
+            given = {"countdown": None, "eta": None, **given}  # the one takes the place of the other
+        made = copy(self)
+        made._options = {**self._options, **given}
+        return made
+
+    def apply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> Any:
         """Call it later, all of it in one durable write.
 
         Args:
-            countdown: seconds from now, or a timedelta, until the first of it is due.
-            eta: an aware datetime, in the place of countdown.
+            args: in front of the arguments of the first call; of a group, of each.
+            kwargs: added to them.
+            options: see set().
 
         Returns:
-            An AsyncResult of the last job; of a group, Results.
+            An AsyncResult of the last job; of a group, Results; of a chain of nothing, None.
+
+        Raises:
+            InvalidValue: an option is not known, breaks its rule, or cannot be said of several calls.
+            TypeError, PayloadError, NoScheduler, StoreError: see Task.delay; nothing was stored.
         """
-        ends, carrier = self._apply(countdown, eta)
-        return Results(ends.ids, carrier) if ends.many else AsyncResult(ends.ids[0], carrier)
+        positional, named = given(args, kwargs)
+        canvas = self.set(**options) if options else self
+        carrier = _carrier_of(canvas)
+        if carrier is None:
+            return Results((), None) if canvas.lists else None
+        draft = Draft(carrier, carrier.clock.now_ns())
+        ends = canvas.lay(draft, Ends(args=positional, kwargs=named))
+        draft.store()
+        if isinstance(ends.shape, int):
+            return AsyncResult(ends.ids[ends.shape], carrier)
+        return Results(ends.ids, carrier, ends.shape)
 
-    def delay(self) -> Any:
-        """Call it as soon as workers are free; see apply_async."""
-        return self.apply_async()
+    @property
+    def lists(self) -> bool:
+        """Whether its result is a list, for it ends with a group."""
+        return False
 
-    __call__ = delay
+    def delay(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it as soon as workers are free, or when ``countdown`` or ``eta`` says, as for Task.delay."""
+        return self.apply_async(args, kwargs, **self._times_in(kwargs))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """delay()."""
+        return self.delay(*args, **kwargs)
+
+    def _times_in(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """When it is due: taken out of the arguments, unless they are a function's own."""
+        tasks = [one.task for one in self.signatures()]
+        ours = {
+            "countdown": all(task._takes_no_countdown for task in tasks),
+            "eta": all(task._takes_no_eta for task in tasks),
+        }
+        return {name: kwargs.pop(name) for name in ours if ours[name] and name in kwargs}
+
+    def _begin(self, after: Ends) -> tuple[Ends, dict[str, Any], Mapping[str, Any]]:
+        """(after what it begins, options for each call, what is linked to the whole)."""
+        rest = dict(self._options)
+        after = after.timed(rest.pop("countdown", None), rest.pop("eta", None))
+        links = Plan().but({name: rest.pop(name) for name in ("link", "link_error") if name in rest})
+        return after, rest, {"succeeded": links.link, "failed": links.link_error}
+
+
+_TIMES: Final = frozenset({"countdown", "eta"})
 
 
 class Signature(Canvas, Generic[R]):
@@ -142,82 +176,34 @@ class Signature(Canvas, Generic[R]):
         call = self.call.options(**options)
         return Signature(self.task, self.args, self.kwargs, call, immutable=self.immutable)
 
-    def clone(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> Signature[R]:
+    def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None) -> Signature[R]:
         """The same call with ``args`` in front of its own, and ``kwargs`` added."""
-        merged = {**self.kwargs, **(kwargs or {})}
-        return Signature(self.task, (*args, *self.args), merged, self.call, immutable=self.immutable)
+        positional, named = given(args, kwargs)
+        merged = {**self.kwargs, **named}
+        return Signature(self.task, (*positional, *self.args), merged, self.call, immutable=self.immutable)
 
     def apply_async(
-        self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
         """Call the task later; ``args`` stand in front of the signature's own."""
-        if self.immutable:
-            args, kwargs = (), None
-        return self.call.apply_async((*args, *self.args), {**self.kwargs, **(kwargs or {})}, **options)
+        positional, named = ((), {}) if self.immutable else given(args, kwargs)
+        return self.call.apply_async((*positional, *self.args), {**self.kwargs, **named}, **options)
 
     def delay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
-        """Call the task as soon as a worker is free; the arguments stand in front of the signature's own."""
-        return self.apply_async(args, kwargs)
+        """Task.delay; the arguments stand in front of the signature's own."""
+        return self.apply_async(args, kwargs, **self._times_in(kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Call the function, here and now."""
         return self.task(*args, *self.args, **{**self.kwargs, **kwargs})
 
-    def carrier(self) -> Carrier:
+    def signatures(self) -> Iterator[Signature[Any]]:
         """See Canvas."""
-        return self.task.scheduler
+        yield self
 
     def lay(self, draft: Draft, after: Ends) -> Ends:
         """See Canvas."""
-        if after.ids:
-            gives = "nothing" if self.immutable else "results" if after.many else "result"
-            job = self.behind(draft, after.ids, gives)
-        else:
-            job = self.job(draft)
-        draft.put(job)
-        return Ends((job.id,))
-
-    def job(self, draft: Draft, *, first: bool = True, in_front: tuple[Any, ...] = ()) -> Job:
-        """The call as a job; ``in_front`` stands for what it is given later, ``first`` for waiting for nothing."""
-        call = self.call
-        if call._plan.key is not None:
-            raise InvalidValue.of("key", "absent from calls that belong together", call._plan.key)
-        self.task._check(*in_front, *self.args, **self.kwargs)
-        countdown, eta = call._countdown, call._eta
-        if countdown is None and eta is None and first:
-            countdown, eta = draft.countdown, draft.eta
-        payload = encode_call(self.args, self.kwargs)
-        plan, routes = call._plan, draft.carrier.routes
-        if routes is not None:
-            plan = routes.place(self.task.name, plan)
-        return plan.job(self.task.name, payload, draft.now_ns, draft.carrier.result_ttl_ms, countdown, eta)
-
-    def behind(self, draft: Draft, ids: tuple[str, ...], gives: str, need: str = "succeeded") -> Job:
-        """The call as a job that waits for others; its countdown begins when they have ended."""
-        if self.call._eta is not None:
-            raise InvalidValue.of("eta", "absent from a call that waits for others", self.call._eta)
-        job = self.job(draft, first=False, in_front=() if gives == "nothing" else (None,))
-        after = After(ids, len(ids), need, gives, job.due_ms - job.created_ms)
-        return job._replace(due_ms=MAX_MS, after=after)
-
-
-def send_linked(
-    carrier: Carrier, job: Job, link: Sequence[Signature[Any]], link_error: Sequence[Signature[Any]]
-) -> AsyncResult[Any]:
-    """Store a job together with calls that are made when it has succeeded, and others when it has failed.
-
-    The first are given its result, the others its id.
-    """
-    if job.key is not None:
-        raise InvalidValue.of("key", "absent when link or link_error is given", job.key)
-    draft = Draft(carrier, job.created_ms * 1_000_000)
-    draft.put(job)
-    for need, gives, links in (("succeeded", "result", link), ("failed", "id", link_error)):
-        for number, one in enumerate(links):
-            follower = one.behind(draft, (job.id,), "nothing" if one.immutable else gives, need)
-            draft.put(follower._replace(id=f"{job.id}:{need}-{number}"))  # the same id again adds nothing again
-    carrier.submit_many(list(draft.jobs.values()), fresh=False)
-    return AsyncResult(job.id, carrier)
+        return draft.call(self, after)
 
 
 class Chain(Canvas):
@@ -228,20 +214,30 @@ class Chain(Canvas):
     """
 
     def __init__(self, *parts: Canvas) -> None:
-        self.parts: Final = tuple(part for one in _canvases("chain", parts) for part in _links(one))
+        self.parts: Final = tuple(part for one in _canvases("chain", parts) for part in _parts_of(one))
 
     def __repr__(self) -> str:
-        return " | ".join(map(repr, self.parts))
+        return " | ".join(map(repr, self.parts)) or "chain()"
 
-    def carrier(self) -> Carrier:
+    def signatures(self) -> Iterator[Signature[Any]]:
         """See Canvas."""
-        return self.parts[0].carrier()
+        for part in self.parts:
+            yield from part.signatures()
+
+    @property
+    def lists(self) -> bool:
+        """See Canvas."""
+        return bool(self.parts) and self.parts[-1].lists
 
     def lay(self, draft: Draft, after: Ends) -> Ends:
         """See Canvas."""
-        for part in self.parts:
-            after = part.lay(draft, after)
-        return after
+        ends, options, links = self._begin(after)
+        before = len(draft.members)
+        with draft.under(options):
+            for part in self.parts:
+                ends = part.lay(draft, ends)
+        _follow(draft, ends, before, links)
+        return ends
 
 
 class Group(Canvas):
@@ -253,7 +249,7 @@ class Group(Canvas):
 
     def __init__(self, *members: Canvas | Iterable[Canvas]) -> None:
         given = members[0] if len(members) == 1 and not isinstance(members[0], Canvas) else members
-        self.members: Final = _canvases("group", given)
+        self.members: Final = tuple(member for one in _canvases("group", given) for member in _members_of(one))
 
     def __repr__(self) -> str:
         return f"group({', '.join(map(repr, self.members))})"
@@ -261,13 +257,33 @@ class Group(Canvas):
     def __len__(self) -> int:
         return len(self.members)
 
-    def carrier(self) -> Carrier:
+    def __bool__(self) -> bool:
+        return True
+
+    def signatures(self) -> Iterator[Signature[Any]]:
         """See Canvas."""
-        return self.members[0].carrier()
+        for member in self.members:
+            yield from member.signatures()
+
+    @property
+    def lists(self) -> bool:
+        """See Canvas."""
+        return True
 
     def lay(self, draft: Draft, after: Ends) -> Ends:
         """See Canvas."""
-        return Ends(tuple(id for member in self.members for id in member.lay(draft, after).ids), many=True)
+        start, options, links = self._begin(after)
+        ends = []
+        with draft.under(options):
+            for member in self.members:
+                before = len(draft.members)
+                ends.append(member.lay(draft, start))
+                _follow(
+                    draft, ends[-1], before, {"failed": links["failed"]}
+                )  # as in Celery: called for each that fails
+        joined = side_by_side(ends) if ends else replace(start, shape=())  # what comes next begins when it would have
+        _follow(draft, joined, 0, {"succeeded": links["succeeded"]})
+        return joined
 
 
 class Chord(Chain):
@@ -277,7 +293,7 @@ class Chord(Chain):
     6
     """
 
-    def __init__(self, header: Group | Iterable[Canvas], body: Canvas) -> None:
+    def __init__(self, header: Canvas | Iterable[Canvas], body: Canvas) -> None:
         super().__init__(header if isinstance(header, Group) else Group(header), body)
 
 
@@ -293,24 +309,47 @@ def group(*members: Canvas | Iterable[Canvas]) -> Group:
 
 
 class _OpenChord:
-    def __init__(self, header: Group | Iterable[Canvas]) -> None:
+    def __init__(self, header: Canvas | Iterable[Canvas]) -> None:
         self._header = header if isinstance(header, Group) else Group(header)
 
-    def __call__(self, body: Canvas) -> Any:
-        return Chord(self._header, body).delay()
+    def __call__(self, body: Canvas, **options: Any) -> Any:
+        return Chord(self._header, body).apply_async(**options)
 
 
-def chord(header: Group | Iterable[Canvas], body: Canvas | None = None) -> Any:
+def chord(header: Canvas | Iterable[Canvas], body: Canvas | None = None) -> Any:
     """A Chord; without a body, as Celery has it, what calls it when it is given one: ``chord(header)(body)``."""
     return _OpenChord(header) if body is None else Chord(header, body)
 
 
-def _links(part: Canvas) -> tuple[Canvas, ...]:
-    return part.parts if isinstance(part, Chain) else (part,)
+def _parts_of(one: Canvas) -> tuple[Canvas, ...]:
+    return one.parts if isinstance(one, Chain) and not one._options else (one,)
+
+
+def _members_of(one: Canvas) -> tuple[Canvas, ...]:
+    if isinstance(one, Chain) and not one.parts:
+        return ()
+    return one.members if isinstance(one, Group) and not one._options else (one,)
 
 
 def _canvases(name: str, given: Any) -> tuple[Canvas, ...]:
-    found = tuple(given) if isinstance(given, Iterable) else (given,)
-    if not found or not all(isinstance(one, Canvas) for one in found):
-        raise InvalidValue.of(name, "made of signatures, as task.s(...) gives them, at least one", given)
+    found = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    if not all(isinstance(one, Canvas) for one in found):
+        raise InvalidValue.of(name, "made of signatures, as task.s(...) gives them", given)
     return found
+
+
+def _follow(draft: Draft, ends: Ends, before: int, links: Mapping[str, Any]) -> None:
+    """Put in what is called when something laid since there were ``before`` members has ended, well or not."""
+    if links.get("succeeded"):
+        draft.follow(ends, links["succeeded"])
+    if links.get("failed"):
+        draft.follow(Ends(ids=tuple(draft.members[before:]), shape=0, need="failed"), links["failed"])
+
+
+def _carrier_of(canvas: Canvas) -> Carrier | None:
+    """What carries the calls: the scheduler that their tasks belong to; the default one for shared tasks alone."""
+    tasks = [one.task for one in canvas.signatures()]
+    bound = next((task for task in tasks if task._scheduler is not None), None)
+    if bound is not None:
+        return bound.scheduler
+    return tasks[0].scheduler if tasks else None

@@ -61,9 +61,9 @@ def _given(after: After, ended: list[Job | None]) -> tuple[Any, ...]:
         case "result":
             return (None if ended[0] is None else ended[0].result,)
         case "results":
-            return ([None if one is None else one.result for one in ended],)
-        case "id":
-            return (after.ids[0],)
+            return (after.arranged([None if one is None else one.result for one in ended]),)
+        case "id":  # of the first that failed; the others may have failed because it did
+            return (next((one.id for one in ended if one is not None and one.state is State.FAILED), after.ids[0]),)
     return ()
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from . import payload as _payload
+from .shape import arranged, of_text
 
 DEFAULT_QUEUE: Final = "default"
 DEFAULT_MAX_CRASHES: Final = 3
@@ -98,6 +99,12 @@ class After(NamedTuple):
     "results", the "id" of the one, or "nothing"."""
     delay_ms: int = 0
     """The job is due so long after the last of them has ended."""
+    shape: str = ""
+    """How the results are nested, as JSON text (see shape.py); empty for one list of all."""
+
+    def arranged(self, results: list[Any]) -> Any:
+        """The results of the jobs as the function is given them."""
+        return arranged(of_text(self.shape), results) if self.shape else results
 
 
 class Bound(NamedTuple):

@@ -17,7 +17,8 @@ from typing import Final
 
 from .clock import as_datetime, deadline_ms
 from .errors import InvalidValue
-from .options import Plan, span
+from .options import Plan
+from .times import span
 
 MISFIRES: Final = ("coalesce", "skip", "each")
 GRACE_MS: Final = 60_000

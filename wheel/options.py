@@ -10,22 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 from uuid import UUID
 
-from .clock import MAX_MS, deadline_ms, instant_ms
+from .clock import deadline_ms, instant_ms
 from .contract import OnConflict
 from .errors import InvalidValue
 from .ids import new_id, normal_id
 from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Bound, Job, bare_job
 from .limit import Limit, bounds_of, checked_concurrency, checked_limits, checked_rate
 from .payload import comes_back, encode
+from .times import Seconds, due_ms, refuse_too_late, span
 
 if TYPE_CHECKING:
-    from .canvas import Signature
+    from .canvas import Canvas
 
-Seconds = float | timedelta
 Key = str | tuple[str | int, ...]
 
 
@@ -71,9 +71,9 @@ class Options(TypedDict, total=False):
 class CallOptions(Options, total=False):
     """Of one call."""
 
-    link: Signature[Any] | Sequence[Signature[Any]] | None
-    """A signature, or several: called with the result when the job has succeeded."""
-    link_error: Signature[Any] | Sequence[Signature[Any]] | None
+    link: Canvas | Sequence[Canvas] | None
+    """A signature, chain, group or chord, or several of them: called with the result when the job has succeeded."""
+    link_error: Canvas | Sequence[Canvas] | None
     """Called with the job's id when it has failed."""
 
     eta: datetime | None
@@ -113,6 +113,8 @@ class Plan:
     link_error: tuple[Any, ...] = ()
     fresh: bool = True
     """No id and no key of the caller's: the store need not look for a job that stands for this one already."""
+    said: frozenset[str] = frozenset()
+    """Which of the options that mean something with another one only were said of the call."""
 
     def but(self, options: Mapping[str, Any]) -> Plan:
         """The plan with these options (those of CallOptions but countdown and eta) in the place of its own.
@@ -132,7 +134,17 @@ class Plan:
         if "grace_ms" in changes:
             changes.setdefault("skips", True)
         ours = changes.get("task_id", self.task_id) is None and changes.get("key", self.key) is None
-        return replace(self, fresh=ours, **changes)
+        said = self.said | (_IDLE.keys() & {name for name, value in options.items() if value is not None})
+        return replace(self, fresh=ours, said=said, **changes)
+
+    def refuse_idle(self) -> None:
+        """Raise InvalidValue if an option was said that changes nothing, for want of another one."""
+        for name in sorted(self.said):
+            needed, is_given = _IDLE[name]
+            if not is_given(self):
+                raise InvalidValue.of(
+                    name, f"given with {needed}, without which it changes nothing", getattr(self, name)
+                )
 
     def job(
         self,
@@ -152,6 +164,9 @@ class Plan:
             result_ttl_ms: how long to keep the result if the plan does not say, in milliseconds.
             countdown: seconds from now, or a timedelta.
             eta: an aware datetime.
+
+        Raises:
+            InvalidValue: it could never run, for it expires before it is due.
         """
         now_ms = now_ns // 1_000_000
         values = (
@@ -169,6 +184,8 @@ class Plan:
             *_UNRUN,
         )
         job = bare_job(Job, values)
+        if job.expires_ms is not None:
+            refuse_too_late(max(job.due_ms, now_ms), job.expires_ms)
         if self.skips:
             job = job._replace(grace_ms=self.grace_ms)
         if self.limited:
@@ -208,21 +225,6 @@ _UNRUN: Final = Job(id="", task="", due_ms=0)[Job._fields.index("state") :]
 """What stands in each new job: nothing has happened to it yet."""
 
 
-def due_ms(now_ns: int, countdown: Seconds | None, eta: datetime | None) -> int:
-    """The instant that countdown or eta names, in milliseconds since the epoch.
-
-    Raises:
-        InvalidValue: not exactly one of the two is given, or it breaks its rule.
-    """
-    if eta is None:
-        if countdown is None:
-            raise InvalidValue.of("countdown", "given, or eta", countdown)
-        return deadline_ms(now_ns, countdown)
-    if countdown is not None:
-        raise InvalidValue.of("countdown", "absent when eta is given", countdown)
-    return instant_ms(eta)
-
-
 # ---- the rule of each option: value -> the fields of Plan that it sets ------------------------------------
 
 _QUEUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,99}")
@@ -230,18 +232,6 @@ _PRIORITY_MOST: Final = 100
 _KEY_MOST: Final = 200
 _CRASHES_MOST: Final = 1_000_000
 _CONFLICTS: Final = ("keep", "replace", "raise")
-
-
-def span(name: str, value: Seconds, *, least: int = 0) -> Seconds:
-    """A length of time, checked: seconds or a timedelta, from ``least`` milliseconds on."""
-    try:
-        length_ms = deadline_ms(0, value)
-    except InvalidValue:
-        length_ms = -1
-    if not least <= length_ms <= MAX_MS:
-        above = "zero or more" if least == 0 else "more than zero"
-        raise InvalidValue.of(name, f"a number of seconds or a timedelta, {above}", value)
-    return value
 
 
 def _expires(value: Any) -> dict[str, Any]:
@@ -306,7 +296,7 @@ def _on_conflict(value: Any) -> dict[str, Any]:
 def _linked(name: str) -> Callable[[Any], dict[str, Any]]:
     def rule(value: Any) -> dict[str, Any]:
         found = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-        if not all(hasattr(one, "behind") for one in found):
+        if not all(hasattr(one, "lay") for one in found):
             raise InvalidValue.of(name, "a signature, as task.s(...) gives it, or a list of them", value)
         return {name: found}
 
@@ -376,6 +366,12 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "link": _linked("link"),
     "link_error": _linked("link_error"),
 }
+_IDLE: Final[dict[str, tuple[str, Callable[[Plan], bool]]]] = {
+    "on_conflict": ("key", lambda plan: plan.key is not None),
+    "max_wait": ("key", lambda plan: plan.key is not None),
+    "limit_key": ("rate_limit or concurrency", lambda plan: plan.limited),
+}
+"""What changes nothing without another option: (that one, whether it is given)."""
 CALL: Final = frozenset({"countdown", "eta", *_RULES})
 """What may be said of one call."""
 STANDING: Final = CALL - {"eta", "task_id", "link", "link_error"}

@@ -10,7 +10,7 @@ from .clock import as_datetime
 from .contract import Erasing, Found, Store, Wakeup
 from .errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, StoreError, UnknownJob
 from .job import FINISHED, Job, State
-from .options import Seconds, due_ms
+from .times import Seconds, due_ms
 from .waiting import Awaiting, Keeper, Patience
 
 R_co = TypeVar("R_co", covariant=True)

@@ -1,42 +1,53 @@
-"""Results: what schedule_many() gives, a hold on each of its jobs."""
+"""Results: what schedule_many() and groups give, a hold on each of their jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from .contract import Found
-from .options import Seconds
 from .result import AsyncResult, erasing
+from .shape import Shape, leaves, renumbered
+from .times import Seconds
 from .waiting import Keeper, seconds_of
 
 R = TypeVar("R")
 
 
-class Results(Sequence[AsyncResult[R]], Generic[R]):
-    """A sequence of AsyncResult. It keeps the ids only: a hold is made when it is asked for."""
+class Results(Sequence[Any], Generic[R]):
+    """A sequence of AsyncResult. It keeps the ids only: a hold is made when it is asked for.
 
-    __slots__ = ("_keeper", "ids")
+    Where groups are nested in chains, so are the results: an item is the Results of that group.
+    """
 
-    def __init__(self, ids: Sequence[str], keeper: Keeper) -> None:
+    __slots__ = ("_keeper", "_shape", "ids")
+
+    def __init__(self, ids: Sequence[str], keeper: Keeper | None, shape: Shape | None = None) -> None:
         self.ids = ids
         """The ids of the jobs, in the order of the calls."""
         self._keeper = keeper
+        self._shape: tuple[Shape, ...] | range = shape if isinstance(shape, tuple) else range(len(ids))
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._shape)
 
     @overload
     def __getitem__(self, index: int) -> AsyncResult[R]: ...
     @overload
     def __getitem__(self, index: slice) -> Results[R]: ...
-    def __getitem__(self, index: int | slice) -> AsyncResult[R] | Results[R]:
-        if isinstance(index, slice):
-            return Results(self.ids[index], self._keeper)
-        return AsyncResult(self.ids[index], self._keeper)
+    def __getitem__(self, index: int | slice) -> Any:
+        part = self._shape[index]
+        if isinstance(part, int):
+            assert self._keeper is not None
+            return AsyncResult(self.ids[part], self._keeper)
+        return self._part(tuple(part))
+
+    def _part(self, shape: Shape) -> Results[R]:
+        places = {place: number for number, place in enumerate(dict.fromkeys(leaves(shape)))}
+        return Results([self.ids[place] for place in places], self._keeper, renumbered(shape, places))
 
     def __repr__(self) -> str:
-        return f"<Results: {len(self.ids)} jobs>"
+        return f"<Results: {len(self)} jobs>"
 
     def get(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R]:
         """Wait for all jobs to end, and return what they returned, in the order of the calls.
@@ -48,6 +59,8 @@ class Results(Sequence[AsyncResult[R]], Generic[R]):
         Raises:
             JobFailed, JobCancelled, JobExpired, UnknownJob, ResultTimeout: see AsyncResult.get.
         """
+        if self._keeper is None:
+            return []
         clock = self._keeper.clock
         until = None if timeout is None else clock.monotonic() + seconds_of(timeout)
         found = []
@@ -58,6 +71,8 @@ class Results(Sequence[AsyncResult[R]], Generic[R]):
 
     async def aget(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R]:  # noqa: ASYNC109 - as get()
         """get() for coroutines."""
+        if self._keeper is None:
+            return []
         clock = self._keeper.clock
         until = None if timeout is None else clock.monotonic() + seconds_of(timeout)
         found = []
@@ -88,6 +103,8 @@ class Results(Sequence[AsyncResult[R]], Generic[R]):
 
     def cancel(self) -> list[Found]:
         """End those that have not begun, in one durable write; for each how it was found, see AsyncResult.cancel."""
+        if self._keeper is None:
+            return []
         found = self._keeper.store.cancel(list(self.ids), self._keeper.clock.now_ms())
         for id, stood in zip(self.ids, found, strict=True):
             if stood is Found.SCHEDULED:
@@ -100,4 +117,4 @@ class Results(Sequence[AsyncResult[R]], Generic[R]):
 
     def forget(self) -> list[Found]:
         """Drop those that have finished, in one durable write; for each how it was found, see AsyncResult.forget."""
-        return erasing(self._keeper.store).forget(list(self.ids))
+        return [] if self._keeper is None else erasing(self._keeper.store).forget(list(self.ids))

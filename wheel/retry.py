@@ -15,8 +15,8 @@ from typing import Any, Final
 from .backoff import delay_s
 from .clock import deadline_ms, instant_ms
 from .errors import HourwheelError, InvalidValue
-from .options import Seconds, span
 from .payload import encode_call
+from .times import Seconds, span
 
 
 class Retry(HourwheelError):

@@ -25,8 +25,9 @@ from .task import Carrier, Task
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .options import Options, Seconds
+    from .options import Options
     from .task_options import TaskOptions
+    from .times import Seconds
 
 
 class Planner(Carrier, Protocol):

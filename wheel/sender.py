@@ -13,8 +13,10 @@ from .committing import django_commit
 from .contract import Filter, Found
 from .errors import InvalidValue
 from .job import FINISHED, State
-from .options import CallOptions, Plan, Seconds, span
+from .options import CallOptions, Plan
 from .result import AsyncResult
+from .signature import given
+from .times import Seconds, checked_time, span
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -76,7 +78,7 @@ class Sender(Generic[P, R]):
 
     def apply_async(
         self,
-        args: Sequence[Any] = (),
+        args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncResult[R]:
@@ -97,18 +99,15 @@ class Sender(Generic[P, R]):
         return self._task._send(*self._asked(args, kwargs, options))
 
     def _asked(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: Mapping[str, Any]
+        self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: Mapping[str, Any]
     ) -> tuple[Plan, tuple[Any, ...], dict[str, Any], Seconds | None, datetime | None]:
-        if not isinstance(args, (tuple, list)):
-            raise InvalidValue.of("args", "a tuple or list", args)
-        if kwargs is not None and not isinstance(kwargs, Mapping):
-            raise InvalidValue.of("kwargs", "a dict", kwargs)
+        positional, named = given(args, kwargs)
         rest = dict(options)
         countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
         if countdown is None and eta is None:
             countdown, eta = self._countdown, self._eta
         plan = self._plan.but(rest) if rest else self._plan
-        return plan, tuple(args), dict(kwargs or {}), countdown, eta
+        return plan, positional, named, countdown, eta
 
     @overload
     def delay_on_commit(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
@@ -151,7 +150,7 @@ class Sender(Generic[P, R]):
 
     def apply_async_on_commit(
         self,
-        args: Sequence[Any] = (),
+        args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         *,
         using: str | None = None,
@@ -183,7 +182,7 @@ class Sender(Generic[P, R]):
 
     async def aapply_async(
         self,
-        args: Sequence[Any] = (),
+        args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncResult[R]:
@@ -229,7 +228,7 @@ class Sender(Generic[P, R]):
 
     def signature(
         self,
-        args: Sequence[Any] = (),
+        args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         *,
         immutable: bool = False,
@@ -237,7 +236,7 @@ class Sender(Generic[P, R]):
     ) -> Signature[R]:
         """A call that is not made yet, with options; see CallOptions."""
         call = self.options(**options) if options else self
-        return Signature(self._task, tuple(args), kwargs, call, immutable=immutable)
+        return Signature(self._task, *given(args, kwargs), call, immutable=immutable)
 
     def after(self, delay: Seconds) -> Call[P, R]:
         """The same task, to be called so many seconds (or a timedelta) after the call.
@@ -285,12 +284,3 @@ class Call(Sender[P, R]):
 
     def __repr__(self) -> str:
         return f"<Call of {self._task.name}>"
-
-
-def checked_time(countdown: Seconds | None, eta: datetime | None) -> tuple[Seconds | None, datetime | None]:
-    """Both as they are, if at most one is given and that keeps its rule."""
-    if countdown is not None and eta is not None:
-        raise InvalidValue.of("countdown", "absent when eta is given", countdown)
-    if eta is not None:
-        instant_ms(eta)
-    return (None if countdown is None else span("countdown", countdown)), eta

@@ -7,10 +7,12 @@ the words of the TypeError are Python's, for every kind of parameter, and it cos
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from types import CodeType, FunctionType
 from typing import Any
+
+from .errors import InvalidValue
 
 
 def _hollow() -> None:
@@ -58,6 +60,22 @@ def _code(function: Callable[..., Any], found: Any, positional: list[Parameter],
         co_name=getattr(function, "__name__", type(function).__name__),
         co_qualname=getattr(function, "__qualname__", type(function).__qualname__),
     )
+
+
+def given(args: object, kwargs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call as ``apply_async`` is given them; None for none. Text is no list of letters.
+
+    Raises:
+        InvalidValue: args is no tuple or list, or kwargs no dict.
+
+    >>> given([1, "x"], None)
+    ((1, 'x'), {})
+    """
+    if args is not None and not isinstance(args, (tuple, list)):
+        raise InvalidValue.of("args", "a tuple or list", args)
+    if kwargs is not None and not isinstance(kwargs, Mapping):
+        raise InvalidValue.of("kwargs", "a dict", kwargs)
+    return tuple(args or ()), dict(kwargs or {})
 
 
 def takes(function: Callable[..., Any], name: str) -> bool:

@@ -9,30 +9,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .canvas import send_linked
 from .committing import AfterCommit, Later
 from .context import Request, current_job
 from .contract import OnConflict
 from .default import get_default
+from .draft import send_linked
 from .errors import SchedulerError
 from .job import Claim, Job, Noted
 from .naming import checked_name, default_name, origin_of
-from .options import CallOptions, Plan, Seconds
+from .options import CallOptions, Plan
 from .payload import encode, encode_call
 from .registry import Registry
 from .result import AsyncResult
 from .retry import OPTIONS as RETRY_OPTIONS
 from .retry import MaxRetriesExceeded, Retry, policy_of
 from .routes import Routes
-from .sender import P, R, Sender, checked_time
-from .signature import takes, twin
+from .sender import P, R, Sender
+from .signature import given, takes, twin
 from .task_options import TaskOptions, listed, refuse_unknown
 from .time_limits import OPTIONS as LIMIT_OPTIONS
 from .time_limits import limits_of
+from .times import Seconds, checked_time
 from .waiting import Keeper
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class Task(Sender[P, R]):
         self.fn: Final = fn
         self.bind: Final = bind
         self._countdown, self._eta = checked_time(rest.pop("countdown", None), None)
-        self._plan = Plan().but(rest)
+        self._plan = replace(Plan().but(rest), said=frozenset())  # what idles in all calls may be of use in one
         self._task = self
         self._scheduler = scheduler
         self._check = partial(twin(fn), self) if bind else twin(fn)
@@ -232,11 +234,13 @@ class Task(Sender[P, R]):
         """
         call = self.options(**options) if options else self
         plan, countdown, eta, check, name = call._plan, call._countdown, call._eta, self._check, self.name
+        plan.refuse_idle()
         scheduler = self.scheduler
         texts = []
-        for args, kwargs in calls:
+        for one in calls:
+            args, kwargs = given(*one)
             check(*args, **kwargs)
-            texts.append(encode_call(tuple(args), dict(kwargs)))
+            texts.append(encode_call(args, kwargs))
         if scheduler.routes is not None:
             plan = scheduler.routes.place(name, plan)
         now_ns, ttl_ms = scheduler.clock.now_ns(), scheduler.result_ttl_ms
@@ -280,10 +284,12 @@ def send(
     eta: datetime | None = None,
 ) -> AsyncResult[Any]:
     """Store a call of the task of that name, which need not be known here."""
+    if plan.said:
+        plan.refuse_idle()
     if scheduler.routes is not None:
         plan = scheduler.routes.place(name, plan)
     now_ns = scheduler.clock.now_ns()
     job = plan.job(name, encode_call(args, kwargs), now_ns, scheduler.result_ttl_ms, countdown, eta)
     if plan.link or plan.link_error:
-        return send_linked(scheduler, job, plan.link, plan.link_error)
+        return AsyncResult(send_linked(scheduler, [job], plan)[0], scheduler)
     return AsyncResult(scheduler.submit(job, fresh=plan.fresh, on_conflict=plan.on_conflict), scheduler)

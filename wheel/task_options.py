@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .errors import InvalidValue
-from .options import STANDING, Options, Seconds
+from .options import STANDING, Options
 from .retry import OPTIONS as RETRY_OPTIONS
 from .retry import Errors
 from .time_limits import OPTIONS as LIMIT_OPTIONS
+from .times import Seconds
 
 _OWN: Final = frozenset({"name", "bind", "aliases"}) | RETRY_OPTIONS | LIMIT_OPTIONS
 

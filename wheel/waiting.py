@@ -15,7 +15,7 @@ from .deadlock import why_never, words_for
 from .errors import Deadlock, InvalidValue, StoreError
 from .events import Events
 from .job import Claim, Job, Noted
-from .options import Seconds
+from .times import Seconds
 from .waits import HERE
 
 _ONE_SECOND: Final = timedelta(seconds=1)

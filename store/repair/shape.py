@@ -13,6 +13,7 @@ from ... import payload as _payload
 from ...clock import MAX_MS
 from ...errors import PayloadError
 from ...job import GIVES, NEEDS, After, Bound, Failure, Job, State
+from ...shape import is_shape
 from ..records import bound_of, decode_job, fire_of, loads
 
 _Rule = tuple[Callable[[Any], bool], str]
@@ -165,6 +166,7 @@ def _is_after(after: After) -> bool:
         and after.need in NEEDS
         and after.gives in GIVES
         and _count(after.delay_ms)
+        and is_shape(after.shape, len(after.ids))
     )
 
 

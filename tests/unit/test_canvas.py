@@ -281,8 +281,8 @@ def test_a_signature_can_be_called_in_every_way(app: Scheduler, tasks: Any) -> N
 @pytest.mark.parametrize(
     ("make", "error"),
     [
-        (lambda t: chain(), InvalidValue),
-        (lambda t: group([]), InvalidValue),
+        (lambda t: chain("x"), InvalidValue),
+        (lambda t: group([None]), InvalidValue),
         (lambda t: group(t.add), InvalidValue),
         (lambda t: chain(t.add.s(), "x"), InvalidValue),
         (lambda t: t.add.s() | 3, TypeError),

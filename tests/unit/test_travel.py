@@ -186,12 +186,15 @@ def test_an_expired_job_and_one_that_misfired_do_not_run(app: Scheduler, t: Trav
     @app.task(name="ring", misfire="skip", misfire_grace_time=5)
     def ring() -> None: ...
 
-    late = code.delay(countdown=301)
+    app.pause(task=code)
     app.pause(task=ring)
+    late = code.delay(countdown=299)
     missed = ring.delay(countdown=10)
     t.advance(seconds=20)
     app.resume(task=ring)
     t.advance(minutes=10)
+    app.resume(task=code)
+    t.advance(seconds=1)
     assert t.ran == []
     assert (late.state, missed.state) == (State.EXPIRED, State.EXPIRED)
 
