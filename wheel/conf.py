@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .errors import InvalidValue
-from .layers import ASSIGNED, KEYWORDS, Layer, from_environ, from_object, from_toml, refuse_misspelt, taken
+from .layers import ASSIGNED, KEYWORDS, Layer, checked_environ, from_environ, from_object, from_toml, misspelt, taken
 from .pool.options import PoolOptions
 from .settings import POOL, SETTINGS, UNSET, canonical, plain
 
@@ -80,7 +80,11 @@ class Conf(Mapping[str, Any]):
             held = layer.get(name)
             if held is not None and held.value is not UNSET:
                 return Known(name=name, value=held.value, source=held.source)
-        held = from_environ(self._environ, name)
+        try:
+            held = from_environ(self._environ, name)
+        except InvalidValue:
+            checked_environ(self._environ)  # which says what else is wrong
+            raise
         if held is None or held.value is UNSET:
             held = self._lowest().get(name)
         if held is None or held.value is UNSET:
@@ -89,7 +93,8 @@ class Conf(Mapping[str, Any]):
 
     def _lowest(self) -> Layer:
         if self._toml is None:
-            refuse_misspelt(self._environ)
+            if misspelt(self._environ):
+                checked_environ(self._environ)
             self._toml = from_toml()
         return self._toml
 
@@ -175,6 +180,8 @@ class Conf(Mapping[str, Any]):
         try:
             if names & {*POOL}:
                 self._together()
+            if names & {"store", "durability"}:
+                self._one_durability()
             if names and self._changed is not None:
                 self._changed(names)
         except BaseException:
@@ -190,6 +197,13 @@ class Conf(Mapping[str, Any]):
             if "pool" in said or self.source("pool") == DEFAULT:
                 raise error from None
             self.pool_options()
+
+    def _one_durability(self) -> None:
+        """Refuse a durability that a Store would not know of, whichever is said first."""
+        said = {name: held.value for name, held in {**self._object, **self._code}.items() if held.value is not UNSET}
+        if not isinstance(said.get("store", ""), str) and said.get("durability") is not None:
+            rule = "absent when a Store is given, which has its own"
+            raise InvalidValue.of("durability", rule, said["durability"])
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_"):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
 
+from .celery_names import RENAMED, argument_hint
 from .clock import Clock
 from .conf import Conf
-from .config import checked_owner, checked_store, checked_ttl_ms
+from .config import checked_owner, checked_ttl_ms
 from .contract import Store
 from .discovery import Discovery, checked_related, discover
 from .errors import InvalidValue, SchedulerError
@@ -18,7 +21,7 @@ from .looking import reads_only
 from .pool.options import PoolArguments, PoolOptions
 from .routes import Routes
 from .schedules import Schedules
-from .settings import Unset
+from .settings import SETTINGS, Unset
 from .zones import checked_zone
 
 T = TypeVar("T")
@@ -52,6 +55,11 @@ class _Read(Generic[T]):
         def __set__(self, obj: Any, value: T) -> None: ...
 
 
+LOG: Final = logging.getLogger("hourwheel.worker")
+_AT_ONCE: Final = frozenset(
+    {"beat_schedule", "durability", "result_ttl", "store", "task_default_queue", "task_routes", "timezone"}
+)
+"""What holds for a scheduler that runs as soon as it is said, or is refused then."""
 _READ_FROM: Final = {
     "durability": ("_durability",),
     "owner": ("owner",),
@@ -63,6 +71,20 @@ _READ_FROM: Final = {
     "timezone": ("timezone",),
 }
 """What is read anew when a setting has changed; all others make the pool."""
+
+
+def _refuse_unexpected(names: list[str]) -> None:
+    """Python's own error, with what was meant."""
+    if names:
+        hints = [f"{name}: {hint}" for name in names if (hint := _hint(name))]
+        told = " and ".join(map(repr, names))
+        raise TypeError("; ".join([f"Scheduler() got an unexpected keyword argument {told}", *hints]))
+
+
+def _hint(name: str) -> str:
+    known = [*SETTINGS, "clock"]
+    near = RENAMED.get(name) or next(iter(get_close_matches(name, known, n=1, cutoff=0.7)), None)
+    return argument_hint(name) or (f"did you mean {near}?" if near in known else "")
 
 
 class Configured:
@@ -77,11 +99,7 @@ class Configured:
     _mark: str
 
     def _configure(self, arguments: Mapping[str, Any], pool: PoolArguments) -> None:
-        for name in pool:
-            if name not in PoolArguments.__annotations__:
-                raise TypeError(f"Scheduler() got an unexpected keyword argument {name!r}")
-        if isinstance(arguments["durability"], str):
-            checked_store(arguments["store"] or "x", arguments["durability"])
+        _refuse_unexpected([name for name in pool if name not in PoolArguments.__annotations__])
         self.conf = Conf()
         self.conf._arguments({**arguments, **pool})
         self.conf._changed = self._reconfigure
@@ -149,6 +167,9 @@ class Configured:
         if names & {"store", "durability"}:
             self._leave_store()
         self._forget(names)
+        if self.running and names - _AT_ONCE:
+            told = ", ".join(sorted(names - _AT_ONCE))
+            LOG.warning("The scheduler runs: what was said of %s holds from the next start() on", told)
         try:
             if "beat_schedule" in names:
                 self._take_conf(self.conf.beat_schedule or {})

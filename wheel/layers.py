@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final
 
-from .celery_names import RENAMED
+from .celery_names import RENAMED, is_old, modern
 from .errors import InvalidValue, UnknownSetting
-from .settings import SETTINGS, accepted, near_miss
+from .settings import SETTINGS, accepted, near_miss, what_to_write
 
 PREFIX: Final = "HOURWHEEL_"
 OTHERS: Final = frozenset({"HOURWHEEL_APP", "HOURWHEEL_DEBUG"})
@@ -41,19 +41,39 @@ def taken(pairs: Iterable[tuple[str, Any, str]]) -> dict[str, Held]:
     """A layer of (name, value, where it stands), all of them checked.
 
     Raises:
-        UnknownSetting, InvalidValue: one cannot be taken; the message says where it stands.
+        UnknownSetting, InvalidValue: some cannot be taken; the message says of each where it stands, and why.
     """
     layer: dict[str, Held] = {}
+    errors: list[InvalidValue] = []
     for name, value, source in pairs:
-        with _placed(source):
-            found = accepted(name, value)
-            if found is None:
-                continue
-            ours, kept = found
-            if ours in layer:
-                raise InvalidValue(f"{name} must be absent where {ours} is given by another name, too")
-        layer[ours] = Held(kept, source)
+        try:
+            with _placed(source):
+                if isinstance(value, InvalidValue):
+                    raise value
+                found = accepted(name, value)
+                if found is not None and found[0] in layer:
+                    raise InvalidValue(f"{name} must be absent where {found[0]} is given by another name, too")
+        except InvalidValue as error:
+            errors.append(error)
+            continue
+        if found is not None:
+            layer[found[0]] = Held(found[1], source)
+    refuse_all(errors)
     return layer
+
+
+def refuse_all(errors: Sequence[InvalidValue]) -> None:
+    """Raise what was found, all of it at once: one at a time, a program with many settings would need many runs.
+
+    Raises:
+        UnknownSetting, InvalidValue: there is any.
+    """
+    if len(errors) == 1:
+        raise errors[0] from None
+    if errors:
+        kind = UnknownSetting if all(isinstance(error, UnknownSetting) for error in errors) else InvalidValue
+        lines = "".join(f"\n  {error}" for error in dict.fromkeys(map(str, errors)))
+        raise kind(f"{len(errors)} settings cannot be taken:{lines}")
 
 
 @contextmanager
@@ -85,12 +105,15 @@ def from_toml() -> Layer:
         table = _table(file, keys)
         if table is not None:
             source = os.path.abspath(file) + (f" [{'.'.join(keys)}]" if keys else "")
-            layer = taken((name, value, source) for name, value in table.items())
-            for name in layer:
-                if SETTINGS[name].read is None:
-                    raise InvalidValue(f"{source}: {name} must be given in code, got a table")
-            return layer
+            return taken((name, _in_toml(name, value), source) for name, value in table.items())
     return {}
+
+
+def _in_toml(name: str, value: Any) -> Any:
+    """The value, or why it cannot stand in a table."""
+    if name in SETTINGS and SETTINGS[name].read is None:
+        return InvalidValue(f"{name} must be given in code, got a table")
+    return value
 
 
 def _table(file: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
@@ -132,20 +155,34 @@ def from_environ(environ: Mapping[str, str], name: str) -> Held | None:
         return Held(SETTINGS[name].of_text(text), source)
 
 
-def refuse_misspelt(environ: Mapping[str, str]) -> None:
-    """Refuse a variable that is nearly one of ours; others that begin so may belong to somebody else.
+def checked_environ(environ: Mapping[str, str]) -> None:
+    """Refuse variables that cannot be taken, and those that are nearly ours; others may belong to somebody else.
 
     (A container platform sets HOURWHEEL_SERVICE_HOST and the like for a service that is called hourwheel.)
 
     Raises:
-        UnknownSetting: there is one.
+        UnknownSetting, InvalidValue: there are any; all are said.
     """
+    errors: list[InvalidValue] = []
+    for name in SETTINGS:
+        try:
+            from_environ(environ, name)
+        except InvalidValue as error:
+            errors.append(error)
+    for variable, near in misspelt(environ).items():
+        errors.append(UnknownSetting(f"there is no variable {variable}; did you mean {near}?"))
+    refuse_all(errors)
+
+
+def misspelt(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are nearly one of ours: and which."""
+    found = {}
     for variable in strangers(environ):
         name = variable.removeprefix(PREFIX).lower()
         near = RENAMED.get(name) or near_miss(name, 0.8)
         if near is not None:
-            near = RENAMED.get(near, near)
-            raise UnknownSetting(f"there is no variable {variable}; did you mean {PREFIX}{near.upper()}?")
+            found[variable] = PREFIX + RENAMED.get(near, near).upper()
+    return found
 
 
 def strangers(environ: Mapping[str, str]) -> list[str]:
@@ -175,6 +212,9 @@ def from_object(obj: Any, namespace: str | None) -> Layer:
     return taken(_named(members, namespace, shown, strict=isinstance(found, Mapping)))
 
 
+_PASSED_OVER: Final = object()
+
+
 @dataclass(frozen=True, slots=True)
 class _Lazy:
     """An attribute that is not read unless it is wanted."""
@@ -193,23 +233,38 @@ def _named(
     for key, member in members:
         if strict and type(key) is not str:
             raise InvalidValue.of(f"a key of {shown}", "the name of a setting", key)
+        if namespace == "CELERY" and is_old(key):
+            yield key, _old(key, prefix), shown
+            continue
         if not key.startswith(prefix) or (key.startswith("_") and not strict):
             continue
         value = member.get() if isinstance(member, _Lazy) else member
         name = key[len(prefix) :].lower() if prefix else key
-        if prefix or strict or not _belongs_to_the_module(key, value, shown):
-            yield name, value, f"{shown}, {key}"
+        if not prefix and not strict:
+            value = _of_module(key, value)
+        if value is not _PASSED_OVER:
+            yield name, value, shown if isinstance(value, InvalidValue) else f"{shown}, {key}"
 
 
-def _belongs_to_the_module(key: str, value: Any, shown: str) -> bool:
-    """Whether it is no setting: what the module imports and defines, and its constants."""
+def _old(key: str, prefix: str = "") -> UnknownSetting:
+    """That Celery has called a setting otherwise since its version 4; before, it would be passed over in silence."""
+    now = modern(key, SETTINGS) or key.lower()
+    told = what_to_write(now)
+    if told == f"write {now}" and prefix:
+        told = f"write {prefix}{now.upper()}"
+    return UnknownSetting(f"{key} is a name of Celery 3: {told}")
+
+
+def _of_module(key: str, value: Any) -> Any:
+    """The value, or why it is none; _PASSED_OVER for what the module imports and defines, and for its constants."""
     if key in SETTINGS or key in RENAMED:
-        return False
+        return value
     if key.isupper():
         if key.lower() in SETTINGS or key.lower() in RENAMED:
-            raise UnknownSetting(f"{shown}: {key} must be written {key.lower()}, or a namespace be given")
-        return True
-    return isinstance(value, ModuleType) or callable(value) or type(value).__module__ == "__future__"
+            return UnknownSetting(f"{key} must be written {key.lower()}, or a namespace be given")
+        return _old(key) if is_old(key) or key.startswith("CELERY_") else _PASSED_OVER
+    ours = isinstance(value, ModuleType) or callable(value) or type(value).__module__ == "__future__"
+    return _PASSED_OVER if ours else value
 
 
 def _name_of(obj: Any) -> str:

@@ -16,7 +16,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
 
-from .celery_names import RENAMED, moved
+from .celery_names import RENAMED, is_so_anyway, modern, moved
 from .config import checked_owner, checked_queues, checked_store, checked_ttl_ms
 from .errors import InvalidValue, UnknownSetting
 from .options import checked_queue
@@ -231,8 +231,22 @@ def canonical(name: str) -> str:
 
 
 def _guess(name: str) -> str:
+    now = modern(name, SETTINGS)
+    if now is not None:
+        return f"; Celery has called it {now} since version 4: {what_to_write(now)}"
     near = near_miss(name)
     return f"; did you mean {near!r}?" if near else f"; the settings are {', '.join(SETTINGS)}"
+
+
+def what_to_write(name: str) -> str:
+    """What becomes of one of Celery's settings here, in words."""
+    if name in SETTINGS or name in RENAMED or is_so_anyway(name):
+        return f"write {name}"
+    try:
+        moved(name, UNSET)
+    except InvalidValue as error:
+        return str(error)
+    return "there is no such setting here"
 
 
 def near_miss(name: str, cutoff: float = 0.7) -> str | None:
