@@ -27,6 +27,8 @@ _ENCODER: Final = simplejson.JSONEncoder(
     allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
 )
 
+_CHANGES: Final = ("queue", "priority", "expires_ms")
+"""What a retry may change of its job, beside the arguments."""
 _NONE: Final = Job(id="", task="", due_ms=0)
 
 
@@ -43,7 +45,8 @@ def encode_outcome(outcome: Outcome) -> str:
             parts: list[Any] = ["failed", list(error), reason]
         case Retried(due_ms=due_ms, error=error, payload=payload):
             parts = ["retried", due_ms, None if error is None else list(error)]
-            parts += [] if payload is None else [payload]
+            changes = {name: value for name in _CHANGES if (value := getattr(outcome, name)) is not None}
+            parts += [payload, changes] if changes else [] if payload is None else [payload]
         case Snoozed(due_ms=due_ms, reason=reason):
             parts = ["snoozed", due_ms, reason]
         case Released(reason=reason):
@@ -72,10 +75,8 @@ def decode_outcome(parts: list[Any]) -> Outcome:
             outcome: Outcome = Succeeded(returned=_encoded(returned))
         case ["failed", [type, message, traceback], reason]:
             outcome = Failed(error=Failure(type, message, traceback), reason=reason)
-        case ["retried", due_ms, error]:
-            outcome = Retried(due_ms=due_ms, error=_failure(error))
-        case ["retried", due_ms, error, payload]:
-            outcome = Retried(due_ms=due_ms, error=_failure(error), payload=payload)
+        case ["retried", due_ms, error, *rest]:
+            outcome = Retried(due_ms=due_ms, error=_failure(error), **_changes(rest))
         case ["snoozed", due_ms, reason]:
             outcome = Snoozed(due_ms=due_ms, reason=reason)
         case ["released", reason]:
@@ -102,6 +103,15 @@ def _encoded(returned: Any) -> str:
         return _payload.encode(returned)
     except PayloadError as error:
         raise ValueError(str(error)) from None
+
+
+def _changes(rest: list[Any]) -> dict[str, Any]:
+    match rest:
+        case [] | [_]:
+            return dict(zip(("payload",), rest, strict=False))
+        case [payload, dict(changes)] if changes.keys() <= {*_CHANGES}:
+            return {"payload": payload, **changes}
+    raise ValueError(f"not what a retry changes: {rest!r}")
 
 
 def _failure(error: Any) -> Failure | None:

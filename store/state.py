@@ -40,6 +40,7 @@ from ..job import (
 )
 from ..job import State as JobState
 from ..ring import Ring
+from .changed import changed
 from .counts import Counts
 from .frozen import NOTHING, Frozen
 from .limits import Limits
@@ -222,9 +223,8 @@ class State:
                     self._finish(job, Event.SUCCEED, record.now_ms, returned=returned)
                 case Failed(error=error, reason=reason):
                     self._finish(job, Event.FAIL, record.now_ms, error=error, reason=reason)
-                case Retried(due_ms=due_ms, error=error, payload=payload):
-                    job = job if payload is None else job._replace(payload=payload)
-                    self._again(job, Event.RETRY, record.now_ms, due_ms, error=error or job.error)
+                case Retried(due_ms=due_ms, error=error):
+                    self._again(changed(job, outcome), Event.RETRY, record.now_ms, due_ms, error=error or job.error)
                 case Snoozed(due_ms=due_ms, reason=reason):
                     self._again(job, Event.SNOOZE, record.now_ms, due_ms, attempt=job.attempt - 1, reason=reason)
                 case Released(reason=reason):

@@ -24,6 +24,19 @@ def current_job() -> Job | None:
     return _CURRENT.get()
 
 
+_SAID: Final[dict[tuple[str, int], BaseException]] = {}
+
+
+def say(job: Job, word: BaseException) -> None:
+    """Keep what the function says of its run by the way: a Retry for its end, or the exception of its giving up."""
+    _SAID[job.id, job.token] = word
+
+
+def said(job: Job) -> BaseException | None:
+    """What the function has said last, once."""
+    return _SAID.pop((job.id, job.token), None) if _SAID else None
+
+
 def enter(job: Job) -> None:
     """Make ``job`` the current one in this context; the context is thrown away when the job has ended."""
     _CURRENT.set(job)

@@ -100,7 +100,7 @@ class Events:
         self.succeeded: Final[Hook[[Job, Any, float]]] = Hook("succeeded")
         """Its function returned this, after so many seconds. The store is told next."""
         self.failed: Final[Hook[[Job, BaseException]]] = Hook("failed")
-        """Its function raised this, and no attempt is left."""
+        """Its function raised this, and no attempt is left; or a job that failed before has expired: with JobFailed."""
         self.retried: Final[Hook[[Job, BaseException, int]]] = Hook("retried")
         """It raised this, and is to run again at this instant (milliseconds since the epoch)."""
         self.snoozed: Final[Hook[[Job, int]]] = Hook("snoozed")

@@ -297,7 +297,11 @@ class Retried:
     due_ms: int
     error: Failure | None = None
     payload: str | None = None
-    """The arguments of the next attempt; None for the same."""
+    """The arguments of the next attempt; None for the same. With others it is given nothing of what it waited for."""
+    queue: str | None = None
+    """Of the next attempts; None for the same, and so for the two that follow."""
+    priority: int | None = None
+    expires_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

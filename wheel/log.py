@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final
 
+from .errors import JobFailed
 from .events import Events
 from .job import Claim, Job, Outcome
 
@@ -43,6 +44,9 @@ def unrun(jobs: Sequence[Job], on: Events) -> None:
     for job in jobs:
         LOG.warning("Task %s[%s] is not run: %s", job.task, job.id, job.reason, extra=_fields(job))
         on.skipped.tell(job)
+        if job.error is not None:  # it was tried, and failed, and there was no time left to try it again
+            type, message, traceback = job.error
+            on.failed.tell(job, JobFailed(f"{type}: {message}", type=type, traceback=traceback))
 
 
 def accepted(job: Job) -> None:

@@ -10,7 +10,7 @@ from .clock import as_datetime
 from .contract import Erasing, Found, Store, Wakeup
 from .errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, StoreError, UnknownJob
 from .job import FINISHED, Job, State
-from .times import Seconds, due_ms
+from .times import Seconds, due_ms, refuse_new_time, refuse_too_late
 from .waiting import Awaiting, Keeper, Patience
 
 R_co = TypeVar("R_co", covariant=True)
@@ -252,11 +252,12 @@ class AsyncResult(Generic[R_co]):
             How it was found: only Found.SCHEDULED was moved.
 
         Raises:
-            InvalidValue: not exactly one of the two is given.
+            InvalidValue: not exactly one of the two is given; or the job waits for others.
         """
         now_ns = self._keeper.clock.now_ns()
-        store = self._keeper.store
-        found = store.reschedule(self.id, due_ms(now_ns, countdown, eta), now_ns // 1_000_000)
+        store, due = self._keeper.store, due_ms(now_ns, countdown, eta)
+        refuse_new_time(store.get(self.id), due)
+        found = store.reschedule(self.id, due, now_ns // 1_000_000)
         if found is Found.SCHEDULED and isinstance(store, Wakeup):
             store.notify()  # it may be due before the ticker's nap is over
         return found
@@ -274,13 +275,15 @@ class AsyncResult(Generic[R_co]):
 
         Raises:
             DuplicateJob: another job holds its key by now.
+            InvalidValue: its ``expires`` has passed, or will have passed by then: call the task anew.
         """
         job = self.job()
         if job is not None and not job.finished:
             return Found.RUNNING if job.state is State.RUNNING else Found.SCHEDULED
         now_ns = self._keeper.clock.now_ns()
-        store = self._keeper.store
-        found = store.reschedule(self.id, due_ms(now_ns, countdown, None), now_ns // 1_000_000, finished=True)
+        store, due = self._keeper.store, due_ms(now_ns, countdown, None)
+        refuse_too_late(due, None if job is None else job.expires_ms)
+        found = store.reschedule(self.id, due, now_ns // 1_000_000, finished=True)
         if found is Found.FINISHED and isinstance(store, Wakeup):
             store.notify()
         return found
@@ -317,7 +320,9 @@ def _error_of(job: Job) -> ResultError:
     if job.state is State.CANCELLED:
         return JobCancelled(f"job {job.id} of {job.task} was cancelled" + (f": {job.reason}" if job.reason else ""))
     if job.state is State.EXPIRED:
-        return JobExpired(f"job {job.id} of {job.task} expired" + (f": {job.reason}" if job.reason else ""))
+        words = f"job {job.id} of {job.task} expired" + (f": {job.reason}" if job.reason else "")
+        failed = "" if job.error is None else f"; its last attempt failed with {job.error.type}: {job.error.message}"
+        return JobExpired(words + failed)
     if job.error is None:
         return JobFailed(f"job {job.id} of {job.task} failed: {job.reason}")
     kind, message, traceback = job.error

@@ -10,13 +10,42 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from .backoff import delay_s
 from .clock import deadline_ms, instant_ms
 from .errors import HourwheelError, InvalidValue
+from .options import Plan
 from .payload import encode_call
+from .signature import given
 from .times import Seconds, span
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+
+class RetryOptions(TypedDict, total=False):
+    """What a retry may change of its job, beside its time and arguments; see Options."""
+
+    queue: str | None
+    priority: int | None
+    expires: Seconds | datetime | None
+
+
+def reason_of(exc: object) -> BaseException:
+    """The exception that is meant by one, or by its class.
+
+    Raises:
+        InvalidValue: it is neither, or the class cannot be made without arguments.
+    """
+    rule = "an exception, or a class of exceptions that is made without arguments"
+    try:
+        found = exc() if isinstance(exc, type) else exc
+    except Exception:
+        raise InvalidValue.of("exc", rule, exc) from None
+    if not isinstance(found, BaseException):
+        raise InvalidValue.of("exc", rule, exc)
+    return found
 
 
 class Retry(HourwheelError):
@@ -32,10 +61,12 @@ class Retry(HourwheelError):
         countdown: seconds until the next attempt. If neither is given, the task's ``retry_backoff`` says how long,
             or its ``default_retry_delay``.
         eta: the aware datetime of the next attempt, in the place of countdown.
-        exc: the exception that was the reason, where ``raise ... from`` does not say it.
+        exc: the exception that was the reason, where ``raise ... from`` does not say it; or its class, if that is made
+            without arguments.
         max_retries: in the place of the task's own.
         args: positional arguments for the next attempt, in the place of those of this one.
         kwargs: keyword arguments, likewise.
+        options: ``queue``, ``priority`` and ``expires`` of the next attempts, see Options; expires counts from now.
 
     Raises:
         InvalidValue, PayloadError: an argument breaks its rule.
@@ -51,10 +82,11 @@ class Retry(HourwheelError):
         *,
         countdown: float | timedelta | None = None,
         eta: datetime | None = None,
-        exc: BaseException | None = None,
+        exc: BaseException | type[BaseException] | None = None,
         max_retries: int | None = None,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[RetryOptions],
     ) -> None:
         if type(message) is not str:  # as in Retry(60)
             raise InvalidValue.of("message", "text; seconds are given as countdown=", message)
@@ -63,14 +95,20 @@ class Retry(HourwheelError):
         if max_retries is not None and (type(max_retries) is not int or max_retries < 0):
             raise InvalidValue.of("max_retries", "a whole number, 0 or more", max_retries)
         deadline_ms(0, countdown or 0)
+        given(args, kwargs)
+        for name in options:
+            if name not in RetryOptions.__annotations__:
+                raise InvalidValue.of("option", f"one of {', '.join(sorted(RetryOptions.__annotations__))}", name)
         super().__init__(message)
         self.countdown = countdown
         self.eta = None if eta is None else instant_ms(eta)
         self.max_retries = max_retries
         self.new_args = args
         self.new_kwargs = kwargs
+        self._plan = Plan().but(options)
+        self._priority = options.get("priority")
         if exc is not None:
-            self.__cause__ = exc
+            self.__cause__ = reason_of(exc)
 
     def due_ms(self, now_ns: int, default_delay_s: Seconds) -> int:
         """When the next attempt is due, in milliseconds since the epoch.
@@ -82,6 +120,19 @@ class Retry(HourwheelError):
         if self.eta is not None:
             return self.eta
         return deadline_ms(now_ns, default_delay_s if self.countdown is None else self.countdown)
+
+    def changes(self, now_ns: int) -> dict[str, Any]:
+        """What else is to be another one in the next attempts: fields of job.Retried."""
+        plan, found = self._plan, dict[str, Any]()
+        if plan.placed:
+            found["queue"] = plan.queue
+        if self._priority is not None:
+            found["priority"] = self._priority
+        if plan.expires is not None:
+            found["expires_ms"] = deadline_ms(now_ns, plan.expires)
+        elif plan.expires_ms is not None:
+            found["expires_ms"] = plan.expires_ms
+        return found
 
     def payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         """The arguments of the next attempt as JSON text, where they are others than those of this one, given here."""
@@ -186,18 +237,17 @@ def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
     >>> policy_of({"autoretry_for": (OSError,), "retry_backoff": 3, "retry_jitter": False}).wait(2)
     12.0
     """
-    given = {**options, **_of_huey(options), **_of_kwargs(options)}
-    backoff = given.get("retry_backoff")
+    said = {**options, **_of_huey(options), **_of_kwargs(options)}
+    backoff = _backoff(said.get("retry_backoff"))
+    at_once = not backoff and said.get("retry_backoff") is not None and said["retry_backoff"] is not False
     return RetryPolicy(
-        max_retries=_checked_retries(given.get("max_retries", 3)),
-        delay=span("default_retry_delay", _or(given.get("default_retry_delay"), 180)),
-        backoff=0.0
-        if backoff is None or backoff is False
-        else _number("retry_backoff", 1 if backoff is True else backoff),
-        backoff_max=_number("retry_backoff_max", _or(given.get("retry_backoff_max"), 600)),
-        jitter=None if given.get("retry_jitter") is None else _truth("retry_jitter", given["retry_jitter"]),
-        on=_errors("autoretry_for", given.get("autoretry_for")),
-        never=_errors("dont_autoretry_for", given.get("dont_autoretry_for")),
+        max_retries=_checked_retries(said.get("max_retries", 3)),
+        delay=span("default_retry_delay", _or(said.get("default_retry_delay"), 0 if at_once else 180)),
+        backoff=backoff,
+        backoff_max=_number("retry_backoff_max", _or(said.get("retry_backoff_max"), 600)),
+        jitter=None if said.get("retry_jitter") is None else _truth("retry_jitter", said["retry_jitter"]),
+        on=_errors("autoretry_for", said.get("autoretry_for")),
+        never=_errors("dont_autoretry_for", said.get("dont_autoretry_for")),
     )
 
 
@@ -211,7 +261,7 @@ def _of_huey(options: Mapping[str, Any]) -> dict[str, Any]:
     for other in ("max_retries", "autoretry_for", "default_retry_delay", "retry_kwargs"):
         if options.get(other) is not None:
             raise InvalidValue.of("retries", f"absent when {other} is given", retries)
-    if delay is not None and options.get("retry_backoff") is not None:
+    if delay is not None and options.get("retry_backoff"):
         raise InvalidValue.of("retry_delay", "absent when retry_backoff is given, which says how long", delay)
     if _checked_retries(retries, "retries") == 0:
         return {"max_retries": 0}
@@ -234,11 +284,18 @@ def _checked_retries(most: object, name: str = "max_retries") -> int | None:
     return most
 
 
-def _number(name: str, value: object) -> float:
+def _backoff(value: object) -> float:
+    if value is None or type(value) is bool:
+        return float(bool(value))
+    return _number("retry_backoff", value, least=0.0)
+
+
+def _number(name: str, value: object, least: float = 5e-324) -> float:
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise InvalidValue.of(name, "a number of seconds, more than zero", value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < float("inf"):
+        above = "zero or more" if not least else "more than zero"
+        raise InvalidValue.of(name, f"a number of seconds, {above}", value)
     return float(value)
 
 

@@ -150,6 +150,13 @@ class Runner:
         self, job: Job, task: Task[..., Any], value: Any, text: str, raised: BaseException | None, started: float
     ) -> Outcome:
         """What came of a run that began at ``started`` (monotonic), from what it returned or raised."""
+        said = context.said(job)
+        if said is not None and not isinstance(raised, (Retry, Snooze)):
+            if isinstance(said, Retry):  # retry(throw=False)
+                said.__cause__ = said.__cause__ or raised
+                raised = said
+            elif raised is said:  # retry() gave up: that is not for autoretry_for to try again
+                return self._fail(job, said)
         match raised:
             case None:
                 seconds = self._clock.monotonic() - started
@@ -197,12 +204,17 @@ class Runner:
         try:
             due_ms = asked.due_ms(now_ns, policy.wait(job.retries, asked=asked_for))
             payload = asked.payload(*decode_call(job.payload))
+            changes = asked.changes(now_ns)
         except HourwheelError as error:
             return self._fail(job, error, "it was to be tried again in a way that is not possible")
+        expires_ms = changes.get("expires_ms", job.expires_ms)
+        if expires_ms is not None and expires_ms <= due_ms:
+            late = (due_ms - expires_ms) / 1000
+            return self._fail(job, cause, f"it expires {late:g} s before its next attempt would be due")
         failure = failure_of(cause)
         log.retried(job, due_ms, self._clock.now_ms(), failure.message or failure.type)
         self._on.retried.tell(job, cause, due_ms)
-        return Retried(due_ms=due_ms, error=failure, payload=payload)
+        return Retried(due_ms=due_ms, error=failure, payload=payload, **changes)
 
     def _fail(self, job: Job, error: BaseException, reason: str | None = None) -> Failed:
         failure = failure_of(error)

@@ -15,7 +15,7 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .committing import AfterCommit, Later
-from .context import Request, current_job
+from .context import Request, current_job, say
 from .contract import OnConflict
 from .default import get_default
 from .draft import send_linked
@@ -27,7 +27,7 @@ from .payload import encode, encode_call
 from .registry import Registry
 from .result import AsyncResult
 from .retry import OPTIONS as RETRY_OPTIONS
-from .retry import MaxRetriesExceeded, Retry, policy_of
+from .retry import MaxRetriesExceeded, Retry, RetryOptions, policy_of, reason_of
 from .routes import Routes
 from .sender import P, R, Sender
 from .signature import given, takes, twin
@@ -175,11 +175,12 @@ class Task(Sender[P, R]):
         self,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
-        exc: BaseException | None = None,
+        exc: BaseException | type[BaseException] | None = None,
         throw: bool = True,
         eta: datetime | None = None,
         countdown: Seconds | None = None,
         max_retries: int | None = None,
+        **options: Unpack[RetryOptions],
     ) -> Retry:
         """Be run again later: in a function with ``bind``, ``raise self.retry(exc=error, countdown=60)``.
 
@@ -189,15 +190,19 @@ class Task(Sender[P, R]):
         Args:
             args: positional arguments for the next attempt; None for the same.
             kwargs: keyword arguments, likewise.
-            exc: why; raised as it is when no attempt is left. By default the exception that is being handled.
-            throw: raise the Retry here; otherwise return it.
+            exc: why; raised as it is when no attempt is left, and then not tried again by ``autoretry_for``. By default
+                the exception that is being handled. A class is taken, if it is made without arguments.
+            throw: raise the Retry here; otherwise return it: the job is run again when the function has ended, in
+                whatever way, and what it returns is not kept.
             eta: an aware datetime.
             countdown: seconds, or a timedelta.
             max_retries: in the place of the task's own.
+            options: ``queue``, ``priority`` and ``expires`` of the next attempts; expires counts from now.
 
         Raises:
             Retry: to be let through.
             MaxRetriesExceeded: no attempt is left, and there is no ``exc``.
+            InvalidValue: an argument breaks its rule.
 
         >>> @app.task(bind=True, retry_backoff=3, max_retries=3)
         ... def send_code(self, mobile):
@@ -206,15 +211,20 @@ class Task(Sender[P, R]):
         ...     except OSError as error:
         ...         raise self.retry(exc=error)
         """
-        cause = exc if exc is not None else sys.exc_info()[1]
+        cause = reason_of(exc) if exc is not None else sys.exc_info()[1]
+        asked = Retry(
+            countdown=countdown, eta=eta, exc=cause, max_retries=max_retries, args=args, kwargs=kwargs, **options
+        )
         job = current_job()
         if job is None or self.retrying.exhausted(job.retries, max_retries):
-            if cause is not None:
-                raise cause
-            raise MaxRetriesExceeded(f"{self.name} was run {1 if job is None else job.attempt} times")
-        asked = Retry(countdown=countdown, eta=eta, exc=cause, max_retries=max_retries, args=args, kwargs=kwargs)
+            if cause is None:
+                cause = MaxRetriesExceeded(f"{self.name} was run {1 if job is None else job.attempt} times")
+            if job is not None:
+                say(job, cause)
+            raise cause
         if throw:
             raise asked
+        say(job, asked)
         return asked
 
     def prepare(

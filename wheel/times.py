@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from .clock import MAX_MS, as_datetime, deadline_ms, instant_ms
 from .errors import InvalidValue
+from .job import Job, State
 
 Seconds = float | timedelta
 
@@ -44,6 +45,13 @@ def due_ms(now_ns: int, countdown: Seconds | None, eta: datetime | None) -> int:
     if countdown is not None:
         raise InvalidValue.of("countdown", "absent when eta is given", countdown)
     return instant_ms(eta)
+
+
+def refuse_new_time(job: Job | None, due_ms: int) -> None:
+    """Raise InvalidValue if a job waits for others: with a time of its own it would be due, and ended, before them."""
+    if job is not None and job.state is State.SCHEDULED and job.after is not None and job.after.left:
+        rule = f"given to a job that waits for a time; {job.id} waits for {job.after.left} other jobs"
+        raise InvalidValue.of("a new time", rule, as_datetime(due_ms).isoformat())
 
 
 def refuse_too_late(due_ms: int, expires_ms: int | None) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from ..clock import MAX_MS
 from ..contract import Found
 from ..errors import InvalidValue
+from ..times import refuse_new_time
 from .command import Command, Context, checked, take_job, take_json
 from .outcome import NO, YES
 from .places import opened
@@ -63,6 +64,7 @@ def _run_reschedule(args: Namespace, context: Context) -> int:
     if due_ms > MAX_MS:
         raise InvalidValue.of("countdown", "a time up to the year 9999", f"{args.countdown} ms")
     with opened(args, context.environ) as store:
+        refuse_new_time(store.get(args.id), due_ms)
         found = store.reschedule(args.id, due_ms, now_ms)
     moved = found is Found.SCHEDULED
     if args.json:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ..contract import Filter, Found, Store
 from ..errors import DuplicateJob, InvalidValue
 from ..job import State
+from ..times import refuse_too_late
 from .command import Command, Context, checked, job_id, take_app, take_json
 from .outcome import NO, YES
 from .places import opened
@@ -64,8 +65,9 @@ def _again(store: Store, id: str, due_ms: int, now_ms: int) -> dict[str, Any]:
     if job is not None and job.state is State.SCHEDULED:
         return {"id": id, "scheduled": False, "why": _WHY[Found.SCHEDULED]}
     try:
+        refuse_too_late(due_ms, None if job is None else job.expires_ms)
         found = store.reschedule(id, due_ms, now_ms, finished=True)
-    except DuplicateJob as error:
+    except (DuplicateJob, InvalidValue) as error:
         return {"id": id, "scheduled": False, "why": str(error)}
     if found is Found.FINISHED:
         return {"id": id, "scheduled": True, "why": None}
