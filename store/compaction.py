@@ -26,6 +26,7 @@ from .epoch import Epoch
 from .header import read_header
 from .index import Index
 from .journal import Journal
+from .keeping import FAILED_TTL_MS
 from .lines import Batch, split
 from .noted import header_of, note, write_noted
 from .place import Place
@@ -63,7 +64,9 @@ def claim_work(place: Place, system: System) -> int | None:
 class Compaction:
     """One attempt to begin a new epoch. ``prepare`` runs aside, ``finish`` under the lock."""
 
-    def __init__(self, place: Place, system: System, fd: int, old: Epoch, now_ms: int) -> None:
+    def __init__(
+        self, place: Place, system: System, fd: int, old: Epoch, now_ms: int, failed_ttl_ms: int = FAILED_TTL_MS
+    ) -> None:
         """Note the state of ``old``; the caller holds it, and ``fd`` from claim_work()."""
         self._place = place
         self._system = system
@@ -71,6 +74,7 @@ class Compaction:
         self._old = old
         self._noted = note(old)
         self._now_ms = now_ms
+        self._failed_ttl_ms = failed_ttl_ms
         self.number = old.number + 1
         self._copied = self._noted.end
         self.new: Epoch | None = None
@@ -87,7 +91,7 @@ class Compaction:
         system.ftruncate(self._fd, 0)
         header = header_of(noted, self._now_ms, store_id=self._old.store_id, epoch=self.number)
         index: Index | None = None
-        for index in write_noted(self._fd, system, header, noted, self._now_ms):
+        for index in write_noted(self._fd, system, header, noted, self._now_ms, self._failed_ttl_ms):
             if index is None:
                 yield
         assert index is not None

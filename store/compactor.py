@@ -46,7 +46,7 @@ class Compactor:
         fd = claim_work(keeper._place, keeper._system)
         if fd is None:
             raise StoreBusy(f"{keeper.path}: somebody else is beginning a new epoch; try again")
-        work = Compaction(keeper._place, keeper._system, fd, epoch, keeper._clock.now_ms())
+        work = self._of(epoch, fd)
         try:
             for _ in work.prepare():
                 pass
@@ -55,6 +55,10 @@ class Compactor:
             work.abandon()
             raise
         work.clean_up()
+
+    def _of(self, epoch: Epoch, fd: int) -> Compaction:
+        keeper = self._keeper
+        return Compaction(keeper._place, keeper._system, fd, epoch, keeper._clock.now_ms(), keeper.failed_ttl_ms)
 
     def _run_aside(self) -> None:
         done = False
@@ -100,9 +104,7 @@ class Compactor:
     def _begin(self, fd: int) -> Compaction:
         keeper = self._keeper
         try:
-            return keeper._changing(
-                lambda _: Compaction(keeper._place, keeper._system, fd, keeper._epoch, keeper._clock.now_ms())
-            )
+            return keeper._changing(lambda _: self._of(keeper._epoch, fd))
         except BaseException:
             close_file(keeper._system, fd)
             raise

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, Literal
 
 from ..clock import Clock, SystemClock
@@ -22,6 +23,7 @@ from ..job import Job
 from .admission import checked_max_pending
 from .epoch import Epoch
 from .keeper import POLL_S, Keeper
+from .keeping import FAILED_TTL_S, checked_failed_ttl_ms
 from .lines import frame_add, frame_change
 from .lock import SLEEP_CLOCK, drop_inherited, name_of_open_file
 from .place import Place, refuse_unsafe
@@ -43,6 +45,8 @@ class JsonStore(Keeper, StateVerbs):
         lock_timeout_s: how long a verb waits for other processes before it raises StoreBusy, in seconds.
         max_pending: while so many jobs are scheduled, adding one raises TooManyPending; None for no bound but the disk.
             Each process that shares the file has its own. What is tried again or comes next is not refused.
+        failed_ttl: how long failed and expired jobs are kept, in seconds or as a timedelta, unless their result_ttl is
+            longer.
         allow_network_fs: keep the store on a network file system although its locks cannot be trusted.
         allow_shared_directory: keep it in a directory that anybody may write.
         clock: where the time for dropping old results comes from.
@@ -66,6 +70,7 @@ class JsonStore(Keeper, StateVerbs):
         durability: Durability = "sync",
         lock_timeout_s: float = 10.0,
         max_pending: int | None = None,
+        failed_ttl: float | timedelta = FAILED_TTL_S,
         allow_network_fs: bool = False,
         allow_shared_directory: bool = False,
         clock: Clock | None = None,
@@ -76,6 +81,7 @@ class JsonStore(Keeper, StateVerbs):
         if not isinstance(lock_timeout_s, (int, float)) or not lock_timeout_s >= 0:
             raise InvalidValue.of("lock_timeout_s", "0 or more seconds", lock_timeout_s)
         self.max_pending = checked_max_pending(max_pending)
+        self.failed_ttl_ms = checked_failed_ttl_ms(failed_ttl)
         place = Place(os.path.abspath(os.fspath(path)))
         refuse_unsafe(place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory)
         super().__init__(place, system, clock or SystemClock(), durability=durability, lock_timeout_s=lock_timeout_s)

@@ -27,6 +27,7 @@ from .epoch import Epoch
 from .failure import opening_error, store_error
 from .gate import LEAST_PATIENCE_S, Gate
 from .journal import NoRoom
+from .keeping import FAILED_TTL_MS
 from .lock import FileLock, LifeSigns
 from .place import Place
 from .state import State
@@ -40,6 +41,9 @@ _INTERVAL_S: Final = 0.5
 
 class Keeper:
     """The newest epoch at a place, and all that keeps it so."""
+
+    failed_ttl_ms: int = FAILED_TTL_MS
+    """How long failed and expired jobs are kept, in milliseconds, unless their result_ttl is longer."""
 
     def __init__(self, place: Place, system: System, clock: Clock, *, durability: str, lock_timeout_s: float) -> None:
         self.path: Final = place.path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from ..contract import OnConflict
@@ -14,6 +15,7 @@ from .admission import checked_max_pending
 from .counts import Counts
 from .doorbell import Doorbell
 from .gate import Gate
+from .keeping import FAILED_TTL_S, checked_failed_ttl_ms, is_over
 from .limits import Limits
 from .records import Record
 from .state import Row, State, job_of
@@ -34,16 +36,18 @@ class MemoryStore(StateVerbs):
     [1]
     """
 
-    def __init__(self, *, max_pending: int | None = None) -> None:
+    def __init__(self, *, max_pending: int | None = None, failed_ttl: float | timedelta = FAILED_TTL_S) -> None:
         """An empty store.
 
         Args:
             max_pending: while so many jobs are scheduled, adding one raises TooManyPending.
+            failed_ttl: how long failed and expired jobs are kept at least, in seconds or as a timedelta.
 
         Raises:
             InvalidValue: that is no whole number, 1 or more.
         """
         self.max_pending = checked_max_pending(max_pending)
+        self.failed_ttl_ms = checked_failed_ttl_ms(failed_ttl)
         self._state = State(rows=_Rows())
         self._gate = Gate("the store in memory")
         self._before: _Before | None = None
@@ -104,12 +108,15 @@ class MemoryStore(StateVerbs):
             state.insert(job.id, job.due_ms, job, job.key)
         self._forget_now_and_then(records)
 
+    def _is_over(self, job: Job, now_ms: int) -> bool:
+        return is_over(job, now_ms, self.failed_ttl_ms)
+
     def _forget_now_and_then(self, records: Sequence[Record]) -> None:
         self._settled += len(records)
         if self._settled >= _FORGET_EVERY:
             self._settled = 0
             now_ms = max((getattr(record, "now_ms", 0) for record in records), default=0)
-            self._state.forget(now_ms)
+            self._state.forget(now_ms, self.failed_ttl_ms)
 
     def wait(self, timeout_s: float) -> bool:
         """See Wakeup.wait."""

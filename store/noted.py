@@ -16,13 +16,13 @@ from .counts import Counts
 from .epoch import Epoch
 from .header import Header
 from .index import SLOTS, Index
+from .keeping import FAILED_TTL_MS, is_over
 from .limits import Limits
 from .records import decode_job, peek
 from .snapshot import SnapshotFile
 from .snapshot_writer import Content, text_of, write_snapshot
 from .state import Row
 from .system import System
-from .tombstone import is_tombstone
 
 _PIECE: Final = 512
 
@@ -69,22 +69,24 @@ def header_of(noted: Noted, now_ms: int, *, store_id: str, epoch: int) -> Header
     )
 
 
-def write_noted(fd: int, system: System, header: Header, noted: Noted, now_ms: int) -> Iterator[Index | None]:
-    """Write what was noted as a snapshot into an empty file, without what is over its result_ttl; not synced.
+def write_noted(
+    fd: int, system: System, header: Header, noted: Noted, now_ms: int, failed_ttl_ms: int = FAILED_TTL_MS
+) -> Iterator[Index | None]:
+    """Write what was noted as a snapshot into an empty file, without finished jobs whose time is over; not synced.
 
     Yields None after each piece, in the end the index, as write_snapshot does.
     """
-    sorting = _Sorting(noted.rows, now_ms)
+    sorting = _Sorting(noted.rows, now_ms, failed_ttl_ms)
     for _ in sorting.run():
         yield None
-    yield from write_snapshot(fd, system, header, _content(noted, sorting, now_ms))
+    yield from write_snapshot(fd, system, header, _content(noted, sorting))
 
 
-def _content(noted: Noted, sorting: _Sorting, now_ms: int) -> Content:
+def _content(noted: Noted, sorting: _Sorting) -> Content:
     return Content(
         slots=_slots(noted, sorting),
         running=[text_of(job) for job in sorting.running],
-        finished=_chain_finished(noted.snapshot, noted.rows, sorting.finished, now_ms),
+        finished=_chain_finished(noted, sorting),
     )
 
 
@@ -108,9 +110,10 @@ def _slots(noted: Noted, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tupl
 class _Sorting:
     """The rows of a state by where they go in a snapshot."""
 
-    def __init__(self, rows: dict[str, Row], now_ms: int) -> None:
+    def __init__(self, rows: dict[str, Row], now_ms: int, failed_ttl_ms: int) -> None:
         self._rows = rows
         self._now_ms = now_ms
+        self._failed_ttl_ms = failed_ttl_ms
         self.slots: list[list[tuple[int, str]]] = [[] for _ in range(SLOTS)]
         self.running: list[Job] = []
         self.finished: list[Job] = []
@@ -135,20 +138,18 @@ class _Sorting:
             self.slots[job.slot].append((job.due_ms, job.id))
         elif job.state is JobState.RUNNING:
             self.running.append(job)
-        elif not is_over(job, self._now_ms):
+        elif not self.is_over(job):
             self.finished.append(job)
 
-
-def is_over(job: Job, now_ms: int) -> bool:
-    """Whether a finished job need not be kept any longer."""
-    return is_tombstone(job) or (job.finished_ms is not None and job.finished_ms + job.result_ttl_ms <= now_ms)
+    def is_over(self, job: Job) -> bool:
+        return is_over(job, self._now_ms, self._failed_ttl_ms)
 
 
-def _chain_finished(old: SnapshotFile, rows: dict[str, Row], newer: list[Job], now_ms: int) -> Iterator[bytes]:
-    for raw in old.finished_lines():
-        if peek(raw)[0] not in rows and not is_over(decode_job(raw), now_ms):
+def _chain_finished(noted: Noted, sorting: _Sorting) -> Iterator[bytes]:
+    for raw in noted.snapshot.finished_lines():
+        if peek(raw)[0] not in noted.rows and not sorting.is_over(decode_job(raw)):
             yield raw
-    for job in newer:
+    for job in sorting.finished:
         yield text_of(job)
 
 

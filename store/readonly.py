@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NoReturn, TypeVar
 
+from ..contract import Filter
 from ..errors import HourwheelError, StoreClosed, StoreCorrupt, StoreError, StoreReadOnly, StoreReentered
 from ..job import Job
+from . import views
 from .creation import refuse_remains
 from .epoch import Epoch
 from .failure import opening_error
@@ -95,6 +97,18 @@ class ReadOnlyStore(StateVerbs):
             return self._gate.run(self._look, look)
         except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
             return look(self._epoch.state)
+
+    def each(self, filter: Filter = Filter()) -> Iterator[Job]:  # noqa: B008 - a frozen value
+        """As scan(), job by job, all as they were at the first; for more of them than memory can hold.
+
+        Another look at the store before the last one has been given ends it with an error.
+        """
+        epoch = self.newest()
+        state, end = epoch.state, epoch.journal.end
+        for job in views.each(state, filter):
+            if epoch is not self._epoch or epoch.journal.end != end:
+                raise StoreError(f"{self.path} was looked at by another call meanwhile")
+            yield job
 
     def newest(self) -> Epoch:
         """The newest epoch, which stands still until the next look; for who shares this store with nobody."""

@@ -43,6 +43,7 @@ from ..ring import Ring
 from .changed import changed
 from .counts import Counts
 from .frozen import NOTHING, Frozen
+from .keeping import is_over
 from .limits import Limits
 from .ready import Ready
 from .records import (
@@ -373,13 +374,10 @@ class State:
         self.rows[id] = job._replace(after=after, due_ms=due_ms)
         self.ring.add(id, due_ms)
 
-    def forget(self, now_ms: int) -> int:
-        """Drop finished rows whose result_ttl is over, and say how many; the totals still count them."""
-        over = [
-            id
-            for id, row in self.rows.items()
-            if isinstance(row, Job) and row.finished_ms is not None and row.finished_ms + row.result_ttl_ms <= now_ms
-        ]
+    def forget(self, now_ms: int, failed_ttl_ms: int) -> int:
+        """Drop finished rows whose time is over, and say how many; the totals still count them."""
+        rows = self.rows.items()
+        over = [id for id, row in rows if isinstance(row, Job) and is_over(row, now_ms, failed_ttl_ms)]
         for id in over:
             del self.rows[id]
         return len(over)

@@ -104,6 +104,7 @@ _FLAGS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": Fals
 _VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "lock_timeout_s": partial(_number, float),
     "max_pending": partial(_number, int),
+    "failed_ttl": partial(_number, float),
     "allow_network_fs": _flag,
     "allow_shared_directory": _flag,
     "read_only": _flag,

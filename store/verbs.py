@@ -17,6 +17,7 @@ from . import views
 from .admission import refuse_unsound
 from .deciding import Wanted, choose, judge, plan_add, refuse_taken_key, unchoose
 from .invariants import violations
+from .keeping import FAILED_TTL_MS
 from .limits import MOST_PAUSED, refuse_odd_name
 from .records import (
     Cancelled,
@@ -45,6 +46,8 @@ class StateVerbs(ABC):
 
     max_pending: int | None = None
     """How many scheduled jobs there may be for more to be added; None for any number."""
+    failed_ttl_ms: int = FAILED_TTL_MS
+    """How long failed and expired jobs are kept, in milliseconds, unless their result_ttl is longer."""
 
     @abstractmethod
     def _changing(self, change: Callable[[State], R]) -> R:
@@ -255,7 +258,7 @@ class StateVerbs(ABC):
         """See Store.get."""
         return self._reading(lambda state: state.get(id))
 
-    def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:  # noqa: B008 - a frozen value
+    def scan(self, filter: Filter = Filter(), limit: int | None = None) -> list[Job]:  # noqa: B008 - a frozen value
         """See Store.scan."""
         return self._reading(lambda state: views.scan(state, filter, limit))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from itertools import filterfalse
+from collections.abc import Collection, Iterator
+from heapq import merge
+from itertools import filterfalse, islice
 
 from ..contract import Filter, Found, Stats
 from ..job import FINISHED, Job
@@ -82,16 +83,23 @@ def jobs(state: State) -> Iterator[Job]:
     yield from (job for job in state.frozen.jobs() if not state.hides(job.id))
 
 
-def scan(state: State, filter: Filter, limit: int) -> list[Job]:
+def scan(state: State, filter: Filter, limit: int | None) -> list[Job]:
     """See Store.scan."""
-    if limit <= 0:
+    if limit is not None and limit <= 0:
         return []
     if filter.key is not None and filter.states is not None and not filter.states & FINISHED:
         held = _holders(state, filter.key)
         return sorted((job for job in held if passes(job, filter)), key=_by_due)[:limit]
-    parts = (_unfrozen(state), _frozen_scheduled(state, filter, limit), _frozen_finished(state, filter))
-    found = [job for part in parts for job in _first(part, filter, limit)]
-    return sorted(found, key=_by_due)[:limit]
+    return list(islice(each(state, filter), limit))
+
+
+def each(state: State, filter: Filter) -> Iterator[Job]:
+    """The jobs that pass a filter, one after the other, in the order (due_ms, id).
+
+    What is kept of those to come is where they are; a scheduled job of the snapshot is read when its turn comes.
+    """
+    parts = (_unfrozen_in_order(state, filter), _frozen_scheduled(state, filter), _frozen_finished(state, filter))
+    return merge(*parts, key=_by_due)
 
 
 def _holders(state: State, key: str) -> Iterator[Job]:
@@ -105,32 +113,39 @@ def _holders(state: State, key: str) -> Iterator[Job]:
             yield job
 
 
-def _frozen_scheduled(state: State, filter: Filter, limit: int) -> Iterator[Job]:
+def _unfrozen_in_order(state: State, filter: Filter) -> Iterator[Job]:
+    rows = state.rows
+    passed = [(job.due_ms, job.id) for job in _unfrozen(state) if passes(job, filter)]
+    passed.sort()
+    return (job_of(rows[id]) for _, id in passed)
+
+
+def _frozen_scheduled(state: State, filter: Filter) -> Iterator[Job]:
     if filter.states is not None and JobState.SCHEDULED not in filter.states:
         return
-    matched = 0
     for due_ms, id, found in state.frozen.scheduled():
-        if matched == limit or (filter.due_before_ms is not None and due_ms >= filter.due_before_ms):
+        if filter.due_before_ms is not None and due_ms >= filter.due_before_ms:
             return
         if state.hides(id) or (filter.due_from_ms is not None and due_ms < filter.due_from_ms):
             continue
         job = found or state.frozen.get(id)
         if job is not None and passes(job, filter):
-            matched += 1
             yield job
 
 
 def _frozen_finished(state: State, filter: Filter) -> Iterator[Job]:
-    if filter.states is None or filter.states & FINISHED:
-        yield from (job for job in state.frozen.jobs() if job.finished and not state.hides(job.id))
+    if filter.states is not None and not filter.states & FINISHED:
+        return
+    frozen = state.frozen
+    ended = (job for job in frozen.jobs() if job.finished and not state.hides(job.id) and passes(job, filter))
+    for _, id in sorted((job.due_ms, job.id) for job in ended):
+        job = frozen.get(id)
+        if job is not None:
+            yield job
 
 
 def _unfrozen(state: State) -> Iterator[Job]:
     return filterfalse(is_tombstone, map(job_of, list(state.rows.values())))
-
-
-def _first(jobs: Iterable[Job], filter: Filter, limit: int) -> list[Job]:
-    return sorted((job for job in jobs if passes(job, filter)), key=_by_due)[:limit]
 
 
 def passes(job: Job, filter: Filter) -> bool:

@@ -33,12 +33,12 @@ def checked_queues(queues: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def checked_ttl_ms(ttl: float | timedelta) -> int:
-    """A result_ttl in milliseconds."""
+def checked_ttl_ms(ttl: float | timedelta, name: str = "result_ttl") -> int:
+    """A result_ttl, or what is like one, in milliseconds."""
     try:
         return deadline_ms(0, ttl)
     except InvalidValue:
-        raise InvalidValue.of("result_ttl", "a number of seconds or a timedelta, zero or more", ttl) from None
+        raise InvalidValue.of(name, "a number of seconds or a timedelta, zero or more", ttl) from None
 
 
 def checked_owner(owner: str | None) -> str:

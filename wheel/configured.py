@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
 
 from .celery_names import RENAMED, argument_hint
 from .clock import Clock
-from .conf import Conf
+from .conf import DEFAULT, Conf
 from .config import checked_owner, checked_ttl_ms
 from .contract import Store
 from .discovery import Discovery, checked_related, discover
@@ -57,11 +57,12 @@ class _Read(Generic[T]):
 
 LOG: Final = logging.getLogger("hourwheel.worker")
 _AT_ONCE: Final = frozenset(
-    {"beat_schedule", "durability", "result_ttl", "store", "task_default_queue", "task_routes", "timezone"}
+    {"beat_schedule", "durability", "failed_ttl", "result_ttl", "store", "task_default_queue", "task_routes", "timezone"}
 )
 """What holds for a scheduler that runs as soon as it is said, or is refused then."""
 _READ_FROM: Final = {
     "durability": ("_durability",),
+    "failed_ttl": (),
     "owner": ("owner",),
     "queues": ("queues",),
     "result_ttl": ("result_ttl_ms",),
@@ -157,6 +158,8 @@ class Configured:
         from .store import open_store  # the one place where wheel knows of store
 
         options: dict[str, Any] = {} if self._durability is None else {"durability": self._durability}
+        if self.conf.source("failed_ttl") != DEFAULT:
+            options["failed_ttl"] = self.conf.failed_ttl
         if reads_only():
             options["read_only"] = True
         return open_store(self._url, clock=self.clock, **options)
@@ -164,7 +167,7 @@ class Configured:
     # ---- what changes it ---------------------------------------------------------------------------------
 
     def _reconfigure(self, names: frozenset[str]) -> None:
-        if names & {"store", "durability"}:
+        if names & {"store", "durability", "failed_ttl"}:
             self._leave_store()
         self._forget(names)
         if self.running and names - _AT_ONCE:

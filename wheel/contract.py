@@ -154,8 +154,8 @@ class Store(Protocol):
     def get(self, id: str) -> Job | None:
         """The job, or None if the store holds none of that id."""
 
-    def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:
-        """Up to ``limit`` jobs that pass the filter, in the order (due_ms, id)."""
+    def scan(self, filter: Filter = Filter(), limit: int | None = None) -> list[Job]:
+        """The jobs that pass the filter, in the order (due_ms, id); the first ``limit`` of them, or None for all."""
 
     def next_due(self, queues: Collection[str] | None = None, without: Collection[str] = ()) -> int | None:
         """The earliest due_ms of a scheduled job (it may have passed already), or None.

@@ -175,6 +175,11 @@ _TABLE: Final = (
         help="how long a finished job and its result are kept, in seconds or as a timedelta",
     ),
     Setting(
+        name="failed_ttl", default=7 * 86_400, read=_number,
+        check=_checked_by(lambda ttl: checked_ttl_ms(ttl, "failed_ttl")),
+        help="how long a job that failed, or expired unrun, is kept, unless its result_ttl is longer",
+    ),
+    Setting(
         name="time_limit", default=None, check=_pooled("time_limit"), read=_number,
         help="of tasks that have none of their own: a run is stopped after so many seconds, where the pool can",
     ),

@@ -262,7 +262,7 @@ class LeavesResumedJobsParked(MemoryStore):
 
 
 class ScansOneTooFar(MemoryStore):
-    def scan(self, filter: Filter = Filter(), limit: int = 100) -> list[Job]:
+    def scan(self, filter: Filter = Filter(), limit: int | None = None) -> list[Job]:
         if filter.due_before_ms is not None:
             filter = replace(filter, due_before_ms=filter.due_before_ms + 1)
         return super().scan(filter, limit)

@@ -18,7 +18,7 @@ from .places import known_app, opened
 from .plan import Plan, bars, durations_of, plan_of
 from .processes import processes_of
 from .simulate import read_duration, read_workers
-from .upcoming import upcoming
+from .upcoming import MOST, upcoming
 from .when import local, read_span, span, utc
 
 if TYPE_CHECKING:
@@ -90,15 +90,18 @@ def _run(args: Namespace, context: Context) -> int:
     with opened(args, context.environ) as store:
         jobs = store.scan(Filter(states=_SCHEDULED, due_before_ms=until_ms), _ALL)
         paused = store.paused() if isinstance(store, Pausable) else []
-        plan = plan_of(jobs, upcoming(app, now_ms, until_ms), paused, now_ms, until_ms)
+        fires, cut = upcoming(app, now_ms, until_ms)
+        plan = plan_of(jobs, fires, paused, now_ms, until_ms)
         world = _world(args, app, store)
         name = str(getattr(store, "path", repr(store)))
     asked = args.workers is not None or bool(args.duration)
     forecast = _forecast(plan, world) if plan.jobs and (asked or len(plan.jobs) <= _FORECAST_MOST) else None
     if args.json:
-        context.console.json(_document(name, plan, world, forecast))
+        context.console.json({**_document(name, plan, world, forecast), "cut": cut})
     else:
         _show(plan, world, forecast, args, context)
+        if cut:
+            context.console.prose(Cell("cut: ", "yellow"), f"of {', '.join(cut)} only the first {MOST:,} fires")
     return YES
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
 from textwrap import wrap
@@ -76,6 +76,15 @@ class Console:
     def json(self, document: Any) -> None:
         """Write one JSON document."""
         _write(self._out, dumps(document, indent=2, allow_nan=False) + "\n")
+
+    def json_list(self, documents: Iterable[Any]) -> None:
+        """Write JSON documents as one list, each as it comes."""
+        lead = "["
+        for document in documents:
+            text = dumps(document, indent=2, allow_nan=False)
+            _write(self._out, lead + "\n  " + text.replace("\n", "\n  "))
+            lead = ","
+        _write(self._out, "[]\n" if lead == "[" else "\n]\n")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
         """Write rows in columns; the last one may be cut. False if the terminal is too narrow: nothing was written."""

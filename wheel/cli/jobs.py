@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from ..contract import Filter
 from ..job import Job, State
+from ..store import ReadOnlyStore
 from .command import Command, Context, take_job, take_json, take_store, whole
 from .console import Cell
 from .describe import call, document, lines, moment, state
@@ -15,7 +17,7 @@ from .outcome import NO, YES
 from .places import opened
 from .when import local, read_either
 
-_ALL: Final = 1 << 62
+_SHOWN: Final = 100
 _HEADER: Final = ("ID", "STATE", "DUE", "WHEN", "CALL")
 
 
@@ -37,7 +39,10 @@ def _jobs_arguments(parser: ArgumentParser) -> None:
         "--due-before", metavar="TIME", help="only jobs due before this: 15m from now, or 2026-12-24T18:00 (local)"
     )
     parser.add_argument(
-        "--limit", metavar="N", type=whole, default=100, help="at most so many, 0 for all; default: 100"
+        "--limit",
+        metavar="N",
+        type=whole,
+        help="at most so many, 0 for all; default: 100, and a line that says so; with --json all",
     )
     take_json(parser, "a list of jobs")
 
@@ -51,14 +56,15 @@ def _run_jobs(args: Namespace, context: Context) -> int:
         key=args.key,
         due_before_ms=None if args.due_before is None else read_either(args.due_before, now_ms),
     )
-    limit = args.limit or _ALL
     with opened(args, context.environ) as store:
-        found = store.scan(chosen, limit if args.json else limit + 1)
-    if args.json:
-        context.console.json([document(job) for job in found])
-        return YES
+        if args.json:
+            each = store.each(chosen) if isinstance(store, ReadOnlyStore) else iter(store.scan(chosen))
+            context.console.json_list(map(document, islice(each, args.limit or None)))
+            return YES
+        limit = _SHOWN if args.limit is None else args.limit or None
+        found = store.scan(chosen, None if limit is None else limit + 1)
     _show_jobs(found[:limit], context, now_ms)
-    if len(found) > limit:
+    if limit is not None and len(found) > limit:
         context.console.line(Cell(f"the first {limit} by due time; --limit N shows more, --limit 0 all", "dim"))
     return YES
 

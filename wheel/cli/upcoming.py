@@ -11,12 +11,12 @@ from ..schedules import upcoming as instants
 if TYPE_CHECKING:
     from ..scheduler import Scheduler
 
-_MOST: Final = 10_000
+MOST: Final = 10_000
 """Of one schedule; one that fires ten times a second does so for a quarter of an hour."""
 
 
-def upcoming(app: Scheduler | None, from_ms: int, until_ms: int) -> list[Job]:
-    """The fires after one instant and before another, by time; none without an app.
+def upcoming(app: Scheduler | None, from_ms: int, until_ms: int) -> tuple[list[Job], list[str]]:
+    """(the fires after one instant and before another, by time; the schedules that have more); none without an app.
 
     The next fire of each schedule is in the store already, as a rule: it has the id that it has here.
 
@@ -25,11 +25,13 @@ def upcoming(app: Scheduler | None, from_ms: int, until_ms: int) -> list[Job]:
         from_ms: milliseconds since the epoch.
         until_ms: likewise.
     """
+    found: list[Job] = []
+    cut: list[str] = []
     if app is None:
-        return []
-    found = [
-        entry.fire(at_ms, from_ms, app)
-        for entry in app._schedules.entries.values()
-        for at_ms in islice(instants(entry, from_ms, until_ms - 1), _MOST)
-    ]
-    return sorted(found, key=lambda job: (job.due_ms, job.id))
+        return found, cut
+    for name, entry in app._schedules.entries.items():
+        fires = list(islice(instants(entry, from_ms, until_ms - 1), MOST + 1))
+        if len(fires) > MOST:
+            cut.append(name)
+        found += [entry.fire(at_ms, from_ms, app) for at_ms in fires[:MOST]]
+    return sorted(found, key=lambda job: (job.due_ms, job.id)), cut

@@ -1,4 +1,4 @@
-"""Forgetful: a memory store in which a finished job is gone at the very moment its result_ttl is over."""
+"""Forgetful: a memory store in which a finished job is gone at the very moment its time is over."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Forgetful(MemoryStore):
     def get(self, id: str) -> Job | None:
         """See Store.get."""
         job = super().get(id)
-        return None if job is None or _is_over(job, self._clock.now_ms()) else job
+        return None if job is None or self._is_over(job, self._clock.now_ms()) else job
 
-    def scan(self, filter: Filter = _EVERYTHING, limit: int = 100) -> list[Job]:
+    def scan(self, filter: Filter = _EVERYTHING, limit: int | None = None) -> list[Job]:
         """See Store.scan."""
         if filter.states is None or filter.states & FINISHED:
             self.drop_over()
@@ -36,8 +36,4 @@ class Forgetful(MemoryStore):
 
     def drop_over(self) -> None:
         """Drop what is over."""
-        self._changing(lambda state: state.forget(self._clock.now_ms()))
-
-
-def _is_over(job: Job, now_ms: int) -> bool:
-    return job.finished_ms is not None and job.finished_ms + job.result_ttl_ms <= now_ms
+        self._changing(lambda state: state.forget(self._clock.now_ms(), self.failed_ttl_ms))

@@ -195,3 +195,20 @@ def test_a_running_job_shows_how_far_it_has_come(run: Run, store: Path) -> None:
         assert words in run("jobs", store, "--state", "running")[1]
         assert f"progress  {words}" in run("show", "run", "--store", store)[1]
     opened.close()
+
+
+def test_a_script_that_counts_failed_jobs_gets_all_of_them(run: Run, tmp_path: Path) -> None:
+    """Once the list stopped at a hundred, and said nothing."""
+    many = JsonStore(tmp_path / "many.json", durability="os")
+    many.add([job(f"job-{n:03d}", NOW_MS + n) for n in range(130)])
+    many.compact()
+    many.add([job(f"late-{n:03d}", NOW_MS + 1 + 2 * n) for n in range(130)])
+    assert len(many.scan()) == 260
+    many.close()
+    told = json.loads(run("jobs", "many.json", "--json")[1])
+    assert [one["due_ms"] for one in told] == sorted(one["due_ms"] for one in told)
+    assert len(told) == 260
+    assert told == json.loads(run("jobs", "many.json", "--json", "--limit", 0)[1])
+    assert told[:7] == json.loads(run("jobs", "many.json", "--json", "--limit", 7)[1])
+    assert "the first 100 by due time" in run("jobs", "many.json")[1]
+    assert run("jobs", "many.json", "--json", "--task", "nobody")[1] == "[]\n"

@@ -53,7 +53,7 @@ class ReadContract(ContractBase):
         assert self.scanned(limit=3) == ["succeeded", "failed", "running"]
         assert self.scanned(limit=0) == []
         self.add(*[a_job(f"job-{number:03}", HOUR + number) for number in range(150)])
-        assert len(self.store.scan()) == 100
+        assert len(self.store.scan()) == len(self.store.scan(limit=None)) == 157
         assert len(self.store.scan(Filter(), ALL)) == 157
 
     def test_scan_by_state(self) -> None:

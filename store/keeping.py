@@ -1,0 +1,36 @@
+"""Keeping: how long finished jobs stay in a store.
+
+What has succeeded is kept for its result_ttl, for who asked for the result. What has failed, or expired unrun, is
+evidence, and somebody who looks on Monday is to find what went wrong on Friday: it is kept for the store's failed_ttl,
+or its result_ttl if that is longer.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from ..errors import InvalidValue
+from ..job import Job, State
+from .tombstone import is_tombstone
+
+FAILED_TTL_S: Final = 7 * 86_400.0
+FAILED_TTL_MS: Final = int(FAILED_TTL_S * 1000)
+_MOST_S: Final = 1e12
+_EVIDENCE: Final = (State.FAILED, State.EXPIRED)
+
+
+def is_over(job: Job, now_ms: int, failed_ttl_ms: int) -> bool:
+    """Whether a finished job need not be kept any longer."""
+    if is_tombstone(job):
+        return True
+    kept_ms = max(job.result_ttl_ms, failed_ttl_ms) if job.state in _EVIDENCE else job.result_ttl_ms
+    return job.finished_ms is not None and job.finished_ms + kept_ms <= now_ms
+
+
+def checked_failed_ttl_ms(ttl: float | timedelta) -> int:
+    """A failed_ttl in milliseconds."""
+    seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _MOST_S:
+        raise InvalidValue.of("failed_ttl", "a number of seconds or a timedelta, zero or more", ttl)
+    return int(seconds * 1000)
