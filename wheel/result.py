@@ -11,6 +11,7 @@ from .contract import Erasing, Found, Store, Wakeup
 from .errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, StoreError, UnknownJob
 from .job import FINISHED, Job, State
 from .times import Seconds, due_ms, refuse_new_time, refuse_too_late
+from .unanswered import why_not_ended
 from .waiting import Awaiting, Keeper, Patience
 
 R_co = TypeVar("R_co", covariant=True)
@@ -210,7 +211,9 @@ class AsyncResult(Generic[R_co]):
         return job
 
     def _too_late(self, job: Job, timeout: Seconds | None) -> ResultTimeout:
-        return ResultTimeout(f"job {self.id} of {job.task} is still {job.state} after {timeout} s")
+        why = why_not_ended(self._keeper, job)
+        stands = f"job {self.id} of {job.task} is still {job.state} after {timeout} s"
+        return ResultTimeout(f"{stands}. {why}" if why else stands)
 
     @staticmethod
     def _given(job: Job, *, propagate: bool) -> Any:

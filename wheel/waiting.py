@@ -16,6 +16,7 @@ from .errors import Deadlock, InvalidValue, StoreError
 from .events import Events
 from .job import Claim, Job, Noted
 from .times import Seconds
+from .unanswered import warn_if_nobody_runs
 from .waits import HERE
 
 _ONE_SECOND: Final = timedelta(seconds=1)
@@ -103,9 +104,10 @@ class Awaiting:
         self._keeper = keeper
         self._id = id
         self._blocks = blocks
-        self._here = None if isinstance(keeper.clock, Passing) else HERE.get()
+        passing = isinstance(keeper.clock, Passing)
+        self._here = None if passing else HERE.get()
         self._me = current_job()
-        self._look_at = keeper.clock.monotonic() + _LONG_S
+        self._look_at = keeper.clock.monotonic() + _LONG_S if self._me or not passing else float("inf")
         self._told = False
 
     def __enter__(self) -> Awaiting:
@@ -128,16 +130,19 @@ class Awaiting:
     @property
     def is_long(self) -> bool:
         """Whether it is time to look."""
-        return self._me is not None and self._keeper.clock.monotonic() >= self._look_at
+        return self._keeper.clock.monotonic() >= self._look_at
 
     def look(self) -> None:
-        """Tell the store what is waited for.
+        """Tell the store what is waited for; outside of a job, warn once if nobody could run it.
 
         Raises:
             Deadlock: that can never end.
         """
-        assert self._me is not None
         self._look_at = self._keeper.clock.monotonic() + _LOOKS_S
+        if self._me is None:
+            self._look_at = float("inf")
+            warn_if_nobody_runs(self._keeper, self._id)
+            return
         self._told = True
         self._tell()
         self._refuse(self._me)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..scheduler import Scheduler
 
 _ALL: Final = 1 << 62
+_FEW: Final = 100
 _RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
 
 
@@ -56,6 +57,18 @@ def facts_of(
         taken_ms=store.stats(now_ms).hand * 1000,
         known=None if app is None else Judge.of(app).known(job),
         queues=None if app is None else app.queues,
+    )
+
+
+def few_facts_of(job: Job, store: Store, now_ms: int, *, nobody: bool = False) -> Facts:
+    """What is known at the cost of some look-ups, whatever the store holds; ``nobody`` could take jobs from it."""
+    processes = processes_of(store)
+    return Facts(
+        now_ms=now_ms,
+        paused=frozenset(store.paused() if isinstance(store, Pausable) else ()),
+        before=tuple((id, store.get(id)) for id in (() if job.after is None else job.after.ids[:_FEW])),
+        processes=() if nobody else None if processes is None else tuple(processes),
+        taken_ms=store.stats(now_ms).hand * 1000,
     )
 
 

@@ -92,6 +92,16 @@ def reasons(job: Job, facts: Facts) -> list[str]:
     return found or [_in_turn(job, facts)]
 
 
+def held_up(job: Job, facts: Facts) -> str | None:
+    """The first sentence of reasons() for a job that has not finished; None if there is none that is certain."""
+    if job.finished or job.state is State.RUNNING:
+        return next(iter(reasons(job, facts)))
+    found = chain(
+        _waiting(job, facts), _not_due(job, facts), _too_late(job, facts), _held(job, facts), _nobody(job, facts)
+    )
+    return next(found, None)
+
+
 # ---- finished, running -----------------------------------------------------------------------------------
 
 

@@ -32,7 +32,7 @@ def test_a_finished_job_is_forgotten_when_its_time_is_over_and_not_a_millisecond
 def test_what_is_forgotten_is_counted_for_whoever_asks(store: MemoryStore) -> None:
     store.add([a_job(f"{number}", result_ttl_ms=number) for number in range(4)])
     store.cancel([f"{number}" for number in range(4)], NOW - 1)
-    told = [store._changing(lambda state, at=at: state.forget(at)) for at in (NOW, NOW, NOW + 5)]
+    told = [store._changing(lambda state, at=at: state.forget(at, 0)) for at in (NOW, NOW, NOW + 5)]
     assert told == [1, 0, 2]
     assert content(store) == {}
 
