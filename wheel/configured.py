@@ -57,7 +57,16 @@ class _Read(Generic[T]):
 
 LOG: Final = logging.getLogger("hourwheel.worker")
 _AT_ONCE: Final = frozenset(
-    {"beat_schedule", "durability", "failed_ttl", "result_ttl", "store", "task_default_queue", "task_routes", "timezone"}
+    {
+        "beat_schedule",
+        "durability",
+        "failed_ttl",
+        "result_ttl",
+        "store",
+        "task_default_queue",
+        "task_routes",
+        "timezone",
+    }
 )
 """What holds for a scheduler that runs as soon as it is said, or is refused then."""
 _READ_FROM: Final = {

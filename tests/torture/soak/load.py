@@ -29,7 +29,7 @@ class Load:
         logging.getLogger("hourwheel").setLevel(logging.CRITICAL)  # jobs fail here on purpose, by the thousand
         self.directory = directory
         self.compact_every = compact_every
-        self.store = JsonStore(os.path.join(directory, "tasks.json"))
+        self.store = JsonStore(os.path.join(directory, "tasks.json"), failed_ttl=0)
         self.app = Scheduler(self.store, workers=4, result_ttl=result_ttl)
         self.asked: Counter[str] = Counter()
         self.ran: Counter[str] = Counter()
