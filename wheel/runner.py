@@ -1,8 +1,8 @@
 """Runs one claim and says what came of it, as an Outcome. Nothing that a function does gets out of here.
 
 Whatever the function raises is recorded, also what is no Exception: SystemExit in a worker thread would end that
-thread and nothing else, and the job would be claimed for ever. A coroutine function is run to its end by
-``asyncio.run`` in the worker's thread.
+thread and nothing else, and the job would be claimed for ever. A coroutine function is run to its end in
+the event loop of the worker's thread (loops.py).
 
 Each run has a context of its own (contextvars), so what one job sets no other job sees.
 
@@ -12,7 +12,6 @@ a child of multiprocessing does, because the claims that its parent is about to 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import traceback
@@ -29,6 +28,7 @@ from .errors import HourwheelError, NotRegistered
 from .events import Events
 from .interrupt import soft_limit
 from .job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from .loops import run_in_loop
 from .payload import decode_call, encode
 from .refused import Refused
 from .registry import Registry
@@ -229,7 +229,7 @@ def _call(task: Task[..., Any], job: Job, soft_s: float | None = None) -> tuple[
     args, kwargs = decode_call(job.payload)
     value = task.fn(task, *args, **kwargs) if task.bind else task.fn(*args, **kwargs)
     if type(value) is CoroutineType:
-        value = asyncio.run(value if soft_s is None else within(value, soft_s))
+        value = run_in_loop(value if soft_s is None else within(value, soft_s))
     return value, encode(value)
 
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from ..clock import Clock
 from ..job import Claim, Failed, Failure, Job, Outcome
+from ..loops import close_loop
 from ..waits import Waits
 from .guests import Guests
 from .protocol import Done
@@ -142,6 +143,7 @@ class ThreadPool:
         while True:
             try:
                 self._serve(place)
+                close_loop()
                 return
             except BaseException as error:  # not from the function, the runner sees to that: from between the lines
                 _log.critical("worker %d was interrupted between two jobs", place, exc_info=True)
