@@ -18,6 +18,7 @@ from .discovery import Discovery, checked_related, discover
 from .errors import InvalidValue, SchedulerError
 from .job import DEFAULT_QUEUE
 from .looking import reads_only
+from .pool import inside
 from .pool.options import PoolArguments, PoolOptions
 from .routes import Routes
 from .schedules import Schedules
@@ -107,6 +108,8 @@ class Configured:
     _take_conf: Callable[[Mapping[str, Any]], None]
     _store: Store | None
     _mark: str
+    _home: str | None = None
+    """Where ``-A`` has found it."""
 
     def _configure(self, arguments: Mapping[str, Any], pool: PoolArguments) -> None:
         _refuse_unexpected([name for name in pool if name not in PoolArguments.__annotations__])
@@ -161,6 +164,7 @@ class Configured:
         return store if isinstance(store, str) else None
 
     def _open(self) -> Store:
+        inside.refuse_store()
         if self._url is None:
             store: Store = self.conf.store
             return store

@@ -87,6 +87,8 @@ class Events:
         "snoozed",
         "started",
         "succeeded",
+        "worker_process_init",
+        "worker_process_shutdown",
         "worker_ready",
     )
 
@@ -110,6 +112,10 @@ class Events:
         that did not end as it should."""
         self.cancelled: Final[Hook[[str]]] = Hook("cancelled")
         """The job of this id was cancelled, by this process."""
+        self.worker_process_init: Final[Hook[[Scheduler]]] = Hook("worker_process_init")
+        """A process is about to run its first job: each worker process, or this one if its pool has none."""
+        self.worker_process_shutdown: Final[Hook[[Scheduler]]] = Hook("worker_process_shutdown")
+        """It has run its last job. A process that is killed tells nothing."""
         self.worker_ready: Final[Hook[[Scheduler]]] = Hook("worker_ready")
         """The scheduler runs jobs from now on."""
         self.shutdown: Final[Hook[[Scheduler]]] = Hook("shutdown")

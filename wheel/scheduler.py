@@ -253,6 +253,10 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             **self._shared(),
         )
         ticker.on_end = partial(self.on.shutdown.tell, self)
+        if not self.pool.kind.imports:  # else each worker process tells its own
+            self.on.worker_process_init.tell(self)
+            ended = partial(self.on.worker_process_shutdown.tell, self)
+            ticker.on_end = partial(_one_after_the_other, ended, ticker.on_end)
         return ticker
 
     def _shared(self) -> dict[str, Any]:

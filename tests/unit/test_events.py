@@ -99,8 +99,9 @@ def test_many_calls_are_told_one_by_one(app: Scheduler, told: list[Any]) -> None
 
 def test_begin_and_end_of_a_scheduler_are_told(told: list[Any], app: Scheduler) -> None:
     with app:
-        assert told == [("worker_ready", (app,))]
-    assert told == [("worker_ready", (app,)), ("shutdown", (app,))]
+        begun = [("worker_process_init", (app,)), ("worker_ready", (app,))]
+        assert told == begun
+    assert told == [*begun, ("worker_process_shutdown", (app,)), ("shutdown", (app,))]
 
 
 def test_a_hook_that_raises_is_logged_and_nothing_else_changes(

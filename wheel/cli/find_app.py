@@ -54,6 +54,11 @@ def find_app(name: str, directory: str | None = None) -> Scheduler:
         raise _NoSuchModule(module_name, directory) from None
 
 
+def module_of(name: str) -> str:
+    """The module that a name says, and perhaps the attribute after a dot."""
+    return _as_module(name).partition(":")[0]
+
+
 def _as_module(name: str) -> str:
     """The name as it was meant: who completes file names by Tab gives ``app.py`` or ``shop/app.py``."""
     path, colon, attribute = name.partition(":")

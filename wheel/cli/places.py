@@ -38,9 +38,10 @@ def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
     name = args.app or environ.get(APP_VARIABLE)
     if not name:
         raise CommandError(f"which app? give -A module:app, or set {APP_VARIABLE}")
-    from .find_app import find_app
+    from .find_app import find_app, module_of
 
     app = find_app(name)
+    app._home = module_of(name)
     try:
         app.discover_tasks()
     except Exception as error:

@@ -13,15 +13,12 @@ import ctypes
 import logging
 import mmap
 import os
-import runpy
 import signal
 import socket
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from .. import log, scheduler
@@ -38,6 +35,7 @@ from ..task import Task
 from ..time_limits import UNLIMITED, Limits
 from ..waits import HERE, Here
 from . import inside
+from .imports import MAIN, find_app, import_all
 from .wire import COUNTER, Channel, job_of, packed_outcome, packed_record
 
 if TYPE_CHECKING:
@@ -46,8 +44,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _SET_PDEATHSIG: Final = 1
-_MAIN: Final = "__mp_main__"
-"""The name under which the program's file is run here, that of multiprocessing."""
 
 
 def main(fd: int, counter: int) -> None:
@@ -72,10 +68,15 @@ def main(fd: int, counter: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what is printed is not to die with us
     set_rule(Rule(reason="the pool's own process runs the jobs", starts="later", say=lambda _: None))  # nor says it so
-    faults = _import_all(setup)
+    faults = import_all(setup)
     _log_to(channel, setup)
+    app = find_app(setup)
+    if app is not None:
+        app.on.worker_process_init.tell(app)
     channel.send(["ready", faults])
-    _serve(channel, setup, Worker(faults), begun)
+    _serve(channel, setup, Worker(faults, app), begun)
+    if app is not None:
+        app.on.worker_process_shutdown.tell(app)
 
 
 def _serve(channel: Channel, setup: dict[str, Any], worker: Worker, begun: mmap.mmap) -> None:
@@ -106,43 +107,16 @@ def _resident_kib() -> int:
         return int(statm.read().split()[1]) * (os.sysconf("SC_PAGE_SIZE") // 1024)
 
 
-# ---- what is imported ------------------------------------------------------------------------------------
-
-
-def _import_all(setup: dict[str, Any]) -> dict[str, str]:
-    """Import the modules of the tasks, and say for each that failed how."""
-    faults = {}
-    for name in setup["modules"]:
-        try:
-            if name == "__main__":
-                _import_main(setup["main_name"], setup["main_file"])
-            else:
-                import_module(name)
-        except (Exception, SystemExit) as error:
-            faults[name] = "".join(traceback.format_exception_only(error)).strip()
-    return faults
-
-
-def _import_main(name: str | None, file: str) -> None:
-    """Run the program's file again, but not as ``__main__``, so that what is guarded by that name does not run."""
-    import_module("multiprocessing")  # it sets that name, too, when it is first imported: now, and not in the midst
-    module = ModuleType(_MAIN)
-    if name is not None:
-        found = runpy.run_module(name, run_name=_MAIN, alter_sys=True)
-    else:
-        found = runpy.run_path(file, run_name=_MAIN)
-    module.__dict__.update(found)
-    sys.modules["__main__"] = sys.modules[_MAIN] = module
-
-
 # ---- running ---------------------------------------------------------------------------------------------
 
 
 class Worker:
     """Runs jobs of the tasks that the imported modules have registered."""
 
-    def __init__(self, faults: dict[str, str]) -> None:
+    def __init__(self, faults: dict[str, str], app: scheduler.Scheduler | None = None) -> None:
+        """For jobs of ``app``; ``faults`` says why modules could not be imported."""
         self._faults = faults
+        self._app = app
         self._runners: dict[tuple[str, float | None], Runner] = {}
 
     def run(self, fields: list[Any], name: str, origin: list[str], module: str, soft_s: float | None) -> Outcome:
@@ -168,16 +142,16 @@ class Worker:
     def _find(
         self, name: str, origin: tuple[str, str], module: str
     ) -> tuple[Task[..., Any], scheduler.Scheduler | None]:
-        if module not in ("__main__", _MAIN) and module not in self._faults:
+        if module not in ("__main__", MAIN) and module not in self._faults:
             import_module(module)
-        for app in list(scheduler._ALL):
+        for app in sorted(scheduler._ALL, key=lambda app: app is not self._app):
             task = app.registry._tasks.get(name)
             if task is not None and task.origin == origin:
                 _cut_off(app)
                 return task, app
         task = SHARED._tasks.get(name)
         if task is not None and task.origin == origin:
-            return task, None
+            return task, self._app
         why = self._faults.get(module) or "it does not register it when it is imported"
         raise NotRegistered(f"{module!r} as a worker process imports it has no task {name!r}: {why}")
 

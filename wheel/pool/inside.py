@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ..errors import SchedulerError
 
 _is_child = False
+_imports_main = False
 
 
 def be_child() -> None:
     """Called by a worker process before it imports anything of the user's."""
     global _is_child
     _is_child = True
+
+
+@contextmanager
+def importing_main() -> Iterator[None]:
+    """For as long as the block runs the program's file is run again, and must not do what it does but once."""
+    global _imports_main
+    _imports_main = True
+    try:
+        yield
+    finally:
+        _imports_main = False
+
+
+def refuse_store() -> None:
+    """Raise if the store must not be opened now.
+
+    Raises:
+        SchedulerError: a worker process runs the program's file to find its tasks; calls in it would be made again.
+    """
+    if _imports_main:
+        raise SchedulerError(
+            "a worker process imports this program to find its tasks, and does not call them or open the store again: "
+            'what is to be done once must be under: if __name__ == "__main__":'
+        )
 
 
 def refuse_scheduler() -> None:

@@ -33,7 +33,7 @@ from ..errors import TimeLimitExceeded
 from ..job import Claim, Crashed, Outcome, Released
 from ..registry import Registry
 from ..runner import Known, Runner
-from .kinds import main_file
+from .imports import what_to_import
 from .options import PoolOptions
 from .protocol import Done
 from .threads import ThreadPool
@@ -196,14 +196,10 @@ def _order(claim: Claim, found: Known) -> list[Any]:
 
 
 def _setup(registry: Registry, options: PoolOptions) -> dict[str, Any]:
-    needed = {registry.get(name).fn.__module__ for name in registry.names()}
-    main_spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     return {
         "parent": os.getpid(),
         "argv": sys.argv,
-        "modules": [name for name in list(sys.modules) if name in needed],  # in the order in which they were imported
-        "main_name": None if main_spec is None else main_spec.name,
-        "main_file": main_file(),
+        **what_to_import(registry),
         "max_tasks": options.max_tasks_per_child,
         "max_memory": options.max_memory_per_child,
         "root_level": logging.getLogger().level,
