@@ -20,6 +20,7 @@ from simplejson import JSONDecoder, JSONEncoder
 from simplejson.encoder import encode_basestring_ascii as _quote
 
 from .errors import PayloadError
+from .hints import AN_ID, hint, hint_of_int, hint_of_keys
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 64
@@ -302,12 +303,12 @@ def _refuse_call(args: Any, kwargs: Any, length: int) -> NoReturn:
         fault = _fault(value, path, MAX_DEPTH)
         if fault is not None:
             raise PayloadError(fault)
-    raise PayloadError(f"the arguments must be at most {MAX_NODES} values; {_HINT}")
+    raise PayloadError(f"the arguments must be at most {MAX_NODES} values; {AN_ID}")
 
 
 def _refuse(value: Any, name: str, depth: int = MAX_DEPTH) -> NoReturn:
     fault = _fault(value, name, depth)
-    raise PayloadError(fault or f"{name} must be at most {MAX_NODES} values; {_HINT}")
+    raise PayloadError(fault or f"{name} must be at most {MAX_NODES} values; {AN_ID}")
 
 
 def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - one for each type
@@ -319,21 +320,20 @@ def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - 
         return None
     if kind is int:
         sound = -MAX_INT < value < MAX_INT
-        return (
-            None if sound else f"{path} must be an int within 64 bits, got one of {value.bit_length()}; pass str(value)"
-        )
+        found = f"{path} must be an int within 64 bits, got one of {value.bit_length()}"
+        return None if sound else f"{found}; {hint_of_int(value)}"
     if kind is float:
-        return None if isfinite(value) else f"{path} must be a finite number, got {value!r}"
+        return None if isfinite(value) else f"{path} must be a finite number, got {value!r}; pass None, or str(value)"
     if kind is not list and kind is not dict:
-        return f"{path} must be None, bool, int, float, str, list or dict, got {_named(value)}; {_hint(value)}"
+        return f"{path} must be None, bool, int, float, str, list or dict, got {_named(value)}; {hint(value)}"
     if depth == 0:
-        return f"{path} must be nested at most {MAX_DEPTH} deep; {_HINT}"
+        return f"{path} must be nested at most {MAX_DEPTH} deep; {AN_ID}"
     if kind is list:
         parts = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
     else:
         for key in [*value]:
             if type(key) is not str:
-                return f"{path} must have str keys only, got the key {_named(key)}"
+                return f"{path} must have str keys only, got the key {_named(key)}; {hint_of_keys([*value])}"
             if not comes_back(key):
                 return f"a key of {path} {_NO_PAIR}"
         parts = [(f"{path}[{_key(key)}]", item) for key, item in [*value.items()]]
@@ -341,26 +341,6 @@ def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - 
 
 
 _NO_PAIR: Final = "must not hold a pair of surrogates: it would come back as the one character that it stands for"
-_HINT: Final = "pass an id, not an object"
-_HINTS: Final = {
-    "datetime": "pass value.isoformat()",
-    "date": "pass value.isoformat()",
-    "timedelta": "pass value.total_seconds()",
-    "Decimal": "pass str(value)",
-    "UUID": "pass str(value)",
-    "bytes": "pass base64 text, or the id of where they are kept",
-    "tuple": "a tuple would come back as a list: pass list(value)",
-    "set": "pass sorted(value)",
-    "frozenset": "pass sorted(value)",
-}
-
-
-def _hint(value: object) -> str:
-    kind = type(value)
-    for plain in (bool, int, float, str, list, dict):
-        if isinstance(value, plain):
-            return f"its subclass would be lost: pass {plain.__name__}(value)"
-    return _HINTS.get(kind.__name__, _HINT)
 
 
 def _named(value: object) -> str:
@@ -380,4 +360,4 @@ def _shown(text: str) -> str:
 
 
 def _too_long(name: str, length: int) -> PayloadError:
-    return PayloadError(f"{name} must be at most {MAX_BYTES} bytes of JSON, got {length}; {_HINT}")
+    return PayloadError(f"{name} must be at most {MAX_BYTES} bytes of JSON, got {length}; {AN_ID}")
