@@ -172,10 +172,14 @@ def a_case(rng: random.Random) -> Case:
         dom, month, dow = rng.choice([("*", "*", "*"), ("*", "*", dow), (dom, "*", "*")])
     zone = rng.choice(ZONES)
     start = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(17 * 365 * 86_400))
-    if rng.random() < 0.6:
-        start = _before_a_change(ZoneInfo(zone), start) - timedelta(seconds=rng.randrange(3 * 86_400))
-        if rng.random() < 0.5:
-            start += timedelta(hours=rng.randrange(72))
+    if rng.random() < 0.7:
+        change = _before_a_change(ZoneInfo(zone), start)
+        start = change + timedelta(seconds=rng.randrange(-3 * 86_400, 86_400))
+        if rng.random() < 0.6:  # about the hour that the clocks skip or show twice
+            start = change + timedelta(minutes=rng.randrange(-240, 180))
+            shown = change.astimezone(ZoneInfo(zone)).hour
+            hour = rng.choice([hour, str(shown), f"{(shown - 1) % 24}-{(shown + 1) % 24}", f"{(shown - 1) % 24}"])
+            minute = rng.choice([minute, "*/10", "0,30", "*"])
     return Case((minute, hour, dom, month, dow), fields, zone, start.replace(second=0))
 
 
