@@ -227,6 +227,8 @@ _UNRUN: Final = Job(id="", task="", due_ms=0)[Job._fields.index("state") :]
 
 # ---- the rule of each option: value -> the fields of Plan that it sets ------------------------------------
 
+SCHEDULE_KEY: Final = "schedule:"
+"""With it begin the keys of the next fires of schedules."""
 _QUEUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,99}")
 _PRIORITY_MOST: Final = 100
 _KEY_MOST: Final = 200
@@ -266,7 +268,10 @@ def _priority(value: Any) -> dict[str, Any]:
 
 
 def _key(value: Any) -> dict[str, Any]:
-    return {"key": key_text(value)}
+    text = key_text(value)
+    if text.startswith(SCHEDULE_KEY):
+        raise InvalidValue.of("key", f"one that does not begin with {SCHEDULE_KEY!r}, as those of schedules do", value)
+    return {"key": text}
 
 
 def key_text(value: Key, name: str = "key") -> str:

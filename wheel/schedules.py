@@ -22,7 +22,7 @@ from .errors import InvalidValue, StoreError, TooManyPending
 from .events import Events
 from .job import DEFAULT_RESULT_TTL_MS, FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, State
 from .misfires import Policy, decide, in_words
-from .options import Plan
+from .options import SCHEDULE_KEY, Plan
 from .periodic import Schedule
 from .registry import Registry
 from .routes import Routes
@@ -86,7 +86,7 @@ class Entry:
     @property
     def key(self) -> str:
         """The key of its pending fire."""
-        return f"schedule:{self.name}"
+        return f"{SCHEDULE_KEY}{self.name}"
 
     @property
     def call(self) -> tuple[str, str]:
@@ -270,7 +270,7 @@ class Schedules:
     def unknown(self) -> list[str]:
         """What to claim without, as this process could not say what comes next; see Store.claim."""
         unknown = list(self._unknown) if self._unknown else ()
-        return [f"schedule:{name}" for name in unknown if name not in self.entries]
+        return [f"{SCHEDULE_KEY}{name}" for name in unknown if name not in self.entries]
 
     # ---- what was claimed --------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from .clock import instant_ms
 from .committing import django_commit
 from .contract import Filter, Found
 from .errors import InvalidValue
-from .job import FINISHED, State
+from .job import State
 from .options import CallOptions, Plan
 from .result import AsyncResult
 from .signature import given
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_UNFINISHED: Final = frozenset(State) - FINISHED
+_SCHEDULED: Final = frozenset({State.SCHEDULED})
+_RUNNING: Final = frozenset({State.RUNNING})
+_ALL: Final = 1 << 62
 
 
 class Sender(Generic[P, R]):
@@ -192,6 +194,8 @@ class Sender(Generic[P, R]):
     def pending(self) -> AsyncResult[R] | None:
         """A hold on the unfinished job with the key of options(); None if there is none.
 
+        It is the one that is scheduled; if there is none, the newest of those that run.
+
         Raises:
             InvalidValue: there is no key.
         """
@@ -199,9 +203,11 @@ class Sender(Generic[P, R]):
         if key is None:
             raise InvalidValue.of("key", "given in options()", key)
         scheduler = self._task.scheduler
-        found = scheduler.store.scan(Filter(key=key, states=_UNFINISHED), 2)
-        best = min(found, key=lambda job: job.state is State.RUNNING, default=None)
-        return None if best is None else AsyncResult(best.id, scheduler)
+        found = scheduler.store.scan(Filter(key=key, states=_SCHEDULED), 1)
+        if not found:  # as many as were replaced while they ran
+            running = scheduler.store.scan(Filter(key=key, states=_RUNNING), _ALL)
+            found = [max(running, key=lambda job: job.token)] if running else []
+        return AsyncResult(found[0].id, scheduler) if found else None
 
     def cancel(self) -> Found:
         """Cancel the unfinished job with the key of options(); Found.UNKNOWN if there is none.

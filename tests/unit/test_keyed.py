@@ -113,6 +113,32 @@ def test_the_scheduled_one_is_found_before_the_running_one_that_it_replaced(
     assert timer.pending() == second
 
 
+def test_the_reminder_was_sent_as_another_job_was_cancelled_in_its_place(
+    app: Scheduler, close_order: Task[..., str], clock: FakeClock
+) -> None:
+    """Of the unfinished jobs of a key two were looked at: with two that ran, the scheduled one was not found."""
+    keyed = close_order.options(key="k", on_conflict="replace")
+    running = []
+    for n in range(3):
+        running.append(keyed.delay(n).id)
+        app.store.claim("another", clock.now_ms(), 1)
+        hold = keyed.pending()
+        assert hold is not None
+        assert hold.id == running[-1], "the newest of those that run"
+    waiting = keyed.after(60).delay(9)
+    assert keyed.cancel() is Found.SCHEDULED
+    assert waiting.state == "cancelled"
+    assert app.store.check() == []
+
+
+def test_a_schedule_never_fired_as_a_call_had_its_key(app: Scheduler, close_order: Task[..., str]) -> None:
+    for key in ("schedule:beat", "schedule:"):
+        with pytest.raises(InvalidValue, match="key must be one that does not begin with 'schedule:'"):
+            close_order.options(key=key)
+    assert close_order.options(key="schedule").delay(1).id
+    assert close_order.options(key=("schedule:", 1)).delay(1).id
+
+
 def test_without_a_key_there_is_nothing_to_find(close_order: Task[..., str]) -> None:
     with pytest.raises(InvalidValue, match=r"key must be given in options\(\), got None"):
         close_order.cancel()
