@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,8 +105,9 @@ def whole(text: str) -> int:
 
 
 def names(text: str) -> list[str]:
-    """Names with commas between."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
+    """Names with commas between; those in parentheses are part of a name, as in ``shop.remind(7, 'x')``."""
+    parts = re.split(r",(?![^(]*\))", text)
+    found = [name.strip() for name in parts if name.strip()]
     if not found:
         raise ArgumentTypeError(f"must be names with commas between, got {text!r}")
     return found

@@ -24,6 +24,13 @@ def test_queues_and_tasks_are_paused_and_resumed(run: Run, store: Path) -> None:
     assert "paused" not in run("stats", store)[1]
 
 
+def test_a_schedule_that_is_named_after_its_call_can_be_paused(run: Run, store: Path) -> None:
+    """There are commas in the name, too."""
+    status, out, _ = run("pause", "-S", "shop.add(2, 'x'),night, shop.add(3, y=1):2", "--store", store, "--json")
+    assert status == 0
+    assert json.loads(out)["paused"] == ["schedule:night", "schedule:shop.add(2, 'x')", "schedule:shop.add(3, y=1):2"]
+
+
 def test_for_programs_it_says_what_was_changed_and_what_is_paused(run: Run, store: Path) -> None:
     run("pause", "-Q", "mail", "--store", store)
     status, out, _ = run("pause", "-Q", "mail,sms", "--store", store, "--json")
