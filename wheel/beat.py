@@ -119,7 +119,7 @@ def schedule_plan(plan: Plan, options: Mapping[str, Any]) -> Plan:
             raise InvalidValue.of(name, NO_TIME, options[name])
     plan = plan.but({name: value for name, value in options.items() if name not in ("countdown", "eta")})
     if plan.link or plan.link_error:
-        raise InvalidValue.of("link", "absent from a schedule", plan.link or plan.link_error)
+        raise InvalidValue.of("link and link_error", "absent from a schedule", plan.link or plan.link_error)
     if plan.key is not None or plan.task_id is not None:
         raise InvalidValue.of("key and task_id", "absent from a schedule, whose fires have their own", plan.key)
     if plan.said & {"on_conflict", "max_wait"}:
