@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...errors import StoreBusy, StoreFormatError
@@ -23,6 +23,7 @@ from ..limits import Limits
 from ..place import Place
 from ..state import State
 from ..system import System
+from .completing import complete
 from .damage import Damage
 from .loose_journal import LooseJournal, LooseRecord, read_journal
 from .loose_snapshot import LooseSnapshot, read_snapshot
@@ -75,10 +76,12 @@ def salvage(place: Place, system: System) -> Salvage:
     """
     journals, snapshot, notes = _read_one_epoch(place, system)
     _refuse_strangers(place, snapshot, journals)
+    notes += _set_right(snapshot, journals)
     ours, ignored = _of_this_store(snapshot.header, journals)
     notes += ignored + _later(snapshot.header, ours) + _unproved(place, snapshot)
     records = _in_order(ours, snapshot.header)
     replay = _replay(snapshot, records)
+    notes += complete(replay.state)
     result = Salvage(
         state=replay.state,
         header=_new_header(snapshot.header, journals, replay.state),
@@ -175,6 +178,25 @@ def _spare(place: Place, system: System, journals: list[LooseJournal]) -> LooseS
 def _refuse_strangers(place: Place, snapshot: LooseSnapshot, journals: list[LooseJournal]) -> None:
     if snapshot.header is None and not snapshot.jobs and not any(journal.header for journal in journals):
         raise StoreFormatError(f"{place.path} is not an Hourwheel store: there is nothing in it that a store has")
+
+
+def _set_right(snapshot: LooseSnapshot, journals: list[LooseJournal]) -> list[str]:
+    """A header that nothing proves, and that its journal's contradicts in one point, is damaged in that point.
+
+    Else one digit of it would make the journal that of another store, or of what is in the snapshot already.
+    """
+    header = snapshot.header
+    if header is None or snapshot.proved:
+        return []
+    here = {"store_id": header.store_id, "epoch": header.epoch, "after": header.seq}
+    for told in (journal.header for journal in journals if journal.header is not None):
+        differ = [name for name, value in here.items() if told.get(name) != value]
+        if len(differ) == 1 and type(told.get(differ[0])) is type(here[differ[0]]):
+            there = {**here, differ[0]: told[differ[0]]}
+            snapshot.header = replace(header, store_id=there["store_id"], epoch=there["epoch"], seq=there["after"])
+            said = f"the header says {here[differ[0]]!r} where its journal says {told[differ[0]]!r}"
+            return [f"{said}, which was taken ({differ[0]})"]
+    return []
 
 
 def _of_this_store(header: Header | None, journals: list[LooseJournal]) -> tuple[list[LooseJournal], list[str]]:

@@ -12,7 +12,7 @@ import random
 
 from tests.torture.report import Report, Size, pick
 
-from . import bugs, edits, flips, salvaging, tails
+from . import bugs, edits, flips, mangling, salvaging, tails
 from .specimen import SIZE, make_specimen
 
 BITS = SIZE * 8
@@ -37,6 +37,7 @@ def run(size: Size, seed: int) -> Report:
     tails.moved_blocks(report, made, choose, pick(size, smoke=100, ci=3_000, full=15_000))
     salvaging.every_record(report, made, choose, pick(size, smoke=20, ci=1, full=1))
     salvaging.every_job(report, made, choose, pick(size, smoke=40, ci=2, full=1))
+    mangling.mangled(report, seed, pick(size, smoke=40, ci=4_000, full=60_000))
     with edits.bench() as bench:
         edits.every_edit(report, bench, pick(size, smoke=5, ci=1, full=1))
     bugs.try_all(report, made, seed, slice(0, None, pick(size, smoke=4, ci=1, full=1)))

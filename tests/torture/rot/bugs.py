@@ -25,7 +25,7 @@ from hourwheel.store.records import decode_job
 
 from tests.torture.report import Report
 
-from . import edits, flips, salvaging, tails
+from . import edits, flips, mangling, salvaging, tails
 from .specimen import INDEX, JOURNAL, NAME, Specimen
 
 
@@ -149,6 +149,11 @@ _RIGHT_READ_JOURNAL: Final = hourwheel.store.repair.salvage.read_journal
 _RIGHT_WRITE: Final = hourwheel.store.repair.restore._write
 
 BUGS: Final = (
+    Bug(
+        "a job of which a field is gone is not completed",
+        {"hourwheel.store.repair.salvage.complete": lambda state: []},
+        mangling.is_noticed,
+    ),
     Bug(
         "the checksum of a record is not compared",
         {"hourwheel.store.lines.is_sound": _sound_by_length, "hourwheel.store.journal.is_sound": _sound_by_length},

@@ -16,7 +16,7 @@ from hourwheel.store.lines import frame
 from hourwheel.store.repair import repair, survey
 from hourwheel.store.system import System
 from hourwheel.testing import FakeClock
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from .conftest import DAY_MS, NOW_MS, Made, job, jobs_in
@@ -341,6 +341,7 @@ def wounds(draw: st.DrawFn) -> list[tuple[bool, float, bytes]]:
     return draw(st.lists(one, min_size=1, max_size=4))
 
 
+@example([(False, 0.95703125, b" ")])
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wounds())
 def test_whatever_is_damaged_the_new_store_is_sound_and_not_silently_different(
@@ -445,3 +446,62 @@ def test_what_was_paused_is_paused_in_what_was_salvaged(make: Callable[[], Made]
     again.add([job("next", NOW_MS, limits=(Bound("r", 1, DAY_MS),))])
     assert [claim.job.id for claim in again.claim("d", NOW_MS + 3000, 100) if claim.job.id == "next"] == []
     again.close()
+
+
+# ---- fields that are gone --------------------------------------------------------------------------------
+
+
+def in_line_of(made: Made, id: str, old: bytes, new: bytes) -> None:
+    """Change something in the line of a job of the snapshot."""
+    data = made.path.read_bytes()
+    start = data.index(b'{"id":"%b"' % id.encode())
+    at = data.index(old, start)
+    assert at < data.index(b"\n", start)
+    made.path.write_bytes(data[:at] + new + data[at + len(old) :])
+
+
+@pytest.mark.parametrize(
+    ("id", "old", "new", "said"),
+    [
+        ("s2", b'"finished_ms":', b'"finished_m ":', "when it ended is gone"),
+        ("s0", b'"finished_ms":', b'"finished_ms9:', None),
+        ("s1", b'"owner":"worker-a"', b'"owne ":"worker-a"', "so it starts again"),
+        ("s1", b'"attempt":', b'"attemp ":', "so it starts again"),
+        ("s1", b'"state":"running"', b'"stat ":"running"', "nobody's any more"),
+        ("s1", b'"token":', b'"toke ":', "so it starts again"),
+    ],
+)
+def test_a_job_of_which_a_field_is_gone_is_completed_and_that_is_said(
+    made: Made, id: str, old: bytes, new: bytes, said: str | None
+) -> None:
+    in_line_of(made, id, old, new)
+    found = repair(made.path)
+    assert found.violations == []
+    kept = jobs_in(str(found.output))
+    if said is None:
+        assert id not in kept  # not even JSON
+        assert found.salvage.lost_jobs.keys() | {id} == {id}
+        return
+    assert calls(kept[id]) == calls(made.jobs[id])
+    assert any(f"job {id}: " in note and said in note for note in found.salvage.notes), found.salvage.notes
+
+
+def test_two_jobs_with_one_token_are_told_apart_again(made: Made) -> None:
+    token = {id: job.token for id, job in made.jobs.items()}
+    in_line_of(made, "s0", b'"token":%d' % token["s0"], b'"token":%d' % token["s1"])
+    found = repair(made.path)
+    assert found.violations == []
+    assert any("had the token of job" in note for note in found.salvage.notes)
+
+
+@pytest.mark.parametrize("field", ["store_id", "epoch", "seq"])
+def test_a_digit_of_the_header_does_not_make_the_journal_a_stranger_s(made: Made, field: str) -> None:
+    """Once all that the journal held was lost with it, and nothing was said."""
+    data = made.path.read_bytes()
+    at = data.index(f'"{field}":'.encode()) + len(field) + 3 + (field == "store_id")
+    made.damage(made.path, at, b"7" if data[at : at + 1] != b"7" else b"8")
+    made.damage(made.path, data.index(b'"crc":"') + 7, b"00000000")
+    found = repair(made.path)
+    assert found.violations == []
+    assert made.jobs.keys() == jobs_in(str(found.output)).keys()
+    assert any("its journal says" in note for note in found.salvage.notes)
