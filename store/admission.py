@@ -129,5 +129,6 @@ _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("after", "an After whose numbers are whole, or None", _is_after),
     ("limits", "a tuple of Bounds, the most of each 1 or more", _are_bounds),
     ("fire", "a Fire, or None", _is_fire),
+    ("ignore_result", "True or False", lambda value: type(value) is bool),
     ("extra", "the JSON text of an object in one line of ASCII, or None", _is_object_text),
 )

@@ -7,7 +7,6 @@ thread can be started, what is regular is done by those who call (``overdue``), 
 from __future__ import annotations
 
 import _thread
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,9 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
-LOG: Final = logging.getLogger("hourwheel.store")
+from ..calm import CalmLogger
+
+LOG: Final = CalmLogger("hourwheel.store")
 _REST: Final = 1.0
 """Seconds of rest for each second of work, so that the work does not keep the interpreter from the callers."""
 _STRETCH_S: Final = 0.001

@@ -32,7 +32,7 @@ _TAIL_FROM: Final = Job._fields.index("queue")
 _DEFAULT_TAIL: Final = tuple(_DEFAULT[_TAIL_FROM:])
 _SCALARS: Final = (
     "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms "
-    "started_ms finished_ms reason grace_ms cancel_ms latest_ms note"
+    "started_ms finished_ms reason grace_ms cancel_ms latest_ms note ignore_result"
 ).split()
 _MOST_ITEMS: Final = 32
 """Of a settle record: a result has up to 256 KiB, a line of the journal up to 16 MiB."""
@@ -251,8 +251,8 @@ _TYPES: Final[dict[str, _Kinds]] = {
         ("expires_ms", "lease_until_ms", "started_ms", "finished_ms", "grace_ms", "cancel_ms", "latest_ms"),
         _WHOLE_OR_NONE,
     ),
-    "wakes": ((list,), 0),
-    "limits": ((list,), 0),
+    "ignore_result": ((bool,), 0),
+    **dict.fromkeys(("wakes", "limits"), ((list,), 0)),
     "fire": ((list, type(None)), 0),
     "after": ((dict, type(None)), 0),
     "priority": ((int,), -MOST),

@@ -110,6 +110,9 @@ class JobExpired(ResultError):
 class SoftTimeLimitExceeded(HourwheelError):
     """Raised in a function that has run for its ``soft_time_limit``: the time to clean up."""
 
+    from_outside: Final = True
+    """It may strike in a hook or a log handler that the function has called, and is the function's all the same."""
+
     def __init__(self, message: str = "the soft time limit is over") -> None:
         super().__init__(message)
 

@@ -7,10 +7,10 @@ costs one look.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec
 
+from .calm import CalmLogger, passes
 from .errors import InvalidValue
 from .job import Job
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-_LOG: Final = logging.getLogger("hourwheel.events")
+_LOG: Final = CalmLogger("hourwheel.events")
 
 
 class Hook(Generic[P]):
@@ -64,7 +64,9 @@ class Hook(Generic[P]):
         for function in self._functions:
             try:
                 function(*args, **kwargs)
-            except Exception:
+            except BaseException as error:
+                if passes(error):
+                    raise
                 _LOG.exception("The hook %r of %s raised; nothing else is changed by that", function, self.name)
 
 
@@ -87,6 +89,7 @@ class Events:
         "snoozed",
         "started",
         "succeeded",
+        "worker_init",
         "worker_process_init",
         "worker_process_shutdown",
         "worker_ready",
@@ -112,11 +115,13 @@ class Events:
         that did not end as it should."""
         self.cancelled: Final[Hook[[str]]] = Hook("cancelled")
         """The job of this id was cancelled, by this process."""
+        self.worker_init: Final[Hook[[Scheduler]]] = Hook("worker_init")
+        """The scheduler is about to start: nothing runs yet, and nothing was claimed."""
         self.worker_process_init: Final[Hook[[Scheduler]]] = Hook("worker_process_init")
         """A process is about to run its first job: each worker process, or this one if its pool has none."""
         self.worker_process_shutdown: Final[Hook[[Scheduler]]] = Hook("worker_process_shutdown")
         """It has run its last job. A process that is killed tells nothing."""
         self.worker_ready: Final[Hook[[Scheduler]]] = Hook("worker_ready")
-        """The scheduler runs jobs from now on."""
+        """Its workers have been started, and the first claim comes next: not the place to wait for a job."""
         self.shutdown: Final[Hook[[Scheduler]]] = Hook("shutdown")
         """It has ended."""

@@ -1,35 +1,21 @@
-"""What a job that waited for others is given of them. Pure, but for the look at those others."""
+"""What a job that waited for others is given of them: read by the worker that is about to run it, not by the ticker.
+
+It may be more than the arguments of a call may be (payload.GATHERED_BYTES): ten thousand results of a kilobyte are a
+chord as any other. The texts of the results are joined as they are stored; nothing is decoded but once, for the
+function.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-from . import log
-from .contract import Store
-from .events import Events
-from .job import After, Claim, Failed, Failure, Job, Outcome, Skipped, State
-from .payload import decode_call, encode_call
+from .errors import PayloadError
+from .job import After, Failed, Failure, Job, Outcome, Skipped, State
+from .payload import GATHERED_BYTES, decode_call, encode, encode_call
 
 Look = Callable[[str], Job | None]
-
-
-def sift(claims: Sequence[Claim], store: Store, on: Events) -> tuple[Sequence[Claim], list[tuple[Claim, Outcome]]]:
-    """(claims to be run, with what they waited for; claims that end without being run); the hooks hear of those."""
-    if all(claim.job.after is None for claim in claims):
-        return claims, []
-    to_run: list[Claim] = []
-    ended: list[tuple[Claim, Outcome]] = []
-    for claim in claims:
-        found = gathered(claim.job, store.get)
-        if isinstance(found, Job):
-            to_run.append(claim._replace(job=found))
-        else:
-            log.unmet(claim.job, found)
-            if isinstance(found, Skipped):
-                on.skipped.tell(claim.job._replace(reason=found.reason))
-            ended.append((claim, found))
-    return to_run, ended
+_BARE: Final = "[["
 
 
 def gathered(job: Job, look: Look) -> Job | Outcome:
@@ -38,6 +24,10 @@ def gathered(job: Job, look: Look) -> Job | Outcome:
     Args:
         job: one that has been claimed.
         look: gives a job by its id, or None.
+
+    Raises:
+        PayloadError: it is more than a job can be given, or the job's own arguments cannot be read.
+        StoreError: it could not be read.
     """
     after = job.after
     if after is None:
@@ -50,21 +40,41 @@ def gathered(job: Job, look: Look) -> Job | Outcome:
     if after.need == "succeeded" and not good:
         return _unmet(after, ended)
     given = _given(after, ended)
-    if not given:
-        return job
-    args, kwargs = decode_call(job.payload)
-    return job._replace(payload=encode_call((*given, *args), kwargs))
+    return job if given is None else job._replace(payload=_in_front(given, job.payload))
 
 
-def _given(after: After, ended: list[Job | None]) -> tuple[Any, ...]:
+def _in_front(given: str, payload: str) -> str:
+    """The arguments of ``payload`` with the JSON text ``given`` in front of them."""
+    own = encode_call(*decode_call(payload))  # as we write it, whoever has written it
+    rest = own[len(_BARE) :]
+    text = f"{_BARE}{given}{rest}" if rest.startswith("]") else f"{_BARE}{given},{rest}"
+    if len(text) > GATHERED_BYTES:
+        raise PayloadError(
+            f"what it waited for and its own arguments come to {len(text)} bytes of JSON, more than the "
+            f"{GATHERED_BYTES} that a job can be given; let those jobs return ids"
+        )
+    return text
+
+
+def _given(after: After, ended: list[Job | None]) -> str | None:
     match after.gives:
         case "result":
-            return (None if ended[0] is None else ended[0].result,)
+            return _result(ended[0])
         case "results":
-            return (after.arranged([None if one is None else one.result for one in ended]),)
+            return _joined(after.arranged([_result(one) for one in ended]))
         case "id":  # of the first that failed; the others may have failed because it did
-            return (next((one.id for one in ended if one is not None and one.state is State.FAILED), after.ids[0]),)
-    return ()
+            id = next((one.id for one in ended if one is not None and one.state is State.FAILED), after.ids[0])
+            return encode(id)
+    return None
+
+
+def _joined(texts: Any) -> str:
+    """Nested lists of JSON texts as one."""
+    return "[" + ",".join(map(_joined, texts)) + "]" if isinstance(texts, list) else str(texts)
+
+
+def _result(job: Job | None) -> str:
+    return "null" if job is None or job.returned is None else job.returned
 
 
 def _unmet(after: After, ended: list[Job | None]) -> Outcome:

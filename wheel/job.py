@@ -190,18 +190,25 @@ class Job(NamedTuple):
     """What it keeps to before it may start."""
     fire: Fire | None = None
     """Of a schedule: which of its fires this is."""
+    ignore_result: bool = False
+    """What the function returns is not stored."""
     extra: str | None = None
     """Fields that this version does not know, as the JSON text of an object; kept as they are."""
 
     @property
+    def call(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The positional and the keyword arguments, decoded; with what the job waited for, once it runs."""
+        return _payload.decode_call(self.payload, gathered=self.after is not None)
+
+    @property
     def args(self) -> tuple[Any, ...]:
         """The positional arguments, decoded."""
-        return _payload.decode_call(self.payload)[0]
+        return self.call[0]
 
     @property
     def kwargs(self) -> dict[str, Any]:
         """The keyword arguments, decoded."""
-        return _payload.decode_call(self.payload)[1]
+        return self.call[1]
 
     @property
     def result(self) -> Any:

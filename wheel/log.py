@@ -11,18 +11,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, Final
 
+from .calm import CalmLogger
+from .clock import as_datetime
 from .errors import JobFailed
 from .events import Events
-from .job import Claim, Job, Outcome
+from .failure import frames_of
+from .job import Claim, Failure, Job, Outcome
+from .payload import decode
 
-LOG: Final = logging.getLogger("hourwheel.worker")
+LOG: Final = CalmLogger("hourwheel.worker")
 FORMAT: Final = "[%(asctime)s: %(levelname)s/%(threadName)s] %(message)s"
 _RESULT_SHOWN: Final = 200
-
-_Raised = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def _fields(job: Job) -> dict[str, Any]:
@@ -55,10 +56,10 @@ def accepted(job: Job) -> None:
         LOG.debug("Task accepted: %s[%s]", job.task, job.id, extra=_fields(job))
 
 
-def succeeded(job: Job, value: object, text: str, seconds: float) -> None:
-    """The function returned ``value``, which is ``text`` in JSON."""
+def succeeded(job: Job, text: str, seconds: float) -> None:
+    """The function returned what is ``text`` in JSON."""
     if LOG.isEnabledFor(logging.INFO):
-        shown = repr(value) if len(text) <= _RESULT_SHOWN else text[:_RESULT_SHOWN] + "..."
+        shown = repr(decode(text)) if len(text) <= _RESULT_SHOWN else text[:_RESULT_SHOWN] + "..."
         took = _shown_s(seconds)
         LOG.info("Task %s[%s] succeeded in %ss: %s", job.task, job.id, took, shown, extra=_fields(job))
 
@@ -72,9 +73,10 @@ def _shown_s(seconds: float) -> str:
     return f"{seconds:.6f}".rstrip("0").rstrip(".")
 
 
-def failed(job: Job, message: str, raised: _Raised | None) -> None:
+def failed(job: Job, failure: Failure, raised: BaseException) -> None:
     """The function raised, and no attempt is left."""
-    LOG.error("Task %s[%s] raised unexpected: %s", job.task, job.id, message, exc_info=raised, extra=_fields(job))
+    message, shown = failure.message or failure.type, (type(raised), raised, frames_of(raised))
+    LOG.error("Task %s[%s] raised unexpected: %s", job.task, job.id, message, exc_info=shown, extra=_fields(job))
 
 
 def retried(job: Job, due_ms: int, now_ms: int, message: str) -> None:
@@ -87,6 +89,12 @@ def snoozed(job: Job, due_ms: int, now_ms: int, reason: str | None) -> None:
     """The job is to run later."""
     wait = max(0, due_ms - now_ms) / 1000
     LOG.info("Task %s[%s] snoozed for %gs: %s", job.task, job.id, wait, reason or "not yet", extra=_fields(job))
+
+
+def held(job: Job, due_ms: int, reason: str) -> None:
+    """It could not be begun, through no fault of its own."""
+    again = as_datetime(due_ms).isoformat(timespec="seconds")
+    LOG.error("Task %s[%s] is put off until %s: %s", job.task, job.id, again, reason, extra=_fields(job))
 
 
 def unmet(job: Job, outcome: Outcome) -> None:

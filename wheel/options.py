@@ -57,6 +57,8 @@ class Options(TypedDict, total=False):
     """After so many deaths of its worker, 3 by default, the job is set aside as failed."""
     result_ttl: Seconds | None
     """How long the finished job and its result are kept."""
+    ignore_result: bool | None
+    """What the function returns is not stored, and may be anything; who asks for it is given None."""
     rate_limit: str | float | None
     """How many of the task's jobs may start, in all processes together: "10/s", "10/m", "10/h", "10/d", or a number a
     second. Starts are spaced evenly."""
@@ -99,6 +101,7 @@ class Plan:
     max_crashes: int = DEFAULT_MAX_CRASHES
     result_ttl_ms: int | None = None
     """None for the scheduler's."""
+    ignore_result: bool = False
     skips: bool = False
     grace_ms: int = 60_000
     """How late a job may be run that ``skips``."""
@@ -188,6 +191,8 @@ class Plan:
             refuse_too_late(max(job.due_ms, now_ms), job.expires_ms)
         if self.skips:
             job = job._replace(grace_ms=self.grace_ms)
+        if self.ignore_result:
+            job = job._replace(ignore_result=True)
         if self.limited:
             job = job._replace(limits=self._bounds(task))
         if self.max_wait is not None:
@@ -318,6 +323,12 @@ def _misfire_grace_time(value: Any) -> dict[str, Any]:
     return {"grace_ms": deadline_ms(0, span("misfire_grace_time", value))}
 
 
+def _ignore_result(value: Any) -> dict[str, Any]:
+    if type(value) is not bool:
+        raise InvalidValue.of("ignore_result", "True or False", value)
+    return {"ignore_result": value}
+
+
 def _acks_early(value: Any) -> dict[str, Any]:
     if type(value) is not bool:
         raise InvalidValue.of("acks_early", "True or False", value)
@@ -364,6 +375,7 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "acks_early": _acks_early,
     "max_crashes": _max_crashes,
     "result_ttl": _result_ttl,
+    "ignore_result": _ignore_result,
     "rate_limit": _rate_limit,
     "concurrency": _concurrency,
     "limit_key": _limit_key,

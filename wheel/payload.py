@@ -26,6 +26,10 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 10_000
 MAX_INT: Final = 2**63
+GATHERED_BYTES: Final = 64 << 20
+"""What a job is given of those it waited for, with its own arguments: at most so many bytes of JSON,"""
+GATHERED_NODES: Final = 2_000_000
+"""and so many values."""
 _OF_CALL: Final = 3
 """``[args, kwargs]``: containers that are the call's own, not its caller's, and not counted among MAX_NODES."""
 
@@ -158,8 +162,12 @@ def _encode_any(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return text
 
 
-def decode_call(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def decode_call(text: str, *, gathered: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of a call, from the text that encode_call made.
+
+    Args:
+        text: what it made.
+        gathered: results of other jobs have been added, so that there may be more of it.
 
     Raises:
         PayloadError: the text is not ``[[...],{...}]`` in strict JSON.
@@ -171,7 +179,10 @@ def decode_call(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         call = _scan_scalars(text)
         if call is not None:
             return call
-    value = _read(text, MAX_NODES + _OF_CALL)
+    if gathered:  # a result may be as deep as a whole call, and stands in lists of results
+        value = _read(text, GATHERED_NODES + _OF_CALL, GATHERED_BYTES, 2 * MAX_DEPTH)
+    else:
+        value = _read(text, MAX_NODES + _OF_CALL)
     if type(value) is not list or len(value) != 2 or type(value[0]) is not list or type(value[1]) is not dict:
         raise PayloadError(f"payload must be a JSON text [[...],{{...}}], got {_shown(text)}")
     return tuple(value[0]), value[1]
@@ -237,17 +248,17 @@ def decode(text: str) -> Any:
     return _read(text, MAX_NODES)
 
 
-def _read(text: str, nodes: int) -> Any:
+def _read(text: str, nodes: int, most: int = MAX_BYTES, depth: int = MAX_DEPTH + 1) -> Any:
     if type(text) is not str:
         raise PayloadError(f"payload must be a JSON text, got {type(text).__name__}")
-    if len(text) > MAX_BYTES:
-        raise _too_long("payload", len(text))
+    if len(text) > most:
+        raise _too_long("payload", len(text), most)
     try:
         value = _READ.decode(text)
     except (ValueError, RecursionError, MemoryError) as error:
         raise PayloadError(f"payload must be strict JSON, got {_shown(text)}: {error}") from None
-    if _sound(value, nodes, MAX_DEPTH + 1) < 0:
-        _refuse(value, "payload", MAX_DEPTH + 1)
+    if _sound(value, nodes, depth) < 0:
+        _refuse(value, "payload", depth, MAX_NODES if most == MAX_BYTES else GATHERED_NODES)
     return value
 
 
@@ -306,9 +317,9 @@ def _refuse_call(args: Any, kwargs: Any, length: int) -> NoReturn:
     raise PayloadError(f"the arguments must be at most {MAX_NODES} values; {AN_ID}")
 
 
-def _refuse(value: Any, name: str, depth: int = MAX_DEPTH) -> NoReturn:
+def _refuse(value: Any, name: str, depth: int = MAX_DEPTH, nodes: int = MAX_NODES) -> NoReturn:
     fault = _fault(value, name, depth)
-    raise PayloadError(fault or f"{name} must be at most {MAX_NODES} values; {AN_ID}")
+    raise PayloadError(fault or f"{name} must be at most {nodes} values; {AN_ID}")
 
 
 def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - one for each type
@@ -359,5 +370,5 @@ def _shown(text: str) -> str:
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
-def _too_long(name: str, length: int) -> PayloadError:
-    return PayloadError(f"{name} must be at most {MAX_BYTES} bytes of JSON, got {length}; {AN_ID}")
+def _too_long(name: str, length: int, most: int = MAX_BYTES) -> PayloadError:
+    return PayloadError(f"{name} must be at most {most} bytes of JSON, got {length}; {AN_ID}")

@@ -134,6 +134,11 @@ class Retry(HourwheelError):
             found["expires_ms"] = plan.expires_ms
         return found
 
+    @property
+    def changes_call(self) -> bool:
+        """Whether the arguments of the next attempt are others."""
+        return self.new_args is not None or self.new_kwargs is not None
+
     def payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         """The arguments of the next attempt as JSON text, where they are others than those of this one, given here."""
         if self.new_args is None and self.new_kwargs is None:
@@ -213,7 +218,8 @@ class RetryPolicy:
 
     def covers(self, error: BaseException) -> bool:
         """Whether a function that raised ``error`` is to be run again unasked."""
-        return isinstance(error, self.on) and not isinstance(error, self.never)
+        kind = type(error)  # an exception may claim to be of another class, or fail when it is asked
+        return issubclass(kind, self.on) and not issubclass(kind, self.never)
 
     def exhausted(self, retries: int, most: int | None = None) -> bool:
         """Whether there is no attempt left; ``most`` stands in the place of max_retries."""

@@ -4,6 +4,9 @@ Whatever the function raises is recorded, also what is no Exception: SystemExit 
 thread and nothing else, and the job would be claimed for ever. A coroutine function is run to its end in
 the event loop of the worker's thread (loops.py).
 
+What fails on our side is not taken for the function's doing: before it was called (no thread can be had), the job goes
+back; after it has returned (its result cannot be stored), the job has failed, but it is not run once more.
+
 Each run has a context of its own (contextvars), so what one job sets no other job sees.
 
 A function may fork. The child is the function's own business until it comes back from the function: then it ends, as
@@ -13,36 +16,35 @@ a child of multiprocessing does, because the claims that its parent is about to 
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from types import CoroutineType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final
 
-from . import context, log
+from . import context, ending, log
 from .clock import Clock
-from .errors import HourwheelError, NotRegistered
+from .errors import HourwheelError, NotRegistered, PayloadError, StoreError
 from .events import Events
+from .failure import MESSAGE_MOST, OURS, cause_of, cut, end_forked_child, failure_of
+from .gathering import Look, gathered
 from .interrupt import soft_limit
-from .job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from .job import Claim, Failed, Job, Outcome, Released, Retried, Skipped, Snoozed, Succeeded
 from .loops import run_in_loop
-from .payload import decode_call, encode
 from .refused import Refused
 from .registry import Registry
 from .retry import Retry, Snooze
+from .returned import encode_returned
 from .time_limits import UNLIMITED, Guard, Limits, within
 
 if TYPE_CHECKING:
     from .task import Task
 
-OURS: Final = {__file__, within.__code__.co_filename}
-"""Files whose frames a traceback does not begin with."""
+OURS.add(__file__)
 _PUT_OFF_MS: Final = 60_000
-_MESSAGE_MOST: Final = 2_000
-_TRACEBACK_MOST: Final = 20_000
+HELD_MS: Final = 5_000
+"""A job that could not be begun for a reason that is not its own is tried again after so many milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,17 @@ def known(task: Task[..., Any], limits: Limits | None = None, refusal: str | Non
     )
 
 
+@dataclass(slots=True)
+class Run:
+    """One call of a function, and how far it came."""
+
+    entered: bool = False
+    """Whether the function was called."""
+    value: Any = None
+    """What it returned."""
+    raised: BaseException | None = None
+
+
 class Runner:
     """Runs claims of the tasks in a registry."""
 
@@ -78,6 +91,7 @@ class Runner:
         know: Callable[[Task[..., Any]], Known] = known,
         guard: Guard = soft_limit,
         refused: Refused | None = None,
+        look: Look | None = None,
     ) -> None:
         """A runner.
 
@@ -88,36 +102,41 @@ class Runner:
             know: what is to be known of a task before its first job is run.
             guard: holds a plain function to limits.
             refused: is told of tasks whose jobs are given back.
+            look: gives a job by its id, for those that waited for others; None if they have been given theirs.
         """
         self._registry = registry
         self._clock = clock
         self._on = on or Events()
         self._know = know
         self._guard = guard
+        self._look = look
         self._known: dict[str, Known] = {}
         self.refused = refused or Refused(registry)
         """The tasks whose jobs were given back."""
 
     def __call__(self, claim: Claim) -> Outcome:
         """Run the claim's job in this thread; never raises."""
-        job = claim.job
-        found = self.find(job)
+        found = self.find(claim.job)
         if isinstance(found, Released):
             return found
+        job = self.gather(claim.job)
+        if not isinstance(job, Job):
+            return job
         self.begin(job)
-        started = self._clock.monotonic()
-        value, text, raised, pid = None, "null", None, os.getpid()
+        run, started, pid = Run(), self._clock.monotonic(), os.getpid()
         try:
-            value, text = self.call(found, job)
+            run.value = self.call(found, job, run)
         except BaseException as error:
-            raised = error
+            run.raised = error
         if os.getpid() != pid:
-            _end_forked_child(raised)
-        return self.outcome(job, found.task, value, text, raised, started)
+            end_forked_child(run.raised)
+        return self.outcome(job, found.task, run, started)
 
     def by(self, clock: Clock) -> Runner:
         """The same runner by another clock."""
-        return Runner(self._registry, clock, self._on, know=self._know, guard=self._guard, refused=self.refused)
+        return Runner(
+            self._registry, clock, self._on, know=self._know, guard=self._guard, refused=self.refused, look=self._look
+        )
 
     # ---- the steps of a run, for pools that do not run it in one go ------------------------------------------
 
@@ -132,52 +151,105 @@ class Runner:
             found = self._known[job.task] = self._know(task)
         return found if found.refusal is None else self.refuse(job, found.refusal)
 
+    def gather(self, job: Job) -> Job | Outcome:
+        """The job with what it waited for in front of its arguments, or what becomes of it if that is not to be had."""
+        try:
+            return self.given(job, self._look)
+        except StoreError as error:
+            return self._hold(job, f"what it waited for could not be read: {error}")
+
+    def given(self, job: Job, look: Look | None) -> Job | Outcome:
+        """The same, with another look.
+
+        Raises:
+            StoreError: what it waited for could not be read.
+        """
+        if job.after is None or look is None:
+            return job
+        try:
+            found = gathered(job, look)
+        except StoreError:
+            raise
+        except Exception as error:
+            return self._fail(job, error, "what it waited for cannot be given to it")
+        if not isinstance(found, Job):
+            log.unmet(job, found)
+            if isinstance(found, Skipped):
+                self._on.skipped.tell(job._replace(reason=found.reason))
+        return found
+
     def begin(self, job: Job) -> None:
         """Say that the function is about to be called."""
         log.accepted(job)
         if self._on.started:
             self._on.started.tell(job)
 
-    def call(self, known: Known, job: Job) -> tuple[Any, str]:
-        """Call the function in a context of its own: (what it returned, the same as JSON text)."""
+    def call(self, known: Known, job: Job, run: Run) -> Any:
+        """Call the function in a context of its own; what it returned."""
         if known.limits is UNLIMITED:
-            return copy_context().run(_call, known.task, job)
+            return copy_context().run(_call, known.task, job, run)
         if known.is_coroutine:
-            return copy_context().run(_call, known.task, job, known.limits.soft_s)
-        return self._guard(known.limits, lambda: copy_context().run(_call, known.task, job))
+            return copy_context().run(_call, known.task, job, run, known.limits.soft_s)
+        return self._guard(known.limits, lambda: copy_context().run(_call, known.task, job, run))
 
-    def outcome(
-        self, job: Job, task: Task[..., Any], value: Any, text: str, raised: BaseException | None, started: float
-    ) -> Outcome:
-        """What came of a run that began at ``started`` (monotonic), from what it returned or raised."""
-        said = context.said(job)
-        if said is not None and not isinstance(raised, (Retry, Snooze)):
+    def outcome(self, job: Job, task: Task[..., Any], run: Run, started: float) -> Outcome:
+        """What came of a run that began at ``started`` (monotonic); never raises, whatever the function raised."""
+        try:
+            return self._judged(job, task, run, started)
+        except BaseException as error:  # looking at what it raised, or asked for, raises something else
+            return self._fail(job, error, "what came of it could not be told")
+
+    def _judged(self, job: Job, task: Task[..., Any], run: Run, started: float) -> Outcome:
+        said, raised = context.said(job), run.raised
+        kind = type(raised)  # not isinstance(), which asks the exception
+        if said is not None and not issubclass(kind, (Retry, Snooze)):
             if isinstance(said, Retry):  # retry(throw=False)
                 said.__cause__ = said.__cause__ or raised
-                raised = said
+                raised, kind = said, type(said)
             elif raised is said:  # retry() gave up: that is not for autoretry_for to try again
                 return self._fail(job, said)
-        match raised:
-            case None:
-                seconds = self._clock.monotonic() - started
-                log.succeeded(job, value, text, seconds)
-                if self._on.succeeded:
-                    self._on.succeeded.tell(job, value, seconds)
-                return Succeeded(returned=text)
-            case Retry():
-                return self._retry(job, task, raised)
-            case Snooze():
-                return self._snoozed(job, raised)
-            case _ if task.retrying.covers(raised):
-                return self._retry(job, task, Retry(exc=raised), asked_for=False)
-            case _:
-                return self._fail(job, raised)
+        if raised is None:
+            return self._returned(job, run.value, self._clock.monotonic() - started)
+        if ending.caused(raised) and job.max_crashes > 1:
+            return Released(reason="the program ended in order while it ran")
+        if not run.entered and not issubclass(kind, HourwheelError):
+            return self._hold(job, f"it could not be begun: {failure_of(raised).message or kind.__name__}")
+        return self._raised(job, task, run, raised, kind)
+
+    def _raised(self, job: Job, task: Task[..., Any], run: Run, raised: Any, kind: type) -> Outcome:
+        if issubclass(kind, Retry):
+            return self._retry(job, task, raised)
+        if issubclass(kind, Snooze):
+            return self._snoozed(job, raised)
+        unreadable = not run.entered and issubclass(kind, PayloadError)  # and will be so the next time
+        if not unreadable and task.retrying.covers(raised):
+            return self._retry(job, task, Retry(exc=raised), asked_for=False)
+        return self._fail(job, raised)
+
+    def _returned(self, job: Job, value: Any, seconds: float) -> Outcome:
+        text = "null"
+        if not job.ignore_result:
+            try:
+                text = encode_returned(value)
+            except Exception as error:
+                return self._fail(job, error, "it has returned, but its result cannot be stored; it is not run again")
+        log.succeeded(job, text, seconds)
+        if self._on.succeeded:
+            self._on.succeeded.tell(job, value, seconds)
+        return Succeeded(returned=text)
 
     def _snoozed(self, job: Job, asked: Snooze) -> Outcome:
         due_ms = asked.due_ms(self._clock.now_ns())
-        log.snoozed(job, due_ms, self._clock.now_ms(), asked.reason)
+        reason = None if asked.reason is None else cut(asked.reason, MESSAGE_MOST)
+        log.snoozed(job, due_ms, self._clock.now_ms(), reason)
         self._on.snoozed.tell(job, due_ms)
-        return Snoozed(due_ms=due_ms, reason=asked.reason)
+        return Snoozed(due_ms=due_ms, reason=reason)
+
+    def _hold(self, job: Job, reason: str) -> Snoozed:
+        """Put a job off that was not begun, for a reason that is none of its own."""
+        due_ms = self._clock.now_ms() + HELD_MS
+        log.held(job, due_ms, reason)
+        return Snoozed(due_ms=due_ms, reason=cut(reason, MESSAGE_MOST))
 
     def refuse(self, job: Job, reason: str) -> Released:
         """Give a job back that this pool does not run."""
@@ -196,14 +268,14 @@ class Runner:
         return Released(reason=f"unregistered: no task named {job.task!r} in the process that took it")
 
     def _retry(self, job: Job, task: Task[..., Any], asked: Retry, *, asked_for: bool = True) -> Outcome:
-        policy, cause = task.retrying, _reason_of(asked)
+        policy, cause = task.retrying, cause_of(asked)
         if policy.exhausted(job.retries, asked.max_retries):
             limit = policy.max_retries if asked.max_retries is None else asked.max_retries
             return self._fail(job, cause, f"it was run {job.attempt} times, and max_retries is {limit}")
         now_ns = self._clock.now_ns()
         try:
             due_ms = asked.due_ms(now_ns, policy.wait(job.retries, asked=asked_for))
-            payload = asked.payload(*decode_call(job.payload))
+            payload = asked.payload(*job.call) if asked.changes_call else None
             changes = asked.changes(now_ns)
         except HourwheelError as error:
             return self._fail(job, error, "it was to be tried again in a way that is not possible")
@@ -218,72 +290,17 @@ class Runner:
 
     def _fail(self, job: Job, error: BaseException, reason: str | None = None) -> Failed:
         failure = failure_of(error)
-        log.failed(job, failure.message or failure.type, (type(error), error, _trimmed(error.__traceback__)))
+        log.failed(job, failure, error)
         self._on.failed.tell(job, error)
         return Failed(error=failure, reason=reason)
 
 
-def _call(task: Task[..., Any], job: Job, soft_s: float | None = None) -> tuple[Any, str]:
-    """(what the function returned, the same as JSON text); the limit is for a coroutine."""
+def _call(task: Task[..., Any], job: Job, run: Run, soft_s: float | None = None) -> Any:
+    """What the function returned; the limit is for a coroutine."""
     context.enter(job)
-    args, kwargs = decode_call(job.payload)
+    args, kwargs = job.call
+    run.entered = True
     value = task.fn(task, *args, **kwargs) if task.bind else task.fn(*args, **kwargs)
     if type(value) is CoroutineType:
         value = run_in_loop(value if soft_s is None else within(value, soft_s))
-    return value, encode(value)
-
-
-def _end_forked_child(raised: BaseException | None) -> NoReturn:
-    """End this process with the status that it would have had as a program of its own."""
-    status = 0
-    match raised:
-        case SystemExit(code=code) if code is None or isinstance(code, int):
-            status = code or 0
-        case BaseException():
-            traceback.print_exception(raised)
-            status = 1
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(status & 0xFF)
-
-
-def _reason_of(asked: Retry) -> BaseException:
-    """The exception that a Retry was raised from, or in the handling of; itself if there was none."""
-    handled = None if asked.__suppress_context__ else asked.__context__
-    return asked.__cause__ or handled or asked
-
-
-def failure_of(error: BaseException) -> Failure:
-    """An exception as it is kept with its job: as text, without the frames of this module.
-
-    >>> failure_of(KeyError("user"))[:2]
-    ('KeyError', "'user'")
-    """
-    kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    try:
-        message = str(error)
-    except Exception as broken:
-        message = f"<its message cannot be shown: {type(broken).__name__}>"
-    try:
-        text = "".join(traceback.format_exception(kind, error, _trimmed(error.__traceback__)))
-    except Exception as broken:
-        text = f"<the traceback of {name} cannot be shown: {type(broken).__name__}>"
-    return Failure(name, _cut(message, _MESSAGE_MOST), _cut(text, _TRACEBACK_MOST))
-
-
-def _trimmed(frames: TracebackType | None) -> TracebackType | None:
-    """The frames below ours; all of them if the exception came from ours alone."""
-    inner = frames
-    while inner is not None and inner.tb_frame.f_code.co_filename in OURS:
-        inner = inner.tb_next
-    return inner or frames
-
-
-def _cut(text: str, most: int) -> str:
-    """The text, or its beginning and its end, where a traceback says the most."""
-    if len(text) <= most:
-        return text
-    return f"{text[: most // 4]}\n... {len(text) - most} characters left out ...\n{text[-(most - most // 4) :]}"
+    return value

@@ -8,18 +8,16 @@ anew.
 
 from __future__ import annotations
 
-import atexit
 import os
 import secrets
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from . import log
+from . import ending, log
 from .calling import Calling
 from .clock import Clock, SystemClock
 from .config import checked_timeout, moment_ms
@@ -48,9 +46,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
 R = TypeVar("R")
-
-_EXIT_S: Final = 1.0
-"""A program that ends without stop() waits so long for the jobs that run."""
 
 
 class Scheduler(Calling, Configured, Pausing, Scheduling):
@@ -111,10 +106,15 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         """What a process must have for itself; a forked child begins anew."""
         self._lock = threading.RLock()
         self._ticker: Ticker | None = None
+        self._starts = False
         self._account: Account | None = None
+        self._anew()
+        self._schedules.begin()
+
+    def _anew(self) -> None:
+        """Claim under a name that nobody has had."""
         self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._forget(["owner"])
-        self._schedules.begin()
 
     def _stand_in(
         self, clock: Clock, url: str | None, store: Store | None, runner: Runner, ticker: Ticker | None
@@ -150,13 +150,20 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         return self._store
 
     def close(self) -> None:
-        """Stop, and close the store if the scheduler opened it. Twice is fine; used again, it is opened again."""
+        """Stop, and close the store if the scheduler opened it. Twice is fine; used again, it is opened again.
+
+        Jobs that still run keep the store open, and the life sign of this process shown, until the last has ended.
+        """
         self.stop()
         withdraw_default(self)
         with self._lock:
             if self._url is not None and self._store is not None:
                 store, self._store = self._store, None  # first: a child forked meanwhile opens it anew
-                store.close()
+                ticker, self._ticker = self._ticker, None
+                if ticker is not None and ending.leave_open(ticker, store):
+                    self._anew()  # what comes next is another life, with a name of its own
+                else:
+                    store.close()
 
     # ---- adding jobs -------------------------------------------------------------------------------------
 
@@ -224,25 +231,33 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
 
         Raises:
             StoreError: the store cannot be opened.
-            SchedulerError: the pool cannot be had here, or cannot do what a task asks of it.
+            SchedulerError: the pool cannot be had here, or cannot do what a task asks of it; or the program is ending.
         """
         if held_back(self, "start()"):
             return
+        ending.watch()
         self.discover_tasks()
         store = self.store
         self._schedules.begin()
         with self._lock:
             before = self._ticker
-            if before is not None and before.alive:
+            if self._starts or (before is not None and before.alive):
                 log.LOG.debug("start(): %r runs already", self)
                 return
-            self._ticker = self._new_ticker(store, owed=[] if before is None else before.owes())
-            self._ticker.start()
-        self.on.worker_ready.tell(self)
+            self._starts = True  # a hook may call start(), too
+            try:
+                self.on.worker_init.tell(self)
+                self._ticker = self._new_ticker(store, owed=[] if before is None else before.owes())
+                self._ticker.start(partial(self.on.worker_ready.tell, self))
+            except BaseException:
+                self._ticker = before
+                raise
+            finally:
+                self._starts = False
 
     def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
         refused = Refused(self.registry, self._schedules)
-        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused)
+        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store.get)
         ticker = Ticker(
             store,
             pool,
@@ -343,10 +358,8 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         if held_back(self, "run_due()"):
             return 0
         self.discover_tasks()
-        clock, run = self.clock, self._runner
-        if now is not None:
-            clock = At(self.clock, moment_ms(now))
-            run = run.by(clock)
+        clock = self.clock if now is None else At(self.clock, moment_ms(now))
+        run = self._runner if now is None else self._runner.by(clock)
         return Sweep(self._sweeper(), run, clock, **self._shared()).sweep()
 
     def _sweeper(self) -> Account:
@@ -363,20 +376,10 @@ def _one_after_the_other(*functions: Callable[[], None]) -> None:
         function()
 
 
-# ---- the ends of a process -------------------------------------------------------------------------------
-
-_ALL: Final[weakref.WeakSet[Scheduler]] = weakref.WeakSet()
-
-
 def _after_fork_in_child() -> None:
     for scheduler in list(_ALL):
         scheduler._begin()
 
 
-def _at_exit() -> None:
-    for scheduler in list(_ALL):
-        scheduler.stop(_EXIT_S)
-
-
+_ALL: Final = ending.ALL
 os.register_at_fork(after_in_child=_after_fork_in_child)
-atexit.register(_at_exit)

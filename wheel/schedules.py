@@ -10,16 +10,17 @@ What is pending stays as it is until a process starts whose code says something 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from .calm import CalmLogger
 from .clock import as_datetime
 from .contract import Filter, Store
-from .errors import InvalidValue, StoreError, TooManyPending
+from .errors import InvalidValue, TooManyPending
 from .events import Events
+from .following import add_next, hold
 from .job import DEFAULT_RESULT_TTL_MS, FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, State
 from .misfires import Policy, decide, in_words
 from .options import SCHEDULE_KEY, Plan
@@ -30,7 +31,7 @@ from .routes import Routes
 if TYPE_CHECKING:
     from .task import Task
 
-LOG: Final = logging.getLogger("hourwheel.schedules")
+LOG: Final = CalmLogger("hourwheel.schedules")
 _UNFINISHED: Final = frozenset(State) - FINISHED
 _LOOK_MS: Final = 30_000
 """So often it is made sure that each schedule has a pending fire: somebody may have cancelled it."""
@@ -220,7 +221,8 @@ class Schedules:
         """
         if not self.tends or not self.entries or (now_ms < self._look_at_ms and self._look_at_ms - now_ms <= _LOOK_MS):
             return
-        missing, moved = [], []
+        missing: list[Job | None] = []
+        moved: list[Job | None] = []
         for entry in list(self.entries.values()):
             held = self.pending(store, entry)
             if held is None:
@@ -285,14 +287,11 @@ class Schedules:
         following: list[tuple[Claim, Outcome]] = []
         changed: dict[int, Claim] = {}
         for claim in fires:
-            self._take(claim, now_ms, ended, following, changed)
-        lost: set[int] = set()
-        try:
-            if following:
-                lost = {claim.token for claim in store.settle(following, now_ms)}
-        except StoreError as error:
-            LOG.warning("%d fires are given back, as the next ones could not be added: %s", len(following), error)
-            ended |= {claim.token: Released(reason="the next fire could not be added") for claim, _ in following}
+            try:
+                self._take(claim, now_ms, ended, following, changed)
+            except Exception as error:  # of a schedule that is the user's own class
+                ended[claim.token] = hold(claim.job, now_ms, error)
+        lost = add_next(following, ended, store, now_ms)
         for claim in fires:
             if isinstance(outcome := ended.get(claim.token), Skipped):
                 LOG.warning("Fire %s is %s", claim.job.id, outcome.reason)
@@ -326,8 +325,12 @@ class Schedules:
             return
         if decision.missed:
             LOG.warning("Fire %s is run, and stands for %s others that were missed", job.id, in_words(decision.missed))
-        if (job.task, job.payload) != (entry.task, entry.payload):
-            changed[claim.token] = claim._replace(job=job._replace(task=entry.task, payload=entry.payload))
+        fire, key = job.fire, job.key
+        if decision.next_ms is not None:  # as the store has it from then on
+            fire, key = fire._replace(followed=True, missed=decision.missed), None
+        changed[claim.token] = claim._replace(
+            job=job._replace(task=entry.task, payload=entry.payload, fire=fire, key=key)
+        )
 
     def _give_back(self, job: Job) -> Released:
         assert job.fire is not None

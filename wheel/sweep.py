@@ -11,13 +11,13 @@ from . import log
 from .clock import Clock
 from .contract import Store
 from .events import Events
-from .intake import take_in
-from .job import Claim, Claims, Failed, Outcome, Released
+from .job import Claim, Claims, Failed, Job, Outcome, Released
 from .lending import due_for
 from .pool.credit import STUCK_S, Pace
 from .refused import Without
 from .runner import Runner
 from .schedules import Schedules
+from .settling import settle
 from .unheard import unheard
 from .waits import HERE, Here
 
@@ -64,8 +64,7 @@ class Account:
                 self._unsettled += [(claim, _UNHEARD) for claim in given]
                 self._asked_ms = None
             if self._unsettled:
-                self.store.settle(self._unsettled, now_ms)
-                self._unsettled = []
+                settle(self.store, self._unsettled, now_ms)
             self._asked_ms = now_ms
             rest: Any = without if ids is None else {**without, "ids": ids}
             claims = self.store.claim(self.owner, now_ms, limit, queues=queues, **rest)
@@ -76,7 +75,7 @@ class Account:
     def settle(self, settlements: list[tuple[Claim, Outcome]], now_ms: int) -> None:
         """Store.settle; what the store does not take is owed."""
         try:
-            for claim in self.store.settle(settlements, now_ms):
+            for claim in settle(self.store, settlements, now_ms):
                 log.lost(claim)
         except BaseException:
             with self._lock:
@@ -126,17 +125,17 @@ class Sweep:
 
     def _claim_and_run(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> bool:
         claims = self._account.claim(now_ms, limit, self._queues, ids, **self._run.refused.option())
-        if isinstance(claims, Claims):
-            log.unrun(claims.unrun, self._on)
-        if not claims:
-            return False
-        log.received(claims, self._on)
         try:
-            to_run, ended = take_in(claims, self._account.store, now_ms, self._on, self._schedules)
+            if isinstance(claims, Claims):
+                log.unrun(claims.unrun, self._on)
+            log.received(claims, self._on)
+            to_run, ended = self._schedules.follow(claims, self._account.store, now_ms, self._on)
         except BaseException:
             self._unsettled += [(claim, _UNRUN) for claim in claims]
             self._settle()
             raise
+        if not claims:
+            return False
         self._unsettled += ended
         self._run_all(to_run)
         return True
@@ -151,13 +150,14 @@ class Sweep:
                 claim = self._left.popleft()
                 started = monotonic()
                 try:
-                    outcome = self._run(claim)
+                    job = self._run.given(claim.job, self._account.store.get)
+                    outcome = self._run(claim._replace(job=job)) if isinstance(job, Job) else job
                 except BaseException:
                     self._left.appendleft(claim)
                     raise
                 ended = monotonic()
                 self._unsettled.append((claim, outcome))
-                self._runs += 1
+                self._runs += isinstance(job, Job)
                 self._pace.ran(1, ended - started)
                 _pass_on_interrupt(outcome)
                 if ended - started > STUCK_S:

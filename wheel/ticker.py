@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Final
 
 from . import log
@@ -28,21 +29,21 @@ from .clock import Clock
 from .contract import Store, Wakeup
 from .errors import StoreClosed, StoreError
 from .events import Events
-from .intake import take_in
 from .job import Claim, Claims, Job, Outcome, Released
 from .latch import Latch
+from .late import Late
 from .lending import Lending
 from .pool.credit import STUCK_S, Pace
 from .pool.protocol import Done, Pool
 from .refused import Without
 from .schedules import Schedules
+from .settling import settle
 from .stepping import claim_limit, nap
-from .trouble import Trouble
+from .trouble import Bugs, Jumps, Trouble
 from .unheard import unheard
 from .waits import without_waits
 
 _ALWAYS: Final = 1 << 62
-_JUMP_S: Final = 2.0
 _NO_WAITS: Final = "get() cannot wait in a hook that the scheduler's own thread calls: it would wait for itself"
 _JOIN_S: Final = 0.75
 """stop() waits so much longer than it was told for the ticker's last settling."""
@@ -106,10 +107,15 @@ class Ticker:
         self._second = -1
         self._newest = 0  # the newest token heard of
         self._asked_ms: int | None = None  # when claim() was called that has not answered
-        self._drift_s: float | None = None
+        self._jumps = Jumps(log.LOG)
         self._queue_seen = (0, 0.0)
         self._trouble = Trouble(log.LOG)
+        self._bugs = Bugs(log.LOG)
+        self.late = Late(store, clock)
+        """What becomes of jobs that outlive this ticker."""
         self._stop_at: float | None = None
+        self._begun = False
+        self._gone = threading.Event()
         self._over = False
         self._woken = False
         self._asleep = False
@@ -129,15 +135,17 @@ class Ticker:
         if self._asleep:
             self._ring()
 
-    def start(self) -> None:
-        """Start the workers and the thread."""
-        self.pool.start(wake=self.wake, settle_late=self._settle_late)
+    def start(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Start the workers and, when ``ready`` has returned, the thread."""
+        self._begun = True
+        self.pool.start(wake=self.wake, settle_late=self.late.settle)
+        ready()
         self.thread.start()
 
     @property
     def alive(self) -> bool:
-        """Whether it turns and claims."""
-        return self._stop_at is None and self.thread.is_alive()
+        """Whether it turns and claims, or is about to."""
+        return self._begun and self._stop_at is None and not self.ended
 
     def stop_claiming(self, timeout_s: float) -> None:
         """Claim no more; end when the running jobs have, or in ``timeout_s`` seconds. Another call can shorten that."""
@@ -154,7 +162,8 @@ class Ticker:
         assert self._stop_at is not None
         if not self.pool.is_inside() and threading.current_thread() is not self.thread:
             left_s = max(0.0, self._stop_at + _JOIN_S - self._clock.monotonic())
-            self.thread.join(min(left_s, timeout_s + _JOIN_S, threading.TIMEOUT_MAX))
+            with suppress(RuntimeError):  # it has not begun: a hook of worker_ready stops it
+                self.thread.join(min(left_s, timeout_s + _JOIN_S, threading.TIMEOUT_MAX))
         return self.pool.running() if self._inflight > 0 else []
 
     def owes(self) -> list[tuple[Claim, Outcome]]:
@@ -169,7 +178,10 @@ class Ticker:
             while not self._over:
                 self._woken = False
                 self.horizon_ms = _ALWAYS
-                sleep_s = self.step()
+                try:
+                    sleep_s = self.step()
+                except (Exception, SystemExit) as error:  # a bug of ours
+                    sleep_s = self._bugs.pause_s(error, self._clock.monotonic())
                 if sleep_s > 0.0:
                     self._sleep(sleep_s)
         except BaseException as error:
@@ -177,9 +189,12 @@ class Ticker:
             log.LOG.critical("The ticker died of a bug; this scheduler runs nothing any more", exc_info=True)
         finally:
             self.horizon_ms = 0
-            self.finish()
-            self.ended = True
-            self.on_end()
+            try:
+                self.finish()
+            finally:
+                self.ended = True
+                self.on_end()
+                self._gone.set()
 
     def _sleep(self, sleep_s: float) -> None:
         self._asleep = True
@@ -253,7 +268,7 @@ class Ticker:
         if limit is None:
             return 0, 0
         if ticks:
-            self._notice_jump(now_ms)
+            self._jumps.look(now_ms, self._clock.monotonic())
             self._schedules.look_after(self._store, now_ms)
         self._asked_ms = now_ms
         claims = self._store.claim(self._owner, now_ms, limit, queues=self._queues, **self._without())
@@ -303,39 +318,36 @@ class Ticker:
         if not claims:
             return
         newest = claims[-1].token
-        claims, ended = take_in(claims, self._store, self._clock.now_ms(), self._on, self._schedules)
-        self._newest = newest
-        self._unsettled += ended
-        self._inflight += len(claims)
+        taken, ended = self._schedules.follow(claims, self._store, self._clock.now_ms(), self._on)
         self.pool.low_water = self.pace.queue_room() // 2
-        log.received(claims, self._on)
-        put(claims)
+        log.received(taken, self._on)
+        self._newest = newest  # until here all of them count as not heard of, should anything fail
+        self._unsettled += ended
+        for at, claim in enumerate(taken):
+            try:
+                put((claim,))
+            except BaseException:
+                self._unsettled += [(left, Released(reason="no worker could take it")) for left in taken[at:]]
+                raise
+            self._inflight += 1
 
     def _penance_s(self) -> float:
         """A store that names a due job and then has none must not make the ticker spin: twice is chance, then wait."""
         return 0.0 if self._in_vain < 3 else min(1.0, 0.001 * 2.0 ** min(self._in_vain, 16))
-
-    def _notice_jump(self, now_ms: int) -> None:
-        """Say when the wall clock was set. Nothing else follows from it: see the top of this file."""
-        drift_s = now_ms / 1000 - self._clock.monotonic()
-        if self._drift_s is not None and abs(drift_s - self._drift_s) > _JUMP_S:
-            log.LOG.warning("The wall clock was set by %+.1f s, or the machine slept", drift_s - self._drift_s)
-        self._drift_s = drift_s
 
     # ---- settling ----------------------------------------------------------------------------------------
 
     def _take(self, done: Sequence[Done]) -> None:
         if not done:
             return
+        self._unsettled += [(one.claim, one.outcome) for one in done]
         self._inflight -= len(done)
         self.pace.ran(len(done), sum(one.seconds for one in done))
-        self._unsettled += [(one.claim, one.outcome) for one in done]
 
     def _settle(self) -> None:
         if self._unsettled:
-            for claim in self._store.settle(self._unsettled, self._clock.now_ms()):
+            for claim in settle(self._store, self._unsettled, self._clock.now_ms()):
                 log.lost(claim)
-            self._unsettled = []
             if self._shared_bell:
                 self._ring()  # somebody may wait for a result
 
@@ -354,9 +366,9 @@ class Ticker:
             self.pace.stuck(still_s)
 
     def _give_back(self, claims: Sequence[Claim], reason: str) -> None:
-        self._inflight -= len(claims)
         released = Released(reason=reason)
         self._unsettled += [(claim, released) for claim in claims]
+        self._inflight -= len(claims)
 
     # ---- ending ------------------------------------------------------------------------------------------
 
@@ -372,15 +384,16 @@ class Ticker:
         self.pool.join(_JOIN_S / 2)
         self._take(self.pool.abandon())
         try:
+            if self._asked_ms is not None:
+                self._give_back_unheard(self._asked_ms)
             self._settle()
         except Exception as error:
             left = len(self._unsettled)
             log.LOG.error("%d outcomes could not be recorded before the scheduler stopped: %s", left, error)
+        self.late.expect(self._inflight)
 
-    def _settle_late(self, done: Sequence[Done]) -> None:
-        """Called by a worker whose job outlived the ticker."""
-        try:
-            for claim in self._store.settle([(one.claim, one.outcome) for one in done], self._clock.now_ms()):
-                log.lost(claim)
-        except Exception as error:
-            log.LOG.error("%d jobs ended after the scheduler, and could not be recorded: %s", len(done), error)
+    def leave(self) -> None:
+        """The process ends: give back what still runs, once the ticker has ended."""
+        # not join(), which takes a thread for dead after a Ctrl-C has interrupted it (CPython 3.11)
+        if self._begun and self._gone.wait(_JOIN_S) and (running := self.pool.running()):
+            self.late.leave(running)

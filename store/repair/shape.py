@@ -62,6 +62,7 @@ _RULES: Final[dict[str, _Rule]] = {
     "grace_ms": _or_null(_COUNT),
     "cancel_ms": _or_null(_COUNT),
     "latest_ms": _or_null(_INSTANT),
+    "ignore_result": (lambda value: type(value) is bool, "true or false"),
     "note": _or_null((_is_json, "JSON text")),
     "max_crashes": (lambda value: _count(value) and value > 0, "a whole number, 1 or more"),
     "result_ttl_ms": _COUNT,

@@ -99,7 +99,7 @@ def test_many_calls_are_told_one_by_one(app: Scheduler, told: list[Any]) -> None
 
 def test_begin_and_end_of_a_scheduler_are_told(told: list[Any], app: Scheduler) -> None:
     with app:
-        begun = [("worker_process_init", (app,)), ("worker_ready", (app,))]
+        begun = [("worker_init", (app,)), ("worker_process_init", (app,)), ("worker_ready", (app,))]
         assert told == begun
     assert told == [*begun, ("worker_process_shutdown", (app,)), ("shutdown", (app,))]
 

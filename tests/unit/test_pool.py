@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from hourwheel.clock import SystemClock
-from hourwheel.job import Claim, Failed, Job, Outcome, Succeeded
+from hourwheel.job import Claim, Crashed, Job, Outcome, Succeeded
 from hourwheel.pool import Done, Pace, ThreadPool
 from hourwheel.pool.credit import QUEUE_MOST
 
@@ -88,7 +88,7 @@ def test_run_that_raises_in_spite_of_its_promise_costs_its_claim_and_no_thread(
     while len(done) < 2:
         assert started.woken.acquire(timeout=LONG_S)
         done += started.pool.collect()
-    assert isinstance(done[0].outcome, Failed) and "SystemExit" in done[0].outcome.error.type
+    assert isinstance(done[0].outcome, Crashed) and "SystemExit" in done[0].outcome.reason
     assert done[1].outcome == Succeeded()
     assert "interrupted between two jobs" in caplog.text
     started.pool.close()

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hourwheel import Scheduler, StoreClosed
+from hourwheel import Scheduler, StoreClosed, ending
 from hourwheel import scheduler as module
 from hourwheel.default import get_default
 from hourwheel.job import Job
@@ -30,18 +30,23 @@ class PlayedTicker:
         self.told: list[tuple[str, float]] = []
         self.thread = SimpleNamespace(is_alive=lambda: self.thread_lives)
         self.thread_lives = True
+        self.late = SimpleNamespace(when_over=lambda _: False)
         self.on_end: Callable[[], None] = lambda: None
 
     def wake(self) -> None:
         self.wakes += 1
 
-    def start(self) -> None:
+    def start(self, ready: Callable[[], None]) -> None:
+        ready()
         self.told.append(("start", 0.0))
 
     def stop(self, timeout_s: float) -> list[Job]:
         self.told.append(("stop", timeout_s))
         self.alive = False
         return [Job(id="left", task="t", due_ms=0)]
+
+    def leave(self) -> None:
+        self.told.append(("leave", 0.0))
 
     def stop_claiming(self, timeout_s: float) -> None:
         self.told.append(("stop_claiming", timeout_s))
@@ -189,9 +194,12 @@ def test_close_closes_the_store_that_the_scheduler_has_opened_and_no_other(app: 
     named.close()
 
 
-def test_at_the_end_of_a_program_each_scheduler_is_given_a_second(ticker: PlayedTicker) -> None:
-    module._at_exit()
-    assert ticker.told == [("stop", 1.0)]
+def test_at_the_end_of_a_program_each_scheduler_has_the_grace_of_stop_and_gives_back_what_still_runs(
+    ticker: PlayedTicker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "_begun", False)
+    ending._at_exit()
+    assert ticker.told == [("stop_claiming", 30.0), ("stop", 30.0), ("leave", 0.0)]
 
 
 def test_in_a_forked_child_a_scheduler_is_stopped_and_has_an_owner_of_its_own(

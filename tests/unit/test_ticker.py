@@ -391,21 +391,36 @@ def test_store_that_was_closed_ends_the_ticker(caplog: pytest.LogCaptureFixture)
     assert "The store was closed" in caplog.text
 
 
-def test_bug_ends_the_ticker_loudly_and_what_was_done_is_settled(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_one_step_does_not_leave_its_jobs_running_for_as_long_as_the_process_lives(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     world = World()
     world.add(4)
     world.ticker.step()
     world.pool.work(2)
-    world.ticker.pace.ran = None  # type: ignore[method-assign,assignment]
-    ended: list[bool] = []
-    world.ticker.on_end = lambda: ended.append(world.ticker.ended)
-    world.ticker.finish, finish = lambda: None, world.ticker.finish  # type: ignore[method-assign]
+    ran, world.ticker.pace.ran = world.ticker.pace.ran, None  # type: ignore[method-assign,assignment]
+
+    def wait(_: float) -> bool:
+        world.ticker.pace.ran = ran  # type: ignore[method-assign]
+        world.pool.work()
+        world.ticker._over = world.store.stats(0).succeeded == 4
+        return True
+
+    world.ticker._wait = wait
+    world.ticker._live()
+    assert world.ticker.died is None
+    assert world.count(State.SUCCEEDED) == 4
+    assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
+
+
+def test_a_ticker_that_dies_of_a_bug_gives_back_what_it_has_just_claimed() -> None:
+    world = World()
+    world.add(4)
+    world.ticker._hand_over = None  # type: ignore[method-assign,assignment]
+    world.ticker._wait = lambda _: True
     world.ticker._live()
     assert isinstance(world.ticker.died, TypeError)
-    assert ended == [True]
-    assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
-    del world.ticker.pace.ran
-    finish()
+    assert world.count(State.SCHEDULED) == 4
 
 
 def test_store_that_names_a_due_job_and_never_gives_it_does_not_make_the_ticker_spin(world: World) -> None:

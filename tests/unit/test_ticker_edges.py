@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from hourwheel.events import Events
-from hourwheel.job import After, Job, State
+from hourwheel.job import Job, State
 from hourwheel.pool.credit import CLAIM_MOST
 from hourwheel.stepping import LINGER_S, claim_limit, nap
 
@@ -86,13 +86,11 @@ def test_jobs_that_are_not_run_are_told_to_the_hooks_and_end() -> None:
     world = World(on=on)
     now_ms = world.clock.now_ms()
     late = Job(id="late", task="t", due_ms=now_ms, expires_ms=now_ms + 1)
-    unneeded = Job(id="unneeded", task="t", due_ms=now_ms, after=After(("gone",), 1, need="failed"))
-    world.store.add([late, unneeded])
+    world.store.add([late])
     world.clock.advance(1.0)
     world.drain()
-    reason = "not needed: nothing that it waited for has failed"
-    assert told == [("late", "it had expired before its turn came"), ("unneeded", reason)]
-    assert (world.count(State.EXPIRED), world.count(State.CANCELLED)) == (1, 1)
+    assert told == [("late", "it had expired before its turn came")]
+    assert world.count(State.EXPIRED) == 1
     assert world.started == []
 
 
@@ -129,16 +127,36 @@ def test_stop_after_the_time_of_an_earlier_stop_is_over_does_not_wait_again(worl
     assert waits[1] == 0.0
 
 
-def test_what_killed_a_ticker_is_logged_with_its_traceback(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_at_each_step_is_said_each_time_with_its_traceback_and_the_tenth_ends_the_ticker(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail() -> float:
         raise LookupError("a bug")
 
+    pauses: list[float] = []
     world.ticker.step = fail  # type: ignore[method-assign]
+    world.ticker._wait = lambda seconds: bool(pauses.append(seconds))  # type: ignore[func-returns-value]
     world.ticker._live()
-    [record] = caplog.records
-    assert (record.levelname, isinstance(world.ticker.died, LookupError)) == ("CRITICAL", True)
-    assert record.exc_info is not None
-    assert record.exc_info[1] is world.ticker.died
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert isinstance(world.ticker.died, LookupError)
+    assert [record.levelname for record in caplog.records] == 10 * ["CRITICAL"]
+    assert all(record.exc_info and isinstance(record.exc_info[1], LookupError) for record in caplog.records)
+
+
+def test_bugs_that_are_rare_end_no_ticker(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    fails = iter([LookupError("a bug")] * 40)
+
+    def fail() -> float:
+        world.clock.advance(7)
+        world.ticker._over = (error := next(fails, None)) is None
+        if error is None:
+            return 0.0
+        raise error
+
+    world.ticker.step = fail  # type: ignore[method-assign]
+    world.ticker._wait = lambda _: True
+    world.ticker._live()
+    assert (world.ticker.died, len(caplog.records)) == (None, 40)
 
 
 def test_stop_tells_of_the_jobs_that_still_run_and_of_none_that_have_ended(world: World) -> None:

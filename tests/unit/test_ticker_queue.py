@@ -313,11 +313,11 @@ def test_a_job_that_outlives_its_ticker_is_recorded_when_it_ends(
     world.ticker.step()
     [claim] = world.pool.take()
     world.ticker.finish()
-    world.ticker._settle_late([Done(claim, Succeeded(returned="7"), 0.0)])
+    world.ticker.late.settle([Done(claim, Succeeded(returned="7"), 0.0)])
     job = world.store.get(id)
     assert job is not None
     assert (job.state, job.result, job.finished_ms) == (State.SUCCEEDED, 7, world.clock.now_ms())
-    world.ticker._settle_late([Done(claim, Succeeded(), 0.0)])
+    world.ticker.late.settle([Done(claim, Succeeded(), 0.0)])
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "claim was lost" in caplog.text
 
@@ -329,7 +329,7 @@ def test_a_job_that_outlives_its_ticker_and_its_store_is_told_of(caplog: pytest.
     world.ticker.step()
     claims: list[Claim] = world.pool.take()
     store.failing, store.error = {"settle"}, StoreBusy("held by pid 7")
-    world.ticker._settle_late([Done(claim, Succeeded(), 0.0) for claim in claims])
+    world.ticker.late.settle([Done(claim, Succeeded(), 0.0) for claim in claims])
     assert messages(caplog) == [("ERROR", "1 jobs ended after the scheduler, and could not be recorded: held by pid 7")]
 
 
@@ -346,7 +346,7 @@ def test_the_pool_is_started_with_who_wakes_and_who_settles_late() -> None:
     ticker.thread = threading.Thread(target=lambda: None, name=ticker.thread.name)
     ticker.start()
     ticker.thread.join()
-    assert started == {"wake": ticker.wake, "settle_late": ticker._settle_late}
+    assert started == {"wake": ticker.wake, "settle_late": ticker.late.settle}
     assert ticker.thread.name == "mine-ticker"
 
 

@@ -11,7 +11,6 @@ counts for nothing.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import os
 import threading
@@ -23,17 +22,18 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from .. import context
+from ..calm import CalmLogger
 from ..clock import Clock
 from ..errors import TimeLimitExceeded
-from ..job import Claim, Job, Outcome, Released
-from ..payload import decode_call, encode
-from ..runner import OURS, Known, Runner, _end_forked_child
+from ..failure import OURS, end_forked_child
+from ..job import Claim, Crashed, Job, Outcome, Released
+from ..runner import Known, Run, Runner
 from ..time_limits import within
 from ..waits import Waits
 from .protocol import Done
 
 OURS.add(__file__)
-_LOG: Final = logging.getLogger("hourwheel.worker")
+_LOG: Final = CalmLogger("hourwheel.worker")
 LOOP_MOST: Final = 500
 """Jobs at once on one loop."""
 SYNC_MOST: Final = 32
@@ -222,7 +222,10 @@ class _Loop:
         pool = self._pool
         started = pool.monotonic()
         pool.waits.enter(claim.token, self._loop)
-        outcome = await self._outcome(claim.job, started)
+        try:
+            outcome = await self._outcome(claim.job, started)
+        except BaseException as error:  # none of the function's: they are outcomes
+            outcome = Crashed(reason=f"its worker was interrupted: {type(error).__qualname__}")
         pool.waits.set(claim.token, ())
         del self.running[claim.token]
         pool.hand_over(Done(claim, outcome, pool.monotonic() - started))
@@ -234,30 +237,35 @@ class _Loop:
         found = runner.find(job)
         if isinstance(found, Released):
             return found
+        if job.after is not None:
+            given = await self._pool.threads.run(runner.gather, job)
+            if not isinstance(given, Job):
+                return given  # type: ignore[no-any-return]
+            job = given
         runner.begin(job)
-        value, text, raised, pid = None, "null", None, os.getpid()
+        run, pid = Run(), os.getpid()
         try:
             if found.is_coroutine:
-                value, text = await _called(found, job)
+                run.value = await _called(found, job, run)
             else:
-                value, text = await self._pool.threads.run(runner.call, found, job)
+                run.value = await self._pool.threads.run(runner.call, found, job, run)
         except BaseException as error:
-            raised = error
+            run.raised = error
         if os.getpid() != pid:
-            _end_forked_child(raised)
-        return runner.outcome(job, found.task, value, text, raised, started)
+            end_forked_child(run.raised)
+        return runner.outcome(job, found.task, run, started)
 
 
-async def _called(known: Known, job: Job) -> tuple[Any, str]:
-    """(what the coroutine returned, the same as JSON text)."""
+async def _called(known: Known, job: Job, run: Run) -> Any:
+    """What the coroutine returned."""
     context.enter(job)
-    args, kwargs = decode_call(job.payload)
+    args, kwargs = job.call
     task, limits = known.task, known.limits
+    run.entered = True
     work: Coroutine[Any, Any, Any] = task.fn(task, *args, **kwargs) if task.bind else task.fn(*args, **kwargs)
     if limits.soft_s is not None:
         work = within(work, limits.soft_s)
-    value = await (work if limits.hard_s is None else _stopped_after(work, limits.hard_s, job))
-    return value, encode(value)
+    return await (work if limits.hard_s is None else _stopped_after(work, limits.hard_s, job))
 
 
 async def _stopped_after(work: Coroutine[Any, Any, Any], hard_s: float, job: Job) -> Any:
@@ -309,9 +317,9 @@ class _Threads:
 
         with self._lock:
             self._busy += 1
-        self.hire()
-        self._queue.put(work)
         try:
+            self.hire()
+            self._queue.put(work)
             value, raised = await future
         finally:
             with self._lock:
@@ -321,12 +329,18 @@ class _Threads:
         return value
 
     def hire(self) -> None:
-        """One more thread, if there is work for it. A job that waits for another keeps its own."""
+        """One more thread, if there is work for it and it can be had. A job that waits for another keeps its own."""
         with self._lock:
-            if len(self._threads) < min(self._busy, self._most + len(self._pool.waits)):
-                name = f"{self._name}-worker-{len(self._threads)}"
-                self._threads.append(threading.Thread(target=self._live, name=name, daemon=True))
+            if len(self._threads) >= min(self._busy, self._most + len(self._pool.waits)):
+                return
+            name = f"{self._name}-worker-{len(self._threads)}"
+            self._threads.append(threading.Thread(target=self._live, name=name, daemon=True))
+            try:
                 self._threads[-1].start()
+            except RuntimeError:  # no more of them may be had; those that there are have to do
+                self._threads.pop()
+                if not self._threads:
+                    raise
 
     def close(self) -> None:
         """Let each thread end when it has nothing to do."""

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from .. import log, scheduler
+from .. import calm, log, scheduler
 from ..clock import SystemClock
 from ..default import get_default
 from ..errors import HourwheelError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
@@ -57,6 +57,7 @@ def main(fd: int, counter: int) -> None:
     begun = mmap.mmap(counter, COUNTER.size)
     os.close(counter)
     inside.be_child()
+    calm.nobody_waits()
     channel = Channel(socket.socket(fileno=fd))
     setup = channel.receive()
     if setup is None:
@@ -258,5 +259,5 @@ def _log_to(channel: Channel, setup: dict[str, Any]) -> None:
         return
     root.addHandler(_Forwarding(channel))
     root.setLevel(setup["root_level"])
-    if log.LOG.parent is not None and log.LOG.parent.level == logging.NOTSET:
+    if log.LOG.logger.parent is not None and log.LOG.logger.parent.level == logging.NOTSET:
         logging.getLogger("hourwheel").setLevel(setup["hourwheel_level"])

@@ -83,6 +83,8 @@ class GreenPool(ThreadPool):
 class _Stop(BaseException):
     """Raised in a greenlet whose hard limit is over; ``except Exception`` does not catch it."""
 
+    from_outside: Final = True
+
 
 def guard_of(library: str) -> Guard:
     """What holds a function in this library's greenlets to limits."""

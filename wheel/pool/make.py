@@ -9,6 +9,7 @@ from typing import Any
 from ..clock import Clock
 from ..errors import SchedulerError
 from ..events import Events
+from ..gathering import Look
 from ..refused import Refused
 from ..registry import Registry
 from ..routes import Routes
@@ -28,8 +29,19 @@ def make_pool(
     queues: Collection[str] | None,
     routes: Routes | None = None,
     refused: Refused | None = None,
+    look: Look | None = None,
 ) -> Pool:
     """A pool that is not started.
+
+    Args:
+        options: which kind, and how large.
+        registry: the tasks.
+        clock: measures the runs.
+        on: hooks to be told.
+        queues: those from which it will be given jobs; None for all.
+        routes: where calls go whose task names no queue.
+        refused: is told of tasks whose jobs are given back.
+        look: gives a job by its id, for those that waited for others.
 
     Raises:
         SchedulerError: it cannot be had here, or a task that it would have to run asks for what it cannot do.
@@ -41,7 +53,7 @@ def make_pool(
         limits = task.limits.over(options.limits)
         return known(task, limits, options.kind.refusal(task, limits))
 
-    runner = partial(Runner, registry, clock, on, know=know, refused=refused)
+    runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=look)
 
     # What a kind needs is imported when it is asked for: threads must not pay for the others.
     match options.kind.name:

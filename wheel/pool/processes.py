@@ -24,22 +24,23 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Final
 
+from ..calm import CalmLogger
 from ..clock import Clock, SystemClock
 from ..errors import TimeLimitExceeded
-from ..job import Claim, Crashed, Outcome, Released
+from ..job import Claim, Crashed, Job, Outcome, Released
 from ..registry import Registry
-from ..runner import Known, Runner
+from ..runner import Known, Run, Runner
 from .imports import what_to_import
 from .options import PoolOptions
 from .protocol import Done
 from .threads import ThreadPool
 from .wire import COUNTER, Channel, outcome_of, packed_job
 
-_LOG: Final = logging.getLogger("hourwheel.worker")
+_LOG: Final = CalmLogger("hourwheel.worker")
 _monotonic: Final = SystemClock().monotonic  # a fake clock does not move what the kernel does
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
@@ -124,17 +125,19 @@ class ProcessPool(ThreadPool):
 
     def _run_in(self, child: Child, claim: Claim, started: float) -> Outcome | None:
         """What came of it; None if the process died before it began: that is no fault of this job."""
-        job = claim.job
-        found = self._runner.find(job)
+        found = self._runner.find(claim.job)
         if isinstance(found, Released):
             return found
+        job = self._runner.gather(claim.job)
+        if not isinstance(job, Job):
+            return job
         limits = found.limits
-        answer = child.run(_order(claim, found), limits.hard_s, partial(self.waits.set, claim.token))
+        answer = child.run(_order(job, found), limits.hard_s, partial(self.waits.set, claim.token))
         if answer is not None:
             return answer
         if child.overran:
             error = TimeLimitExceeded(f"it ran for more than its time_limit, {limits.hard_s:g} s, and was killed")
-            return self._runner.outcome(job, found.task, None, "null", error, started)
+            return self._runner.outcome(job, found.task, Run(entered=True, raised=error), started)
         if not child.had_begun:
             return None
         reason = f"its worker process {child.how_it_ended()}"
@@ -189,10 +192,10 @@ class ProcessPool(ThreadPool):
                 )
 
 
-def _order(claim: Claim, found: Known) -> list[Any]:
+def _order(job: Job, found: Known) -> list[Any]:
     """What is sent: see Worker.run."""
     task = found.task
-    return [packed_job(claim.job), task.name, task.origin, task.fn.__module__, found.limits.soft_s]
+    return [packed_job(job), task.name, task.origin, task.fn.__module__, found.limits.soft_s]
 
 
 def _setup(registry: Registry, options: PoolOptions) -> dict[str, Any]:
@@ -387,7 +390,7 @@ class Child:
 
 def _write(fields: dict[str, Any]) -> None:
     """A log line of the process, as if it had been logged here."""
-    logger = logging.getLogger(fields.get("name"))
-    record = logging.makeLogRecord(fields)
-    if logger.isEnabledFor(record.levelno):
-        logger.handle(record)
+    logger, record = logging.getLogger(fields.get("name")), logging.makeLogRecord(fields)
+    with suppress(Exception):  # a handler of the program's may raise, and a job is in this thread's hands
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)

@@ -10,21 +10,21 @@ take from ``_done`` by popleft, which is atomic, so each outcome is settled by e
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from ..calm import CalmLogger
 from ..clock import Clock
-from ..job import Claim, Failed, Failure, Job, Outcome
+from ..job import Claim, Crashed, Job, Outcome
 from ..loops import close_loop
 from ..waits import Waits
 from .guests import Guests
 from .protocol import Done
 
-_log: Final = logging.getLogger("hourwheel.worker")
+_log: Final = CalmLogger("hourwheel.worker")
 
 
 class ThreadPool:
@@ -178,8 +178,8 @@ class ThreadPool:
     def _give_up(self, place: int, error: BaseException) -> None:
         claim, self._now[place] = self._now[place], None
         if claim is not None and all(done.claim is not claim for done in tuple(self._done)):
-            failure = Failure(type(error).__qualname__, f"the worker was interrupted: {error!r}")
-            self._done.append(Done(claim, Failed(error=failure), 0.0))
+            reason = f"its worker was interrupted: {type(error).__qualname__}"
+            self._done.append(Done(claim, Crashed(reason=reason), 0.0))
         self._wake()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..clock import Clock, as_datetime
 from ..errors import SchedulerError
 from ..job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, Succeeded
-from ..payload import decode, decode_call
+from ..payload import decode
 from ..runner import Runner
 
 _OUTCOMES: Final[dict[type[Outcome], str]] = {
@@ -60,7 +60,7 @@ class Due:
 
 def due_of(job: Job, zone: tzinfo) -> Due:
     """A scheduled job as a Due."""
-    args, kwargs = decode_call(job.payload)
+    args, kwargs = job.call
     at = as_datetime(job.due_ms).astimezone(zone)
     return Due(task=job.task, args=args, kwargs=kwargs, at=at, attempt=job.attempt, id=job.id)
 
@@ -128,7 +128,7 @@ class RecordingRunner(Runner):
 
 
 def _ran_of(job: Job, at_ms: int, outcome: Outcome, zone: tzinfo) -> Ran:
-    args, kwargs = decode_call(job.payload)
+    args, kwargs = job.call
     error = getattr(outcome, "error", None)
     return Ran(
         task=job.task,

@@ -52,7 +52,7 @@ def _keeps_the_owner() -> None:
 
 
 def _goes_on_after_the_job() -> None:
-    runner._end_forked_child = lambda raised: None  # type: ignore[assignment]
+    runner.end_forked_child = lambda raised: None  # type: ignore[assignment]
 
 
 BUGS: dict[str, Callable[[], None]] = {

@@ -52,6 +52,9 @@ _DISPATCH: Final = (
     "result",
     "unheard",
     "gathering",
+    "settling",
+    "stepping",
+    "failure",
 )
 _NAMES: Final = frozenset(f"{_WHEEL}/{name}.py" for name in _DISPATCH)
 

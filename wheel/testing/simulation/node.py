@@ -65,7 +65,7 @@ class Node:
         self.seam = Seam(world.stores.open(self.owner), world.ledger, world.weather, world.settled)
         self.pool = VirtualPool(world.history.workers, world.clock, world)
         self.ticker = Ticker(cast("Store", self.seam), self.pool, world.clock, owner=self.owner)
-        self.pool.start(wake=self.wake, settle_late=self.ticker._settle_late)
+        self.pool.start(wake=self.wake, settle_late=self.ticker.late.settle)
         self._sleep_until(world.clock.at)
 
     def die(self) -> None:

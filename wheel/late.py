@@ -1,0 +1,88 @@
+"""Late: jobs that outlive the ticker which claimed them, because stop() did not wait for them any longer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from . import log
+from .clock import Clock
+from .contract import Store
+from .job import Claim, Failed, Failure, Job, Outcome, Released
+from .pool.protocol import Done
+from .settling import settle
+
+_ENDED = "the program ended in order while it ran"
+
+
+class Late:
+    """Settles them when they end, and knows when the last of them has.
+
+    Args:
+        store: where they are settled.
+        clock: says when.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ended = 0
+        self._awaited = 0
+        self._then: Callable[[], None] | None = None
+
+    def settle(self, done: Sequence[Done]) -> None:
+        """Called by a worker whose job outlived the ticker."""
+        try:
+            for claim in settle(self._store, [(one.claim, one.outcome) for one in done], self._clock.now_ms()):
+                log.lost(claim)
+        except Exception as error:
+            log.LOG.error("%d jobs ended after the scheduler, and could not be recorded: %s", len(done), error)
+        with self._lock:
+            self._ended += len(done)
+        self._look()
+
+    def expect(self, count: int) -> None:
+        """The ticker has ended, and so many jobs had not."""
+        with self._lock:
+            self._awaited = count
+        self._look()
+
+    def when_over(self, then: Callable[[], None]) -> bool:
+        """Have ``then`` called when the last has ended; False if none runs any more."""
+        with self._lock:
+            if self._ended >= self._awaited:
+                return False
+            self._then = then
+            return True
+
+    def _look(self) -> None:
+        with self._lock:
+            over = self._ended >= self._awaited
+            then = self._then if over else None
+            if over:
+                self._then = None
+        if then is not None:
+            then()
+
+    def leave(self, jobs: Sequence[Job]) -> None:
+        """The process ends now, in order: give back what still runs, uncounted. What must not run twice has failed."""
+        settlements: list[tuple[Claim, Outcome]] = [
+            (Claim(job, job.token, job.owner or ""), _left(job)) for job in jobs
+        ]
+        try:
+            settle(self._store, settlements, self._clock.now_ms())
+            log.LOG.info("The program ends; %d jobs that were running start again", len(jobs))
+        except Exception as error:
+            log.LOG.error("%d running jobs could not be given back at exit: %s", len(jobs), error)
+        with self._lock:
+            then, self._then = self._then, None
+        if then is not None:
+            then()
+
+
+def _left(job: Job) -> Outcome:
+    if job.max_crashes > 1:
+        return Released(reason=_ENDED)
+    error = Failure("WorkerEnded", f"{_ENDED}, and it is not to run twice")
+    return Failed(error=error, reason="at most once (acks_early): it had begun")
