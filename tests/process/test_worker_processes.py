@@ -288,4 +288,4 @@ def test_worker_command_with_processes_ends_at_sigterm_and_at_once_at_the_second
         err = worker.communicate(timeout=LONG_S)[1]
     show = [sys.executable, "-m", "hourwheel.cli", "show", id.strip(), "--store", "tasks.json", "--json"]
     job = json.loads(subprocess.run(show, cwd=tmp_path, env=env, capture_output=True, text=True).stdout)
-    assert (worker.returncode, job["state"]) == ((0, "succeeded") if signals == 1 else (1, "running")), err
+    assert (worker.returncode, job["state"]) == ((0, "succeeded") if signals == 1 else (1, "scheduled")), err
