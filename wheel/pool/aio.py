@@ -238,7 +238,9 @@ class _Loop:
         if isinstance(found, Released):
             return found
         if job.after is not None:
-            given = await self._pool.threads.run(runner.gather, job)
+            given, raised = await self._pool.threads.run(runner.gather, job)
+            if raised is not None:
+                raise raised
             if not isinstance(given, Job):
                 return given  # type: ignore[no-any-return]
             job = given
@@ -248,7 +250,7 @@ class _Loop:
             if found.is_coroutine:
                 run.value = await _called(found, job, run)
             else:
-                run.value = await self._pool.threads.run(runner.call, found, job, run)
+                run.value, run.raised = await self._pool.threads.run(runner.call, found, job, run)
         except BaseException as error:
             run.raised = error
         if os.getpid() != pid:
@@ -301,8 +303,8 @@ class _Threads:
     def __contains__(self, thread: threading.Thread) -> bool:
         return thread in self._threads
 
-    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What the function returns or raises, in a thread."""
+    async def run(self, function: Callable[..., Any], *args: Any) -> tuple[Any, BaseException | None]:
+        """(What the function returns, what it raises), in a thread. No coroutine can raise StopIteration itself."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         ours = copy_context()
@@ -324,9 +326,7 @@ class _Threads:
         finally:
             with self._lock:
                 self._busy -= 1
-        if raised is not None:
-            raise raised
-        return value
+        return value, raised
 
     def hire(self) -> None:
         """One more thread, if there is work for it and it can be had. A job that waits for another keeps its own."""

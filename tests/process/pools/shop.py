@@ -31,6 +31,11 @@ WORKERS = 1 if KIND == "solo" else 3
 LONG_S = 30
 HARD = KINDS[KIND].stops_coroutines if KIND == "asyncio" else KINDS[KIND].stops_functions
 app = Scheduler(os.environ["POOL_STORE"], workers=WORKERS, pool=KIND, durability="os")
+if (here := os.path.dirname(os.path.abspath(__file__))) not in sys.path:
+    sys.path.insert(0, here)
+import seen  # noqa: E402
+
+seen.set_hooks(app)
 mark: contextvars.ContextVar[str] = contextvars.ContextVar("mark", default="clean")
 
 
@@ -203,6 +208,7 @@ def ran() -> dict[str, Any]:
     found["soft"] = cleans_up.delay().get(timeout=LONG_S)
     found["surprised"] = failure_of(is_surprised.delay())
     found["another"] = app.AsyncResult(calls_another.delay().get(timeout=LONG_S)).get(timeout=LONG_S)[1]
+    found["seen"] = seen.seen(app, WORKERS, KINDS[KIND].runs_coroutines)
     found["shared"] = shared.delay().get(timeout=LONG_S)
     if HARD:
         begun = time.monotonic()
@@ -241,6 +247,7 @@ def stopped() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    os.environ["SET_BY_THE_PROGRAM"] = "yes"
     with app:
         told = ran()
     told |= {"stopped": stopped(), "check": app.store.check()}
