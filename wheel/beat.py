@@ -9,6 +9,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
+from .entry import Entry
 from .errors import InvalidValue
 from .misfires import Policy, policy_of
 from .naming import checked_name
@@ -16,7 +17,6 @@ from .options import Plan
 from .payload import encode_call
 from .periodic import Schedule, every
 from .registry import Registry
-from .schedules import Entry
 
 NO_TIME: Final = "absent from a schedule, which says itself when its calls are due"
 _LONGEST_NAME: Final = 150

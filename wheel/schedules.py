@@ -10,130 +10,23 @@ What is pending stays as it is until a process starts whose code says something 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Final
 
-from .calm import CalmLogger
-from .clock import as_datetime
 from .contract import Filter, Store
-from .errors import InvalidValue, TooManyPending
+from .entry import LOG, Defaults, Entry, NoDefaults, alike, is_reload, refuse_other
+from .errors import TooManyPending
 from .events import Events
 from .following import add_next, hold
-from .job import DEFAULT_RESULT_TTL_MS, FINISHED, Claim, Fire, Followed, Job, Outcome, Released, Skipped, State
-from .misfires import Policy, decide, in_words
-from .options import SCHEDULE_KEY, Plan
-from .periodic import Schedule
-from .registry import Registry
-from .routes import Routes
+from .job import FINISHED, Claim, Followed, Job, Outcome, Released, Skipped, State
+from .misfires import decide, in_words
+from .options import SCHEDULE_KEY
 
-if TYPE_CHECKING:
-    from .task import Task
-
-LOG: Final = CalmLogger("hourwheel.schedules")
 _UNFINISHED: Final = frozenset(State) - FINISHED
 _LOOK_MS: Final = 30_000
 """So often it is made sure that each schedule has a pending fire: somebody may have cancelled it."""
-
-
-class Defaults(Protocol):
-    """What a scheduler says of jobs that do not say it themselves."""
-
-    @property
-    def result_ttl_ms(self) -> int:
-        """How long a finished one is kept, in milliseconds."""
-
-    @property
-    def routes(self) -> Routes | None:
-        """Where those go that say no queue."""
-
-    @property
-    def registry(self) -> Registry:
-        """Where tasks are found by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoDefaults:
-    """Where no scheduler says anything."""
-
-    result_ttl_ms: int = DEFAULT_RESULT_TTL_MS
-    routes: Routes | None = None
-    registry: Registry = field(default_factory=Registry)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A schedule, and the call that it makes."""
-
-    name: str
-    said: Schedule
-    """As it was written."""
-    schedule: Schedule
-    """The same in the scheduler's zone."""
-    task: str
-    payload: str
-    plan: Plan
-    policy: Policy
-    made_for: Task[..., Any] | None = None
-    """The task itself, where it is in the code: a module that is reloaded makes another one of the same name."""
-    auto: bool = False
-    """Whether its name was made from the call."""
-    of_conf: bool = False
-    """Whether it stands in the setting ``beat_schedule``."""
-    late: Callable[[Plan], tuple[Plan, Policy]] | None = None
-    """What holds for its calls, by what a task says of all of its own that may be defined after it."""
-
-    @property
-    def key(self) -> str:
-        """The key of its pending fire."""
-        return f"{SCHEDULE_KEY}{self.name}"
-
-    @property
-    def call(self) -> tuple[str, str]:
-        """What it calls."""
-        return self.task, self.payload
-
-    def after(self, ms: int) -> int | None:
-        """Its first fire later than an instant. A schedule of somebody else's that fails has none for the moment."""
-        try:
-            found = self.schedule.after(ms)
-            if found is None or (type(found) is int and found > ms):
-                return found
-            LOG.error("Schedule %s does not fire: after(%d) gave %r, which is no later instant", self.name, ms, found)
-        except Exception:
-            LOG.exception("Schedule %s does not fire: it cannot say when", self.name)
-        return None
-
-    def told_by(self, registry: Registry) -> Entry:
-        """The same with what its task says of all its calls."""
-        if self.late is None or self.task not in registry:
-            return self
-        try:
-            plan, policy = self.late(registry.get(self.task)._plan)
-            return replace(self, plan=plan, policy=policy)
-        except InvalidValue as error:
-            LOG.warning("Schedule %s does without what its task says: %s", self.name, error)
-            return self
-
-    def job(self, now_ns: int, carrier: Defaults) -> Job:
-        """The call, due at once."""
-        plan = self.told_by(carrier.registry).plan
-        plan = plan if carrier.routes is None else carrier.routes.place(self.task, plan)
-        return plan.job(self.task, self.payload, now_ns, carrier.result_ttl_ms)
-
-    def fire(self, at_ms: int, now_ms: int, carrier: Defaults, stands: int = 0) -> Job:
-        """The job of the fire at an instant, which may stand for others that were missed."""
-        job = self.job(now_ms * 1_000_000, carrier)
-        return job._replace(
-            id=f"{self.name}@{_moment(at_ms)}",
-            key=self.key,
-            due_ms=at_ms,
-            expires_ms=None,
-            grace_ms=None,
-            latest_ms=None,
-            fire=Fire(self.name, at_ms, self.schedule.spec, missed=stands),
-        )
 
 
 class Schedules:
@@ -168,7 +61,7 @@ class Schedules:
             entry = self._named(entry)
         other = self.entries.get(entry.name)
         if other is not None:
-            _refuse_other(other, entry)
+            refuse_other(other, entry)
             if other.call != entry.call:
                 LOG.info("Schedule %s makes another call from now on: %s%s", entry.name, *entry.call)
         self.entries[entry.name] = entry
@@ -184,7 +77,7 @@ class Schedules:
         kept = {name: entry for name, entry in self.entries.items() if not entry.of_conf}
         for entry in entries:
             if entry.name in kept:
-                _refuse_other(kept[entry.name], entry)
+                refuse_other(kept[entry.name], entry)
         self.entries.clear()
         self.entries.update(kept | {entry.name: entry for entry in entries})
         self.begin()
@@ -198,12 +91,13 @@ class Schedules:
     def _named(self, entry: Entry) -> Entry:
         """Under a name that no other call and no other time has; the same for the same."""
         for name, other in list(self.entries.items()):
-            if other.auto and other.task == entry.task and other.made_for is not entry.made_for:
-                del self.entries[name]  # its module was reloaded
+            again = other.task == entry.task and other.made_for is not entry.made_for
+            if other.auto and (again or is_reload(other.body, entry.body, lines=False)):
+                del self.entries[name]
         number, name = 1, entry.name
         while True:
             taken = self.entries.get(name)
-            if taken is None or _alike(taken, entry):
+            if taken is None or alike(taken, entry):
                 return replace(entry, name=name)
             number += 1
             name = f"{entry.name}:{number}"
@@ -221,6 +115,8 @@ class Schedules:
         """
         if not self.tends or not self.entries or (now_ms < self._look_at_ms and self._look_at_ms - now_ms <= _LOOK_MS):
             return
+        if self._moves:
+            self._tell_misfits()
         missing: list[Job | None] = []
         moved: list[Job | None] = []
         for entry in list(self.entries.values()):
@@ -239,6 +135,13 @@ class Schedules:
             return
         self._moves = self._refused = False
         self._look_at_ms = now_ms + _LOOK_MS
+
+    def _tell_misfits(self) -> None:
+        """Say of schedules that name their task what would be refused if the task had been there before them."""
+        for entry in self.entries.values():
+            misfit = entry.misfit(self._carrier.registry)
+            if misfit is not None:
+                LOG.error("Each run of schedule %s will fail: %s", entry.name, misfit)
 
     def _begin_all(self, store: Store, jobs: Sequence[Job]) -> None:
         try:
@@ -344,41 +247,9 @@ class Schedules:
         return Released(reason=f"no schedule named {name!r} in the process that took it")
 
 
-def _alike(one: Entry, other: Entry) -> bool:
-    return (one.call, one.said.spec, one.plan, one.policy) == (other.call, other.said.spec, other.plan, other.policy)
-
-
-def _refuse_other(other: Entry, entry: Entry) -> None:
-    """Refuse a schedule under the name of another one, which would be lost. After a reload it takes its place."""
-    same_place = other.of_conf == entry.of_conf and (other.made_for is None) == (entry.made_for is None)
-    reloaded = other.task == entry.task and (entry.made_for is None or other.made_for is not entry.made_for)
-    if same_place and (other.call == entry.call or reloaded):
-        return
-    if (other.call, other.said.spec) != (entry.call, entry.said.spec):
-        where = " in beat_schedule" if other.of_conf else ""
-        raise InvalidValue.of(
-            "name",
-            f"unique: a schedule of {other.task}{where} has it, so give another name=, or remove_schedule() that one",
-            entry.name,
-        )
-
-
 def _planned_otherwise(held: Job, entry: Entry, now_ms: int) -> bool:
     """Whether the pending fire is of a schedule that has been changed since. One that was due is not: it was missed."""
     fire = held.fire
     if held.state is not State.SCHEDULED or fire is None or fire.at_ms <= now_ms:
         return False
     return fire.spec != entry.schedule.spec
-
-
-def upcoming(entry: Entry, from_ms: int, until_ms: int) -> Iterator[int]:
-    """The instants at which a schedule fires after ``from_ms`` and up to ``until_ms``."""
-    at_ms = entry.after(from_ms)
-    while at_ms is not None and at_ms <= until_ms:
-        yield at_ms
-        at_ms = entry.after(at_ms)
-
-
-def _moment(at_ms: int) -> str:
-    moment = as_datetime(at_ms)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{at_ms % 1000:03}" if at_ms % 1000 else "") + "Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -12,13 +13,14 @@ from .canvas import Signature
 from .clock import as_datetime
 from .contract import Found
 from .decorator import TaskDecorator
+from .entry import Entry
 from .errors import InvalidValue, UnknownSchedule
 from .job import State
 from .naming import checked_name
 from .pausing import pausable
 from .periodic import Schedule
 from .result import AsyncResult
-from .schedules import Entry, Schedules
+from .schedules import Schedules
 from .sender import P, R, Sender
 from .task import Carrier, Task
 
@@ -226,7 +228,9 @@ def _add(
 ) -> str:
     task._check(*draft.args, **draft.kwargs)
     entry = draft.entry(default or draft.name if name is None else checked_name("name", name), schedule, app.timezone)
-    added = app._schedules.add(replace(entry, made_for=task, auto=name is None))
+    code = sys._getframe(2).f_code
+    body = code if code.co_name == "<module>" else None
+    added = app._schedules.add(replace(entry, made_for=task, body=body, auto=name is None))
     app.wake()
     return added
 

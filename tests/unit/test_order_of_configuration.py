@@ -33,7 +33,7 @@ STEPS: dict[str, Step] = {
     "beat": lambda app: app.conf.update(beat_schedule=BEAT),
     "routes": lambda app: app.conf.update(task_routes={"count": "counted"}),
     "queue": lambda app: app.conf.update(task_default_queue="rest"),
-    "ttl": lambda app: app.conf.update(result_ttl=55),
+    "ttl": lambda app: app.conf.update(result_ttl=55, failed_ttl=66),
     "object": lambda app: app.config_from_object({"timezone": "Europe/Berlin", "result_ttl": 44, "owner": "me"}),
     "clean": define_clean,
     "count": define_count,
@@ -70,7 +70,7 @@ def test_two_lines_can_change_places(pair: tuple[str, str]) -> None:
 
 
 VALUES: dict[str, Any] = {
-    "store": "json:other.json", "durability": "os", "pool": "processes", "workers": 3, "queues": ["a"], "result_ttl": 5,
+    "store": "json:other.json", "durability": "os", "pool": "processes", "workers": 3, "queues": ["a"], "result_ttl": 5, "failed_ttl": 99,
     "time_limit": 9, "soft_time_limit": 8, "max_tasks_per_child": 7, "max_memory_per_child": 600_000,
     "task_default_queue": "q", "task_routes": {"x.*": "y"}, "timezone": "Europe/Berlin", "owner": "me", "beat_schedule": {},
 }  # fmt: skip
@@ -170,6 +170,20 @@ def test_arguments_that_are_no_list_were_taken_for_letters_or_raised_a_foreign_e
     with pytest.raises(InvalidValue, match="args must be"):
         app.periodic(5, name="p", args=args)(lambda *parts: parts)
     assert app.schedules == []
+
+
+def test_arguments_that_do_not_fit_are_refused_or_said_in_every_order(caplog: Any) -> None:
+    app = Scheduler(MemoryStore())
+    app.task(name="t")(lambda n: n)
+    with pytest.raises(TypeError):
+        app.conf.beat_schedule = {"x": {"task": "t", "schedule": 5}}
+    app.conf.beat_schedule = {"x": {"task": "u", "schedule": 5}, "y": {"task": "v", "schedule": 5}}
+    app.task(name="u")(lambda n: n)
+    app.run_due()
+    app.run_due()
+    assert caplog.text.count("Each run of schedule x will fail: ") == 1
+    assert "missing 1 required positional argument: 'n'" in caplog.text
+    assert "schedule y" not in caplog.text
 
 
 def test_a_task_defined_after_its_schedule_was_run_in_the_wrong_queue() -> None:

@@ -99,6 +99,30 @@ def test_a_module_that_is_loaded_again_replaces_its_schedules(app: Scheduler) ->
     ]  # fmt: skip
 
 
+def test_a_module_of_schedules_alone_can_be_loaded_again_with_other_arguments(app: Scheduler) -> None:
+    """The task is the same object then; what is new is the module's code. Twice in one module it is a mistake."""
+    add = define(app)
+
+    def load(x: int) -> None:
+        text = f"app.add_periodic_task({x}, add.s({x}), name='n'); app.add_periodic_task(5, add.s({x}))"
+        exec(compile(text, "shop/schedules.py", "exec"), {"app": app, "add": add})
+
+    load(7)
+    load(8)
+    assert listed(app) == [("n", "every 8000 ms"), ("shop.add(8)", "every 5000 ms")]
+    assert app._schedules.entries["n"].payload == "[[8],{}]"
+    twice = "app.add_periodic_task(5, add.s(1), name='m'); app.add_periodic_task(5, add.s(2), name='m')"
+    with pytest.raises(InvalidValue, match="name must be unique"):
+        exec(compile(twice, "shop/schedules.py", "exec"), {"app": app, "add": add})
+    for x in (10, 20):
+        console = compile(f"app.add_periodic_task({x}, add.s(1))", "<stdin>", "exec")
+        exec(console, {"app": app, "add": add})
+    assert [name for name, _ in listed(app)] == ["m", "n", "shop.add(1)", "shop.add(1):2", "shop.add(8)"]
+    other = compile("app.add_periodic_task(5, add.s(1), name='n')", "shop/others.py", "exec")
+    with pytest.raises(InvalidValue, match="name must be unique"):
+        exec(other, {"app": app, "add": add})
+
+
 def test_two_times_for_one_function_stand_above_each_other(app: Scheduler, clock: FakeClock) -> None:
     def load(first: str) -> Any:
         @app.periodic(every(30), name="by-name", args=(3,))

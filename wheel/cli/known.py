@@ -18,9 +18,9 @@ from ..payload import decode_call
 from ..pool import PoolOptions
 
 if TYPE_CHECKING:
+    from ..entry import Entry
     from ..registry import Registry
     from ..scheduler import Scheduler
-    from ..schedules import Entry
     from ..task import Task
 
 _NEAR: Final = 3

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from typing import Any, Final
 
 from ..contract import Filter, Pausable, Store
+from ..entry import Entry
 from ..job import Job, State
-from ..schedules import Entry
 from .command import Command, Context, take_json, take_store
 from .console import Cell
 from .outcome import YES

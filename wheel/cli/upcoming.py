@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from ..entry import upcoming as instants
 from ..job import Job
-from ..schedules import upcoming as instants
 
 if TYPE_CHECKING:
     from ..scheduler import Scheduler
