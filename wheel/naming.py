@@ -28,15 +28,21 @@ def origin_of(fn: Callable[..., Any]) -> tuple[str, str]:
     return (_script_name(module, fn) if module in _MAIN else module), name
 
 
-def _script_name(main: str, fn: Callable[..., Any]) -> str:
-    """The name under which a worker imports the script that runs as ``__main__``, so that the two agree.
+def script_of(fn: Callable[..., Any], main: str = "__main__") -> Mapping[str, Any]:
+    """The names of the script that runs as ``main`` and has made the function.
 
-    The script is what the function's own globals say. A profiler or debugger that runs it (``python -m cProfile
-    shop.py``) may leave itself in ``sys.modules["__main__"]``.
+    They are the function's own globals. A profiler or debugger that runs the script (``python -m cProfile shop.py``)
+    may leave itself in ``sys.modules["__main__"]``.
     """
     own: Mapping[str, Any] = getattr(inspect.unwrap(fn), "__globals__", {})
-    if own.get("__name__") != main:
-        own = vars(sys.modules[main]) if main in sys.modules else {}
+    if own.get("__name__") == main:
+        return own
+    return vars(sys.modules[main]) if main in sys.modules else {}
+
+
+def _script_name(main: str, fn: Callable[..., Any]) -> str:
+    """The name under which a worker imports the script that runs as ``__main__``, so that the two agree."""
+    own = script_of(fn, main)
     spec, file = own.get("__spec__"), own.get("__file__")
     if spec is not None and spec.name not in _MAIN:
         return str(spec.name)  # python -m package.module

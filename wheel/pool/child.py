@@ -145,16 +145,27 @@ class Worker:
     ) -> tuple[Task[..., Any], scheduler.Scheduler | None]:
         if module not in ("__main__", MAIN) and module not in self._faults:
             import_module(module)
-        for app in sorted(scheduler._ALL, key=lambda app: app is not self._app):
-            task = app.registry._tasks.get(name)
-            if task is not None and task.origin == origin:
-                _cut_off(app)
-                return task, app
+        having = [app for app in list(scheduler._ALL) if _has(app.registry, name, origin)]
+        if self._app in having:
+            having = [self._app]
+        if len(having) > 1:  # made by one function that is called twice: which of them was it?
+            raise NotRegistered(
+                f"several schedulers of {module!r} have a task {name!r}, and a worker process cannot tell which is "
+                "meant; assign each scheduler to a name of its module"
+            )
+        for app in having:
+            _cut_off(app)
+            return app.registry._tasks[name], app
         task = SHARED._tasks.get(name)
         if task is not None and task.origin == origin:
             return task, self._app
         why = self._faults.get(module) or "it does not register it when it is imported"
         raise NotRegistered(f"{module!r} as a worker process imports it has no task {name!r}: {why}")
+
+
+def _has(registry: Registry, name: str, origin: tuple[str, str]) -> bool:
+    task = registry._tasks.get(name)
+    return task is not None and task.origin == origin
 
 
 class _Elsewhere:

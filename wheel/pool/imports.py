@@ -11,12 +11,14 @@ import os
 import runpy
 import sys
 import traceback
+from collections.abc import Mapping
 from importlib import import_module
 from traceback import walk_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import default, scheduler
+from ..naming import script_of
 from ..registry import Registry
 from . import inside
 from .kinds import main_file
@@ -34,7 +36,8 @@ _OURS: Final = __name__.partition(".")[0]
 
 def what_to_import(registry: Registry) -> dict[str, Any]:
     """What the worker processes of the scheduler with this registry are to import; see import_all."""
-    places = _places()
+    script = _script(registry)
+    places = _places(script)
     app = next((one for one in list(scheduler._ALL) if one.registry is registry), None)
     carrier = default._default
     needed = {registry.get(name).fn.__module__ for name in registry.names()}
@@ -43,29 +46,37 @@ def what_to_import(registry: Registry) -> dict[str, Any]:
         needed |= {function.__module__ for name in app.on.__slots__ for function in getattr(app.on, name)._functions}
         needed.add(_known_part(app._home))
     settings = _django_settings()
-    main_spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    spec = script.get("__spec__")
     return {
         "modules": [name for name in list(sys.modules) if name in needed or name == settings],
         "django": settings,
-        "main_name": None if main_spec is None else main_spec.name,
-        "main_file": main_file(),
+        "main_name": None if spec is None or spec.name == "__main__" else spec.name,
+        "main_file": main_file(script),
         "app": places.get(id(app)),
         "default": places.get(id(carrier)),
         "stand_in": None if app is None else _stand_in(app),
     }
 
 
-def _places() -> dict[int, tuple[str, str]]:
+def _script(registry: Registry) -> Mapping[str, Any]:
+    """The names of the program's own file."""
+    functions = (registry.get(name).fn for name in registry.names())
+    main = next((fn for fn in functions if fn.__module__ == "__main__"), _script)
+    return script_of(main)
+
+
+def _places(script: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
     """By id, the (module, name) under which each scheduler is found; the program's own file if it is nowhere else."""
     apps = {id(app) for app in list(scheduler._ALL)}
     found: dict[int, tuple[str, str]] = {}
-    for module_name, module in list(sys.modules.items()):
-        names = getattr(module, "__dict__", None)
-        if type(names) is not dict or module_name.partition(".")[0] == _OURS:
+    modules = {name: getattr(module, "__dict__", None) for name, module in list(sys.modules.items())}
+    modules.pop("__main__", None)
+    for module_name, names in [*modules.items(), ("__main__", script)]:
+        if not isinstance(names, dict) or module_name.partition(".")[0] == _OURS:
             continue
         for name, value in list(names.items()):
-            if id(value) in apps and found.get(id(value), ("__main__",))[0] == "__main__":
-                found[id(value)] = module_name, name
+            if id(value) in apps:
+                found.setdefault(id(value), (module_name, name))  # the first name: a later one may be a loop's
     return found
 
 

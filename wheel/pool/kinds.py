@@ -8,11 +8,12 @@ another pool may share the store.
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
 
+from ..naming import script_of
 from ..time_limits import Limits
 
 if TYPE_CHECKING:
@@ -58,14 +59,14 @@ class Kind:
             return _NO_COROUTINE
         if limits.hard_s is not None and not (self.stops_coroutines if is_coroutine else self.stops_functions):
             return _NO_HARD
-        if self.imports and task.fn.__module__ == "__main__" and main_file() is None:
+        if self.imports and task.fn.__module__ == "__main__" and main_file(script_of(task.fn)) is None:
             return _NOT_IMPORTABLE
         return None
 
 
-def main_file() -> str | None:
-    """The file of the program, if it has one that can be run again under another name."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
+def main_file(script: Mapping[str, Any]) -> str | None:
+    """The file of a program, by its names, if it has one that can be run again under another name."""
+    file = script.get("__file__")
     return file if isinstance(file, str) and os.path.exists(file) else None
 
 
