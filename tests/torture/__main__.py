@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import table
-from .campaigns import CAMPAIGNS
+from .campaigns import CAMPAIGNS, forecast_s
+from .pace import slowness
 from .run import LANES, Ended, Run, run_as_child
 
 PAGE = Path("docs/reliability.md")
@@ -27,6 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [by_name[name] for name in options.only] if options.only else list(CAMPAIGNS)
     began = time.monotonic()
     print(f"{len(chosen)} campaigns, size {options.size}, seed {options.seed}, {LANES} at a time", flush=True)
+    slow, minutes = slowness(), forecast_s(chosen, options.size, LANES) / 60
+    print(
+        f"this machine takes {slow:.1f} times as long as that of {PAGE}: about {slow * minutes:.0f} minutes", flush=True
+    )
     ended = Run(chosen, options.size, options.seed, _told).all()
     seconds = time.monotonic() - began
     _show(ended, seconds)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from .pace import patient
 from .report import Report
 
 LATE = -99
@@ -46,12 +47,12 @@ def _work_and_end(work: Callable[[], object]) -> NoReturn:
 
 
 def ended(pid: int, within_s: float) -> int:
-    """Wait for a child; its status (a signal's number below zero), or LATE."""
+    """Wait for a child; its status (a signal's number below zero), or LATE. The time is that of pace.patient()."""
     fd = os.pidfd_open(pid)
     try:
         poll = select.poll()
         poll.register(fd, select.POLLIN)
-        late = not poll.poll(max(0.0, within_s) * 1000)
+        late = not poll.poll(max(0.0, patient(within_s)) * 1000)
         if late:
             os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -61,8 +62,8 @@ def ended(pid: int, within_s: float) -> int:
 
 
 def until(condition: Callable[[], object], within_s: float, pause_s: float = 0.002) -> bool:
-    """Wait for something that another process does; False if it did not come."""
-    end = time.monotonic() + within_s
+    """Wait for something that another process does; False if it did not come. The time is that of pace.patient()."""
+    end = time.monotonic() + patient(within_s)
     while not condition():
         if time.monotonic() > end:
             return False

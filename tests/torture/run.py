@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from .campaigns import Campaign, How
-from .report import Report, Size, pick
+from .pace import patient, slowness
+from .report import Report, Size
 
 LANES: Final = 2
 LOGS: Final = Path(".cache/torture")
-_LIMITS_S: Final = {"smoke": 120.0, "ci": 900.0, "full": 3600.0}
+_LEAST_LIMIT_S: Final = 120.0
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class Run:
 
     def _end_some(self) -> None:
         for running in list(self._running):
-            late = running.seconds > pick(self._size, **_LIMITS_S)
+            late = running.seconds > patient(max(_LEAST_LIMIT_S, 2 * running.campaign.expected_s(self._size)))
             if running.process.poll() is None and not late:
                 continue
             _kill(running.process)
@@ -124,6 +125,7 @@ def run_as_child(campaign: Campaign, size: Size, seed: int) -> None:
     """Run a campaign in this process and leave its report for the one that began it."""
     # Not as it was inherited: a shell has what it runs in the background ignore it, and the campaigns send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    slowness()  # measured now, before there are threads
     report = campaign.run(size, seed)
     partial = _result(campaign).with_suffix(".partial")
     partial.write_text(json.dumps(report.as_json()))

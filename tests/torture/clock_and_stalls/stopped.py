@@ -15,6 +15,7 @@ from hourwheel.contract import Filter
 from hourwheel.job import Job, State
 from hourwheel.store import JsonStore
 
+from ..pace import patient
 from .machine import Wrong
 
 PROGRAM = """
@@ -48,7 +49,7 @@ def stop_and_go(seconds: float, jobs: int, *, wrong: Wrong) -> float:
         finally:
             process.send_signal(signal.SIGCONT)
             process.terminate()
-            process.communicate(timeout=LIMIT_S)
+            process.communicate(timeout=patient(LIMIT_S))
         lines = [line.split() for line in log.read_text().splitlines()]
         starts = Counter(id for id, _, _ in lines)
         if len(starts) != jobs or max(starts.values(), default=0) != 1:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from ..pace import patient
 from ..processes import append_line, ended, forked
 from .site import Site, open_locks
 
@@ -34,7 +35,7 @@ def _adds(site: Site) -> None:
 def _starts(site: Site) -> None:
     site.app.start()
     assert site.app.running
-    site.app.AsyncResult(site.add()).get(timeout=8)
+    site.app.AsyncResult(site.add()).get(timeout=patient(8))
     site.app.stop(5)
     site.app.store.close()
 
@@ -42,7 +43,7 @@ def _starts(site: Site) -> None:
 def _stays_running(site: Site) -> None:
     """Ends without stop(), while its scheduler works: what it has claimed is started by others."""
     site.app.start()
-    site.app.AsyncResult(site.add()).get(timeout=8)
+    site.app.AsyncResult(site.add()).get(timeout=patient(8))
     _exits(site)
 
 

@@ -12,6 +12,7 @@ import time
 
 from hourwheel import current_job
 
+from ..pace import allowed, patient
 from ..processes import LATE, add_to, append_line, ended, forked, found_by_child, lines_of, scratch, until
 from ..report import Report, Size, pick
 from . import children
@@ -49,7 +50,9 @@ def _parent_dies(report: Report, n: int) -> None:
             died = time.monotonic()
             rescued = until(lambda: len(lines_of(begun)) >= 4, 10.0)
             took = time.monotonic() - died
-            report.demand(rescued and took <= _RESCUE_S, f"parent dies {n}: its jobs started again after {took:.2f} s")
+            report.demand(
+                rescued and took <= allowed(_RESCUE_S), f"parent dies {n}: its jobs started again after {took:.2f} s"
+            )
             heirs = {pid for _, pid in lines_of(begun)[2:]}
             report.demand(heirs <= {pid for pid, *_ in lines_of(pids)}, f"parent dies {n}: started by {heirs}")
             longest = float(report.figures.get("jobs of a dead parent start again within", "0").split()[0])
@@ -109,7 +112,7 @@ def _multiprocessing(report: Report, way: str) -> None:
     report.cases += 1
     with scratch() as directory:
         done = _program(directory, MULTIPROCESSING, way)
-        out, err = done.communicate(timeout=60) if _over(done, 60.0) else ("", "it hung")
+        out, err = done.communicate(timeout=patient(60)) if _over(done, 60.0) else ("", "it hung")
         right = (done.returncode, out.split()) == (0, ["7", "6", "10"])
         report.demand(right, f"multiprocessing, {way}: status {done.returncode}, {out!r}, {err[-300:]!r}")
         site = Site(directory, durability="os")
@@ -149,7 +152,7 @@ def _program(directory: str, text: str, *words: str) -> subprocess.Popen[str]:
 
 def _over(process: subprocess.Popen[str], within_s: float) -> bool:
     try:
-        process.wait(within_s)
+        process.wait(patient(within_s))
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

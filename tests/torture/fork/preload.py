@@ -9,6 +9,7 @@ import time
 
 from hourwheel.store.state import State
 
+from ..pace import patient
 from ..processes import LATE, append_line, ended, forked, lines_of, runs, scratch, until
 from ..report import Report
 from . import children
@@ -25,7 +26,7 @@ def preload(forks: int, seed: int, *, watchdog_s: float = 10.0, until_wrong: boo
     with scratch() as directory:
         site = Site(directory)
         site.start()
-        site.app.AsyncResult(site.add()).get(timeout=8)  # it claims from now on, so it holds its sign
+        site.app.AsyncResult(site.add()).get(timeout=patient(8))  # it claims from now on, so it holds its sign
         alive: list[tuple[int, str, float]] = []
         while report.cases < forks and not (until_wrong and report.violations):
             time.sleep(choose.uniform(0.0, 0.004))

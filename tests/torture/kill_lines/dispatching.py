@@ -14,6 +14,7 @@ from typing import Final
 from hourwheel import HourwheelError, Retry, Scheduler, Snooze, chain
 from hourwheel.context import current_job
 
+from tests.torture.pace import patient
 from tests.torture.processes import until
 from tests.torture.report import Report
 
@@ -90,7 +91,7 @@ def _work(directory: str, pipe: int, prepare: Prepare, next_step: Callable[[], N
     last = chain(work.s(9), go_on.s()).delay()
     _acknowledge(pipe, last.id)
     if threads:
-        last.get(timeout=20)
+        last.get(timeout=patient(20))
         app.stop(5)
     else:
         while not last.ready():

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from hourwheel.clock import SystemClock
 from hourwheel.store import JsonStore
 
+from ..pace import patient
 from ..processes import forked
 from .witness import Kind, Witness
 from .worker import CALLS, DIES, FORKS, STOPS, Orders, Place, Worker, a_job, name_of
@@ -193,8 +194,10 @@ class Herd:
                 moved_at, claims = now, count
             if count >= self.plan.claims:
                 self._orders.drain()
-            if now - moved_at > self.plan.stuck_s:
-                self.course.wrong.append(f"nothing was claimed for {self.plan.stuck_s} s, and jobs are left")
+            if now - moved_at > patient(self.plan.stuck_s):
+                self.course.wrong.append(
+                    f"nothing was claimed for {patient(self.plan.stuck_s):.0f} s, and jobs are left"
+                )
 
     def _sleep(self) -> float:
         time.sleep(_STEP_S)

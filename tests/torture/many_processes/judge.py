@@ -11,6 +11,7 @@ from hourwheel.contract import Filter
 from hourwheel.job import Job, State
 from hourwheel.store import JsonStore
 
+from ..pace import allowed
 from .herd import Course
 from .witness import FINAL, Ending, Kind, Line
 from .worker import name_of
@@ -224,8 +225,8 @@ def late_rescues(trial: Trial, course: Course) -> Iterator[str]:
     cores; so a second in which the kernel let them run for a third of the time they asked for counts as a third.
     """
     times = [_given(_without(one.died_ns, one.started_ns, _stops(one, course)), course) for one in trial.rescues]
-    if late := [took for took in times if took > _RESCUE_S]:
-        yield f"{len(late)} jobs of a dead process were started after more than {_RESCUE_S} s, the last after {max(late):.1f} s"
+    if late := [took for took in times if took > allowed(_RESCUE_S)]:
+        yield f"{len(late)} jobs of a dead process were started after more than {allowed(_RESCUE_S):.1f} s, the last after {max(late):.1f} s"
 
 
 def _stops(rescue: Rescue, course: Course) -> list[Span]:
@@ -245,9 +246,9 @@ def late_answers(trial: Trial, course: Course) -> Iterator[str]:
     late = []
     for line in trial.busy:
         spans = _waited(line, course)
-        if (beyond := seconds(spans) - line.detail / 100) > _ANSWER_S:
+        if (beyond := seconds(spans) - line.detail / 100) > allowed(_ANSWER_S):
             late.append(beyond * _given(spans, course) / seconds(spans))
-    if late and max(late) > _ANSWER_S:
+    if late and max(late) > allowed(_ANSWER_S):
         yield f"StoreBusy came {max(late):.1f} s later than it should"
 
 

@@ -10,6 +10,7 @@ import os
 import time
 from collections import Counter
 
+from ..pace import allowed
 from ..processes import add_to, ended, forked, found_by_child, lines_of, scratch, until
 from ..report import Report, Size, pick
 from .bugs import BUGS, NOTICED_BY
@@ -106,7 +107,7 @@ def _judge_ticker(report: Report, watch: Watch, machine_s: float, disk_s: float,
 
     Both are measured meanwhile by a process that does nothing else.
     """
-    allowed_s = BLOCKED_S + machine_s + disk_s
+    allowed_s = allowed(BLOCKED_S) + machine_s + disk_s
     for what, took in (("step", watch.longest_step_s), ("oversleep", watch.longest_oversleep_s)):
         report.demand(
             took <= allowed_s, f"the ticker was blocked: longest {what} {took:.3f} s, allowed {allowed_s:.3f}"

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from ..pace import allowed
 from ..processes import LATE, ended, forked, lines_of, until
 from ..report import Report
 from .judge import judge
@@ -56,7 +57,7 @@ class Case:
     @property
     def bound_s(self) -> float:
         """How long it may take to end."""
-        return (1.0 if self.waited_for else GRACE_S) + ALLOWED_S
+        return (1.0 if self.waited_for else GRACE_S) + allowed(ALLOWED_S)
 
     @property
     def waited_for(self) -> bool:

@@ -11,6 +11,7 @@ from hourwheel import Retry, Scheduler, current_job
 from hourwheel.contract import Filter, Found
 from hourwheel.store import JsonStore, compactor
 
+from ..pace import patient
 from ..processes import ended, forked
 from ..report import Report
 
@@ -74,7 +75,7 @@ class Load:
         self._ask("retries", ())
         found = self._ask("never", (), countdown=60).cancel()
         self.cancelled += found is Found.SCHEDULED
-        report.demand(first.get(timeout=30) == text, "a result is not what the function returned")
+        report.demand(first.get(timeout=patient(30)) == text, "a result is not what the function returned")
         if self.rounds % self.compact_every == 0:
             self.store.compact()
         if self.rounds % _VISIT_EVERY == 0:
@@ -99,7 +100,7 @@ class Load:
 
     def rest(self, report: Report) -> None:
         """Let everything end, and be forgotten: a compaction drops the jobs whose result_ttl is over."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + patient(30)
         while self.store.scan(Filter(), limit=1):
             if time.monotonic() > end:
                 report.wrong(f"jobs are left: {self.store.stats(0)}")
