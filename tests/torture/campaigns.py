@@ -43,6 +43,7 @@ class Campaign(NamedTuple):
 CAMPAIGNS: Final = (
     Campaign("many_processes", "Many processes on one file, killed and stopped", full_s=1177),
     Campaign("kill_lines", "kill -9 at every line", full_s=802),
+    Campaign("exceptions", "Exceptions at every line, and in every pool", full_s=1200),
     Campaign("models", "State machines against simple models", full_s=357),
     Campaign("rot", "Tails, rot, edits by hand", full_s=1000),
     Campaign("mutants", "Slips in our own modules: would the tests notice?", full_s=78),
