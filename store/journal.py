@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ..errors import StoreCorrupt, StoreFormatError, StoreReentered
-from .gate import Gate, Occupied
+from ..gate import Gate, Occupied
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
 from .records import loads
 from .system import System, close_file, write_all

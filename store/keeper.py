@@ -19,13 +19,13 @@ from typing import Final, TypeVar
 
 from ..clock import Clock
 from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreBusy, StoreClosed, StoreError, StoreReentered
+from ..gate import LEAST_PATIENCE_S, Gate
 from .ahead import catch_up, open_first, open_next
 from .aside import Aside
 from .compactor import Compactor
 from .doorbell import Doorbell
 from .epoch import Epoch
 from .failure import opening_error, store_error
-from .gate import LEAST_PATIENCE_S, Gate
 from .journal import NoRoom
 from .keeping import FAILED_TTL_MS
 from .lock import FileLock, LifeSigns

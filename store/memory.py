@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..contract import OnConflict
 from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreClosed, StoreReentered
+from ..gate import Gate
 from ..job import Job
 from ..job import State as JobState
 from .admission import checked_max_pending
 from .counts import Counts
 from .doorbell import Doorbell
-from .gate import Gate
 from .keeping import FAILED_TTL_S, checked_failed_ttl_ms, is_over
 from .limits import Limits
 from .records import Record

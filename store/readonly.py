@@ -18,12 +18,12 @@ from typing import Final, NoReturn, TypeVar
 
 from ..contract import Filter
 from ..errors import HourwheelError, StoreClosed, StoreCorrupt, StoreError, StoreReadOnly, StoreReentered
+from ..gate import Gate
 from ..job import Job
 from . import views
 from .creation import refuse_remains
 from .epoch import Epoch
 from .failure import opening_error
-from .gate import Gate
 from .lines import classify
 from .place import Place, refuse_unsafe
 from .records import Record

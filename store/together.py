@@ -29,8 +29,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from ..errors import StoreError
+from ..gate import Gate, Occupied
 from ..latch import Latch
-from .gate import Gate, Occupied
 
 T = TypeVar("T")
 W = TypeVar("W")

@@ -25,7 +25,7 @@ from .configured import Configured
 from .contract import OnConflict, Store
 from .decorator import TaskDecorator
 from .default import offer_default, withdraw_default
-from .errors import SchedulerError
+from .errors import SchedulerError, StoreReentered
 from .events import Events
 from .job import Job
 from .looking import held_back
@@ -105,6 +105,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
     def _begin(self) -> None:
         """What a process must have for itself; a forked child begins anew."""
         self._lock = threading.RLock()
+        self._opening = False
         self._ticker: Ticker | None = None
         self._starts = False
         self._account: Account | None = None
@@ -146,8 +147,17 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         if self._store is None:
             with self._lock:
                 if self._store is None:
-                    self._store = self._open()
+                    self._store = self._opened()
         return self._store
+
+    def _opened(self) -> Store:
+        if self._opening:  # in the handler of a signal that has interrupted this thread in here
+            raise StoreReentered("the store is just being opened")
+        self._opening = True
+        try:
+            return self._open()
+        finally:
+            self._opening = False
 
     def close(self) -> None:
         """Stop, and close the store if the scheduler opened it. Twice is fine; used again, it is opened again.

@@ -44,7 +44,7 @@ class Account:
     def __init__(self, store: Store, owner: str) -> None:
         self.store: Final = store
         self.owner: Final = owner
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may sweep while this thread does
         self._asked_ms: int | None = None
         self._newest = 0
         self._unsettled: list[tuple[Claim, Outcome]] = []

@@ -44,7 +44,10 @@ class Site:
 
     def job(self, **fields: Any) -> Job:
         """A new one."""
-        return Job(**{"id": f"job-{next(self._numbers)}", "task": "t", "due_ms": NOW + 1_000_000, "result_ttl_ms": 1 << 40} | fields)
+        return Job(
+            **{"id": f"job-{next(self._numbers)}", "task": "t", "due_ms": NOW + 1_000_000, "result_ttl_ms": 1 << 40}
+            | fields
+        )
 
     def added(self, **fields: Any) -> Job:
         """A job that the store has promised to keep."""
@@ -114,7 +117,9 @@ def _states(site: Site, jobs: list[Job]) -> list[State | None]:
     return [None if job is None else job.state for job in found]
 
 
-def _all_or_nothing(site: Site, jobs: list[Job], done: State | None, before: State | None) -> Callable[[BaseException | None], str | None]:
+def _all_or_nothing(
+    site: Site, jobs: list[Job], done: State | None, before: State | None
+) -> Callable[[BaseException | None], str | None]:
     """A judge: the jobs are all in one state or all in the other, and if the verb has returned, in the first."""
 
     def wrong(raised: BaseException | None) -> str | None:
@@ -216,7 +221,9 @@ def _look_at_news(site: Site) -> Prepared:
         with site.opened_again() as other:
             other.add([job])
     site.promise(job.id)
-    return Prepared(lambda: site.store.get(job.id), lambda _: None if site.store.get(job.id) else "what another wrote is not seen")
+    return Prepared(
+        lambda: site.store.get(job.id), lambda _: None if site.store.get(job.id) else "what another wrote is not seen"
+    )
 
 
 def _compact(site: Site) -> Prepared:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+from hourwheel import gate
 from hourwheel.errors import HourwheelError
+from hourwheel.gate import Gate
 from hourwheel.shield import Alarm
-from hourwheel.store import doorbell, gate
-from hourwheel.store.gate import Gate
+from hourwheel.store import doorbell
 from hourwheel.store.journal import Journal
 from hourwheel.store.keeper import Keeper
 from hourwheel.store.memory import MemoryStore

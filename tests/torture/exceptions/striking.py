@@ -24,7 +24,9 @@ from hourwheel.shield import ALARMS, Alarm, take_off
 
 from .deeds import DEEDS, Site
 
-OURS: Final = tuple({os.path.dirname(os.path.realpath(module.__file__ or "")) for module in (hourwheel, hourwheel.store)})
+OURS: Final = tuple(
+    {os.path.dirname(os.path.realpath(module.__file__ or "")) for module in (hourwheel, hourwheel.store)}
+)
 _PATIENCE_S: Final = 30.0
 
 
@@ -45,7 +47,9 @@ class Tracer:
         self._blocks: dict[FrameType, set[int]] = {}
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(OURS) and not os.path.realpath(frame.f_code.co_filename).startswith(OURS):
+        if not frame.f_code.co_filename.startswith(OURS) and not os.path.realpath(frame.f_code.co_filename).startswith(
+            OURS
+        ):
             return None
         if event == "return":
             self._blocks.pop(frame, None)

@@ -26,9 +26,9 @@ from threading import get_ident
 from types import FrameType
 from typing import Final, TypeVar, TypeVarTuple
 
-from ..clock import SystemClock
-from ..errors import StoreBusy, StoreReentered
-from ..shield import ALARMS
+from .clock import SystemClock
+from .errors import StoreBusy, StoreReentered
+from .shield import ALARMS
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
