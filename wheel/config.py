@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from .clock import deadline_ms, instant_ms
 from .contract import Store
 from .errors import InvalidValue
+from .options import checked_queue
 
 WORKERS_MOST: Final = 1024
+_SECONDS_MOST: Final = 100_000_000_000
+"""In seconds that is the year 5138, in milliseconds 1973."""
 
 
 def checked_workers(workers: object) -> int:
@@ -27,10 +30,12 @@ def checked_queues(queues: Iterable[str] | None) -> frozenset[str] | None:
     """Names of queues, or None for all."""
     if queues is None:
         return None
-    names = [queues] if isinstance(queues, str) else list(queues)
-    if isinstance(queues, str) or not names or not all(type(name) is str and name for name in names):
+    if isinstance(queues, (str, bytes, Mapping)) or not isinstance(queues, Iterable) or not (names := list(queues)):
         raise InvalidValue.of("queues", "a collection of names, not empty", queues)
-    return frozenset(names)
+    try:
+        return frozenset(checked_queue(name) for name in names)
+    except InvalidValue as error:
+        raise InvalidValue(f"queues must be names of queues: {error}") from None
 
 
 def checked_ttl_ms(ttl: float | timedelta, name: str = "result_ttl") -> int:
@@ -63,12 +68,14 @@ def checked_store(store: object, durability: str | None) -> tuple[str | None, St
     raise InvalidValue.of("store", "a path, a URL or a Store", store)
 
 
-def moment_ms(now: datetime | int) -> int:
-    """A moment as milliseconds since the epoch, rounded down, as every now is."""
+def moment_ms(now: datetime | int, clock_ms: int = 0) -> int:
+    """A moment as milliseconds since the epoch, rounded down, as every now is; seconds are not taken for them."""
     if isinstance(now, datetime):
         return instant_ms(now, "now") - (now.microsecond % 1000 > 0)
     if type(now) is not int or now < 0:
         raise InvalidValue.of("now", "an aware datetime or milliseconds since the epoch", now)
+    if now < _SECONDS_MOST <= clock_ms:
+        raise InvalidValue.of("now", "milliseconds since the epoch, as time.time_ns() // 1_000_000, not seconds", now)
     return now
 
 

@@ -368,7 +368,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         if held_back(self, "run_due()"):
             return 0
         self.discover_tasks()
-        clock = self.clock if now is None else At(self.clock, moment_ms(now))
+        clock = self.clock if now is None else At(self.clock, moment_ms(now, self.clock.now_ms()))
         run = self._runner if now is None else self._runner.by(clock)
         return Sweep(self._sweeper(), run, clock, **self._shared()).sweep()
 

@@ -160,6 +160,21 @@ def test_what_is_no_moment_is_refused_wherever_one_is_taken(wrong: Any) -> None:
             take(wrong)
 
 
+def test_seconds_that_were_taken_for_milliseconds_ran_nothing_in_silence() -> None:
+    app = Scheduler(MemoryStore())
+    with pytest.raises(InvalidValue, match="now must be milliseconds since the epoch"):
+        app.run_due(1_900_000_000)
+    assert app.run_due(1_900_000_000_000) == 0
+
+
+@pytest.mark.parametrize(
+    "queues", ["mail", b"mail", True, 1.5, {"mail": 1}, [], ["a b"], [""], [1], [b"a"], ["x" * 101]]
+)
+def test_queues_that_no_job_can_be_in_were_waited_for(queues: Any) -> None:
+    with pytest.raises(InvalidValue, match="queues"):
+        Scheduler(MemoryStore(), queues=queues)
+
+
 class Whole:
     """As numpy's ints are: no int, but one can be made of it without loss."""
 
