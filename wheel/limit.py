@@ -14,6 +14,8 @@ _PERIODS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _RATE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(?:/([smhd]))?")
 _MOST: Final = 1_000_000
 _NAME_MOST: Final = 200
+_OURS: Final = ("task:", "queue:", "schedule:", "running:")
+"""So begin the names of the limits that a task has for itself, and of what is paused."""
 
 
 class Limit:
@@ -37,6 +39,10 @@ class Limit:
     def __init__(self, name: str, *, rate: str | float | None = None, concurrency: int | None = None) -> None:
         if type(name) is not str or not 1 <= len(name) <= _NAME_MOST or not comes_back(name):
             raise InvalidValue.of("name", f"text of 1 to {_NAME_MOST} characters", name)
+        if name.startswith(_OURS):
+            raise InvalidValue.of(
+                "name", f"one that begins with none of {', '.join(_OURS)}, as those of tasks do", name
+            )
         if rate is None and concurrency is None:
             raise InvalidValue.of("rate", "given, or concurrency", rate)
         self.name: Final = name

@@ -133,6 +133,12 @@ def test_what_is_no_limit_is_refused_at_once(app: Scheduler) -> None:
             Limit(name, rate=1)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["task:app.send", "queue:mail", "schedule:night", "running:x"])
+def test_a_limit_that_had_the_name_of_a_task_s_own_counted_its_jobs_too(name: str) -> None:
+    with pytest.raises(InvalidValue, match="name must be one that begins with none of task:"):
+        Limit(name, concurrency=1)
+
+
 def test_a_limit_says_what_it_is() -> None:
     assert repr(Limit("smtp", rate="30/m", concurrency=2)) == "Limit('smtp', 30/m, 2 at once)"
     assert in_words(Bound("x", 1, 2_500)) == "1 in 2.5 s"
