@@ -17,7 +17,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from . import ending, log
+from . import ending, log, starting
 from .calling import Calling
 from .clock import Clock, SystemClock
 from .config import checked_timeout, moment_ms
@@ -258,7 +258,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             try:
                 self.on.worker_init.tell(self)
                 self._ticker = self._new_ticker(store, owed=[] if before is None else before.owes())
-                self._ticker.start(partial(self.on.worker_ready.tell, self))
+                starting.start(self._ticker, partial(self.on.worker_ready.tell, self))
             except BaseException:
                 self._ticker = before
                 raise

@@ -112,7 +112,10 @@ class Here:
             return self._help(id)
         found: list[bool] = []
         thread = threading.Thread(target=lambda: found.append(self._help(id)))  # type: ignore[misc]
-        thread.start()  # a coroutine that is waited for needs a loop of its own
+        try:
+            thread.start()  # a coroutine that is waited for needs a loop of its own
+        except RuntimeError:  # there are too many threads
+            return False
         thread.join()
         return any(found)
 
