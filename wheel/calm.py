@@ -13,6 +13,8 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
+from .plain import harmless_logger, plain
+
 _SAID: Final[set[str]] = set()
 _SAID_MOST: Final = 100
 _nobody_waits = False
@@ -45,7 +47,7 @@ class CalmLogger(logging.LoggerAdapter[logging.Logger]):
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(logging.getLogger(name))
+        super().__init__(harmless_logger(name))
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Nothing is added."""
@@ -68,4 +70,4 @@ def _say(name: str, error: BaseException) -> None:
         words = f"hourwheel: the log line could not be written to {name}: {type(error).__name__}"
         if words not in _SAID and len(_SAID) < _SAID_MOST:
             _SAID.add(words)
-            print(f"{words}: {str(error)[:500]}", file=sys.stderr)
+            print(f"{words}: {plain(str(error)[:500])}", file=sys.stderr)

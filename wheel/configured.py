@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
@@ -18,6 +17,7 @@ from .discovery import Discovery, checked_related, discover
 from .errors import InvalidValue, SchedulerError
 from .job import DEFAULT_QUEUE
 from .looking import reads_only
+from .plain import harmless_logger
 from .pool import inside
 from .pool.options import PoolArguments, PoolOptions
 from .routes import Routes
@@ -56,7 +56,7 @@ class _Read(Generic[T]):
         def __set__(self, obj: Any, value: T) -> None: ...
 
 
-LOG: Final = logging.getLogger("hourwheel.worker")
+LOG: Final = harmless_logger("hourwheel.worker")
 _AT_ONCE: Final = frozenset(
     {
         "beat_schedule",

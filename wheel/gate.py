@@ -17,7 +17,6 @@ leave work behind (``defer``) that is done when the visit it interrupted is over
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from collections import deque
@@ -28,6 +27,7 @@ from typing import Final, TypeVar, TypeVarTuple
 
 from .clock import SystemClock
 from .errors import StoreBusy, StoreReentered
+from .plain import harmless_logger
 from .shield import ALARMS
 
 R = TypeVar("R")
@@ -38,7 +38,7 @@ _LOOK_S: Final = 0.02
 LEAST_PATIENCE_S: Final = 60.0
 _CLOCK: Final = SystemClock()
 _TAKING_OVER: Final = threading.RLock()
-_log: Final = logging.getLogger("hourwheel.store")
+_log: Final = harmless_logger("hourwheel.store")
 
 
 Visit = list[int]

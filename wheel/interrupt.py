@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import _thread
 import ctypes
-import logging
 import os
 import sys
 import threading
@@ -26,12 +25,13 @@ from typing import Final, TypeVar
 
 from .clock import SystemClock
 from .errors import SoftTimeLimitExceeded
+from .plain import harmless_logger
 from .shield import ALARMS, Alarm, take_off
 from .time_limits import Limits
 
 R = TypeVar("R")
 
-_LOG: Final = logging.getLogger("hourwheel.worker")
+_LOG: Final = harmless_logger("hourwheel.worker")
 _MONOTONIC: Final = SystemClock().monotonic
 _IDLE_S: Final = 60.0
 _AGAIN_S: Final = 0.001

@@ -1,6 +1,18 @@
-"""Plain: text of strangers, such as a task's name or an exception's message, made harmless for terminals and logs."""
+"""Plain: text of strangers, such as a task's name or an exception's message, made harmless for terminals and logs.
+
+A control character could move the cursor, repaint what stands above, or begin a line that looks like one of ours. Every
+line that a command writes goes through ``plain``, and every record of our loggers through ``HARMLESS``.
+"""
 
 from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final
+
+_FRAMES: Final = ("Traceback (", "  ", "\n", "During handling of", "The above exception was", "+ Exception Group")
 
 
 def plain(text: str) -> str:
@@ -12,3 +24,51 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def plain_lines(text: str) -> str:
+    r"""The same of text that may have several lines.
+
+    >>> plain_lines("usage:\n\x1b[2J")
+    'usage:\n\\x1b[2J'
+    """
+    return "\n".join(map(plain, text.split("\n")))
+
+
+class _Harmless(logging.Filter):
+    """Lets every record pass, with what it was given made plain."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        args = record.args
+        if isinstance(args, Mapping):
+            record.args = {name: _plain_value(value) for name, value in args.items()}
+        elif args:
+            record.args = tuple(map(_plain_value, args))
+        if record.exc_info and not record.exc_text and record.exc_info[1] is not None:
+            record.exc_text = _plain_traceback(record.exc_info[1], record.exc_info[2])
+        return True
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, (int, float)):
+        return value
+    text = value if isinstance(value, str) else str(value)
+    return plain(text)
+
+
+def _plain_traceback(error: BaseException, frames: TracebackType | None) -> str:
+    """As Python formats it, but each message on one line."""
+    pieces = traceback.format_exception(type(error), error, frames)
+    told = (plain_lines(p) if p.startswith(_FRAMES) else plain(p.rstrip("\n")) + "\n" for p in pieces)
+    return "".join(told).rstrip("\n")
+
+
+HARMLESS: Final = _Harmless()
+"""For loggers: ``logger.addFilter(HARMLESS)``."""
+
+
+def harmless_logger(name: str) -> logging.Logger:
+    """The logger of that name, whose records are made plain."""
+    logger = logging.getLogger(name)
+    logger.addFilter(HARMLESS)
+    return logger

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import InvalidValue, NotRegistered
+from .plain import harmless_logger
 from .sameness import Sameness, sameness
 
 if TYPE_CHECKING:
     from .task import Task
 
-_LOG: Final = logging.getLogger("hourwheel.registry")
+_LOG: Final = harmless_logger("hourwheel.registry")
 
 
 class Registry:

@@ -98,7 +98,7 @@ class Console:
 
     def error(self, text: str) -> None:
         """Say something besides, on standard error."""
-        _write(self._err, text + "\n")
+        _write(self._err, plain(text) + "\n")
 
     def flush(self) -> None:
         """Have it all written; a reader that has gone is noticed here at the latest."""

@@ -10,7 +10,7 @@ from typing import Final
 from ..clock import Clock, SystemClock
 from ..errors import HourwheelError
 from ..looking import Rule, ruled
-from ..plain import plain
+from ..plain import plain, plain_lines
 from .agenda import AGENDA
 from .backup import BACKUP, MOVE
 from .call import CALL
@@ -101,16 +101,16 @@ def _rule(command: Command) -> Rule:
 def _complain(error: Exception) -> int:
     match error:
         case CommandError() | HourwheelError():
-            return _say(f"hourwheel: {error}", WRONG)
+            return _say(f"hourwheel: {plain(str(error))}", WRONG)
         case OSError():
             place = f"{error.filename}: " if error.filename else ""
-            return _say(f"hourwheel: {place}{error.strerror or error}", WRONG)
+            return _say(plain(f"hourwheel: {place}{error.strerror or error}"), WRONG)
     hint = f"this is a bug, and {DEBUG_VARIABLE}=1 shows where"
-    return _say(f"hourwheel: unexpected {type(error).__name__}: {error} ({hint})", BUG)
+    return _say(plain(f"hourwheel: unexpected {type(error).__name__}: {error} ({hint})"), BUG)
 
 
 def _say(text: str, status: int) -> int:
-    print(text.rstrip(), file=sys.stderr)
+    print(plain_lines(text.rstrip()), file=sys.stderr)
     return status
 
 
