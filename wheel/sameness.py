@@ -43,8 +43,8 @@ def sameness(old: Function, new: Function) -> Sameness:
             return found if found is not Sameness.SAME or _bound(old) == _bound(new) else Sameness.OTHER
     if hasattr(old, "__wrapped__") and hasattr(new, "__wrapped__"):
         found = sameness(old.__wrapped__, new.__wrapped__)
-        if found is not Sameness.SAME:
-            return found
+        if found is not Sameness.SAME or (type(old) is type(new) and not isinstance(old, FunctionType)):
+            return found  # an object around a function, such as lru_cache's, has nothing else of its own
     if isinstance(old, FunctionType) and isinstance(new, FunctionType):
         return _of_functions(old, new)
     if type(old) is not type(new) and type(old).__qualname__ == type(new).__qualname__:

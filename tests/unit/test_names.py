@@ -165,6 +165,18 @@ def test_what_is_bound_to_something_else_is_something_else(app: Scheduler, made:
         app.task(name="send")(made("bob"))
 
 
+def test_a_cached_function_of_a_script_that_is_imported_too_is_the_same() -> None:
+    def made(more: int = 1) -> Any:
+        @functools.lru_cache
+        def cached() -> int:
+            return more
+
+        return cached
+
+    assert sameness(made(), made()) is Sameness.SAME
+    assert sameness(made(1), made(2)) is Sameness.OTHER
+
+
 def test_a_partial_or_a_method_of_the_same_object_again_is_the_same() -> None:
     ann = Mailer("ann")
     assert sameness(ann.send, ann.send) is Sameness.SAME
