@@ -21,13 +21,15 @@ from ..contract import OnConflict
 from ..errors import InvalidValue, StoreReentered
 from ..job import Job
 from .admission import checked_max_pending
+from .begun import read_mark
 from .epoch import Epoch
 from .keeper import POLL_S, Keeper
 from .keeping import FAILED_TTL_S, checked_failed_ttl_ms
 from .lines import frame_add, frame_change
 from .lock import SLEEP_CLOCK, drop_inherited, name_of_open_file
 from .place import Place, refuse_unsafe
-from .records import Record, encode_job, encode_record, portions
+from .records import Record, Rescued, encode_job, encode_record, portions
+from .rescuing import rescued
 from .state import State
 from .system import SYSTEM, System
 from .together import Together
@@ -191,16 +193,22 @@ class JsonStore(Keeper, StateVerbs):
     def _watch(self, owner: str) -> None:
         self._signs.show(self._place.owner(owner))
 
-    def _dead(self, state: State, owner: str, now_ms: int) -> dict[str, list[str]]:
-        dead = super()._dead(state, owner, now_ms)
-        lapsed = {id for ids in dead.values() for id in ids}
+    def begin(self, owner: str, token: int) -> None:
+        """See Beginning.begin."""
+        sign = self._place.owner(owner)
+        self._signs.show(sign)
+        self._signs.mark(sign, token, self._clock.now_ms())
+
+    def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:
+        records = super()._rescues(state, owner, now_ms)
+        lapsed = {id for record in records if isinstance(record, Rescued) for id in record.ids}
         for name in set(state.running.values()) - {owner}:
-            if not self._signs.lives(self._place.owner(name)):
-                dead[f"its worker {name} died"] = [
-                    id for id, holder in state.running.items() if holder == name and id not in lapsed
-                ]
-                self._signs.bury(self._place.owner(name))
-        return dead
+            sign = self._place.owner(name)
+            if not self._signs.lives(sign):
+                ids = [id for id, holder in state.running.items() if holder == name and id not in lapsed]
+                records += rescued(state, ids, read_mark(self._system, sign), f"its worker {name} died", now_ms)
+                self._signs.bury(sign)
+        return records
 
     # ---- waking ------------------------------------------------------------------------------------------
 

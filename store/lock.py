@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from ..clock import SystemClock
 from ..errors import StoreBusy, StoreError, StoreUnsafe
+from .begun import write_mark, write_token
 from .place import Place
 from .system import System, close_file
 
@@ -147,6 +149,8 @@ class LifeSigns:
     def __init__(self, system: System) -> None:
         self._system = system
         self._held: dict[str, int] = {}
+        self._marks: dict[str, int] = {}
+        self._marking = threading.Lock()
 
     def show(self, path: str) -> None:
         """Hold the sign at ``path`` from now on. Must be called before the owner's first claim."""
@@ -172,6 +176,28 @@ class LifeSigns:
             except BlockingIOError:
                 time.sleep(pause)
         return self._system.flock(fd, _TRY)
+
+    def mark(self, path: str, token: int, now_ms: int) -> None:
+        """Say in the sign that the claim of this token has begun, and those before it; see begun.py.
+
+        Raises:
+            StoreError: it could not be said.
+        """
+        with self._marking:
+            newest = self._marks.get(path)
+            if newest is not None and newest >= token:
+                return
+            fd = self._held.get(path)
+            if fd is None:
+                raise StoreError(f"the life sign {path} is not shown")
+            try:
+                if newest is None:
+                    write_mark(self._system, fd, now_ms)
+                if token:
+                    write_token(self._system, fd, token)
+            except OSError as error:
+                raise StoreError(f"the life sign {path} cannot be written: {error.strerror}") from error
+            self._marks[path] = token
 
     def lives(self, path: str) -> bool:
         """Whether somebody holds the sign at ``path``.
@@ -225,6 +251,7 @@ class LifeSigns:
     def close(self, *, remove: bool) -> None:
         """Let go of the signs held here; with ``remove`` also their files (not in a forked child)."""
         held, self._held = self._held, {}
+        self._marks = {}
         for path, fd in held.items():
             if remove:
                 self.bury(path)

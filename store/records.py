@@ -34,8 +34,8 @@ _SCALARS: Final = (
     "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms "
     "started_ms finished_ms reason grace_ms cancel_ms latest_ms note ignore_result"
 ).split()
-_MOST_ITEMS: Final = 32
-"""Of a settle record: a result has up to 256 KiB, a line of the journal up to 16 MiB."""
+_MOST_ITEMS: Final = 16
+"""Of a settle record: an outcome may come to 0.8 MiB, a line of the journal to 16 MiB."""
 _MOST_IDS: Final = 10_000
 MOST: Final = 1 << 62
 """Instants and numbers stay below: the index of a snapshot keeps them in 64 bits."""

@@ -68,10 +68,10 @@ class StateVerbs(ABC):
     def _watch(self, owner: str) -> None:  # noqa: B027 - a memory dies with its owners
         """Be able to tell from now on whether ``owner`` lives."""
 
-    def _dead(self, state: State, owner: str, now_ms: int) -> dict[str, list[str]]:  # noqa: ARG002 - for who knows more
-        """Running jobs whose owner is dead, by how that is known."""
+    def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:  # noqa: ARG002 - for who knows more
+        """What becomes of running jobs whose owner is dead."""
         lapsed = state.dead_leases(now_ms)
-        return {f"its lease lapsed before {now_ms}": lapsed} if lapsed else {}
+        return [Rescued(now_ms, lapsed, f"its lease lapsed before {now_ms}")] if lapsed else []
 
     # ---- changing ----------------------------------------------------------------------------------------
 
@@ -128,9 +128,8 @@ class StateVerbs(ABC):
 
         def change(state: State) -> list[Claim]:
             self._watch(owner)
-            dead = self._dead(state, owner, now_ms)
-            if dead:
-                self._commit((), [Rescued(now_ms, ids, reason) for reason, ids in dead.items() if ids])
+            if rescues := self._rescues(state, owner, now_ms):
+                self._commit((), rescues)
             state.take_due(now_ms)
             chosen, expired = choose(state, now_ms, Wanted(limit, queues, without, ids))
             if not chosen and not expired:

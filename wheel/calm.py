@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import MutableMapping
-from contextlib import suppress
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from .plain import harmless_logger, plain
@@ -37,6 +37,16 @@ def passes(error: BaseException) -> bool:
         return True
     in_main = threading.current_thread() is threading.main_thread() and not _nobody_waits
     return in_main and not issubclass(kind, Exception)
+
+
+@contextmanager
+def calmly() -> Iterator[None]:
+    """What other people's code raises in the block ends there."""
+    try:
+        yield
+    except BaseException as error:
+        if passes(error):
+            raise
 
 
 class CalmLogger(logging.LoggerAdapter[logging.Logger]):

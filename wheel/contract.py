@@ -191,6 +191,20 @@ class Wakeup(Protocol):
 
 
 @runtime_checkable
+class Beginning(Protocol):
+    """A store that can be told which claims have begun, so that a death is counted against those alone."""
+
+    def begin(self, owner: str, token: int) -> None:
+        """The claim of this token is about to begin, and those before it have; 0 before the owner's first claim.
+
+        Cheap: it need not outlive a power failure. Of an owner that has never called this every claim counts as begun.
+
+        Raises:
+            StoreError: it could not be recorded; the job must not begin.
+        """
+
+
+@runtime_checkable
 class Erasing(Protocol):
     """A store that can drop finished jobs before their result_ttl is over."""
 

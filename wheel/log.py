@@ -97,6 +97,12 @@ def held(job: Job, due_ms: int, reason: str) -> None:
     LOG.error("Task %s[%s] is put off until %s: %s", job.task, job.id, again, reason, extra=_fields(job))
 
 
+def alone(job: Job) -> None:
+    """It is run while nothing else is, because it ran when a worker died."""
+    died = f"{job.crashes} of {job.max_crashes} times"
+    LOG.warning("Task %s[%s] is tried alone: it ran when a worker died, %s", job.task, job.id, died, extra=_fields(job))
+
+
 def unmet(job: Job, outcome: Outcome) -> None:
     """It had waited for others that did not end as they should."""
     reason = getattr(outcome, "reason", None)

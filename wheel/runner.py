@@ -92,6 +92,7 @@ class Runner:
         guard: Guard = soft_limit,
         refused: Refused | None = None,
         look: Look | None = None,
+        mark: Callable[[str, int], None] | None = None,
     ) -> None:
         """A runner.
 
@@ -103,6 +104,7 @@ class Runner:
             guard: holds a plain function to limits.
             refused: is told of tasks whose jobs are given back.
             look: gives a job by its id, for those that waited for others; None if they have been given theirs.
+            mark: is told by whom and with which token a job is begun; see contract.Beginning.
         """
         self._registry = registry
         self._clock = clock
@@ -110,6 +112,7 @@ class Runner:
         self._know = know
         self._guard = guard
         self._look = look
+        self._mark = mark
         self._known: dict[str, Known] = {}
         self.refused = refused or Refused(registry)
         """The tasks whose jobs were given back."""
@@ -119,7 +122,7 @@ class Runner:
         found = self.find(claim.job)
         if isinstance(found, Released):
             return found
-        job = self.gather(claim.job)
+        job = self.admit(claim.job)
         if not isinstance(job, Job):
             return job
         self.begin(job)
@@ -176,6 +179,16 @@ class Runner:
             log.unmet(job, found)
             if isinstance(found, Skipped):
                 self._on.skipped.tell(job._replace(reason=found.reason))
+        return found
+
+    def admit(self, job: Job) -> Job | Outcome:
+        """The job as it is to run, now that the store knows that it begins; or what becomes of it if it must not."""
+        found = self.gather(job)
+        if self._mark is not None and isinstance(found, Job):
+            try:
+                self._mark(job.owner or "", job.token)
+            except Exception as error:
+                return self._hold(job, f"it could not be marked as begun: {error}")
         return found
 
     def begin(self, job: Job) -> None:

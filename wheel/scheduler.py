@@ -22,7 +22,7 @@ from .calling import Calling
 from .clock import Clock, SystemClock
 from .config import checked_timeout, moment_ms
 from .configured import Configured
-from .contract import OnConflict, Store
+from .contract import Beginning, OnConflict, Store
 from .decorator import TaskDecorator
 from .default import offer_default, withdraw_default
 from .errors import SchedulerError, StoreReentered
@@ -266,8 +266,10 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
                 self._starts = False
 
     def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
+        if isinstance(store, Beginning):
+            store.begin(self.owner, 0)
         refused = Refused(self.registry, self._schedules)
-        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store.get)
+        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store)
         ticker = Ticker(
             store,
             pool,

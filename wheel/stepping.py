@@ -41,3 +41,12 @@ def nap(now_ns: int, *, credit: int, next_due_ms: int | None, waiting: bool) -> 
     sleep_s = max(0.0, (until_ns - now_ns) / _SECOND_NS)
     horizon_ms = until_ns // _MS_NS if credit > 0 else 0
     return (min(sleep_s, LINGER_S) if waiting else sleep_s), horizon_ms
+
+
+def penance_s(in_vain: int) -> float:
+    """A store that names a due job and then has none must not make the ticker spin: twice is chance, then wait.
+
+    >>> penance_s(2), penance_s(3)
+    (0.0, 0.008)
+    """
+    return 0.0 if in_vain < 3 else min(1.0, 0.001 * 2.0 ** min(in_vain, 16))

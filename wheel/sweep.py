@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import log
 from .clock import Clock
-from .contract import Store
+from .contract import Beginning, Store
 from .events import Events
 from .job import Claim, Claims, Failed, Job, Outcome, Released
 from .lending import due_for
@@ -65,12 +65,19 @@ class Account:
                 self._asked_ms = None
             if self._unsettled:
                 settle(self.store, self._unsettled, now_ms)
+            if not self._newest and isinstance(self.store, Beginning):
+                self.store.begin(self.owner, 0)
             self._asked_ms = now_ms
             rest: Any = without if ids is None else {**without, "ids": ids}
             claims = self.store.claim(self.owner, now_ms, limit, queues=queues, **rest)
             self._asked_ms = None
             self._newest = max((claim.token for claim in claims), default=self._newest)
             return claims
+
+    def begin(self, claim: Claim) -> None:
+        """Let the store know, if it wants to, that this claim is about to begin."""
+        if isinstance(self.store, Beginning):
+            self.store.begin(self.owner, claim.token)
 
     def settle(self, settlements: list[tuple[Claim, Outcome]], now_ms: int) -> None:
         """Store.settle; what the store does not take is owed."""
@@ -151,6 +158,7 @@ class Sweep:
                 started = monotonic()
                 try:
                     job = self._run.given(claim.job, self._account.store.get)
+                    self._account.begin(claim)
                     outcome = self._run(claim._replace(job=job)) if isinstance(job, Job) else job
                 except BaseException:
                     self._left.appendleft(claim)

@@ -35,10 +35,11 @@ from .late import Late
 from .lending import Lending
 from .pool.credit import STUCK_S, Pace
 from .pool.protocol import Done, Pool
+from .quarantine import Quarantine
 from .refused import Without
 from .schedules import Schedules
 from .settling import settle
-from .stepping import claim_limit, nap
+from .stepping import claim_limit, nap, penance_s
 from .trouble import Bugs, Jumps, Trouble
 from .unheard import unheard
 from .waits import without_waits
@@ -98,6 +99,7 @@ class Ticker:
         self._schedules = schedules or Schedules()
         self._without = without
         self._lending = Lending(store, pool)
+        self._quarantine = Quarantine(isolates=pool.isolates)
         self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
         self._inflight = 0  # claims handed to the pool and not collected yet
         self._next_due_ms: int | None = None
@@ -114,11 +116,8 @@ class Ticker:
         self.late = Late(store, clock)
         """What becomes of jobs that outlive this ticker."""
         self._stop_at: float | None = None
-        self._begun = False
         self._gone = threading.Event()
-        self._over = False
-        self._woken = False
-        self._asleep = False
+        self._begun = self._over = self._woken = self._asleep = False
         self._shared_bell = isinstance(store, Wakeup)
         bell = store if isinstance(store, Wakeup) else Latch()
         self._ring: Callable[[], None] = bell.notify
@@ -246,12 +245,13 @@ class Ticker:
         )
         if (due_ms := self._lending.next_due_ms) is not None:
             sleep_s = min(sleep_s, max(0, due_ms - self._clock.now_ms()) / 1000)
-        return max(sleep_s, self._penance_s())
+        return max(sleep_s, penance_s(self._in_vain))
 
     # ---- claiming ----------------------------------------------------------------------------------------
 
     def _credit(self) -> int:
-        return self.pool.ready + self.pace.queue_room() - self._inflight
+        room = self.pool.ready + self.pace.queue_room() - self._inflight
+        return self._quarantine.credit(room, self._inflight, self._clock.monotonic())
 
     def _claim(self) -> tuple[int, int]:
         """(how many were asked for, how many came)."""
@@ -262,7 +262,7 @@ class Ticker:
         now_ms = self._clock.now_ms()
         credit = self._credit()
         ticks = now_ms // 1000 != self._second
-        if not ticks and credit > 0 and (not self._next_known or self._woken_for_more(now_ms)):
+        if not ticks and credit > 0 and self._must_look(now_ms):
             self._look_ahead()
         limit = claim_limit(now_ms, ticks=ticks, credit=credit, next_due_ms=self._next_due_ms)
         if limit is None:
@@ -280,7 +280,9 @@ class Ticker:
             self._next_due_ms, self._next_known = now_ms, True  # there may be more: not worth a look before the claim
         if isinstance(claims, Claims):
             log.unrun(claims.unrun, self._on)
-        self._hand_over(claims, self.pool.put)
+        taken, back = self._quarantine.admit(claims, self._inflight, self._clock.monotonic(), now_ms)
+        self._unsettled += back
+        self._hand_over(taken, self.pool.put)
         self._asked_ms = None
         return limit, len(claims)
 
@@ -304,9 +306,9 @@ class Ticker:
         self._unsettled += [(claim, given) for claim in unheard(self._store, self._owner, asked_ms, self._newest)]
         self._asked_ms = None
 
-    def _woken_for_more(self, now_ms: int) -> bool:
-        """Whether what is known to be next is not due, so that it was something newer that ended the nap."""
-        return self._next_due_ms is None or self._next_due_ms > now_ms
+    def _must_look(self, now_ms: int) -> bool:
+        """Whether it is not known what is next, or not due: then it was something newer that ended the nap."""
+        return not self._next_known or self._next_due_ms is None or self._next_due_ms > now_ms
 
     def _look_ahead(self) -> None:
         self._next_due_ms = self._store.next_due(self._queues, **self._without())
@@ -330,10 +332,6 @@ class Ticker:
                 self._unsettled += [(left, Released(reason="no worker could take it")) for left in taken[at:]]
                 raise
             self._inflight += 1
-
-    def _penance_s(self) -> float:
-        """A store that names a due job and then has none must not make the ticker spin: twice is chance, then wait."""
-        return 0.0 if self._in_vain < 3 else min(1.0, 0.001 * 2.0 ** min(self._in_vain, 16))
 
     # ---- settling ----------------------------------------------------------------------------------------
 

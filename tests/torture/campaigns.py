@@ -55,6 +55,7 @@ CAMPAIGNS: Final = (
     Campaign("fork", "Forks under load", full_s=63),
     Campaign("clock_and_stalls", "Clock jumps and stalls", full_s=93),
     Campaign("hostile_payloads", "Hostile payloads, records and names", full_s=96),
+    Campaign("hostile_jobs", "Jobs whose data does harm, in every pool", full_s=180),
     Campaign("overload", "Ten times more due than can be done", "alone", 69),
     Campaign("soak", "Soak", "throughout", 1851),
 )

@@ -8,7 +8,7 @@ import pytest
 from hourwheel.events import Events
 from hourwheel.job import Job, State
 from hourwheel.pool.credit import CLAIM_MOST
-from hourwheel.stepping import LINGER_S, claim_limit, nap
+from hourwheel.stepping import LINGER_S, claim_limit, nap, penance_s
 
 from tests.kit.ticking import FailingStore, World
 
@@ -255,7 +255,7 @@ def test_a_store_that_tells_the_truth_again_is_not_mistrusted(world: World) -> N
     world.store.next_due = honest  # type: ignore[method-assign]
     world.ticker._next_known = False
     world.ticker.step()
-    assert world.ticker._penance_s() == 0.0
+    assert penance_s(world.ticker._in_vain) == 0.0
 
 
 def test_after_trouble_what_the_store_owes_is_settled_before_more_is_claimed() -> None:

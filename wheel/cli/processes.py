@@ -21,6 +21,7 @@ from urllib.parse import unquote
 
 from ..contract import Store
 from ..store import JsonStore, ReadOnlyStore
+from ..store.begun import read_mark
 from ..store.place import Place
 from ..store.system import SYSTEM
 
@@ -82,7 +83,8 @@ def _process(owner: str, path: str, holders: dict[int, int]) -> Process:
         status = os.stat(path)
     except OSError:  # gone since
         return Process(owner=owner, alive=False)
-    since_ms = status.st_mtime_ns // 1_000_000
+    mark = read_mark(SYSTEM, path)
+    since_ms = status.st_mtime_ns // 1_000_000 if mark is None else mark[1]
     pid = holders.get(status.st_ino)
     if pid is None:
         return Process(owner=owner, alive=_lives(path), since_ms=since_ms)

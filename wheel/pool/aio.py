@@ -55,6 +55,7 @@ class AsyncioPool:
             name: what the threads are called.
         """
         self.workers = workers
+        self.isolates = False
         self.ready = workers
         self.low_water = 0
         self.runner = runner
@@ -237,13 +238,15 @@ class _Loop:
         found = runner.find(job)
         if isinstance(found, Released):
             return found
-        if job.after is not None:
-            given, raised = await self._pool.threads.run(runner.gather, job)
+        if job.after is None:
+            given = runner.admit(job)
+        else:
+            given, raised = await self._pool.threads.run(runner.admit, job)
             if raised is not None:
                 raise raised
-            if not isinstance(given, Job):
-                return given  # type: ignore[no-any-return]
-            job = given
+        if not isinstance(given, Job):
+            return given
+        job = given
         runner.begin(job)
         run, pid = Run(), os.getpid()
         try:

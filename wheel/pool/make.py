@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from ..clock import Clock
+from ..contract import Beginning, Store
 from ..errors import SchedulerError
 from ..events import Events
-from ..gathering import Look
 from ..refused import Refused
 from ..registry import Registry
 from ..routes import Routes
@@ -29,7 +29,7 @@ def make_pool(
     queues: Collection[str] | None,
     routes: Routes | None = None,
     refused: Refused | None = None,
-    look: Look | None = None,
+    store: Store | None = None,
 ) -> Pool:
     """A pool that is not started.
 
@@ -41,7 +41,7 @@ def make_pool(
         queues: those from which it will be given jobs; None for all.
         routes: where calls go whose task names no queue.
         refused: is told of tasks whose jobs are given back.
-        look: gives a job by its id, for those that waited for others.
+        store: where its jobs are.
 
     Raises:
         SchedulerError: it cannot be had here, or a task that it would have to run asks for what it cannot do.
@@ -53,7 +53,9 @@ def make_pool(
         limits = task.limits.over(options.limits)
         return known(task, limits, options.kind.refusal(task, limits))
 
-    runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=look)
+    look = None if store is None else store.get
+    mark = store.begin if isinstance(store, Beginning) else None
+    runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=look, mark=mark)
 
     # What a kind needs is imported when it is asked for: threads must not pay for the others.
     match options.kind.name:

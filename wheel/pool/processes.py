@@ -24,11 +24,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
 
-from ..calm import CalmLogger
+from ..calm import CalmLogger, calmly
 from ..clock import Clock, SystemClock
 from ..errors import TimeLimitExceeded
 from ..job import Claim, Crashed, Job, Outcome, Released
@@ -73,6 +73,7 @@ class ProcessPool(ThreadPool):
         """
         super().__init__(options.workers, runner, clock)
         self.ready = 0
+        self.isolates = True
         self._options = options
         self._registry = registry
         self._runner = runner
@@ -128,7 +129,7 @@ class ProcessPool(ThreadPool):
         found = self._runner.find(claim.job)
         if isinstance(found, Released):
             return found
-        job = self._runner.gather(claim.job)
+        job = self._runner.admit(claim.job)
         if not isinstance(job, Job):
             return job
         limits = found.limits
@@ -391,6 +392,6 @@ class Child:
 def _write(fields: dict[str, Any]) -> None:
     """A log line of the process, as if it had been logged here."""
     logger, record = logging.getLogger(fields.get("name")), logging.makeLogRecord(fields)
-    with suppress(Exception):  # a handler of the program's may raise, and a job is in this thread's hands
+    with calmly():  # a handler of the program's may raise, and a job is in this thread's hands
         if logger.isEnabledFor(record.levelno):
             logger.handle(record)

@@ -26,6 +26,8 @@ class Pool(Protocol):
     """How many it could run at once now: fewer while worker processes are being replaced."""
     waits: Waits
     """Which of its jobs wait for others."""
+    isolates: bool
+    """Whether each job has a process of its own, so that one that kills it takes no other with it."""
     low_water: int
     """A worker that leaves no more than so many claims waiting wakes the ticker."""
 

@@ -47,6 +47,7 @@ class ThreadPool:
             name: what the threads are called.
         """
         self.workers = workers
+        self.isolates = False
         self.ready = workers
         self.low_water = 0
         self._run = run

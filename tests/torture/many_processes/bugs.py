@@ -14,7 +14,7 @@ from hourwheel.store.epoch import Epoch
 from hourwheel.store.keeper import Keeper
 from hourwheel.store.lock import FileLock
 from hourwheel.store.place import Place
-from hourwheel.store.records import Claimed, Record
+from hourwheel.store.records import Claimed, Record, Rescued
 from hourwheel.store.state import State
 from hourwheel.store.verbs import StateVerbs
 
@@ -51,15 +51,15 @@ def _does_not_catch_up() -> None:
 def _judges_death_by_time() -> None:
     """Who has had a claim for 200 ms is taken for dead; a stopped process is not."""
 
-    def dead(self: JsonStore, state: State, owner: str, now_ms: int) -> dict[str, list[str]]:
+    def rescues(self: JsonStore, state: State, owner: str, now_ms: int) -> list[Record]:
         slow = [
             id
             for id, holder in state.running.items()
             if holder != owner and (job := state.get(id)) is not None and (job.started_ms or 0) < now_ms - 200
         ]
-        return {"too slow": slow}
+        return [Rescued(now_ms, slow, "too slow")] if slow else []
 
-    JsonStore._dead = dead  # type: ignore[method-assign]
+    JsonStore._rescues = rescues  # type: ignore[method-assign]
 
 
 def _shows_its_life_sign_late() -> None:
@@ -110,7 +110,7 @@ def _takes_busy_for_done() -> None:
 
 def _does_not_rescue() -> None:
     """Jobs of the dead run for ever."""
-    JsonStore._dead = lambda self, state, owner, now_ms: {}  # type: ignore[method-assign]
+    JsonStore._rescues = lambda self, state, owner, now_ms: []  # type: ignore[method-assign]
 
 
 def _claims_early() -> None:

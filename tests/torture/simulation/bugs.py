@@ -64,19 +64,19 @@ def token_is_given_again_after_a_rescue() -> Any:
 
 def rescue_is_forgotten() -> Any:
     """Jobs of the dead run for ever."""
-    return patch.object(MemoryStores, "_dead", lambda self, state, owner, now_ms: {})
+    return patch.object(MemoryStores, "_rescues", lambda self, state, owner, now_ms: [])
 
 
 def rescue_goes_by_time() -> Any:
     """Whoever has run for two minutes is taken for dead."""
 
-    def dead(self: MemoryStores, state: State, owner: str, now_ms: int, _real: Any = MemoryStores._dead) -> Any:
+    def rescues(self: MemoryStores, state: State, owner: str, now_ms: int, _real: Any = MemoryStores._rescues) -> Any:
         found = _real(self, state, owner, now_ms)
-        named = {id for ids in found.values() for id in ids}
+        named = {id for record in found for id in record.ids}
         old = [id for id in state.running if id not in named and (state.get(id).started_ms or 0) < now_ms - 120_000]
-        return {**found, "too slow": old} if old else found
+        return [*found, Rescued(now_ms, old, "too slow")] if old else found
 
-    return patch.object(MemoryStores, "_dead", dead)
+    return patch.object(MemoryStores, "_rescues", rescues)
 
 
 def due_is_rounded_down() -> Any:

@@ -12,6 +12,7 @@ from typing import Protocol
 from ...contract import Store
 from ...job import Claim
 from ...store.memory import MemoryStore
+from ...store.records import Record, Rescued
 from ...store.state import State
 
 
@@ -54,19 +55,19 @@ class MemoryStores(MemoryStore):
         self._disowned.update((claim.job.id, claim.token) for claim in claims)
         return True
 
-    def _dead(self, state: State, owner: str, now_ms: int) -> dict[str, list[str]]:
-        dead = super()._dead(state, owner, now_ms)
+    def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:
+        records = super()._rescues(state, owner, now_ms)
         if self._disowned:
             mistaken = [id for id, token in self._disowned.items() if _runs(state, id, token)]
             self._disowned = {}
             if mistaken:
-                dead["its worker was taken for dead"] = mistaken
+                records.append(Rescued(now_ms, mistaken, "its worker was taken for dead"))
         if self._dead_owners:
-            gone = {id for ids in dead.values() for id in ids}
+            gone = {id for record in records if isinstance(record, Rescued) for id in record.ids}
             orphans = [id for id, holder in state.running.items() if holder in self._dead_owners and id not in gone]
             if orphans:
-                dead["its worker died"] = orphans
-        return dead
+                records.append(Rescued(now_ms, orphans, "its worker died"))
+        return records
 
 
 def _runs(state: State, id: str, token: int) -> bool:
