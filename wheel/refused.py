@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from .clock import SystemClock
 from .errors import NotRegistered
 from .registry import Registry
 
 if TYPE_CHECKING:
     from .schedules import Schedules
     from .task import Task
+
+
+_MONOTONIC: Final = SystemClock().monotonic
+_AGAIN_S: Final = 60.0
 
 
 class Without(TypedDict, total=False):
@@ -31,17 +36,22 @@ class Refused:
         self._unknown: Final = list if schedules is None else schedules.unknown
         self._tasks: dict[str, Task[..., Any] | None] = {}
         """By name, the task as it was then; None if there was none."""
+        self._until: dict[str, float] = {}
+        """By name, when one of its jobs is looked at again, which may have expired since."""
 
     def add(self, name: str) -> bool:
         """A job of this task was given back; whether that is news."""
-        if self._stands(name):
-            return False
+        is_news = not self._stands(name)
         self._tasks[name] = self._task(name)
-        return True
+        self._until[name] = _MONOTONIC() + _AGAIN_S
+        return is_news
 
     def names(self) -> list[str]:
         """What to claim without; see Store.claim."""
-        tasks = [f"task:{name}" for name in list(self._tasks) if self._stands(name)] if self._tasks else []
+        if not self._tasks:
+            return self._unknown()
+        now = _MONOTONIC()
+        tasks = [f"task:{name}" for name, until in list(self._until.items()) if now < until and self._stands(name)]
         return [*tasks, *self._unknown()]
 
     def _stands(self, name: str) -> bool:

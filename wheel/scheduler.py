@@ -30,7 +30,7 @@ from .events import Events
 from .job import Job
 from .looking import held_back
 from .pausing import Pausing
-from .pool import PoolArguments
+from .pool import PoolArguments, inside
 from .pool.make import make_pool
 from .refused import Refused
 from .registry import SHARED, Registry
@@ -163,7 +163,11 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         """Stop, and close the store if the scheduler opened it. Twice is fine; used again, it is opened again.
 
         Jobs that still run keep the store open, and the life sign of this process shown, until the last has ended.
+
+        Raises:
+            SchedulerError: a job of this scheduler calls it, and could not be recorded any more.
         """
+        inside.refuse_closing(self._ticker)
         self.stop()
         withdraw_default(self)
         with self._lock:
@@ -243,7 +247,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             StoreError: the store cannot be opened.
             SchedulerError: the pool cannot be had here, or cannot do what a task asks of it; or the program is ending.
         """
-        if held_back(self, "start()"):
+        if held_back(self, "start()") or inside.is_job():  # which runs, in the parent process
             return
         ending.watch()
         self.discover_tasks()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .beat import NO_TIME, Draft, beat_entry, checked_args, checked_kwargs, checked_schedule, schedule_plan
 from .canvas import Signature
 from .clock import as_datetime
-from .contract import Found
+from .contract import Found, Pausable
 from .decorator import TaskDecorator
 from .entry import Entry
 from .errors import InvalidValue, UnknownSchedule
@@ -174,7 +174,8 @@ class Scheduling:
         >>> [(one.name, one.spec) for one in app.schedules]
         [('reminder', 'every 300000 ms')]
         """
-        paused = set(pausable(self.store).paused())
+        store = self.store
+        paused = set(store.paused() if isinstance(store, Pausable) else ())
         return [_scheduled(self, entry, paused) for _, entry in sorted(self._schedules.entries.items())]
 
     def pause_schedule(self: Planner, name: str) -> bool:

@@ -181,6 +181,7 @@ OF_A_JOB: dict[str, Any] = {
     "cancelled while it runs": ["running", "looked", "succeeded"],
     "a large argument and result": True,
     "concurrency=1": False,
+    "start() in a job": "runs already",
     "worker_process_init": [True, True, True],
 }
 """The same in every pool."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from itertools import chain
 
+import pytest
 from hourwheel import Scheduler, every
 from hourwheel.contract import Filter
 from hourwheel.pool import PoolArguments
@@ -118,3 +119,29 @@ def test_the_fires_of_another_programs_schedule_come_in_time() -> None:
             app.run_due()
         assert sorted(fired) == ["a"] * turn + ["b"] * turn
     assert all(job.due_ms > clock.now_ms() for job in store.scan(Filter(states=frozenset({"scheduled"}))))  # type: ignore[arg-type]
+
+
+def test_a_job_that_nobody_knows_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock(NOW_MS)
+    app = Scheduler(MemoryStore(), clock=clock)
+    result = app.send_task("nobodys", expires=60)
+    monkeypatch.setattr("hourwheel.refused._MONOTONIC", clock.monotonic)
+    app.run_due()
+    clock.advance(61)
+    app.run_due()
+    assert result.state == "expired"
+
+
+def test_schedules_are_shown_of_a_store_that_cannot_pause() -> None:
+    class Plain:
+        def __init__(self) -> None:
+            self._store = MemoryStore()
+
+        def __getattr__(self, name: str) -> object:
+            if name in ("pause", "resume", "paused"):
+                raise AttributeError(name)
+            return getattr(self._store, name)
+
+    app = Scheduler(Plain())  # type: ignore[arg-type]
+    app.periodic(every(seconds=60), name="tidy")(lambda: None)
+    assert [(one.name, one.paused) for one in app.schedules] == [("tidy", False)]

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from ..context import current_job
 from ..errors import SchedulerError
+
+if TYPE_CHECKING:
+    from ..ticker import Ticker
 
 _is_child = False
 _imports_main = False
@@ -39,6 +44,21 @@ def refuse_store() -> None:
             "a worker process imports this program to find its tasks, and does not call them or open the store again: "
             'what is to be done once must be under: if __name__ == "__main__":'
         )
+
+
+def is_job() -> bool:
+    """Whether a job in a worker process is what calls."""
+    return _is_child and current_job() is not None
+
+
+def refuse_closing(ticker: Ticker | None) -> None:
+    """Raise if a job of this ticker is what calls.
+
+    Raises:
+        SchedulerError: it would close the store in which it is to be recorded.
+    """
+    if ticker is not None and not ticker.ended and ticker.pool.is_inside():
+        raise SchedulerError("a job cannot close its own scheduler, which is to record the job; call stop()")
 
 
 def refuse_scheduler() -> None:

@@ -188,6 +188,12 @@ def starts_others() -> Any:
 
 
 @task
+def starts_its_scheduler() -> str:
+    get_default().start()  # type: ignore[attr-defined]
+    return "runs already"
+
+
+@task
 def forks() -> Any:
     process = multiprocessing.get_context("fork").Process(target=os.getpid)
     process.start()
@@ -338,6 +344,7 @@ def seen(app: Scheduler, workers: int, coroutines: bool) -> dict[str, Any]:
         "progress": progress(),
         "log lines": spoken(app),
         "context variables": [leaves_a_mark.delay().get(timeout=LONG_S) for _ in range(2 * workers)],
+        "start() in a job": starts_its_scheduler.delay().get(timeout=LONG_S),
         "may fork": KIND not in GREEN and forks.delay().get(timeout=LONG_S),
         "programs and threads that it starts": starts_others.delay().get(timeout=LONG_S),
         "cancelled while it runs": cancelled(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -281,3 +282,16 @@ def test_what_a_job_waits_for_is_said_by_why(app: Scheduler) -> None:
             call.get(timeout=LONG_S)
     done = call.job()
     assert done is not None and done.reason is None
+
+
+@pytest.mark.parametrize("pool", ["threads", "asyncio", "solo"])
+def test_a_job_that_closes_its_scheduler_is_told_why_not_and_recorded(pool: str, tmp_path: Path) -> None:
+    app = Scheduler(tmp_path / "tasks.json", pool=pool, durability="os")
+
+    @app.task
+    def closes() -> None:
+        app.close()
+
+    with app, pytest.raises(JobFailed, match=r"a job cannot close its own scheduler.*stop\(\)"):
+        closes.delay().get(timeout=LONG_S)
+    app.close()
