@@ -274,15 +274,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             store.begin(self.owner, 0)
         refused = Refused(self.registry, self._schedules)
         pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store)
-        ticker = Ticker(
-            store,
-            pool,
-            self.clock,
-            owner=self.owner,
-            owed=owed,
-            without=refused.option,
-            **self._shared(),
-        )
+        ticker = Ticker(store, pool, self.clock, owner=self.owner, owed=owed, without=refused.option, **self._shared())
         ticker.on_end = partial(self.on.shutdown.tell, self)
         if not self.pool.kind.imports:  # else each worker process tells its own
             self.on.worker_process_init.tell(self)
