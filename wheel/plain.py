@@ -49,11 +49,25 @@ class _Harmless(logging.Filter):
         return True
 
 
+class _Shown:
+    """Something of anybody's, shown plainly."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return plain(str(self._value))
+
+    def __repr__(self) -> str:
+        return plain(repr(self._value))
+
+
 def _plain_value(value: object) -> object:
-    if isinstance(value, (int, float)):
-        return value
-    text = value if isinstance(value, str) else str(value)
-    return plain(text)
+    if isinstance(value, str):
+        return plain(value)
+    return value if isinstance(value, (int, float)) else _Shown(value)
 
 
 def _plain_traceback(error: BaseException, frames: TracebackType | None) -> str:

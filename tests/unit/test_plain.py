@@ -84,3 +84,10 @@ def test_a_name_in_a_store_does_not_repaint_the_terminal(
     out, err = capsys.readouterr()
     assert is_harmless(out), out
     assert is_harmless(err), err
+
+
+def test_what_is_logged_of_our_own_is_shown_as_it_is(lines: io.StringIO) -> None:
+    log.LOG.info("%r, %s, %d, %.1f, %s", [1, "a"], "text", 3, 0.5, None)
+    log.LOG.info("%(name)s", {"name": "by name"})
+    assert "[1, 'a'], text, 3, 0.5, None\n" in lines.getvalue()
+    assert "by name\n" in lines.getvalue()
