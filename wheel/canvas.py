@@ -342,13 +342,20 @@ def _follow(draft: Draft, ends: Ends, before: int, links: Mapping[str, Any]) -> 
     """Put in what is called when something laid since there were ``before`` members has ended, well or not."""
     if links.get("succeeded"):
         draft.follow(ends, links["succeeded"])
-    if links.get("failed"):
+    if links.get("failed") and len(draft.members) > before:
         draft.follow(Ends(ids=tuple(draft.members[before:]), shape=0, need="failed"), links["failed"])
+
+
+def _links_of(canvas: Canvas) -> Iterator[Signature[Any]]:
+    """What is linked to a whole, which may have no calls of its own."""
+    inside = canvas.parts if isinstance(canvas, Chain) else canvas.members if isinstance(canvas, Group) else ()
+    for one in (*inside, *Plan().but({"link": canvas._options.get("link")}).link):
+        yield from (*one.signatures(), *_links_of(one))
 
 
 def _carrier_of(canvas: Canvas) -> Carrier | None:
     """What carries the calls: the scheduler that their tasks belong to; the default one for shared tasks alone."""
-    tasks = [one.task for one in canvas.signatures()]
+    tasks = [one.task for one in (*canvas.signatures(), *_links_of(canvas))]
     bound = next((task for task in tasks if task._scheduler is not None), None)
     if bound is not None:
         return bound.scheduler

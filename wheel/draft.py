@@ -183,7 +183,7 @@ class Draft:
         before = self.members, self._over, self._prefix
         for number, one in enumerate(calls):
             self.members, self._over = [], {}
-            self._prefix = f"{ends.ids[0]}:{ends.need}-{number}"  # the same call again comes to the same ids
+            self._prefix = f"{ends.ids[0]}:{ends.need}-{number}" if ends.ids else None  # a call again: the same ids
             one.lay(self, ends)
         self.members, self._over, self._prefix = before
 

@@ -134,6 +134,8 @@ class Plan:
                 changes.update(rule(value))
         if not changes:
             return self
+        if options.get("acks_early") is not None and options.get("max_crashes") is not None:
+            raise InvalidValue.of("max_crashes", "absent when acks_early is given", options["max_crashes"])
         if "grace_ms" in changes:
             changes.setdefault("skips", True)
         ours = changes.get("task_id", self.task_id) is None and changes.get("key", self.key) is None
@@ -383,6 +385,8 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "link": _linked("link"),
     "link_error": _linked("link_error"),
 }
+
+
 _IDLE: Final[dict[str, tuple[str, Callable[[Plan], bool]]]] = {
     "on_conflict": ("key", lambda plan: plan.key is not None),
     "max_wait": ("key", lambda plan: plan.key is not None),

@@ -42,6 +42,13 @@ class Results(Sequence[Any], Generic[R]):
             return AsyncResult(self.ids[part], self._keeper)
         return self._part(tuple(part))
 
+    def _others(self) -> list[AsyncResult[Any]]:
+        """Jobs that must succeed, though no result is given of them: what stands before an empty group."""
+        if self._keeper is None or isinstance(self._shape, range):
+            return []
+        given = {*leaves(self._shape)}
+        return [AsyncResult(id, self._keeper) for place, id in enumerate(self.ids) if place not in given]
+
     def _part(self, shape: Shape) -> Results[R]:
         places = {place: number for number, place in enumerate(dict.fromkeys(leaves(shape)))}
         return Results([self.ids[place] for place in places], self._keeper, renumbered(shape, places))
@@ -67,6 +74,8 @@ class Results(Sequence[Any], Generic[R]):
         for one in self:
             left = None if until is None else max(0.0, until - clock.monotonic())
             found.append(one.get(left, propagate=propagate))
+        for other in self._others():
+            other.get(None if until is None else max(0.0, until - clock.monotonic()), propagate=propagate)
         return found
 
     async def aget(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R]:  # noqa: ASYNC109 - as get()
@@ -79,19 +88,21 @@ class Results(Sequence[Any], Generic[R]):
         for one in self:
             left = None if until is None else max(0.0, until - clock.monotonic())
             found.append(await one.aget(left, propagate=propagate))
+        for other in self._others():
+            await other.aget(None if until is None else max(0.0, until - clock.monotonic()), propagate=propagate)
         return found
 
     def ready(self) -> bool:
         """Whether all have ended, in whatever way."""
-        return all(one.ready() for one in self)
+        return all(one.ready() for one in (*self, *self._others()))
 
     def successful(self) -> bool:
         """Whether all functions have returned."""
-        return all(one.successful() for one in self)
+        return all(one.successful() for one in (*self, *self._others()))
 
     def failed(self) -> bool:
         """Whether one of them has failed."""
-        return any(one.failed() for one in self)
+        return any(one.failed() for one in (*self, *self._others()))
 
     def waiting(self) -> bool:
         """Whether one of them has not ended."""

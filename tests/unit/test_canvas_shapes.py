@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hourwheel import DuplicateJob, InvalidValue, Scheduler, State, chain, chord, group, task
+from hourwheel import DuplicateJob, InvalidValue, JobFailed, ResultTimeout, Scheduler, State, chain, chord, group, task
 from hourwheel.results import Results
 from hourwheel.shape import is_shape
 from hourwheel.store import MemoryStore
@@ -147,6 +147,33 @@ def test_what_follows_an_empty_group_still_waits_for_what_was_before_it(app: Sch
     held = chain(t.fail.s(), group([]), t.i.s()).delay()
     drain(app)
     assert held.state == "failed"
+
+
+def test_an_empty_group_does_not_hide_the_error_of_what_was_before_it(app: Scheduler, t: Any) -> None:
+    held = [chain(t.fail.s(), group([])).delay(), group(t.i.s(1), chain(t.fail.s(), group([]))).delay()]
+    assert [one.ready() for one in held] == [False, False]
+    with pytest.raises(ResultTimeout):
+        held[0].get(timeout=0)
+    drain(app)
+    for one in held:
+        assert (one.ready(), one.successful(), one.failed()) == (True, False, True)
+        with pytest.raises(JobFailed, match="no"):
+            one.get()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: group([]).apply_async(link=n),
+        lambda n: group([]).set(link=n, link_error=n).delay(),
+        lambda n: chain(group([])).apply_async(link=n, link_error=n),
+        lambda n: chain(group([]).set(link=n)).delay(),
+    ],
+)
+def test_a_link_of_an_empty_group_is_called_with_nothing(app: Scheduler, t: Any, make: Any) -> None:
+    assert make(t.note.s()).get() == []
+    drain(app)
+    assert t.said == [[]]
 
 
 def test_nothing_can_be_cancelled_and_forgotten() -> None:

@@ -265,3 +265,9 @@ def test_delay_takes_the_time_and_passes_nothing_else_in_silence(bench: Bench, o
 def test_an_option_that_nobody_knows_is_refused_in_every_way(bench: Bench, way: str) -> None:
     with pytest.raises((InvalidValue, TypeError), match="colour"):
         WAYS[way](bench, {"colour": "blue"})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_two_options_that_contradict_each_other_are_refused(bench: Bench, way: str) -> None:
+    with pytest.raises((InvalidValue, TypeError), match="max_crashes|acks_early"):
+        WAYS[way](bench, {"acks_early": True, "max_crashes": 5})
