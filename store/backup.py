@@ -32,7 +32,7 @@ from .failure import opening_error, store_error
 from .header import Header
 from .lock import FileLock, LifeSigns
 from .noted import header_of, note, write_noted
-from .place import Place, refuse_unsafe
+from .place import Place, place_at, refuse_unsafe
 from .readonly import ReadOnlyStore
 from .system import SYSTEM, System, close_file, sync_directory
 
@@ -79,7 +79,7 @@ def backup(
     >>> backup("tasks.json", "copy.json", now_ms=0).scheduled
     0
     """
-    target = Place(os.path.abspath(os.fspath(to)))
+    target = place_at(to)
     with ReadOnlyStore(path, system=system) as store:
         _refuse_target(target, Place(store.path), replace=replace)
         with _written(target, system, store.path) as written:
@@ -113,7 +113,7 @@ def move(path: str | os.PathLike[str], to: str | os.PathLike[str], *, now_ms: in
     >>> move("tasks.json", "elsewhere.json", now_ms=0).path == os.path.abspath("elsewhere.json")
     True
     """
-    old, target = Place(os.path.abspath(os.fspath(path))), Place(os.path.abspath(os.fspath(to)))
+    old, target = place_at(path), place_at(to)
     _refuse_target(target, old, replace=False)
     refuse_unsafe(target, system, allow_network_fs=False, allow_shared_directory=False)
     if not os.path.lexists(old.path) and not os.path.lexists(_aside(old)):
@@ -227,7 +227,7 @@ def _written(target: Place, system: System, source: str) -> Iterator[Callable[[E
         noted = note(epoch)
         system.ftruncate(fd, 0)
         _like(source, fd)
-        header = header_of(noted, now_ms, store_id=store_id, epoch=number)
+        header = header_of(noted, now_ms, store_id=store_id, epoch=number, whole=True)
         for _ in write_noted(fd, system, header, noted, now_ms):
             pass
         system.fsync(fd)

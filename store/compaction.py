@@ -20,10 +20,13 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final, Literal
 
+from ..errors import StoreError, StoreMoved
+from .ended import clear_the_way, is_named, remove_ended
 from .epoch import Epoch
-from .header import read_header
+from .header import Header, read_header
 from .index import Index
 from .journal import Journal
 from .keeping import FAILED_TTL_MS
@@ -46,7 +49,12 @@ def claim_work(place: Place, system: System) -> int | None:
     To be called before the state is noted: whoever notes first may find an epoch begun by another in the meantime, and
     would begin it again, over a journal that is in use.
     """
-    fd = system.open(place.next, _OPEN, 0o600)
+    system.note_owner(place.path)
+    try:
+        fd = system.open(place.next, _OPEN, 0o600)
+    except PermissionError:  # another user's: should that be at it still, it finds that its file has lost the name
+        system.unlink(place.next)
+        fd = system.open(place.next, _OPEN, 0o600)
     try:
         system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(system.fstat(fd), system.stat(place.next)):
@@ -65,15 +73,27 @@ class Compaction:
     """One attempt to begin a new epoch. ``prepare`` runs aside, ``finish`` under the lock."""
 
     def __init__(
-        self, place: Place, system: System, fd: int, old: Epoch, now_ms: int, failed_ttl_ms: int = FAILED_TTL_MS
+        self,
+        place: Place,
+        system: System,
+        fd: int,
+        old: Epoch,
+        now_ms: int,
+        failed_ttl_ms: int = FAILED_TTL_MS,
+        *,
+        whole: bool = False,
     ) -> None:
-        """Note the state of ``old``; the caller holds it, and ``fd`` from claim_work()."""
+        """Note the state of ``old``; the caller holds it, and ``fd`` from claim_work().
+
+        With ``whole`` the new snapshot says that nothing comes after it: see Header.whole.
+        """
         self._place = place
         self._system = system
         self._fd = fd
         self._old = old
         self._noted = note(old)
-        self._now_ms = now_ms
+        self._now_ms = 0 if old.snapshot.header.whole else now_ms  # to open a store drops nothing
+        self._whole = whole
         self._failed_ttl_ms = failed_ttl_ms
         self.number = old.number + 1
         self._copied = self._noted.end
@@ -89,7 +109,7 @@ class Compaction:
         """Write the new snapshot, its index, and the journal so far; yields between pieces."""
         noted, system = self._noted, self._system
         system.ftruncate(self._fd, 0)
-        header = header_of(noted, self._now_ms, store_id=self._old.store_id, epoch=self.number)
+        header = header_of(noted, self._now_ms, store_id=self._old.store_id, epoch=self.number, whole=self._whole)
         index: Index | None = None
         for index in write_noted(self._fd, system, header, noted, self._now_ms, self._failed_ttl_ms):
             if index is None:
@@ -97,17 +117,27 @@ class Compaction:
         assert index is not None
         system.fsync(self._fd)
         header = read_header(self._fd, self._place.next, system)
-        index.save(self._place.index(self.number), system, header.crc)
+        self._save_index(index, header)
         fd = system.open(self._place.next, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         self.new = self._begin_epoch(SnapshotFile(fd, self._place.path, system, header, index))
         yield from self._copy_until_near()
         self.new.journal.sync()
         sync_directory(system, self._place.directory)
 
+    def _save_index(self, index: Index, header: Header) -> None:
+        """What reads the snapshot can do without an index: one that cannot be written keeps nobody from compacting."""
+        path = self._place.index(self.number)
+        if self._whole:
+            return  # it is small, and shall be the only file
+        with suppress(OSError, StoreError):
+            clear_the_way(path, self._system, header.store_id)
+            index.save(path, self._system, header)
+
     def _begin_epoch(self, snapshot: SnapshotFile) -> Epoch:
         header, path = snapshot.header, self._place.journal(self.number)
         journal: Journal | None = None
         try:
+            clear_the_way(path, self._system, header.store_id)
             journal = Journal.create(path, self._system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
             return Epoch(self._place, self._system, snapshot, journal)
         except BaseException:
@@ -167,6 +197,7 @@ class Compaction:
         place, system, new = self._place, self._system, self.new
         assert self._copied == self._old.journal.end
         new.journal.sync()
+        self._refuse_strangers(new)
         self.stage = "sealing"
         self._old.seal(self.number)
         self.stage = "sealed"
@@ -180,6 +211,22 @@ class Compaction:
         self._let_go()
         return new
 
+    def _refuse_strangers(self, new: Epoch) -> None:
+        """Raise if a name that is renamed now, or replaced by that, is not the file that is held open here.
+
+        Raises:
+            StoreMoved: somebody has removed or replaced one of the store's files; they are left as they are.
+        """
+        old = self._old
+        files = {self._place.next: self._fd, old.snapshot.path: old.snapshot.fd}
+        for journal in (old.journal, new.journal):
+            files[journal.path] = journal.fd
+        for path, fd in files.items():
+            if not is_named(path, fd, self._system):
+                raise StoreMoved(
+                    f"{path} was removed or replaced while a new snapshot was written; nothing was changed"
+                )
+
     def _let_go(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
@@ -187,17 +234,7 @@ class Compaction:
 
     def clean_up(self) -> None:
         """Remove what belongs to epochs that are over. What cannot be removed does no harm."""
-        try:
-            names = [name for kind in ("journal", "index") for name in self._place.siblings(self._system, kind)]
-        except OSError:
-            return
-        for name in names:
-            number = name.rpartition(".")[2]
-            if number.isdigit() and int(number) < self.number:
-                try:
-                    self._system.unlink(os.path.join(self._place.directory, name))
-                except OSError:
-                    continue
+        remove_ended(self._place, self._system, self._old.store_id, self.number)
 
     def abandon(self) -> None:
         """Give up, if it is not finished: the old epoch stays as it is."""

@@ -80,7 +80,7 @@ class Compactor:
             StoreError: it could not be written; the store goes on in the old epoch.
         """
         keeper = self._keeper
-        keeper._gate.run(keeper._mend)  # which may begin a new epoch itself, and then must find the work unclaimed
+        keeper._changing(_nothing)  # which may begin a new epoch itself, and then must find the work unclaimed
         work: Compaction | None = None
         try:
             fd = claim_work(keeper._place, keeper._system)
@@ -130,3 +130,7 @@ class Compactor:
         if work.stage == "sealed":
             keeper._trouble = keeper._reread
         return store_error(error, f"{keeper.path}: compaction failed")
+
+
+def _nothing(_: State) -> None:
+    """The change that changes nothing: the files are those that they were, or this raises."""

@@ -52,7 +52,7 @@ def refuse_remains(place: Place, system: System) -> None:
 
 
 def _create(place: Place, system: System) -> None:
-    store_id = secrets.token_hex(8)
+    store_id, begun = secrets.token_hex(8), [place.next, place.journal(_FIRST)]
     header = Header(store_id=store_id, epoch=_FIRST, seq=0, token=0, hand=0, counts=Counts())
     try:
         _write_empty(place.next, system, header)
@@ -63,9 +63,10 @@ def _create(place: Place, system: System) -> None:
             journal.close()
         sync_directory(system, place.directory)
         system.replace(place.next, place.path)
+        begun.insert(0, place.path)  # to be removed first: a snapshot must not stand without its journal
         sync_directory(system, place.directory)
     except OSError as error:
-        _undo(place, system)
+        _undo(begun, system)
         raise store_error(error, f"{place.path} cannot be made") from error
 
 
@@ -79,9 +80,11 @@ def _write_empty(path: str, system: System, header: Header) -> None:
         close_file(system, fd)
 
 
-def _undo(place: Place, system: System) -> None:
-    for path in (place.next, place.journal(_FIRST)):
+def _undo(begun: list[str], system: System) -> None:
+    for path in begun:
         try:
             system.unlink(path)
-        except OSError:
+        except FileNotFoundError:
             continue
+        except OSError:
+            return

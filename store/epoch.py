@@ -15,7 +15,8 @@ from typing import Final
 
 from ..errors import StoreCorrupt
 from .header import Header
-from .journal import Journal
+from .incomplete import missing_journal, refuse_older_snapshot
+from .journal import Journal, Unbegun
 from .limits import Limits
 from .lines import Batch, classify, frame
 from .place import Place
@@ -64,8 +65,12 @@ class Epoch:
         self.number = header.epoch
         self.sealed: int | None = None
         """The epoch that is to come after this one, once it has been announced."""
-        self.doubtful = False
-        """A sync of this journal has failed: what is read from it may not be on the disk."""
+        self.doubtful = header.whole
+        """The next epoch is to be begun before anything is done here.
+
+        A sync of this journal has failed, so that what is read from it may not be on the disk; or the snapshot says
+        that there is nothing in it, which must stay true.
+        """
         self.dropped = 0
         """Bytes of an unfinished write that were cut from the journal."""
         counts = type(header.counts)(**{name: getattr(header.counts, name) for name in header.counts.__slots__})
@@ -91,6 +96,7 @@ class Epoch:
         Raises:
             FileNotFoundError: there is no snapshot.
             StoreFormatError: not a store, or a newer format.
+            StoreIncomplete: the journal is missing, or the snapshot is older than a journal that is there.
             StoreCorrupt: damage; nothing was changed.
         """
         epoch = ahead
@@ -99,6 +105,7 @@ class Epoch:
                 epoch.close()
             epoch = cls.read(place, system, check=check, make=True)
         try:
+            refuse_older_snapshot(place, system, epoch.number)
             sync_directory(system, place.directory)  # whoever began this epoch may have died before he did
             epoch.follow()
             epoch.mend_tail(after_power_loss=True)
@@ -115,7 +122,7 @@ class Epoch:
             place: where it is.
             system: the system calls.
             check: compare the snapshot with its checksum.
-            make: a journal that is missing; the caller holds the lock.
+            make: the journal that a whole snapshot may be without; the caller holds the lock.
             write: False for who will only look, and may not be allowed to write.
 
         Raises:
@@ -125,7 +132,7 @@ class Epoch:
         snapshot = open_snapshot(place.path, place.index, system, check=check)
         journal: Journal | None = None
         try:
-            journal = _open_journal(place, system, snapshot.header, make=make, write=write)
+            journal = open_journal(place, system, snapshot.header, make=make, write=write)
             epoch = cls(place, system, snapshot, journal)
             epoch.follow(until=journal.size)
         except BaseException as error:
@@ -140,7 +147,7 @@ class Epoch:
     def _is_newest(self) -> bool:
         """Whether this, read a while ago, is still the newest epoch. The caller holds the lock."""
         try:
-            return self.snapshot.is_at(self._place.path)
+            return self.journal.size > 0 and self.snapshot.is_at(self._place.path)
         except OSError:  # opening it by its name will tell
             return False
 
@@ -264,33 +271,23 @@ class Epoch:
         self.sealed = None
 
 
-def _open_journal(place: Place, system: System, header: Header, *, make: bool, write: bool) -> Journal:
+def open_journal(place: Place, system: System, header: Header, *, make: bool, write: bool = True) -> Journal:
+    """The journal of the snapshot with that header; with ``make`` also where a whole one has none.
+
+    Raises:
+        StoreIncomplete: it is missing.
+        StoreCorrupt, StoreFormatError: see Journal.open.
+    """
     path = place.journal(header.epoch)
+    blank = False
     try:
         return Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq, write=write)
+    except Unbegun:
+        blank = True
     except FileNotFoundError:
-        if write and not make:
-            raise
-    _refuse_newer_journal(place, system, header.epoch)
-    if not write:
-        return Journal.nothing(path, system, seq=header.seq)
-    journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
-    try:
-        journal.sync()
-    except BaseException:
-        journal.close()
-        raise
-    return journal
-
-
-def _refuse_newer_journal(place: Place, system: System, epoch: int) -> None:
-    """No journal means that nothing has happened since; but not beside a later one, which is made before it goes."""
-    for name in place.siblings(system, "journal"):
-        number = name.rpartition(".")[2]
-        if number.isdecimal() and int(number) > epoch:
-            raise StoreCorrupt(
-                place.path,
-                0,
-                f"the snapshot is of epoch {epoch}, whose journal is missing, but there is {name}: "
-                "the snapshot is an older one, put back from a copy perhaps",
-            )
+        pass
+    if not header.whole:
+        raise missing_journal(place, system, header.epoch, blank=blank)
+    if not make:
+        return Journal.nothing(path, seq=header.seq)
+    return Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)

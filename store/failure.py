@@ -8,7 +8,7 @@ from typing import Final
 from ..errors import StoreError, StoreFull, StorePoisoned
 from .journal import NoRoom
 
-_OUT_OF_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OUT_OF_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def store_error(error: OSError, what: str) -> StoreError:

@@ -35,6 +35,8 @@ class Header:
     """Queues and tasks that are held back."""
     next_us: dict[str, int] = field(default_factory=dict)
     """Of rates that were used of late, when the next job may start."""
+    whole: bool = False
+    """This is all there is: nothing was ever written to the journal of this epoch, which may be missing."""
     length: int = 0
     crc: str = "00000000"
 
@@ -44,6 +46,8 @@ class Header:
         held = f'"paused":[{",".join(map(quote, self.paused))}],' if self.paused else ""
         if self.next_us:
             held += '"next_us":{' + ",".join(f"{quote(name)}:{at}" for name, at in self.next_us.items()) + "},"
+        if self.whole:
+            held += '"whole":true,'
         return (
             (
                 f'{{"format":"hourwheel","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
@@ -102,17 +106,19 @@ def first_line(fd: int, system: System) -> tuple[bytes, bool]:
 
 
 def limits_of(told: dict[str, Any]) -> dict[str, Any]:
-    """What a header tells of limits, as arguments of Header.
+    """What a header tells that it need not tell, as arguments of Header.
 
     Raises:
         ValueError: that is not what a store writes.
     """
-    paused, next_us = told.get("paused", []), told.get("next_us", {})
+    paused, next_us, whole = told.get("paused", []), told.get("next_us", {}), told.get("whole", False)
     if type(paused) is not list or not all(type(name) is str for name in paused):
         raise ValueError("paused")
     if type(next_us) is not dict or not all(map(is_number, next_us.values())):
         raise ValueError("next_us")
-    return {"paused": tuple(paused), "next_us": next_us}
+    if type(whole) is not bool:
+        raise ValueError("whole")
+    return {"paused": tuple(paused), "next_us": next_us, "whole": whole}
 
 
 def is_number(value: object) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 from zlib import crc32
 
+from .header import Header
 from .records import loads
 from .system import System, close_file, write_all
 
@@ -66,14 +67,14 @@ class Index:
 
     # ---- in a file ---------------------------------------------------------------------------------------
 
-    def save(self, path: str, system: System, snapshot_crc: str) -> None:
-        """Write the index of the snapshot with that checksum. Not synced: a torn index is noticed and made anew."""
+    def save(self, path: str, system: System, header: Header) -> None:
+        """Write the index of the snapshot with that header. Not synced: a torn index is noticed and made anew."""
         body = b"".join(
             [self.starts.tobytes(), self.ends.tobytes(), self.heads.tobytes(), *(row.tobytes() for row in self.rows)]
         )
         sizes = ",".join(str(len(row)) for row in self.rows)
         told = (
-            f'"index":"hourwheel","version":1,"of":"{snapshot_crc}",'
+            f'"index":"hourwheel","version":1,"store_id":"{header.store_id}","of":"{header.crc}",'
             f'"running_at":{self.running_at},"finished_at":{self.finished_at},"sizes":[{sizes}]}}\n'
         ).encode("ascii")
         head = b'{"crc":"%08x",%b' % (crc32(body, crc32(told)), told)

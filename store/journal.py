@@ -7,15 +7,16 @@ line is empty.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from contextlib import suppress
 from typing import Any, Final
 
-from ..errors import StoreCorrupt, StoreFormatError, StoreReentered
+from ..errors import StoreCorrupt, StoreFormatError, StoreMoved, StoreReentered
 from ..gate import Gate, Occupied
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
 from .records import loads
-from .system import System, close_file, write_all
+from .system import SYSTEM, System, close_file, write_all
 
 CHUNK: Final = 1 << 20
 RESERVE: Final = 256 * 1024
@@ -23,10 +24,16 @@ RESERVE: Final = 256 * 1024
 _BLANK: Final = b"\n" * CHUNK
 _READ: Final = 1 << 18
 _MUCH = 1 << 20
+_ENDS_HERE: Final = b"}\n\n"
+"""What stands around the end of the last record while nobody has written another."""
 
 
 class NoRoom(OSError):
     """The journal could not be made longer. Nothing of the change was written."""
+
+
+class Unbegun(FileNotFoundError):
+    """The file is there, but blank, or its first line was never finished."""
 
 
 def _is_unbegun(fd: int, system: System) -> bool:
@@ -122,7 +129,7 @@ class Journal:
         """Open the journal that belongs to a snapshot; without ``write`` for reading only.
 
         Raises:
-            FileNotFoundError: there is none, which means that nothing has happened since.
+            FileNotFoundError: there is none, or (Unbegun) nothing is in it.
             StoreCorrupt: its header is damaged, or is that of another store or epoch.
         """
         fd = system.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -130,7 +137,7 @@ class Journal:
             line, _, _ = system.pread(fd, 4096, 0).partition(b"\n")
             if not is_sound(line):
                 if _is_unbegun(fd, system):
-                    raise FileNotFoundError(path)  # the header was never synced, so nothing was ever accepted here
+                    raise Unbegun(path)
                 raise StoreCorrupt(path, 0, "the header's checksum does not match")
             header = _header_in(line, path)
             if header.get("version") != 1:
@@ -146,23 +153,52 @@ class Journal:
         return cls(path, fd, system, end=len(line) + 1, seq=seq, size=size)
 
     @classmethod
-    def nothing(cls, path: str, system: System, *, seq: int) -> Journal:
-        """For who only looks: the journal of a snapshot beside which there is none yet. Its ``size`` is 0."""
+    def nothing(cls, path: str, *, seq: int) -> Journal:
+        """The journal of a whole snapshot that has none: to be read, not to be written. Its size is 0."""
         header = frame(f'{{"journal":"hourwheel","after":{seq}}}')
         fd = os.memfd_create("journal", os.MFD_CLOEXEC)
         os.write(fd, header + b"\n")
-        return cls(path, fd, system, end=len(header), seq=seq, size=0)
+        return cls(path, fd, SYSTEM, end=len(header), seq=seq, size=0)
+
+    @property
+    def fd(self) -> int:
+        """The open file."""
+        return self._fd
 
     # ---- reading -----------------------------------------------------------------------------------------
 
     def has_more(self) -> bool:
-        """Whether something stands after the last record known here."""
-        found = self._pread(self._fd, 1, self.end)
-        return found != b"\n" and found not in (b"", b"\0")
+        """Whether something stands after the last record known here.
+
+        Raises:
+            StoreMoved: that record itself is gone.
+        """
+        found = self._pread(self._fd, 3, self.end - 2)
+        if found == _ENDS_HERE:
+            return False
+        if found[:2] != _ENDS_HERE[:2]:
+            raise StoreMoved(
+                f"{self.path} was written over or cut short in place, by a copy perhaps: its last record is gone; "
+                "nothing was accepted. Stop what uses this store, and put all its files back"
+            )
+        return found[2:] not in (b"", b"\0")
 
     def has_much_more(self) -> bool:
         """Whether others have written so much that reading it takes a while."""
         return bool(self._pread(self._fd, 2, self.end + _MUCH).strip(b"\n\0"))  # one of two is no line feed
+
+    def share(self) -> None:
+        """Show that it is open here, for as long as it is; see alone()."""
+        with suppress(OSError):  # somebody is closing the store as the last: another epoch is to come
+            self._system.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+    def alone(self) -> bool:
+        """Whether nobody else shows that it is open there."""
+        try:
+            self._system.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
 
     def length(self) -> int:
         """Of the file, bytes: there are no records behind."""

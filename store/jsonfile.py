@@ -27,7 +27,7 @@ from .keeper import POLL_S, Keeper
 from .keeping import FAILED_TTL_S, checked_failed_ttl_ms
 from .lines import frame_add, frame_change
 from .lock import SLEEP_CLOCK, drop_inherited, name_of_open_file
-from .place import Place, refuse_unsafe
+from .place import place_at, refuse_unsafe
 from .records import Record, Rescued, encode_job, encode_record, portions
 from .rescuing import rescued
 from .state import State
@@ -84,7 +84,7 @@ class JsonStore(Keeper, StateVerbs):
             raise InvalidValue.of("lock_timeout_s", "0 or more seconds", lock_timeout_s)
         self.max_pending = checked_max_pending(max_pending)
         self.failed_ttl_ms = checked_failed_ttl_ms(failed_ttl)
-        place = Place(os.path.abspath(os.fspath(path)))
+        place = place_at(path)
         refuse_unsafe(place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory)
         super().__init__(place, system, clock or SystemClock(), durability=durability, lock_timeout_s=lock_timeout_s)
         _NAMES.add(name_of_open_file(self.path))
@@ -138,9 +138,9 @@ class JsonStore(Keeper, StateVerbs):
         self._lock.acquire()
         try:
             journal = self._epoch.journal
-            if journal.has_more() or self._epoch.sealed is not None:
+            if journal.has_more() or self._epoch.sealed is not None or self._identity.stirred():
                 self._unsure = True
-                self._lock.check()
+                self._identity.check(self._lock)
                 journal = self._catch_up().journal
                 self._unsure = False
             lines = self._lines_of(lot, journal.seq)
@@ -204,7 +204,7 @@ class JsonStore(Keeper, StateVerbs):
         lapsed = {id for record in records if isinstance(record, Rescued) for id in record.ids}
         for name in set(state.running.values()) - {owner}:
             sign = self._place.owner(name)
-            if not self._signs.lives(sign):
+            if self._signs.died(sign, now_ms):
                 ids = [id for id, holder in state.running.items() if holder == name and id not in lapsed]
                 records += rescued(state, ids, read_mark(self._system, sign), f"its worker {name} died", now_ms)
                 self._signs.bury(sign)

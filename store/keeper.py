@@ -22,16 +22,19 @@ from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreBusy, StoreClos
 from ..gate import LEAST_PATIENCE_S, Gate
 from .ahead import catch_up, open_first, open_next
 from .aside import Aside
+from .closing import fold
 from .compactor import Compactor
 from .doorbell import Doorbell
 from .epoch import Epoch
 from .failure import opening_error, store_error
+from .identity import Identity
 from .journal import NoRoom
 from .keeping import FAILED_TTL_MS
-from .lock import FileLock, LifeSigns
+from .lock import LifeSigns
 from .place import Place
 from .state import State
 from .system import System
+from .within import within
 
 R = TypeVar("R")
 
@@ -49,7 +52,8 @@ class Keeper:
         self.path: Final = place.path
         self.durability: Final = durability
         self._place = place
-        self._system = system
+        self._system = within(place.directory, system)
+        self._outer = system
         self._clock = clock
         self._lock_timeout_s = lock_timeout_s
         self._wants_sync = durability == "sync"
@@ -65,7 +69,8 @@ class Keeper:
 
     def _begin(self) -> None:
         """Open everything; also in a forked child, which must take over nothing but the path."""
-        self._lock = FileLock(self._place.lock, self._system, timeout_s=self._lock_timeout_s)
+        self._identity = Identity(self._place, self._system, self._outer)
+        self._lock = self._identity.hold(timeout_s=self._lock_timeout_s)
         self._gate.on_leave = self._lock.release
         try:
             try:
@@ -74,6 +79,7 @@ class Keeper:
                 self._lock.release()
         except BaseException as error:
             self._lock.close()
+            self._system.let_go()
             if isinstance(error, OSError) and not isinstance(error, HourwheelError):
                 raise opening_error(error, f"{self.path} cannot be opened") from error
             raise
@@ -86,10 +92,12 @@ class Keeper:
     def _open_epoch(self) -> None:
         epoch = self._epoch = open_first(self._place, self._system, self._lock)
         try:
+            self._identity.note(epoch)
             if (self._lock.made and epoch.journal.seq > 0) or epoch.doubtful:  # who holds a removed lock must notice
                 self._compactor.run_now(epoch)
+            self._identity.confirm(self._epoch)
         except BaseException:
-            epoch.close()
+            self._epoch.close()
             raise
         self._signs.bury_idle(self._place, self._epoch.state.running.values())
 
@@ -122,6 +130,9 @@ class Keeper:
                 self._renew()  # what was acknowledged is not on the disk yet
             elif self.durability != "os" and trouble in (None, self._reread):
                 self._epoch.journal.sync()
+            if trouble is None:
+                now_ms = self._clock.now_ms()
+                fold(self._place, self._system, self._lock, self._identity, self._epoch, now_ms, self.failed_ttl_ms)
         except HourwheelError:
             raise
         except OSError as error:
@@ -130,8 +141,10 @@ class Keeper:
         finally:
             self._trouble = self._raise_closed
             self._epoch.close()
-            self._signs.close(remove=True)
+            busy = {self._place.owner(name) for name in self._epoch.state.running.values()}
+            self._signs.close(remove=True, keep=busy)
             self._lock.close()
+            self._system.let_go()
             self._closed = True
 
     def _raise_closed(self) -> None:
@@ -143,6 +156,7 @@ class Keeper:
             self._signs.close(remove=False)
             self._lock.close()
             self._epoch.close()
+            self._system.let_go()
         trouble = self._trouble
         self._start_afresh()
         if self._closed:  # a thread may have been closing the store
@@ -169,7 +183,7 @@ class Keeper:
         self._lock.acquire()
         self._unsure = True
         try:
-            self._lock.check()
+            self._identity.check(self._lock)
             epoch = self._catch_up()
             result = change(epoch.state)
         except Exception as error:
@@ -190,10 +204,10 @@ class Keeper:
     def _look(self, look: Callable[[State], R]) -> R:
         self._mend()
         try:
-            if self._epoch.journal.has_more() or self._epoch.sealed is not None:
+            if self._identity.may_have_changed(self._epoch):
                 self._lock.acquire()
                 self._unsure = True
-                self._lock.check()
+                self._identity.check(self._lock)
                 self._catch_up()
                 self._unsure = False
                 self._lock.release()
@@ -217,6 +231,7 @@ class Keeper:
                 catch_up(epoch, self._lock)
             while epoch.sealed is not None:
                 epoch = self._follow_seal(epoch)
+            self._identity.confirm(epoch)
         except HourwheelError:
             raise
         except OSError as error:
@@ -224,10 +239,7 @@ class Keeper:
         return epoch
 
     def _follow_seal(self, epoch: Epoch) -> Epoch:
-        newer = open_next(self._place, self._system, self._lock, epoch.number)
-        if newer.store_id != epoch.store_id:
-            newer.close()
-            raise StoreError(f"{self.path} has been replaced by another store; open it anew")
+        newer = self._identity.known(open_next(self._place, self._system, self._lock, epoch.number))
         if newer.doubtful:
             return self._redo(newer)
         if newer.number == epoch.number:
@@ -249,6 +261,7 @@ class Keeper:
 
     def _switch(self, newer: Epoch) -> None:
         older, self._epoch = self._epoch, newer
+        self._identity.note(newer)
         older.close()
         self._compactor.plan()
 
@@ -326,8 +339,8 @@ class Keeper:
         """Forget what is in memory and open the newest epoch. Inside the gate."""
         self._lock.acquire()
         try:
-            self._lock.check()
-            found = Epoch.open(self._place, self._system)
+            self._identity.check(self._lock)
+            found = self._identity.reopen()
             if found.doubtful:
                 self._redo(found)
             else:
@@ -356,8 +369,8 @@ class Keeper:
         """After a failure: read back what is there, and write it into a new epoch. Inside the gate."""
         self._lock.acquire()
         try:
-            self._lock.check()
-            self._redo(Epoch.open(self._place, self._system))
+            self._identity.check(self._lock)
+            self._redo(self._identity.reopen())
         except HourwheelError:
             raise
         except OSError as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Container, Iterable
@@ -19,8 +20,9 @@ from typing import Final
 from ..clock import SystemClock
 from ..errors import StoreBusy, StoreError, StoreUnsafe
 from .begun import write_mark, write_token
+from .ended import is_named
 from .place import Place
-from .system import System, close_file
+from .system import System, close_file, write_all
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
@@ -30,6 +32,10 @@ _FIRST_PAUSE_S = 0.0001
 _LONGEST_PAUSE_S = 0.002
 _GLANCES_S: Final = (0.001, 0.01, 0.05)
 """Who looks whether a sign is held locks it for an instant, shared."""
+DOUBT_MS: Final = 3_000
+"""How long an owner whose sign has gone is given to show it again: more than two ticks."""
+_DOUBT_MOST: Final = 20
+_SIGN_MOST: Final = 512
 SLEEP_CLOCK: Final = SystemClock()
 """How long a thread has slept, which is no matter of the clock that a test moves."""
 
@@ -94,16 +100,32 @@ class FileLock:
         except OSError as error:
             raise StoreError(f"{self._path}: flock failed: {error.strerror}") from error
 
+    def try_now(self) -> bool:
+        """Take the lock if it is free."""
+        try:
+            if self._fd < 0:
+                self._fd = self._open()
+            self._taken = True
+            self._flock(self._fd, _TRY)
+        except (OSError, StoreError):
+            return False
+        return True
+
     def check(self) -> None:
         """Once the lock is held: make sure that it is on the file that has its name now.
+
+        The one on the file that had the name is held until the new one is had, so that of those who knew that file
+        nobody is in the midst of a change then.
 
         Raises:
             StoreBusy: it is not, and the lock on that file could not be had within the timeout.
         """
-        while not self._fstat(self._fd).st_nlink:
-            self.close()
-            self._fd = self._open()
-            self.reacquire()
+        while not is_named(self._path, self._fd, self._system):
+            old, self._fd = self._fd, -1
+            try:
+                self.reacquire()
+            finally:
+                close_file(self._system, old)
 
     def release(self) -> None:
         """Give the lock back, if it is held. One that cannot be given back is dropped with its file."""
@@ -132,7 +154,7 @@ class FileLock:
             except BlockingIOError:
                 if self._waited_s >= self._timeout_s:
                     raise StoreBusy(
-                        f"{self._path} has been locked by another process for {self._timeout_s} s "
+                        f"{self._path} has been locked by {holder_of(self._fd)} for {self._timeout_s} s "
                         f"(see `fuser {self._path}`)"
                     ) from None
                 pause = min(pause * 1.5, _LONGEST_PAUSE_S)
@@ -140,10 +162,31 @@ class FileLock:
                 return
 
 
+def holder_of(fd: int) -> str:
+    """Who holds a lock on an open file, as the kernel tells, in words; "another process" if it does not."""
+    try:
+        number = os.fstat(fd).st_ino
+        with open("/proc/locks", encoding="ascii") as locks:
+            found = re.search(rf"FLOCK +ADVISORY +WRITE (\d+) \S+:{number} ", locks.read())
+        if found is None:
+            return "another process"
+        with open(f"/proc/{found[1]}/cmdline", encoding="utf-8", errors="replace") as words:
+            command = words.read(200).replace("\0", " ").strip()
+    except (OSError, ValueError):
+        return "another process"
+    me = ", this very one" if int(found[1]) == os.getpid() else ""
+    return f"another process (pid {found[1]}{me}: {command})"
+
+
 class LifeSigns:
     """For each owner a file that it keeps locked: when the lock can be had, the owner is dead.
 
-    The name of an owner is never used twice (it has random digits), so a sign that has gone stays gone.
+    The name of an owner is never used twice (it has random digits), so a sign that was taken away by its owner stays
+    gone. One that is not there although its owner has jobs was taken by somebody else (a cleaner of old files): its
+    place is taken by a *doubt*, a sign that nobody holds and that says since when. Its owner, if it lives, shows its
+    sign again at its next claim, within a second if it ticks; who is still in doubt after DOUBT_MS is dead.
+
+    A sign of which nothing can be told, because another user has made it perhaps, is that of one who lives.
     """
 
     def __init__(self, system: System) -> None:
@@ -153,8 +196,13 @@ class LifeSigns:
         self._marking = threading.Lock()
 
     def show(self, path: str) -> None:
-        """Hold the sign at ``path`` from now on. Must be called before the owner's first claim."""
-        if path in self._held:
+        """Hold the sign at ``path`` from now on. Must be called before each claim of the owner.
+
+        Raises:
+            StoreError: it cannot be made, or another process holds it.
+        """
+        held = self._held.get(path)
+        if held is not None and is_named(path, held, self._system):
             return
         try:
             fd = self._system.open(path, _FLAGS, 0o600)
@@ -162,12 +210,19 @@ class LifeSigns:
             raise StoreError(f"the life sign {path} cannot be opened: {error.strerror}") from error
         try:
             self._hold(fd)
+            if self._system.fstat(fd).st_size:
+                self._system.ftruncate(fd, 0)  # a doubt about us
+            with self._marking:
+                if held is not None and (said := self._system.pread(held, _SIGN_MOST, 0)):
+                    write_all(self._system, fd, said, 0)
+                self._held[path] = fd
         except OSError as error:
             close_file(self._system, fd)
             if isinstance(error, BlockingIOError):
                 raise StoreError(f"{path} is locked: another process uses this owner's name") from error
             raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
-        self._held[path] = fd
+        if held is not None:
+            close_file(self._system, held)
 
     def _hold(self, fd: int) -> None:
         for pause in _GLANCES_S:
@@ -200,28 +255,54 @@ class LifeSigns:
             self._marks[path] = token
 
     def lives(self, path: str) -> bool:
-        """Whether somebody holds the sign at ``path``.
+        """Whether somebody holds the sign at ``path``, or that cannot be told."""
+        return self._look(path) not in ("missing", "")
 
-        Raises:
-            StoreError: that cannot be told, and nobody is dead for it.
-        """
-        if path in self._held:
+    def died(self, path: str, now_ms: int) -> bool:
+        """Whether the owner of the sign at ``path``, who has jobs, is dead for sure. The writers' lock is held."""
+        found = self._look(path)
+        if found == "missing":
+            self._doubt(path, now_ms)
+            return False
+        if found == "":
             return True
+        if found is None:
+            return False
+        since_ms = int(found)
+        if since_ms > now_ms:  # the clock was set back
+            self._doubt(path, now_ms)
+        return since_ms + DOUBT_MS <= now_ms
+
+    def _look(self, path: str) -> str | None:
+        """None if the owner lives, or nothing can be told; "missing"; else what the sign that nobody holds says."""
+        if path in self._held:
+            return None
         try:
             fd = self._system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise StoreError(f"the life sign {path} cannot be opened: {error.strerror}") from error
+            return "missing"
+        except OSError:
+            return None
         try:
             self._system.flock(fd, _TRY)
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
+            text = self._system.pread(fd, _DOUBT_MOST, 0).decode("ascii", "replace")
+        except OSError:
+            return None
         finally:
             close_file(self._system, fd)
-        return False
+        return text if text.isdecimal() else ""
+
+    def _doubt(self, path: str, now_ms: int) -> None:
+        try:
+            fd = self._system.open(path, _FLAGS | os.O_TRUNC, 0o600)
+        except OSError:
+            return
+        try:
+            write_all(self._system, fd, b"%d" % now_ms, 0)
+        except OSError:
+            return  # blank, it calls the owner dead a little sooner
+        finally:
+            close_file(self._system, fd)
 
     def bury_idle(self, place: Place, owners: Iterable[str]) -> None:
         """Remove the signs that nobody holds, of programs that ended without closing the store.
@@ -235,11 +316,8 @@ class LifeSigns:
             return  # they do no harm
         for name in names:
             path = os.path.join(place.directory, name)
-            try:
-                if path not in needed and not self.lives(path):
-                    self.bury(path)
-            except StoreError:
-                continue
+            if path not in needed and not self.lives(path):
+                self.bury(path)
 
     def bury(self, path: str) -> None:
         """Remove the sign of an owner that is dead. One that cannot be removed does no harm: nobody holds it."""
@@ -248,12 +326,17 @@ class LifeSigns:
         except OSError:
             return
 
-    def close(self, *, remove: bool) -> None:
-        """Let go of the signs held here; with ``remove`` also their files (not in a forked child)."""
+    def close(self, *, remove: bool, keep: Container[str] = ()) -> None:
+        """Let go of the signs held here.
+
+        Args:
+            remove: remove their files as well (not in a forked child).
+            keep: but not these: their owners have jobs, and so are seen to be dead at once.
+        """
         held, self._held = self._held, {}
         self._marks = {}
         for path, fd in held.items():
-            if remove:
+            if remove and path not in keep:
                 self.bury(path)
             close_file(self._system, fd)
 

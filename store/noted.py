@@ -55,8 +55,8 @@ def note(epoch: Epoch) -> Noted:
     )
 
 
-def header_of(noted: Noted, now_ms: int, *, store_id: str, epoch: int) -> Header:
-    """The header of a snapshot with what was noted."""
+def header_of(noted: Noted, now_ms: int, *, store_id: str, epoch: int, whole: bool = False) -> Header:
+    """The header of a snapshot with what was noted; ``whole`` if it says that no journal goes on after it."""
     return Header(
         store_id=store_id,
         epoch=epoch,
@@ -66,6 +66,7 @@ def header_of(noted: Noted, now_ms: int, *, store_id: str, epoch: int) -> Header
         counts=noted.counts,
         paused=tuple(sorted(noted.limits.paused)),
         next_us=noted.limits.ahead(now_ms),
+        whole=whole,
     )
 
 

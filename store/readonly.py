@@ -25,7 +25,7 @@ from .creation import refuse_remains
 from .epoch import Epoch
 from .failure import opening_error
 from .lines import classify
-from .place import Place, refuse_unsafe
+from .place import place_at, refuse_unsafe
 from .records import Record
 from .state import State
 from .system import SYSTEM, System
@@ -60,8 +60,10 @@ class ReadOnlyStore(StateVerbs):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, system: System = SYSTEM) -> None:
-        place = Place(os.path.abspath(os.fspath(path)))
-        refuse_unsafe(place, system, allow_network_fs=True, allow_shared_directory=True)  # it trusts no lock
+        place = place_at(path)
+        refuse_unsafe(  # it trusts no lock
+            place, system, allow_network_fs=True, allow_shared_directory=True, links=True, others=True
+        )
         self.path: Final = place.path
         self._place = place
         self._system = system
@@ -139,10 +141,8 @@ class ReadOnlyStore(StateVerbs):
         return self._epoch
 
     def _is_over(self) -> bool:
-        """Whether another epoch has begun, or the journal of a snapshot that had none."""
-        journal = self._epoch.journal
-        new = not journal.size and os.path.lexists(journal.path)
-        return new or not self._epoch.snapshot.is_at(self.path)
+        """Whether another epoch has begun."""
+        return not self._epoch.snapshot.is_at(self.path)
 
     def _refuse_damage(self) -> None:
         """Raise if what stands behind the last change in the journal is no unfinished write."""

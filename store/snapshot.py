@@ -137,7 +137,7 @@ class SnapshotFile:
 
     def __init__(self, fd: int, path: str, system: System, header: Header, index: Index) -> None:
         self._fd = fd
-        self._path = path
+        self.path = path
         self._system = system
         self.header = header
         self.index = index
@@ -151,6 +151,11 @@ class SnapshotFile:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             close_file(self._system, fd)
+
+    @property
+    def fd(self) -> int:
+        """The open file."""
+        return self._fd
 
     def is_at(self, path: str) -> bool:
         """Whether this is the file that has the name ``path`` now."""
@@ -226,7 +231,7 @@ class SnapshotFile:
     def _first(self, jobs: Iterator[tuple[int, bytes]]) -> tuple[int, bytes]:
         found = next(jobs, None)
         if found is None:
-            raise StoreCorrupt(self._path, 0, "a slot does not have the jobs that its index says")
+            raise StoreCorrupt(self.path, 0, "a slot does not have the jobs that its index says")
         return found
 
     def _slot_jobs(self, slot: int) -> Iterator[tuple[int, bytes]]:

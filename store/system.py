@@ -10,7 +10,23 @@ import fcntl
 import os
 
 
-class System:
+class Directory:
+    """What a System knows of the directory of a store; within.py has one that holds it open."""
+
+    has_directories = True
+    """Whether a directory can be opened, and names be looked up in it."""
+
+    def take(self, path: str) -> None:
+        """Hold the directory of the store at ``path`` open; names are looked up in it from then on."""
+
+    def let_go(self) -> None:
+        """Hold it no longer."""
+
+    def note_owner(self, path: str) -> None:
+        """Note whose the store at ``path`` is now: what is made from now on is theirs."""
+
+
+class System(Directory):
     """The calls; see ``os`` and ``fcntl`` for what each does."""
 
     open = staticmethod(os.open)
@@ -27,6 +43,8 @@ class System:
     unlink = staticmethod(os.unlink)
     listdir = staticmethod(os.listdir)
     flock = staticmethod(fcntl.flock)
+    fchown = staticmethod(os.fchown)
+    fchmod = staticmethod(os.fchmod)
 
 
 SYSTEM = System()

@@ -13,6 +13,8 @@ from hourwheel.default import set_default  # noqa: E402
 from hourwheel.registry import SHARED  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+from tests.kit.unfolded import unfolded  # noqa: E402
+
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
@@ -28,3 +30,10 @@ def nothing_shared() -> Iterator[None]:
     set_default(None)
     SHARED._tasks.clear()
     SHARED._tasks.update(kept)
+
+
+@pytest.fixture
+def not_folded() -> Iterator[None]:
+    """See unfolded."""
+    with unfolded():
+        yield

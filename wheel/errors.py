@@ -173,6 +173,13 @@ class StoreUnsafe(StoreError):
     """The place is refused: a network file system, a symbolic link, a directory that others may write."""
 
 
+class StoreMoved(StoreError):
+    """The store's files are not what their names say any more: renamed, removed, replaced while they were open.
+
+    Nothing of the call was accepted. The message says what was found, and how to go on.
+    """
+
+
 class StoreFormatError(StoreError):
     """The file is not an Hourwheel store, or was written by a newer Hourwheel than this one may touch."""
 
@@ -188,6 +195,17 @@ class StoreCorrupt(StoreError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (StoreCorrupt, (self.path, self.offset, self.reason))
+
+
+class StoreIncomplete(StoreCorrupt):
+    """One of the store's files is missing, or is not the one that belongs to the others; nothing was changed."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, 0, reason)
+        self.args = (f"{path}: {reason}",)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (StoreIncomplete, (self.path, self.reason))
 
 
 class StorePoisoned(StoreError, OSError):

@@ -35,6 +35,7 @@ _HEADER: Final = (
     "crc",
     "paused",
     "next_us",
+    "whole",
 )
 _SLOT: Final = re.compile(r"[0-9]{1,4}")
 _BLANK: Final = re.compile(r"[ \t\r\n]*")

@@ -13,15 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ...errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
+from ...errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError, StoreIncomplete
 from ..compaction import Compaction, claim_work
-from ..epoch import Epoch
+from ..epoch import Epoch, open_journal
 from ..header import read_header
 from ..invariants import violations
-from ..journal import Journal
 from ..lines import Batch
 from ..lock import FileLock, LifeSigns
-from ..place import Place, refuse_unsafe
+from ..place import Place, place_at, refuse_unsafe
 from ..records import loads
 from ..snapshot import open_snapshot, verify
 from ..system import SYSTEM, System
@@ -63,9 +62,9 @@ def accept_edit(
         StoreBusy: a worker is running on the store.
         StoreError: the store cannot be written.
     """
-    place = Place(os.path.abspath(os.fspath(path)))
+    place = place_at(path)
     system.lstat(place.path)
-    refuse_unsafe(place, system, allow_network_fs=False, allow_shared_directory=False)
+    refuse_unsafe(place, system, allow_network_fs=False, allow_shared_directory=False, links=True)
     with _alone(place, system, lock_timeout_s):
         if _is_as_written(place, system):
             return None
@@ -142,13 +141,11 @@ def _refuse_other_epoch(place: Place, system: System, document: Document) -> Non
 def _open_draft(place: Place, draft: Place, system: System) -> Epoch:
     snapshot = open_snapshot(draft.path, draft.index, system)
     header = snapshot.header
-    path = place.journal(header.epoch)
     try:
         try:
-            journal = Journal.open(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
-        except FileNotFoundError:
-            journal = Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
-            journal.sync()
+            journal = open_journal(place, system, header, make=True)
+        except StoreIncomplete:
+            raise
         except StoreCorrupt as error:
             reason = f"the header does not fit the journal ({error.path}: {error.reason}); leave store_id and seq as is"
             raise EditRefused(place.path, 1, 1, reason) from error

@@ -12,7 +12,7 @@ from ...errors import StoreError, StoreUnsafe
 from ..invariants import violations
 from ..limits import Limits
 from ..lock import FileLock
-from ..place import Place
+from ..place import Place, place_at
 from ..snapshot import open_snapshot
 from ..state import State
 from ..system import SYSTEM, System
@@ -45,7 +45,7 @@ def survey(path: str | os.PathLike[str], *, lock_timeout_s: float = 2.0, system:
         StoreFormatError: it is not a store, or that of a newer Hourwheel.
         StoreBusy: another process holds its lock.
     """
-    place = Place(os.path.abspath(os.fspath(path)))
+    place = place_at(path)
     with _still(place, system, lock_timeout_s):
         return salvage(place, system)
 
@@ -76,10 +76,10 @@ def repair(
     '/var/lib/app/tasks.json.repaired'
     """
     found = survey(path, lock_timeout_s=lock_timeout_s, system=system)
-    old = os.path.abspath(os.fspath(path))
+    old = place_at(path).path
     if output is None and not found.harmed:
         return Repaired(path=old, output=None, salvage=found, violations=[])
-    new = os.path.abspath(old + ".repaired" if output is None else os.fspath(output))
+    new = place_at(old + ".repaired" if output is None else output).path
     _write(new, found, system)
     try:
         violations = _violations(new, system)
@@ -95,7 +95,7 @@ def _write(path: str, found: Salvage, system: System) -> None:
         beside = place.siblings(system, "journal")
         if beside:
             raise StoreError(f"{path} cannot be written: {beside[0]} stands there already; name another output")
-        header = replace(found.header, store_id=secrets.token_hex(8))
+        header = replace(found.header, store_id=secrets.token_hex(8), whole=True)
         write_new(path, system, header, found.state.rows.values())
     except FileExistsError:
         raise StoreError(f"{path} exists already; name another output") from None

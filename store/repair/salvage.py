@@ -51,18 +51,24 @@ class Salvage:
     """How many pending jobs of the snapshot cannot be read, by its own count; None if that is lost, too."""
     lost_unknown: int = 0
     """Places of the snapshot that may each have held a finished job, of which nothing can be told."""
+    lost_journal: str | None = None
+    """The journal that is missing, and with it all that was accepted since the snapshot was written."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def harmed(self) -> bool:
         """Whether anything at all is not as it was written (a write that was not finished is no harm)."""
-        return any(damage.kind != "unfinished" for damage in self.damages) or bool(self.lost_changes or self.notes)
+        harm = bool(self.lost_changes or self.notes or self.lost_journal)
+        return harm or any(damage.kind != "unfinished" for damage in self.damages)
 
     @property
     def lost(self) -> bool:
         """Whether anything could not be brought back."""
         blind = self.lost_pending is None and any(damage.kind == "damaged" for damage in self.damages)
-        return bool(self.lost_changes or self.lost_jobs or self.lost_pending or self.lost_unknown) or blind
+        return (
+            bool(self.lost_changes or self.lost_jobs or self.lost_pending or self.lost_unknown or self.lost_journal)
+            or blind
+        )
 
 
 def salvage(place: Place, system: System) -> Salvage:
@@ -91,6 +97,7 @@ def salvage(place: Place, system: System) -> Salvage:
     result.lost_changes = _missing(records, snapshot.header, ours)
     result.lost_jobs = _lost_jobs(result, replay)
     result.lost_pending = _lost_pending(snapshot)
+    result.lost_journal = _lost_journal(place, snapshot.header, ours)
     result.lost_unknown = _lost_unknown(snapshot, result.lost_pending or 0)
     return result
 
@@ -354,6 +361,14 @@ def _lost_jobs(result: Salvage, replay: Replay) -> dict[str, str]:
         known = f"; the last that is known of it: {replay.unknown[id]}" if id in replay.unknown else ""
         lost[id] = f"it stood in {damage.path} at byte {damage.offset}{known}"
     return lost
+
+
+def _lost_journal(place: Place, header: Header | None, ours: list[LooseJournal]) -> str | None:
+    """The journal of the snapshot, if nothing of it is there, and none of a later epoch that goes on where it ends."""
+    if header is None or header.whole:
+        return None
+    begun = (journal for journal in ours if journal.header is not None or journal.records)
+    return None if any(epoch_of(journal.path) >= header.epoch for journal in begun) else place.journal(header.epoch)
 
 
 def _lost_pending(snapshot: LooseSnapshot) -> int | None:

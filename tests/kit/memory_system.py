@@ -7,7 +7,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hourwheel.store.system import System
@@ -26,6 +26,9 @@ class Status(NamedTuple):
     st_dev: int
     st_nlink: int
     st_size: int
+    st_mtime_ns: int = 0
+    st_uid: int = os.geteuid()
+    st_gid: int = os.getegid()
 
 
 @dataclass(eq=False)
@@ -34,13 +37,18 @@ class _File:
     number: int
     links: int = 1
     holder: int | None = None
+    sharers: set[int] = field(default_factory=set)
 
 
 class MemorySystem(System):
     """Every call on files named ``/model/...``; one process, whose descriptors share nothing."""
 
+    has_directories = False
+
     def __init__(self, files: Mapping[str, bytes] = {}) -> None:
         self._numbers = 1
+        self._renamed = 1
+        """How often a name was given, taken or changed: the time of the directory."""
         self._names: dict[str, _File] = {}
         self._held: dict[int, _File | None] = {}
         self._next = _FIRST_DESCRIPTOR
@@ -64,6 +72,7 @@ class MemorySystem(System):
 
     def _make(self, path: str) -> _File:
         self._numbers += 1
+        self._renamed += 1
         file = self._names[path] = _File(bytearray(), self._numbers)
         return file
 
@@ -119,8 +128,10 @@ class MemorySystem(System):
     def _do_close(self, fd: int) -> None:
         self._do_fsync(fd)
         file = self._held.pop(fd)
-        if file is not None and file.holder == fd:
-            file.holder = None
+        if file is not None:
+            file.sharers.discard(fd)
+            if file.holder == fd:
+                file.holder = None
 
     def _status(self, file: _File) -> Status:
         return Status(stat.S_IFREG | 0o600, file.number, 1, file.links, len(file.data))
@@ -130,13 +141,14 @@ class MemorySystem(System):
 
     def _do_lstat(self, path: str) -> Status:
         if path == DIRECTORY:
-            return Status(stat.S_IFDIR | 0o700, 1, 1, 2, 0)
+            return Status(stat.S_IFDIR | 0o700, 1, 1, 2, 0, self._renamed)
         return self._status(self._found(path))
 
     _do_stat = _do_lstat
 
     def _do_replace(self, old: str, new: str) -> None:
         file = self._found(old)
+        self._renamed += 1
         if new in self._names:
             self._names[new].links = 0
         del self._names[old]
@@ -144,6 +156,7 @@ class MemorySystem(System):
 
     def _do_unlink(self, path: str) -> None:
         self._found(path).links = 0
+        self._renamed += 1
         del self._names[path]
 
     def _do_listdir(self, path: str) -> list[str]:
@@ -151,10 +164,14 @@ class MemorySystem(System):
 
     def _do_flock(self, fd: int, operation: int) -> None:
         file = self._at(fd)
+        if file.holder == fd:
+            file.holder = None
+        file.sharers.discard(fd)
         if operation & fcntl.LOCK_UN:
-            if file.holder == fd:
-                file.holder = None
-        elif file.holder not in (None, fd):
+            return
+        if file.holder is not None or (operation & fcntl.LOCK_EX and file.sharers):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        if operation & fcntl.LOCK_SH:
+            file.sharers.add(fd)
         else:
             file.holder = fd

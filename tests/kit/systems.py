@@ -39,9 +39,9 @@ class Watched(System):
     def _watched(self, name: str) -> Callable[..., Any]:
         real = getattr(System, name)
 
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **within: int) -> Any:
             self.before(name, args)
-            return real(*args)
+            return real(*args, **within)
 
         return call
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import Final
 
-from ..errors import StoreCorrupt
+from ..errors import StoreCorrupt, StoreIncomplete
 from ..store import JsonStore
 from ..store.repair import accept_edit, survey
 from .command import Command, Context, take_json, take_store
@@ -64,12 +64,13 @@ def _report_damage(args: Namespace, context: Context, error: StoreCorrupt) -> in
     console = context.console
     path = file_of(url_of(args, context.environ))
     found = survey(path)
-    first = f"{error.path}: byte {error.offset}: {error.reason}"
+    incomplete = isinstance(error, StoreIncomplete)
+    first = error.reason if incomplete else f"{error.path}: byte {error.offset}: {error.reason}"
     if args.json:
         damages = documents(found.damages)
         console.json({"store": path, "sound": False, "violations": [first], "damages": damages, "notes": found.notes})
         return NO
-    console.prose(Cell(f"{path}: ", "red"), f"damaged; the store stops at {first}")
+    console.prose(Cell(f"{path}: ", "red"), first if incomplete else f"damaged; the store stops at {first}")
     show_damages(console, found.damages)
     show_lines(console, "note: ", found.notes)
     console.prose("", "nothing was changed; `hourwheel repair` writes what can be read into a new store beside it")

@@ -42,6 +42,8 @@ def losses(found: Salvage) -> list[str]:
     if found.lost_unknown:
         places = "a place" if found.lost_unknown == 1 else f"{found.lost_unknown:,} places"
         lines.append(f"what stood at {places} of the snapshot cannot be told: finished jobs, perhaps")
+    if found.lost_journal:
+        lines.append(f"{found.lost_journal} is missing: all that was accepted since the snapshot was written")
     if found.lost_changes:
         lines.append(_lost_changes(found.lost_changes))
     return lines

@@ -78,6 +78,7 @@ def _document(done: Repaired) -> dict[str, Any]:
         "lost_pending": found.lost_pending,
         "lost_unknown": found.lost_unknown,
         "lost_changes": found.lost_changes,
+        "lost_journal": found.lost_journal,
         "damages": documents(found.damages),
         "notes": found.notes,
         "violations": done.violations,

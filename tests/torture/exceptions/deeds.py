@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from hourwheel.contract import Filter
 from hourwheel.job import Claim, Job, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.testing import FakeClock
 
 FORMS: Final = ("sync", "interval", "os", "memory")
 _EVERYTHING: Final = Filter()
@@ -40,7 +41,13 @@ class Site:
         """The store, or the same once more."""
         if self.form == "memory":
             return MemoryStore()
-        return JsonStore(self.path, durability=self.form, lock_timeout_s=5.0, allow_shared_directory=True)  # type: ignore[arg-type]
+        return JsonStore(
+            self.path,
+            durability=self.form,  # type: ignore[arg-type]
+            lock_timeout_s=5.0,
+            allow_shared_directory=True,
+            clock=FakeClock(0),
+        )
 
     def job(self, **fields: Any) -> Job:
         """A new one."""

@@ -226,6 +226,8 @@ class Process(System):
     ``before(call, path or "")`` may raise an OSError, for the call to fail, or Died.
     """
 
+    has_directories = False
+
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
         self.before: Callable[[str, str], None] = lambda call, path: None

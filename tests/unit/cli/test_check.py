@@ -13,6 +13,8 @@ from hourwheel.testing import FakeClock
 
 from .conftest import NOW_MS, Run
 
+pytestmark = pytest.mark.usefixtures("not_folded")
+
 
 def journal_of(store: Path) -> Path:
     return next(store.parent.glob("tasks.json.journal.*"))
@@ -140,7 +142,10 @@ def test_accept_edit_can_answer_in_json(run: Run, store: Path) -> None:
     assert (status, json.loads(out)["sound"]) == (0, True)
 
 
-def test_a_copy_that_was_edited_somewhere_else_is_a_store_still(run: Run, store: Path, tmp_path: Path) -> None:
+def test_a_copy_that_was_edited_somewhere_else_is_a_store_still(
+    run: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hourwheel.store.closing.SMALL", 2 << 20)
     copy = tmp_path / "elsewhere" / "copy.json"
     copy.parent.mkdir()
     copy.write_text(json.dumps(json.loads(compacted(store).read_text()), indent=4, sort_keys=True))

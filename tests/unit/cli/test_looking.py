@@ -18,6 +18,8 @@ from hourwheel.store import JsonStore
 
 from .conftest import Run
 
+pytestmark = pytest.mark.usefixtures("not_folded")
+
 LOOKING = (
     ("stats",),
     ("jobs",),

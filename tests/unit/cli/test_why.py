@@ -75,7 +75,7 @@ def test_for_programs(run: Run, store: Path, module: str) -> None:
         "what": "due: slot 2800 of cycle 527801",
     }
     assert told["task"] == {"name": None, "near": [], "misfit": None, "refusal": None, "orphaned": None}
-    assert told["processes"] == []
+    assert [(one["owner"], one["alive"]) for one in told["processes"]] == [("worker-a", False)]
     assert told["reasons"][0].startswith("It is not due yet")
     assert told["reasons"][-1].startswith("The app does not know its task app.mail.")
 

@@ -53,6 +53,11 @@ def jobs_in(path: str | os.PathLike[str]) -> dict[str, Job]:
         store.close()
 
 
+@pytest.fixture(autouse=True)
+def with_its_journal(not_folded: None) -> None:
+    """Damage is done to journals, too."""
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[[], Made]:
     """Snapshot: s0 finished, s1 running, s2 failed, s3..s9 scheduled. Journal: n0..n5 added, n0 done, n1 running,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import simplejson
-from hourwheel.errors import HourwheelError, StoreBusy, StoreCorrupt, StoreFormatError
+from hourwheel.errors import HourwheelError, StoreBusy, StoreCorrupt, StoreFormatError, StoreIncomplete
 from hourwheel.job import State
 from hourwheel.store import JsonStore
 from hourwheel.store.repair import EditRefused, accept_edit
@@ -149,14 +149,22 @@ def test_edits_can_follow_one_another_and_each_is_kept(made: Made) -> None:
     assert Path(accepted.kept_as).read_bytes() == second
 
 
-def test_a_snapshot_without_a_journal_can_be_edited(made: Made) -> None:
-    store = JsonStore(made.path, clock=FakeClock(NOW_MS))
-    store.compact()
-    store.close()
-    made.journal.unlink()
+def test_the_one_file_of_a_store_that_was_closed_can_be_edited(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hourwheel.store.closing.SMALL", 2 << 20)
+    JsonStore(made.path, clock=FakeClock(NOW_MS)).close()
+    assert list(made.path.parent.glob("tasks.json.journal.*")) == []
     edit(made, other_due("n3", NOW_MS + 2 * DAY_MS))
     accept_edit(made.path)
     assert jobs_in(made.path) == made.jobs | {"n3": made.jobs["n3"]._replace(due_ms=NOW_MS + 2 * DAY_MS)}
+
+
+def test_accepting_an_edit_took_a_missing_journal_for_an_empty_one(made: Made) -> None:
+    made.journal.unlink()
+    edit(made, other_due("s7", NOW_MS + 2 * DAY_MS))
+    before = made.files()
+    with pytest.raises(StoreIncomplete, match="is missing"):
+        accept_edit(made.path)
+    assert made.files() == before
 
 
 def test_whoever_has_the_store_open_goes_on_with_the_edited_one(made: Made) -> None:

@@ -6,7 +6,7 @@ import errno
 from typing import Any
 
 import pytest
-from hourwheel.errors import StoreCorrupt
+from hourwheel.errors import StoreCorrupt, StoreIncomplete
 from hourwheel.job import Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.store.epoch import Epoch
@@ -18,6 +18,8 @@ from tests.kit.jobs import NOW, a_job, content, some_jobs
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.recording import Recording, failing
 from tests.kit.snapshots import written
+
+pytestmark = pytest.mark.usefixtures("not_folded")
 
 PLACE = Place(f"{DIRECTORY}/tasks.json")
 JOURNAL = "tasks.json.journal.1"
@@ -45,18 +47,17 @@ def behind(system: MemorySystem, data: bytes) -> int:
 # ---- opening ---------------------------------------------------------------------------------------------
 
 
-def test_opening_makes_a_lost_journal_durable_before_anything_is_appended_to_it() -> None:
+def test_the_journal_of_a_whole_snapshot_is_made_and_the_next_epoch_begun_before_anything_is_appended() -> None:
     system = Recording()
-    a_store(system, 0).close()
-    system.unlink(f"{DIRECTORY}/{JOURNAL}")
-    system.calls.clear()
+    written(system, running=[], whole=True)
     epoch = Epoch.open(PLACE, system)
-    durable = [(name, file) for name, file in system.calls if name in ("fdatasync", "fsync")]
-    assert durable[0] == ("fdatasync", JOURNAL)
-    assert "fsync" in [name for name, _ in durable]
+    assert (epoch.dropped, epoch.sealed, epoch.doubtful, epoch.number) == (0, None, True, 1)
+    assert not epoch.journal.has_more()
     epoch.close()
     assert system.open_count() == 0
-    assert (epoch.dropped, epoch.sealed, epoch.doubtful, epoch.number) == (0, None, False, 1)
+    store = new_store(system)
+    assert (store._epoch.number, store._epoch.doubtful) == (2, False)
+    assert store._epoch.snapshot.header.whole is False
 
 
 def test_closing_an_epoch_leaves_no_descriptor_open() -> None:
@@ -69,15 +70,36 @@ def test_closing_an_epoch_leaves_no_descriptor_open() -> None:
     assert system.open_count() == before
 
 
-def test_a_lost_journal_that_cannot_be_made_durable_leaves_no_descriptor_open() -> None:
+def test_a_journal_that_is_missing_was_taken_for_an_empty_one() -> None:
     system = Recording()
-    a_store(system, 0).close()
+    a_store(system).close()
     system.unlink(f"{DIRECTORY}/{JOURNAL}")
     before = system.open_count()
-    system.fails = failing("fdatasync", errno.EIO)
-    with pytest.raises(OSError, match="Input/output"):
-        Epoch.open(PLACE, system)
+    for open_it in (Epoch.open, Epoch.read):
+        with pytest.raises(StoreIncomplete, match=r"tasks\.json\.journal\.1 is missing: .*`hourwheel repair`"):
+            open_it(PLACE, system)
     assert system.open_count() == before
+    assert JOURNAL not in system.files()
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 4096, b"\n" * 4096, b'0a1b2c3d 000051 {"journal":"hour'])
+def test_a_journal_that_was_emptied_was_taken_for_one_in_which_nothing_had_happened(left: bytes) -> None:
+    system = MemorySystem()
+    a_store(system).close()
+    system._names[f"{DIRECTORY}/{JOURNAL}"].data[:] = left
+    with pytest.raises(StoreIncomplete, match="is empty"):
+        Epoch.open(PLACE, system)
+    assert system.files()[JOURNAL] == left
+
+
+def test_a_whole_snapshot_without_a_journal_can_be_read_by_who_may_write_nothing() -> None:
+    system = MemorySystem()
+    written(system, running=[], whole=True)
+    before = system.files()
+    epoch = Epoch.read(PLACE, system)
+    assert len(list(epoch.state.frozen.jobs())) == 8
+    epoch.close()
+    assert system.files() == before
 
 
 @pytest.mark.parametrize("name", ["pread", "fstat", "fsync"])
@@ -120,22 +142,33 @@ def test_a_running_job_that_cannot_be_read_though_its_snapshot_was_accepted_is_r
     None
 ):
     system = MemorySystem()
-    written(system, running=[b'{"id":"x","due_ms":1,"a":1}'])
+    written(system, running=[b'{"id":"x","due_ms":1,"a":1}'], whole=True)
     with pytest.raises(StoreCorrupt, match=r"tasks\.json: .*a job cannot be read"):
         Epoch.open(PLACE, system)
     assert system.open_count() == 0
 
 
 @pytest.mark.parametrize(
-    ("number", "refused"), [("0", False), ("1", False), ("2", True), ("7", True), ("x", False), ("", False)]
+    ("number", "said"),
+    [("0", "journal.0 is of another"), ("1", "empty"), ("2", "older"), ("7", "older"), ("x", "missing")],
 )
-def test_only_a_journal_of_a_later_epoch_says_that_the_snapshot_is_an_old_one(number: str, refused: bool) -> None:
+def test_an_older_snapshot_or_journal_is_told_from_one_that_is_missing(number: str, said: str) -> None:
     system = MemorySystem()
     a_store(system, 0).close()
     system.unlink(f"{DIRECTORY}/{JOURNAL}")
     system._make(f"{DIRECTORY}/tasks.json.journal.{number}")
+    with pytest.raises(StoreIncomplete, match=said):
+        Epoch.open(PLACE, system)
+
+
+@pytest.mark.parametrize(("number", "refused"), [("0", False), ("2", False), ("3", True), ("12", True), ("x", False)])
+def test_an_older_copy_put_back_beside_later_journals_was_worked_on(number: str, refused: bool) -> None:
+    """A crash leaves the journal of the next epoch behind, but none of a later one."""
+    system = MemorySystem()
+    a_store(system).close()
+    system._make(f"{DIRECTORY}/tasks.json.journal.{number}")
     if refused:
-        with pytest.raises(StoreCorrupt, match=r"but there is tasks\.json\.journal\."):
+        with pytest.raises(StoreIncomplete, match=rf"but there is tasks\.json\.journal\.{number}: .*older one"):
             Epoch.open(PLACE, system)
     else:
         Epoch.open(PLACE, system).close()

@@ -79,6 +79,7 @@ def test_closing_after_a_failed_sync_does_not_leave_what_was_acknowledged_to_the
         store.add([a_job("b")])
 
 
+@pytest.mark.usefixtures("not_folded")
 def test_closing_after_a_failed_read_still_syncs_what_was_acknowledged(tmp_path: Path) -> None:
     system = Failing("fstat", errno.EIO)
     store = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)

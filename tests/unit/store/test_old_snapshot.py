@@ -10,6 +10,8 @@ from hourwheel.errors import StoreCorrupt
 from hourwheel.job import Job
 from hourwheel.store import JsonStore
 
+pytestmark = pytest.mark.usefixtures("not_folded")
+
 
 def test_an_old_snapshot_beside_a_newer_journal_is_refused_and_what_the_journal_has_is_not_forgotten(
     tmp_path: Path,

@@ -12,6 +12,8 @@ from hourwheel.store import JsonStore, ReadOnlyStore, open_store
 from hourwheel.store.system import System
 from hourwheel.testing import FakeClock
 
+pytestmark = pytest.mark.usefixtures("not_folded")
+
 
 def job(id: str, due_ms: int = 1000) -> Job:
     return Job(id=id, task="app.remind", due_ms=due_ms)

@@ -16,6 +16,8 @@ from hourwheel.store.records import decode_record
 from tests.kit.jobs import a_job, content
 from tests.torture.hostile_payloads.stores import resealed
 
+pytestmark = pytest.mark.usefixtures("not_folded")
+
 
 def test_rot_over_length_and_beginning_of_the_last_record_does_not_drop_an_acknowledged_job(tmp_path: Path) -> None:
     path, journal = tmp_path / "tasks.json", tmp_path / "tasks.json.journal.1"

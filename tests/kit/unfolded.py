@@ -1,0 +1,16 @@
+"""Stores that keep their journal when they are closed, for tests of what stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def unfolded() -> Iterator[None]:
+    """Closing a store leaves its files as they are, as being killed does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hourwheel.store.closing.SMALL", 0)
+        yield
