@@ -57,21 +57,26 @@ def _bound(fn: Any) -> tuple[Any, ...]:
 
 
 def _of_functions(old: FunctionType, new: FunctionType) -> Sameness:
+    alike = _all_alike(_cells(old), _cells(new)) and _all_alike(_defaults(old), _defaults(new))
     if old.__code__ is new.__code__:
-        return Sameness.SAME if _all_alike(_held(old), _held(new)) else Sameness.OTHER
-    here, there = old.__code__, new.__code__
-    if here == there and here.co_filename == there.co_filename and _all_alike(_held(old), _held(new)):
-        return Sameness.SAME  # read from the same file once more
+        return Sameness.SAME if alike else Sameness.OTHER
+    if old.__code__ == new.__code__ and alike:
+        return Sameness.SAME  # read once more
     if "<locals>" not in new.__qualname__ and "<lambda>" not in new.__qualname__:
         return Sameness.RENEWED
     return Sameness.OTHER if _stands(old) else Sameness.RENEWED
 
 
-def _held(fn: FunctionType) -> list[Any]:
-    """What a function holds on to, beside its code."""
-    cells = [_content(cell) for cell in fn.__closure__ or ()]
+def _cells(fn: FunctionType) -> list[Any]:
+    """What a function closes over."""
+    return [_content(cell) for cell in fn.__closure__ or ()]
+
+
+def _defaults(fn: FunctionType) -> list[Any]:
+    """The defaults of its parameters; of containers what they hold, as nobody else has them."""
     named = fn.__kwdefaults__ or {}
-    return [*cells, *(fn.__defaults__ or ()), *named, *named.values()]
+    found = [*(fn.__defaults__ or ()), *named, *named.values()]
+    return [(type(one), repr(one)) if type(one) in (list, dict, set) else one for one in found]
 
 
 def _content(cell: Any) -> Any:

@@ -67,7 +67,7 @@ def test_functions_made_in_a_loop_do_not_run_the_last_ones_defaults(app: Schedul
 def test_a_factory_that_is_called_twice_and_makes_the_same_is_no_quarrel(app: Scheduler) -> None:
     def create() -> Any:
         @app.task
-        def ping(times: int = 1) -> str:
+        def ping(times: int = 1, tags: list[str] = [], *, how: dict[str, int] = {}) -> str:  # noqa: B006 - as some write
             return "pong" * times
 
         return ping
