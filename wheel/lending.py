@@ -26,6 +26,10 @@ class Lending:
         waits = len(self._pool.waits)
         return self._pool.workers + waits - inflight if waits else 0
 
+    def nap_s(self, sleep_s: float, now_ms: int) -> float:
+        """So long, or until the next of them comes due."""
+        return sleep_s if self.next_due_ms is None else min(sleep_s, max(0, self.next_due_ms - now_ms) / 1000)
+
     def wanted(self, now_ms: int) -> list[str]:
         """The ids of those that are due and nobody has taken."""
         found, self.next_due_ms = due_for(self._store, self._pool.waits.ids(), now_ms)

@@ -32,6 +32,7 @@ from .events import Events
 from .job import Claim, Claims, Job, Outcome, Released
 from .latch import Latch
 from .late import Late
+from .leases import Leases
 from .lending import Lending
 from .pool.credit import STUCK_S, Pace
 from .pool.protocol import Done, Pool
@@ -99,6 +100,7 @@ class Ticker:
         self._schedules = schedules or Schedules()
         self._without = without
         self._lending = Lending(store, pool)
+        self._leases = Leases(store, clock)
         self._quarantine = Quarantine(isolates=pool.isolates)
         self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
         self._inflight = 0  # claims handed to the pool and not collected yet
@@ -224,10 +226,12 @@ class Ticker:
             except StoreError as error:
                 self._next_known = False
                 pause_s = self._trouble.begin(error, monotonic)
+        pause_s = self._leases.nap_s(pause_s)
         return pause_s if self._stop_at is None else min(pause_s, max(0.0, self._stop_at - monotonic))
 
     def _turn(self) -> float:
         """Claim, settle, and say how long to sleep. What the store refuses is tried again by a later step."""
+        self._leases.renew(self._clock.now_ms())
         if self._trouble:
             self._settle()  # first what the store owes: it must not hand out more than it can take back
         asked, came = self._claim()
@@ -243,9 +247,7 @@ class Ticker:
         sleep_s, self.horizon_ms = nap(
             self._clock.now_ns(), credit=credit, next_due_ms=self._next_due_ms, waiting=self.pool.waiting() > 0
         )
-        if (due_ms := self._lending.next_due_ms) is not None:
-            sleep_s = min(sleep_s, max(0, due_ms - self._clock.now_ms()) / 1000)
-        return max(sleep_s, penance_s(self._in_vain))
+        return max(self._lending.nap_s(sleep_s, self._clock.now_ms()), penance_s(self._in_vain))
 
     # ---- claiming ----------------------------------------------------------------------------------------
 
@@ -332,6 +334,7 @@ class Ticker:
                 self._unsettled += [(left, Released(reason="no worker could take it")) for left in taken[at:]]
                 raise
             self._inflight += 1
+            self._leases.took(claim)
 
     # ---- settling ----------------------------------------------------------------------------------------
 
@@ -344,6 +347,7 @@ class Ticker:
 
     def _settle(self) -> None:
         if self._unsettled:
+            self._leases.leave(self._unsettled)
             for claim in settle(self._store, self._unsettled, self._clock.now_ms()):
                 log.lost(claim)
             if self._shared_bell:
@@ -364,8 +368,7 @@ class Ticker:
             self.pace.stuck(still_s)
 
     def _give_back(self, claims: Sequence[Claim], reason: str) -> None:
-        released = Released(reason=reason)
-        self._unsettled += [(claim, released) for claim in claims]
+        self._unsettled += [(claim, Released(reason=reason)) for claim in claims]
         self._inflight -= len(claims)
 
     # ---- ending ------------------------------------------------------------------------------------------
