@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 from functools import cache
 from typing import Final
 
+from ..errors import StoreError
 from .system import System, close_file
 
 _MARK: Final = struct.Struct("<36sQQ")
@@ -20,22 +22,57 @@ _TOKEN: Final = struct.Struct("<Q")
 _AT: Final = 36
 
 
-def write_mark(system: System, fd: int, since_ms: int) -> None:
-    """Begin: nothing has begun yet.
+class Mark:
+    """How far one owner has come, in its sign, which is open."""
 
-    Raises:
-        OSError: it could not be written.
-    """
-    system.pwrite(fd, _MARK.pack(_boot_id(), 0, since_ms), 0)
+    def __init__(self, system: System, fd: int, since_ms: int) -> None:
+        """Begin: nothing has begun yet.
 
+        Raises:
+            OSError: it could not be written.
+        """
+        self._pwrite = system.pwrite
+        self._since_ms = since_ms
+        self._newest = 0
+        self._lock = threading.Lock()
+        self.move(fd)
 
-def write_token(system: System, fd: int, token: int) -> None:
-    """The claim of this token has begun, and those before it.
+    def move(self, fd: int) -> None:
+        """Say the same in another file, and go on there: the sign was taken away, and is shown again.
 
-    Raises:
-        OSError: it could not be written.
-    """
-    system.pwrite(fd, _TOKEN.pack(token), _AT)
+        Raises:
+            OSError: it could not be written.
+        """
+        with self._lock:
+            self._pwrite(fd, _MARK.pack(_boot_id(), self._newest, self._since_ms), 0)
+            self._fd = fd
+
+    def begun(self, token: int) -> None:
+        """The claim of this token has begun, and those before it.
+
+        Raises:
+            StoreError: it could not be written, or the sign is shown no more.
+        """
+        with self._lock:  # not to write an older one over a newer one, nor into a file that has the number next
+            if token <= self._newest:
+                return
+            if self._fd < 0:
+                raise StoreError("the life sign of this owner is not shown any more")
+            try:
+                self._pwrite(self._fd, _TOKEN.pack(token), _AT)
+            except OSError as error:
+                raise StoreError(f"the life sign of this owner cannot be written: {error.strerror}") from error
+            self._newest = token
+
+    @property
+    def ended(self) -> bool:
+        """Whether the sign is shown no more."""
+        return self._fd < 0
+
+    def end(self) -> None:
+        """The sign is about to be closed."""
+        with self._lock:
+            self._fd = -1
 
 
 def read_mark(system: System, path: str) -> tuple[int, int] | None:

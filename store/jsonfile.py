@@ -21,7 +21,7 @@ from ..contract import OnConflict
 from ..errors import InvalidValue, StoreReentered
 from ..job import Job
 from .admission import checked_max_pending
-from .begun import read_mark
+from .begun import Mark, read_mark
 from .epoch import Epoch
 from .keeper import POLL_S, Keeper
 from .keeping import FAILED_TTL_S, checked_failed_ttl_ms
@@ -96,6 +96,7 @@ class JsonStore(Keeper, StateVerbs):
 
     def _start_afresh(self) -> None:
         super()._start_afresh()
+        self._marks: dict[str, Mark] = {}
         self._together = Together(self._add_lot, self._sync)
 
     def close(self) -> None:
@@ -195,9 +196,13 @@ class JsonStore(Keeper, StateVerbs):
 
     def begin(self, owner: str, token: int) -> None:
         """See Beginning.begin."""
-        sign = self._place.owner(owner)
-        self._signs.show(sign)
-        self._signs.mark(sign, token, self._clock.now_ms())
+        mark = self._marks.get(owner)
+        if mark is None or mark.ended:
+            sign = self._place.owner(owner)
+            self._signs.show(sign)
+            mark = self._marks[owner] = self._signs.mark(sign, self._clock.now_ms())
+        if token:
+            mark.begun(token)
 
     def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:
         records = super()._rescues(state, owner, now_ms)

@@ -12,14 +12,13 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from ..clock import SystemClock
 from ..errors import StoreBusy, StoreError, StoreUnsafe
-from .begun import write_mark, write_token
+from .begun import Mark
 from .ended import is_named
 from .place import Place
 from .system import System, close_file, write_all
@@ -192,8 +191,7 @@ class LifeSigns:
     def __init__(self, system: System) -> None:
         self._system = system
         self._held: dict[str, int] = {}
-        self._marks: dict[str, int] = {}
-        self._marking = threading.Lock()
+        self._marks: dict[str, Mark] = {}
 
     def show(self, path: str) -> None:
         """Hold the sign at ``path`` from now on. Must be called before each claim of the owner.
@@ -212,10 +210,9 @@ class LifeSigns:
             self._hold(fd)
             if self._system.fstat(fd).st_size:
                 self._system.ftruncate(fd, 0)  # a doubt about us
-            with self._marking:
-                if held is not None and (said := self._system.pread(held, _SIGN_MOST, 0)):
-                    write_all(self._system, fd, said, 0)
-                self._held[path] = fd
+            if (mark := self._marks.get(path)) is not None:
+                mark.move(fd)
+            self._held[path] = fd
         except OSError as error:
             close_file(self._system, fd)
             if isinstance(error, BlockingIOError):
@@ -232,27 +229,19 @@ class LifeSigns:
                 time.sleep(pause)
         return self._system.flock(fd, _TRY)
 
-    def mark(self, path: str, token: int, now_ms: int) -> None:
-        """Say in the sign that the claim of this token has begun, and those before it; see begun.py.
+    def mark(self, path: str, now_ms: int) -> Mark:
+        """What says in the sign, which is shown, how far its owner has come; see begun.py.
 
         Raises:
-            StoreError: it could not be said.
+            StoreError: it cannot be written.
         """
-        with self._marking:
-            newest = self._marks.get(path)
-            if newest is not None and newest >= token:
-                return
-            fd = self._held.get(path)
-            if fd is None:
-                raise StoreError(f"the life sign {path} is not shown")
+        mark = self._marks.get(path)
+        if mark is None:
             try:
-                if newest is None:
-                    write_mark(self._system, fd, now_ms)
-                if token:
-                    write_token(self._system, fd, token)
+                mark = self._marks[path] = Mark(self._system, self._held[path], now_ms)
             except OSError as error:
                 raise StoreError(f"the life sign {path} cannot be written: {error.strerror}") from error
-            self._marks[path] = token
+        return mark
 
     def lives(self, path: str) -> bool:
         """Whether somebody holds the sign at ``path``, or that cannot be told."""
@@ -334,7 +323,9 @@ class LifeSigns:
             keep: but not these: their owners have jobs, and so are seen to be dead at once.
         """
         held, self._held = self._held, {}
-        self._marks = {}
+        marks, self._marks = self._marks, {}
+        for mark in marks.values() if remove else ():  # a forked child must not wait for a lock of its parent's
+            mark.end()
         for path, fd in held.items():
             if remove and path not in keep:
                 self.bury(path)

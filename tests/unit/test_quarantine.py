@@ -171,6 +171,19 @@ def test_what_was_written_in_another_life_of_the_kernel_is_not_believed(
     heir.close()
 
 
+def test_a_job_that_begins_while_the_store_is_closed_writes_into_no_other_file(tmp_path: Path) -> None:
+    store = JsonStore(tmp_path / "t.json", durability="os")
+    store.begin("me", 0)
+    mark = store._marks["me"]
+    store.close()
+    others = [os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT) for _ in range(20)]
+    with pytest.raises(StoreError, match="not shown any more"):
+        mark.begun(7)
+    assert (tmp_path / "other").read_bytes() == b""
+    for fd in others:
+        os.close(fd)
+
+
 def test_a_job_that_cannot_be_marked_as_begun_does_not_begin() -> None:
     def fail(_owner: str, _token: int) -> None:
         raise StoreError("the life sign cannot be written")
