@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from . import log
 from .clock import Clock
 from .contract import Beginning, Store
 from .events import Events
+from .interrupts import noted
 from .job import Claim, Claims, Failed, Job, Outcome, Released
 from .lending import due_for
 from .pool.credit import STUCK_S, Pace
@@ -24,6 +25,7 @@ from .waits import HERE, Here
 if TYPE_CHECKING:
     from typing import Unpack
 
+_INTERRUPTED: Final = Released(reason="Ctrl-C while it ran")
 _UNRUN: Final = Released(reason="the sweep did not begin it")
 _UNHEARD: Final = Released(reason="the answer to its claim was lost")
 _SETTLE_S: Final = 0.01
@@ -111,6 +113,7 @@ class Sweep:
         self._schedules = schedules or Schedules()
         self._pace = Pace(workers=1)
         self._runs = 0
+        self._interrupted: Callable[[], bool] = lambda: False
         self._left: deque[Claim] = deque()
         """Claimed, and not begun."""
         self._unsettled: list[tuple[Claim, Outcome]] = []
@@ -121,14 +124,15 @@ class Sweep:
         Raises:
             StoreError: the store failed. What ran and could not be settled is settled by the next sweep of this
                 process; if there is none, it runs again when the process has ended.
-            KeyboardInterrupt: in the midst of a job, which is recorded as failed; the others are given back.
+            KeyboardInterrupt: Ctrl-C in the midst of a job, which is given back like the others; one that must not run
+                twice has failed, and so has one that raised it by itself.
         """
         now_ms = self._clock.now_ms()
-        store = self._account.store
-        self._schedules.look_after(store, now_ms)
-        while True:
-            if not self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
-                return self._runs
+        self._schedules.look_after(self._account.store, now_ms)
+        with noted() as self._interrupted:
+            while self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
+                pass
+        return self._runs
 
     def _claim_and_run(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> bool:
         claims = self._account.claim(now_ms, limit, self._queues, ids, **self._run.refused.option())
@@ -164,10 +168,14 @@ class Sweep:
                     self._left.appendleft(claim)
                     raise
                 ended = monotonic()
+                interrupted = type(outcome) is Failed and outcome.error.type == "KeyboardInterrupt"
+                if interrupted and self._interrupted() and claim.job.max_crashes > 1:
+                    outcome = _INTERRUPTED  # by a person, which is no failure of the job's
                 self._unsettled.append((claim, outcome))
                 self._runs += isinstance(job, Job)
                 self._pace.ran(1, ended - started)
-                _pass_on_interrupt(outcome)
+                if interrupted:  # the Ctrl-C of the person who waits is for this thread, too
+                    raise KeyboardInterrupt
                 if ended - started > STUCK_S:
                     return  # who knows how long the next takes: the others go back, where another process may take them
                 if ended - settled_at > _SETTLE_S:
@@ -190,18 +198,13 @@ class Sweep:
         inner = Sweep(
             self._account, self._run, self._clock, queues=self._queues, on=self._on, schedules=self._schedules
         )
+        inner._interrupted = self._interrupted
         return bool(ids) and inner._claim_and_run(now_ms, 1, ids)
 
     def _settle(self) -> None:
         settlements, self._unsettled = self._unsettled, []
         if settlements:
             self._account.settle(settlements, self._clock.now_ms())
-
-
-def _pass_on_interrupt(outcome: Outcome) -> None:
-    """The runner records every exception, but the Ctrl-C of the person who waits is for this thread too."""
-    if type(outcome) is Failed and outcome.error.type == "KeyboardInterrupt":
-        raise KeyboardInterrupt
 
 
 class At:

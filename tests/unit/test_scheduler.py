@@ -646,6 +646,22 @@ def test_interrupt_during_run_due_reaches_the_caller_and_every_claim_is_settled(
     assert ran == list(range(10))
 
 
+def test_ctrl_c_of_run_due_made_the_job_fail_that_it_had_struck(still: Scheduler) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    @still.task
+    def long() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    jobs = [long.delay(), long.apply_async(acks_early=True)]
+    for _ in jobs:
+        with pytest.raises(KeyboardInterrupt):
+            still.run_due()
+        still.store.cancel([jobs[0].id], 0)
+    assert [job.state for job in jobs] == ["cancelled", "failed"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_job_that_adds_a_job_in_the_same_frozen_instant_finds_it_run(still: Scheduler) -> None:
     @still.task
     def chain(left: int) -> None:
