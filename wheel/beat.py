@@ -17,6 +17,7 @@ from .options import Plan
 from .payload import encode_call
 from .periodic import Schedule, every
 from .registry import Registry
+from .task import Task
 
 NO_TIME: Final = "absent from a schedule, which says itself when its calls are due"
 _LONGEST_NAME: Final = 150
@@ -143,7 +144,7 @@ def beat_entry(name: object, told: object, registry: Registry, zone: tzinfo) -> 
     for key in told:
         if key not in _BEAT:
             raise InvalidValue.of(where, f"made of {', '.join(_BEAT)}", key)
-    task = getattr(told["task"], "name", told["task"])
+    task = told["task"].name if isinstance(told["task"], Task) else told["task"]
     if type(task) is not str or not task:
         raise InvalidValue.of(f"{where}['task']", "a task, or the name of one", told["task"])
     args, kwargs = checked_args(told.get("args")), checked_kwargs(told.get("kwargs"))

@@ -129,7 +129,8 @@ class Fire(NamedTuple):
     followed: bool = False
     """Whether the next fire has been added; until then the job is the schedule's place in the store."""
     missed: int = 0
-    """How many later fires it stands for, as they were missed, too."""
+    """How many others it stands for, as they were missed, too; counted up to a thousand. Of a fire that is planned: how
+    many older ones were skipped for it."""
 
 
 class Job(NamedTuple):

@@ -78,8 +78,10 @@ class Schedules:
         for entry in entries:
             if entry.name in kept:
                 refuse_other(kept[entry.name], entry)
-        self.entries.clear()
-        self.entries.update(kept | {entry.name: entry for entry in entries})
+        self.entries.update({entry.name: entry for entry in entries})  # first: a ticker may look in between
+        wanted = {*kept, *(entry.name for entry in entries)}
+        for name in self.entries.keys() - wanted:
+            del self.entries[name]
         self.begin()
 
     def move_to(self, zone: tzinfo) -> None:
@@ -138,7 +140,7 @@ class Schedules:
 
     def _tell_misfits(self) -> None:
         """Say of schedules that name their task what would be refused if the task had been there before them."""
-        for entry in self.entries.values():
+        for entry in list(self.entries.values()):
             misfit = entry.misfit(self._carrier.registry)
             if misfit is not None:
                 LOG.error("Each run of schedule %s will fail: %s", entry.name, misfit)
