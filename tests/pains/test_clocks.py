@@ -125,7 +125,7 @@ def test_celery_1151_a_test_that_ran_tasks_at_once_ignored_their_countdown(anoth
     app, ran = another(), list[int]()
     task = ring(app, ran)
     result = task.delay(1, countdown=900)
-    late = task.apply_async((2,), countdown=900, expires=60)
+    late = task.apply_async((2,), countdown=800, expires=850)
     assert (app.run_due(), ran, result.state) == (0, [], "scheduled")
     clock.advance(900)
     assert (app.run_due(), ran, result.state, late.state) == (1, [1], "succeeded", "expired")
