@@ -3,7 +3,20 @@
 from .damage import Damage
 from .document import EditRefused
 from .edit import Accepted, accept_edit
+from .glance import Glance, glance, is_large
 from .restore import Repaired, repair, survey
 from .salvage import Salvage
 
-__all__ = ["Accepted", "Damage", "EditRefused", "Repaired", "Salvage", "accept_edit", "repair", "survey"]
+__all__ = [
+    "Accepted",
+    "Damage",
+    "EditRefused",
+    "Glance",
+    "Repaired",
+    "Salvage",
+    "accept_edit",
+    "glance",
+    "is_large",
+    "repair",
+    "survey",
+]

@@ -224,21 +224,35 @@ def _read_proved(data: bytes, path: str) -> LooseSnapshot:
     return found
 
 
-def _read_lines(data: bytes, path: str) -> LooseSnapshot:
-    found = LooseSnapshot()
-    place = _Place()
-    for at, line in _split_lines(data):
+class Reader:
+    """Takes the lines of a snapshot one after the other."""
+
+    def __init__(self, found: LooseSnapshot, path: str) -> None:
+        self._found = found
+        self._path = path
+        self._place = _Place()
+
+    def take(self, at: int, line: bytes) -> None:
+        """The line at an offset, without its line feed."""
+        place = self._place
         if at == 0 and line.lstrip(b"\xef\xbb\xbf ").startswith(_START):
-            continue
+            return
         frame = _FRAME.fullmatch(line)
         if frame is None:
-            _read_line(found, path, at, line, place)
+            _read_line(self._found, self._path, at, line, place)
         elif frame[2] == b"{":
             place.slot, place.cycle = int(frame[1]), None
         elif frame[2] == b"[":
             place.cycle = int(frame[1])
         elif not line.startswith(b"]"):
             place.slot = place.cycle = None
+
+
+def _read_lines(data: bytes, path: str) -> LooseSnapshot:
+    found = LooseSnapshot()
+    reader = Reader(found, path)
+    for at, line in _split_lines(data):
+        reader.take(at, line)
     return found
 
 

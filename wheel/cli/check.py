@@ -7,7 +7,7 @@ from typing import Final
 
 from ..errors import StoreCorrupt, StoreIncomplete
 from ..store import JsonStore
-from ..store.repair import accept_edit, survey
+from ..store.repair import Glance, Salvage, accept_edit, glance, is_large, survey
 from .command import Command, Context, take_json, take_store
 from .console import Cell
 from .describe import ledger
@@ -63,7 +63,7 @@ def _accept(args: Namespace, context: Context) -> None:
 def _report_damage(args: Namespace, context: Context, error: StoreCorrupt) -> int:
     console = context.console
     path = file_of(url_of(args, context.environ))
-    found = survey(path)
+    found: Salvage | Glance = glance(path) if is_large(path) else survey(path)
     incomplete = isinstance(error, StoreIncomplete)
     first = error.reason if incomplete else f"{error.path}: byte {error.offset}: {error.reason}"
     if args.json:
