@@ -155,3 +155,11 @@ def test_hooks_are_told_in_the_order_in_which_they_were_set() -> None:
     hook(lambda: seen.append("second"))
     hook.tell()
     assert seen == ["first", "second"]
+
+
+def test_a_pool_of_processes_leaves_it_to_them_to_tell_that_they_begin() -> None:
+    app = Scheduler(MemoryStore(), pool="processes", workers=1)
+    told: list[Scheduler] = []
+    app.on.worker_process_init(told.append)
+    app._new_ticker(app.store, [])
+    assert told == []

@@ -31,6 +31,7 @@ class PlayedTicker:
         self.thread = SimpleNamespace(is_alive=lambda: self.thread_lives)
         self.thread_lives = True
         self.late = SimpleNamespace(when_over=lambda _: False)
+        self.pool = SimpleNamespace(is_inside=lambda: False)
         self.on_end: Callable[[], None] = lambda: None
 
     def wake(self) -> None:
