@@ -52,6 +52,7 @@ CAMPAIGNS: Final = (
     Campaign("shutdown", "Stopped at random moments", full_s=62),
     Campaign("failing_calls", "System calls that fail, full disks", full_s=131),
     Campaign("fencing", "Zombies, simulated and real", full_s=155),
+    Campaign("files_moved", "Files under one's feet", full_s=400),
     Campaign("fork", "Forks under load", full_s=63),
     Campaign("clock_and_stalls", "Clock jumps and stalls", full_s=93),
     Campaign("hostile_payloads", "Hostile payloads, records and names", full_s=96),
