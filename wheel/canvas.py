@@ -34,7 +34,7 @@ from .signature import given
 from .times import checked_time
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import Self, Unpack
 
     from .options import CallOptions
     from .sender import Sender
@@ -61,7 +61,7 @@ class Canvas(ABC):
             return NotImplemented
         return Chain(self, other)
 
-    def set(self, **options: Unpack[CallOptions]) -> Any:
+    def set(self, **options: Unpack[CallOptions]) -> Self:
         """The same with options for all of it; those of CallOptions that can be said of several calls.
 
         ``countdown`` and ``eta`` say when the first of it is due, ``link`` is called with the result of the whole, and

@@ -72,6 +72,15 @@ class SettleContract(ContractBase):
         assert self.claim(SECOND - 1) == []
         assert self.claim_one(SECOND).job.attempt == 2
 
+    def test_retried_may_change_the_call_and_where_and_how_long_it_may_run(self) -> None:
+        self.add(a_job("a", queue="fast", expires_ms=NOW + HOUR))
+        changes = Retried(due_ms=NOW, payload='[["x"],{}]', queue="slow", priority=-5, expires_ms=NOW + 2 * HOUR)
+        self.settle(self.claim_one(), changes)
+        job = self.job("a")
+        assert (job.args, job.queue, job.priority, job.expires_ms) == (("x",), "slow", -5, NOW + 2 * HOUR)
+        assert self.claim(queues=["fast"]) == []
+        assert [claim.job.id for claim in self.claim(queues=["slow"])] == ["a"]
+
     def test_snoozed_runs_later_and_does_not_count_the_attempt(self) -> None:
         self.add(a_job("a"))
         self.settle(self.claim_one(), Snoozed(due_ms=NOW + HOUR, reason="too early"))
