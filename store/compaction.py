@@ -228,8 +228,13 @@ class Compaction:
                 )
 
     def _let_go(self) -> None:
-        fd, self._fd = self._fd, -1
+        fd = self._fd
         if fd >= 0:
+            with suppress(OSError):
+                self._system.flock(
+                    fd, fcntl.LOCK_UN
+                )  # first: an exception that strikes behind that leaves nothing locked
+            self._fd = -1
             close_file(self._system, fd)
 
     def clean_up(self) -> None:

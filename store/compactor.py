@@ -12,7 +12,7 @@ from .epoch import Epoch
 from .failure import store_error
 from .journal import NoRoom
 from .state import State
-from .system import close_file
+from .system import System, close_file
 
 if TYPE_CHECKING:
     from .keeper import Keeper
@@ -81,33 +81,36 @@ class Compactor:
         """
         keeper = self._keeper
         keeper._changing(_nothing)  # which may begin a new epoch itself, and then must find the work unclaimed
-        work: Compaction | None = None
+        held = _Held(keeper._system)
         try:
-            fd = claim_work(keeper._place, keeper._system)
-            if fd is None:
-                return False
-            work = self._begin(fd)
-            for _ in work.prepare():
-                pause()
-            done = self._finish(work)
-        except HourwheelError:
-            raise
-        except OSError as error:
-            raise store_error(error, f"{keeper.path}: compaction failed") from error
+            try:
+                return self._run(held, pause)
+            except OSError as error:
+                if isinstance(error, HourwheelError):
+                    raise
+                raise store_error(error, f"{keeper.path}: compaction failed") from error
+            finally:  # twice, for an exception from outside may strike in the first
+                held.let_go()
         finally:
-            if work is not None:
-                work.abandon()
-        if done:
-            work.clean_up()
-        return done
+            held.let_go()
+
+    def _run(self, held: _Held, pause: Callable[[], None]) -> bool:
+        keeper = self._keeper
+        held.fd = claim_work(keeper._place, keeper._system)
+        if held.fd is None:
+            return False
+        work = held.work = self._begin(held.fd)
+        for _ in work.prepare():
+            pause()
+        if not self._finish(work):
+            return False
+        held.let_go()
+        work.clean_up()
+        return True
 
     def _begin(self, fd: int) -> Compaction:
         keeper = self._keeper
-        try:
-            return keeper._changing(lambda _: self._of(keeper._epoch, fd))
-        except BaseException:
-            close_file(keeper._system, fd)
-            raise
+        return keeper._changing(lambda _: self._of(keeper._epoch, fd))
 
     def _finish(self, work: Compaction) -> bool:
         def finish(_: State) -> bool:
@@ -134,3 +137,20 @@ class Compactor:
 
 def _nothing(_: State) -> None:
     """The change that changes nothing: the files are those that they were, or this raises."""
+
+
+class _Held:
+    """The locked file of an attempt, and the attempt, until one of them is let go."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self.fd: int | None = None
+        self.work: Compaction | None = None
+
+    def let_go(self) -> None:
+        """A second time changes nothing."""
+        if self.work is not None:
+            self.work.abandon()
+        elif self.fd is not None:
+            fd, self.fd = self.fd, None
+            close_file(self._system, fd)

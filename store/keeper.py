@@ -192,12 +192,12 @@ class Keeper:
         self._unsure = False
         return result, epoch, epoch.journal.end
 
-    def _reading(self, look: Callable[[State], R]) -> R:
+    def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
         """See StateVerbs._reading."""
         try:
             return self._gate.run(self._look, look)
         except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
-            if self._trouble is not None:
+            if self._trouble is not None or not one:
                 raise
             return look(self._epoch.state)
 

@@ -75,10 +75,12 @@ class MemoryStore(StateVerbs):
         self._before = None
         return result
 
-    def _reading(self, look: Callable[[State], R]) -> R:
+    def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
         try:
             return self._gate.run(lambda: look(self._whole()))
         except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
+            if not one:
+                raise
             return look(self._state)
 
     def _whole(self) -> State:

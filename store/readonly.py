@@ -94,10 +94,12 @@ class ReadOnlyStore(StateVerbs):
 
     # ---- looking -----------------------------------------------------------------------------------------
 
-    def _reading(self, look: Callable[[State], R]) -> R:
+    def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
         try:
             return self._gate.run(self._look, look)
         except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
+            if not one:
+                raise
             return look(self._epoch.state)
 
     def each(self, filter: Filter = Filter()) -> Iterator[Job]:  # noqa: B008 - a frozen value

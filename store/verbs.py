@@ -58,8 +58,12 @@ class StateVerbs(ABC):
         """
 
     @abstractmethod
-    def _reading(self, look: Callable[[State], R]) -> R:
-        """What ``look`` returns, given the newest state, of which it changes nothing."""
+    def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
+        """What ``look`` returns, given the newest state, of which it changes nothing.
+
+        With ``one`` it looks at one row and nothing else, so that it can be done in the midst of a change, too, by the
+        handler of a signal that has interrupted it.
+        """
 
     @abstractmethod
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
@@ -255,7 +259,7 @@ class StateVerbs(ABC):
 
     def get(self, id: str) -> Job | None:
         """See Store.get."""
-        return self._reading(lambda state: state.get(id))
+        return self._reading(lambda state: state.get(id), one=True)
 
     def scan(self, filter: Filter = Filter(), limit: int | None = None) -> list[Job]:  # noqa: B008 - a frozen value
         """See Store.scan."""

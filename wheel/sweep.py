@@ -12,7 +12,7 @@ from .clock import Clock
 from .contract import Beginning, Store
 from .events import Events
 from .interrupts import noted
-from .job import Claim, Claims, Failed, Job, Outcome, Released
+from .job import Claim, Claims, Failed, Job, Outcome, Released, Snoozed
 from .lending import due_for
 from .pool.credit import STUCK_S, Pace
 from .refused import Without
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED: Final = Released(reason="Ctrl-C while it ran")
 _UNRUN: Final = Released(reason="the sweep did not begin it")
+_BROKEN_OFF: Final = Released(reason="the sweep that had taken it was broken off")
 _UNHEARD: Final = Released(reason="the answer to its claim was lost")
 _SETTLE_S: Final = 0.01
 """An outcome waits at most so long (and for the end of the run that follows it) until it is settled."""
@@ -57,9 +58,11 @@ class Account:
         limit: int,
         queues: Collection[str] | None,
         ids: Collection[str] | None = None,
+        *,
+        into: dict[int, Claim],
         **without: Unpack[Without],
     ) -> list[Claim]:
-        """Store.claim, one at a time, after paying."""
+        """Store.claim, one at a time, after paying; ``into`` holds what was claimed, by its token, whatever strikes."""
         with self._lock:
             if self._asked_ms is not None:
                 given = unheard(self.store, self.owner, self._asked_ms, self._newest)
@@ -72,8 +75,9 @@ class Account:
             self._asked_ms = now_ms
             rest: Any = without if ids is None else {**without, "ids": ids}
             claims = self.store.claim(self.owner, now_ms, limit, queues=queues, **rest)
-            self._asked_ms = None
+            into.update({claim.token: claim for claim in claims})
             self._newest = max((claim.token for claim in claims), default=self._newest)
+            self._asked_ms = None
             return claims
 
     def begin(self, claim: Claim) -> None:
@@ -82,14 +86,14 @@ class Account:
             self.store.begin(self.owner, claim.token)
 
     def settle(self, settlements: list[tuple[Claim, Outcome]], now_ms: int) -> None:
-        """Store.settle; what the store does not take is owed."""
-        try:
-            for claim in settle(self.store, settlements, now_ms):
-                log.lost(claim)
-        except BaseException:
-            with self._lock:
-                self._unsettled += settlements
-            raise
+        """Store.settle."""
+        for claim in settle(self.store, settlements, now_ms):
+            log.lost(claim)
+
+    def owe(self, settlements: list[tuple[Claim, Outcome]]) -> None:
+        """What the store did not take."""
+        with self._lock:
+            self._unsettled += settlements
 
 
 class Sweep:
@@ -116,6 +120,8 @@ class Sweep:
         self._interrupted: Callable[[], bool] = lambda: False
         self._left: deque[Claim] = deque()
         """Claimed, and not begun."""
+        self._held: dict[int, Claim] = {}
+        """Claimed, and not settled, by token."""
         self._unsettled: list[tuple[Claim, Outcome]] = []
 
     def sweep(self) -> int:
@@ -135,16 +141,20 @@ class Sweep:
         return self._runs
 
     def _claim_and_run(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> bool:
-        claims = self._account.claim(now_ms, limit, self._queues, ids, **self._run.refused.option())
         try:
-            if isinstance(claims, Claims):
-                log.unrun(claims.unrun, self._on)
-            log.received(claims, self._on)
-            to_run, ended = self._schedules.follow(claims, self._account.store, now_ms, self._on)
-        except BaseException:
-            self._unsettled += [(claim, _UNRUN) for claim in claims]
-            self._settle()
-            raise
+            try:
+                return self._turn(now_ms, limit, ids)
+            finally:  # twice, for an exception from outside may strike in the first
+                self._give_all_back()
+        finally:
+            self._give_all_back()
+
+    def _turn(self, now_ms: int, limit: int, ids: Collection[str] | None) -> bool:
+        claims = self._account.claim(now_ms, limit, self._queues, ids, into=self._held, **self._run.refused.option())
+        if isinstance(claims, Claims):
+            log.unrun(claims.unrun, self._on)
+        log.received(claims, self._on)
+        to_run, ended = self._schedules.follow(claims, self._account.store, now_ms, self._on)
         if not claims:
             return False
         self._unsettled += ended
@@ -160,15 +170,11 @@ class Sweep:
             while self._left:
                 claim = self._left.popleft()
                 started = monotonic()
-                try:
-                    job = self._run.given(claim.job, self._account.store.get)
-                    self._account.begin(claim)
-                    outcome = self._run(claim._replace(job=job)) if isinstance(job, Job) else job
-                except BaseException:
-                    self._left.appendleft(claim)
-                    raise
+                job = self._run.given(claim.job, self._account.store.get)
+                self._account.begin(claim)
+                outcome = self._run(claim._replace(job=job)) if isinstance(job, Job) else job
                 ended = monotonic()
-                interrupted = type(outcome) is Failed and outcome.error.type == "KeyboardInterrupt"
+                interrupted = _is_interrupt(outcome)
                 if interrupted and self._interrupted() and claim.job.max_crashes > 1:
                     outcome = _INTERRUPTED  # by a person, which is no failure of the job's
                 self._unsettled.append((claim, outcome))
@@ -183,12 +189,20 @@ class Sweep:
                     settled_at = ended
         finally:
             HERE.reset(before)
-            self._give_back()
 
     def _give_back(self) -> None:
+        """What is not begun."""
         self._unsettled += [(claim, _UNRUN) for claim in self._left]
         self._left.clear()
         self._settle()
+
+    def _give_all_back(self) -> None:
+        """The turn is over: what was not begun, and what was broken off."""
+        if self._held:
+            self._give_back()
+        if self._held:
+            self._unsettled += [(claim, _BROKEN_OFF) for claim in self._held.values()]
+            self._settle()
 
     def _help(self, id: str) -> bool:
         """A job of this sweep waits for another one, and nobody else may be there to run it."""
@@ -202,9 +216,26 @@ class Sweep:
         return bool(ids) and inner._claim_and_run(now_ms, 1, ids)
 
     def _settle(self) -> None:
-        settlements, self._unsettled = self._unsettled, []
-        if settlements:
-            self._account.settle(settlements, self._clock.now_ms())
+        if settlements := list(self._unsettled):
+            try:
+                self._account.settle(settlements, self._clock.now_ms())
+            except Exception:
+                self._account.owe(settlements)
+                self._forget(settlements)
+                raise
+            self._forget(settlements)
+
+    def _forget(self, settlements: list[tuple[Claim, Outcome]]) -> None:
+        for claim, _ in settlements:
+            self._held.pop(claim.token, None)
+        del self._unsettled[: len(settlements)]
+
+
+def _is_interrupt(outcome: Outcome) -> bool:
+    """Whether the job was struck by a Ctrl-C, in its function or just before it was begun."""
+    if type(outcome) is Snoozed:
+        return (outcome.reason or "").endswith(": KeyboardInterrupt")
+    return type(outcome) is Failed and outcome.error.type == "KeyboardInterrupt"
 
 
 class At:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from hourwheel import Scheduler
 from hourwheel.contract import Filter
 from hourwheel.job import Claim, Job, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
@@ -36,6 +37,9 @@ class Site:
         self._promised: set[str] = set()
         self._from_handlers: set[str] = set()
         self.store: Any = self.opened()
+        self.clock = FakeClock(NOW + 1)
+        self.app = Scheduler(self.store, clock=self.clock)
+        self.app.task(name="swept")(_nothing)
 
     def opened(self) -> Any:
         """The store, or the same once more."""
@@ -117,6 +121,10 @@ class Site:
     @staticmethod
     def _found(store: Any) -> set[str]:
         return {job.id for job in store.scan(_EVERYTHING, 1 << 30)}
+
+
+def _nothing() -> None:
+    """What the tasks do."""
 
 
 def _states(site: Site, jobs: list[Job]) -> list[State | None]:
@@ -263,6 +271,38 @@ def _pause(site: Site) -> Prepared:
     return Prepared(do, lambda _: site.store.resume(["queue:a", "queue:handler"]) and None)
 
 
+def _call(site: Site) -> Prepared:
+    """delay(), and a look at what came of it."""
+    held: list[Any] = []
+
+    def do() -> None:
+        held.append(site.app.task(name="t")(_nothing).delay())
+        assert held[0].state == "scheduled"
+
+    return Prepared(do, lambda raised: None if held or raised else "it was not stored")
+
+
+def _sweep(site: Site) -> Prepared:
+    """run_due(): what it had claimed as it was struck is run by the next sweep."""
+    jobs = [site.job(task="swept", due_ms=NOW) for _ in range(2)]
+    site.store.add(jobs)
+
+    def wrong(_: BaseException | None) -> str | None:
+        site.clock.advance(120)  # what could not be begun is put off by a minute
+        for _ in range(2):
+            site.app.run_due()
+        ends = set(_states(site, jobs))
+        return None if ends <= {State.SUCCEEDED, State.FAILED} else f"after the next sweep: {ends}"
+
+    return Prepared(site.app.run_due, wrong)
+
+
+def _get(site: Site) -> Prepared:
+    result = site.app.send_task("swept")
+    site.app.run_due()
+    return Prepared(lambda: result.get(timeout=1), lambda _: None)
+
+
 DEEDS: Final[dict[str, Callable[[Site], Prepared]]] = {
     "add one": _add_one,
     "add many": _add_many,
@@ -276,4 +316,7 @@ DEEDS: Final[dict[str, Callable[[Site], Prepared]]] = {
     "open and close": _open,
     "wait and ring": _wait,
     "pause and resume": _pause,
+    "delay()": _call,
+    "run_due()": _sweep,
+    "get()": _get,
 }

@@ -101,11 +101,12 @@ def _soft_limit(_: Site) -> None:
 def _calls(site: Site) -> None:
     """A handler that adds a job, looks, and asks for a change that it may be refused."""
     site.add_in_handler()
-    site.store.stats(site.now_ms)
-    try:
-        site.store.pause(["queue:handler"])
-    except StoreReentered:
-        return
+    site.store.get("job-1")
+    for refused in (lambda: site.store.stats(site.now_ms), lambda: site.store.pause(["queue:handler"])):
+        try:
+            refused()
+        except StoreReentered:
+            continue
 
 
 STRIKES: Final[dict[str, Callable[[Site], None]]] = {
