@@ -24,6 +24,7 @@ def journal_of(directory: Path) -> Path:
     return journal
 
 
+@pytest.mark.usefixtures("not_folded")
 @pytest.mark.parametrize("zeros", [1, 511, 4096])
 def test_tinydb_461_zeros_where_a_power_failure_had_been(tmp_path: Path, another: Opened, zeros: int) -> None:
     """Also lowdb #549. Blocks that the file has grown by, and that were never written, read as zeros."""
