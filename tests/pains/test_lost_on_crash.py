@@ -117,6 +117,7 @@ def test_dramatiq_431_on_the_way_from_one_queue_to_the_other_a_job_was_in_both(
     assert len({claim.token for claim in claims}) == 50
 
 
+@pytest.mark.usefixtures("not_folded")
 def test_huey_915_503_tasks_were_taken_from_the_schedule_and_never_reached_the_queue(
     tmp_path: Path, another: Opened, clock: FakeClock
 ) -> None:

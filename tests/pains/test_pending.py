@@ -92,6 +92,7 @@ def test_tinydb_89_inserting_what_is_not_json_corrupted_the_database(another: Op
     assert app.store.stats(0).accepted == 1
 
 
+@pytest.mark.usefixtures("not_folded")
 def test_celery_4777_a_corrupted_schedule_had_to_be_deleted(tmp_path: Path, clock: FakeClock) -> None:
     """Also #8008 (after a power cut), paperless #7430: an unfinished write at the end costs nothing but itself."""
     path = tmp_path / "tasks.json"
