@@ -198,6 +198,7 @@ class JsonStore(Keeper, StateVerbs):
         """See Beginning.begin."""
         mark = self._marks.get(owner)
         if mark is None or mark.ended:
+            self.paused()  # which opens everything anew in a forked child, the directory of the sign, too
             sign = self._place.owner(owner)
             self._signs.show(sign)
             mark = self._marks[owner] = self._signs.mark(sign, self._clock.now_ms())

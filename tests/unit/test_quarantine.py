@@ -239,3 +239,18 @@ def test_of_eight_innocent_jobs_beside_a_poisonous_one_none_fails(tmp_path: Path
     stats = store.stats(0)
     assert (stats.failed, stats.succeeded) == (1, 8)
     store.close()
+
+
+def test_a_forked_child_starts_a_scheduler_before_it_has_touched_the_store(tmp_path: Path) -> None:
+    store = JsonStore(tmp_path / "t.json", durability="os")
+    store.add([Job(id="j", task="t", due_ms=DUE)])
+    pid = os.fork()
+    if not pid:
+        try:
+            store.begin("child", 0)
+            store.begin("child", 7)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    store.close()

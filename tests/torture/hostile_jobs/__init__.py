@@ -69,7 +69,7 @@ def _play(kind: str, rounds: int, seed: int, *bug: str) -> dict[str, Any]:
         ended = subprocess.run(
             [sys.executable, str(_PROGRAM), str(rounds), str(seed), *bug],
             cwd=_ROOT,
-            env=os.environ | there | {"PYTHONWARNINGS": "ignore"} | ({"STILL_S": "10"} if bug else {}),
+            env=os.environ | there | {"PYTHONWARNINGS": "ignore"} | ({"STILL_S": "5"} if bug else {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
