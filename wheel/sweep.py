@@ -218,9 +218,10 @@ class Sweep:
     def _settle(self) -> None:
         if settlements := list(self._unsettled):
             try:
-                self._account.settle(settlements, self._clock.now_ms())
+                left = list(settlements)  # what the store takes is taken out of it
+                self._account.settle(left, self._clock.now_ms())
             except Exception:
-                self._account.owe(settlements)
+                self._account.owe(left)
                 self._forget(settlements)
                 raise
             self._forget(settlements)
