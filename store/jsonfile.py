@@ -126,6 +126,8 @@ class JsonStore(Keeper, StateVerbs):
     def _add_later(self, item: tuple[Job, str]) -> None:
         if self._together.is_mine():
             self._together.defer(item)
+        elif not self._gate.is_mine():  # it has interrupted the opening of this store by somebody else
+            raise StoreReentered(self.path)
         else:
             self._gate.defer(lambda: self._together.do(item) if self._wants_sync else self._add_lot([item]))
 

@@ -13,11 +13,13 @@ import fcntl
 import os
 import re
 import time
+import weakref
 from collections.abc import Callable, Container, Iterable
+from threading import get_ident
 from typing import Final
 
 from ..clock import SystemClock
-from ..errors import StoreBusy, StoreError, StoreUnsafe
+from ..errors import StoreBusy, StoreError, StoreReentered, StoreUnsafe
 from .begun import Mark
 from .ended import is_named
 from .place import Place
@@ -61,6 +63,7 @@ class FileLock:
         """Whether the file had to be made."""
         self._taken = False
         """Whether the lock may be held: noted before it is taken, for an exception may strike just behind that."""
+        self._thread = 0
         self._fd = self._open()
 
     def _open(self) -> int:
@@ -91,10 +94,11 @@ class FileLock:
         """
         if self._fd < 0:  # check() could not open the file that has the name now
             self._fd = self._open()
-        self._taken = True
+        self._taken, self._thread = True, get_ident()
         try:
             self._flock(self._fd, _TRY)
         except BlockingIOError:
+            self._refuse_to_wait_for_itself()
             self._poll()
         except OSError as error:
             raise StoreError(f"{self._path}: flock failed: {error.strerror}") from error
@@ -141,6 +145,19 @@ class FileLock:
         if fd >= 0:
             close_file(self._system, fd)
 
+    def know_handlers(self) -> FileLock:
+        """From now on a signal's handler does not wait for a lock that the thread has which it has interrupted.
+
+        That thread may be just opening the store once more.
+        """
+        _LOCKS.add(self)
+        return self
+
+    def _refuse_to_wait_for_itself(self) -> None:
+        for other in list(_LOCKS):
+            if other is not self and other._taken and (other._path, other._thread) == (self._path, self._thread):
+                raise StoreReentered(self._path)
+
     def _poll(self) -> None:
         pause, before = _FIRST_PAUSE_S, SLEEP_CLOCK.monotonic()
         while True:
@@ -175,6 +192,9 @@ def holder_of(fd: int) -> str:
         return "another process"
     me = ", this very one" if int(found[1]) == os.getpid() else ""
     return f"another process (pid {found[1]}{me}: {command})"
+
+
+_LOCKS: Final[weakref.WeakSet[FileLock]] = weakref.WeakSet()
 
 
 class LifeSigns:
