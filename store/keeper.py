@@ -70,7 +70,7 @@ class Keeper:
     def _begin(self) -> None:
         """Open everything; also in a forked child, which must take over nothing but the path."""
         self._identity = Identity(self._place, self._system, self._outer)
-        self._lock = self._identity.hold(timeout_s=self._lock_timeout_s)
+        self._lock = self._identity.hold(timeout_s=self._lock_timeout_s).know_handlers()
         self._gate.on_leave = self._lock.release
         try:
             try:
