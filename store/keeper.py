@@ -130,7 +130,7 @@ class Keeper:
                 self._renew()  # what was acknowledged is not on the disk yet
             elif self.durability != "os" and trouble in (None, self._reread):
                 self._epoch.journal.sync()
-            if trouble is None:
+            if trouble is None and not self._unsure:
                 now_ms = self._clock.now_ms()
                 fold(self._place, self._system, self._lock, self._identity, self._epoch, now_ms, self.failed_ttl_ms)
         except HourwheelError:

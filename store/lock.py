@@ -154,7 +154,8 @@ class FileLock:
         return self
 
     def _refuse_to_wait_for_itself(self) -> None:
-        for other in list(_LOCKS):
+        others = list(_LOCKS) if self in _LOCKS else ()
+        for other in others:
             if other is not self and other._taken and (other._path, other._thread) == (self._path, self._thread):
                 raise StoreReentered(self._path)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 
+from tests.kit.unfolded import unfolded
 from tests.torture.report import Report, Size, pick
 from tests.torture.rot.specimen import make_specimen
 
@@ -18,6 +19,11 @@ _SMALL = 16 * 1024
 
 def run(size: Size, seed: int) -> Report:
     """More than 200,000 cases in CI, more than 1,000,000 at full size."""
+    with unfolded():
+        return _run(size, seed)
+
+
+def _run(size: Size, seed: int) -> Report:
     report = Report()
     choose = random.Random(seed)
     made = make_specimen(seed, _SMALL)

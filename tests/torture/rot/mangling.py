@@ -41,7 +41,7 @@ def mangled(report: Report, seed: int, cases: int) -> None:
 def is_noticed(made: Specimen, choose: random.Random) -> bool:
     """Whether a repair of some mangled stores goes wrong."""
     small = make_specimen(choose.randrange(1 << 30), _SMALL)
-    return any(fault_of(small.but(NAME, _mangle(small.snapshot, choose))) for _ in range(600))
+    return any(fault_of(small.but(NAME, _mangle(small.snapshot, choose))) for _ in range(4_000))
 
 
 def fault_of(files: dict[str, bytes]) -> str:

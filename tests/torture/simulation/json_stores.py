@@ -21,6 +21,8 @@ from tests.kit.systems import CALLS
 class Process(System):
     """One process's view of the files."""
 
+    has_directories = False
+
     def __init__(self, kernel: MemorySystem) -> None:
         self._kernel = kernel
         self._opened: set[int] = set()
