@@ -44,7 +44,7 @@ def options(report: Report, choose: random.Random, count: int) -> None:
             _call(report, store, task, said, choose, f"options {number}: {_shown(said)}")
             if number % 2_000 == 1_999:
                 report.demand(store.check() == [], f"after options {number}: {store.check()[:2]}")
-                store._state.__init__()  # type: ignore[misc]
+                store._state = MemoryStore()._state
     finally:
         app.close()
 
