@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import hourwheel
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 project = "Hourwheel"
 author = "The Hourwheel authors"
-version = release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+version = release = hourwheel.__version__
 copyright = f"2026, {author}"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
