@@ -142,6 +142,7 @@ class FileLock:
     def close(self) -> None:
         """Close the file; a lock that is held is dropped with it, unless a parent process shares it."""
         fd, self._fd = self._fd, -1
+        self._taken = False
         if fd >= 0:
             close_file(self._system, fd)
 

@@ -259,3 +259,15 @@ def test_a_ctrl_c_in_get_left_the_bells_lock_held_and_hung_the_scheduler() -> No
     threading.Thread(target=lambda: (bell.ring(), rung.set()), daemon=True).start()
     assert rung.wait(PATIENCE_S)
     assert bell.wait(0)
+
+
+def test_a_store_that_was_closed_holds_up_nobody_who_opens_it_anew_in_the_same_thread(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    first = JsonStore(path, durability="os")
+    first.close()
+    fd = os.open(f"{path}.lock", os.O_RDWR)
+    fcntl.flock(fd, fcntl.LOCK_EX)  # as another process holds it for a moment
+    threading.Timer(0.05, os.close, [fd]).start()
+    second = JsonStore(path, durability="os")
+    assert second.stats(NOW).accepted == 0
+    second.close()
