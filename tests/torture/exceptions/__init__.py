@@ -30,12 +30,12 @@ def run(size: Size, seed: int) -> Report:
     logging.disable()  # jobs that are struck are told of, one by one
     report = Report()
     rng = random.Random(seed)
-    stride = pick(size, smoke=97, ci=19, full=1)
+    stride = pick(size, smoke=397, ci=19, full=1)
     for form in FORMS:
         for strike in STRIKES:
             report.cases += _every_line(report, form, strike, stride, rng.randrange(stride))
     report.figures["one exception at one line of one verb"] = f"{report.cases:,} cases"
-    storms.run(report, pick(size, smoke=1, ci=2, full=20), pick(size, smoke=30, ci=150, full=500), seed)
+    storms.run(report, pick(size, smoke=1, ci=2, full=20), pick(size, smoke=8, ci=150, full=500), seed)
     for name in list(SEEDS)[pick(size, smoke=-2, ci=0, full=0) :]:
         report.seeded(name, caught=_is_caught(name))
     return report
