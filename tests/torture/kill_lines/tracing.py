@@ -96,6 +96,10 @@ class Tracer:
         return self._line
 
 
+class Failed(Exception):
+    """A run in which nobody was killed did not end as it should."""
+
+
 def watched(work: Work) -> list[list[Line]]:
     """The lines that ``work`` runs in a forked process, in their order, step by step."""
     steps: list[list[Line]] = [[]]
@@ -109,7 +113,8 @@ def watched(work: Work) -> list[list[Line]]:
             Path(file.name).write_bytes(pickle.dumps(steps))
 
         status = ended(forked(watch), LONG_S)
-        assert status == 0, f"the run that was only watched ended with {status}"
+        if status != 0:
+            raise Failed(f"the run that was only watched ended with {status}")
         found: list[list[Line]] = pickle.loads(Path(file.name).read_bytes())
     return found
 
