@@ -117,9 +117,13 @@ def add_to(report: Report, other: Report) -> None:
 
 
 @contextmanager
-def scratch() -> Iterator[str]:
-    """A directory for one case. (A TemporaryDirectory would be removed by each child that runs atexit's functions.)"""
-    directory = tempfile.mkdtemp(prefix="hourwheel-")
+def scratch(*, in_memory: bool = False) -> Iterator[str]:
+    """A directory for one case. (A TemporaryDirectory would be removed by each child that runs atexit's functions.)
+
+    With ``in_memory`` it is one without a disk, where there is such: what is tried is no matter of the disk.
+    """
+    where = "/dev/shm" if in_memory and os.path.isdir("/dev/shm") else None
+    directory = tempfile.mkdtemp(prefix="hourwheel-", dir=where)
     try:
         yield directory
     finally:

@@ -44,7 +44,7 @@ def run(size: Size, seed: int) -> Report:
 def _every_line(report: Report, form: str, strike: str, stride: int, first: int, *, stop: bool = False) -> int:
     """Strike at each line of each verb; how many cases that were."""
     cases = 0
-    with scratch() as directory:
+    with scratch(in_memory=True) as directory:
         for deed in DEEDS:
             site = Site(directory, form)
             for at in lines_of(site, deed)[first::stride]:
