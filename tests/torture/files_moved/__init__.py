@@ -35,12 +35,15 @@ def run(size: Size, seed: int) -> Report:
     cases = _cases()
     rng.shuffle(cases)
     refused: Counter[str] = Counter()
+    windows = 0
     for case in cases[: pick(size, smoke=40, ci=300, full=len(cases))]:
         verdict = play(case)
         report.cases += 1
         refused[verdict.refused or "right"] += 1
-        if verdict.wrong:
+        if verdict.wrong and not verdict.in_the_window:
             report.wrong(f"{case}: {verdict.wrong}")
+        windows += bool(verdict.wrong)
+    report.figures["came between the last look and the call, and was not seen"] = f"{windows} cases"
     report.figures["kinds of mischief"] = str(len(ALL))
     for how, count in refused.most_common():
         report.figures[f"came to: {how}"] = f"{count:,} cases"

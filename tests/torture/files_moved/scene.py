@@ -50,6 +50,12 @@ class Verdict:
     wrong: str = ""
     refused: str = ""
     """The first error of ours, by its kind."""
+    in_the_window: bool = False
+    """It came after the last look at the names, before the file that was looked at is closed, renamed or removed.
+    The owner is looked at as a compaction begins, and put right by the next."""
+
+
+GIVEN: Final = ("the store is given to another user", "the store is opened to a group")
 
 
 @dataclass(slots=True)
@@ -72,6 +78,8 @@ class _Play:
             self.calls += 1
             if self.calls == self.case.call:
                 self.watching = False
+                owner = self.case.during == "compact" and self.case.mischief in GIVEN
+                self.verdict.in_the_window = name in ("replace", "unlink", "close") or owner
                 self.strike()
 
     def strike(self) -> None:

@@ -150,7 +150,9 @@ def _was_lost_by_python(case: Case) -> bool:
     """A Ctrl-C that comes while Python clears up after an import is printed and forgotten; whoever sees that tries again."""
     if case.signal is not signal.SIGINT:
         return False
-    lost = re.search(r"^Exception ignored in: .*\n(?:(?:Traceback|  ).*\n|\n)*KeyboardInterrupt", _log_of(case)[1], re.M)
+    lost = re.search(
+        r"^Exception ignored in: .*\n(?:(?:Traceback|  ).*\n|\n)*KeyboardInterrupt", _log_of(case)[1], re.M
+    )
     return lost is not None
 
 
