@@ -72,6 +72,6 @@ def _fold(place: Place, system: System, epoch: Epoch, now_ms: int, failed_ttl_ms
     except BaseException:
         work.abandon()
         raise
-    new.close()
     work.clean_up()
+    new.close()
     system.unlink(new.journal.path)
