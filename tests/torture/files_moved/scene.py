@@ -51,7 +51,7 @@ class Verdict:
     refused: str = ""
     """The first error of ours, by its kind."""
     in_the_window: bool = False
-    """It came after the last look at the names, before the file that was looked at is closed, renamed or removed.
+    """It came after the last look at the names, just before the call that renames or removes one.
     The owner is looked at as a compaction begins, and put right by the next."""
 
 
@@ -79,7 +79,7 @@ class _Play:
             if self.calls == self.case.call:
                 self.watching = False
                 owner = self.case.during == "compact" and self.case.mischief in GIVEN
-                self.verdict.in_the_window = name in ("replace", "unlink", "close") or owner
+                self.verdict.in_the_window = name in ("replace", "unlink") or owner
                 self.strike()
 
     def strike(self) -> None:
