@@ -238,10 +238,11 @@ class Compaction:
             close_file(self._system, fd)
 
     def clean_up(self) -> None:
-        """Remove what belongs to epochs that are over. What cannot be removed does no harm."""
-        if self.new is None or not is_named(self._place.path, self.new.snapshot.fd, self._system):
-            return  # an older copy has been put back meanwhile: its files are not ours to remove
-        remove_ended(self._place, self._system, self._old.store_id, self.number)
+        """Remove what belongs to epochs that are over, before ``new`` is closed. What cannot be removed does no harm."""
+        with suppress(OSError):
+            if self.new is None or not is_named(self._place.path, self.new.snapshot.fd, self._system):
+                return  # an older copy has been put back meanwhile: its files are not ours to remove
+            remove_ended(self._place, self._system, self._old.store_id, self.number)
 
     def abandon(self) -> None:
         """Give up, if it is not finished: the old epoch stays as it is."""

@@ -196,8 +196,8 @@ def _begin_epoch(place: Place, system: System, epoch: Epoch, jobs: int) -> Accep
     except BaseException:
         work.abandon()
         raise
-    new.close()
     work.clean_up()
+    new.close()
     return Accepted(path=place.path, kept_as=kept_as, jobs=jobs, epoch=work.number)
 
 
