@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -13,7 +14,7 @@ from hourwheel.default import set_default  # noqa: E402
 from hourwheel.registry import SHARED  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-from tests.kit.unfolded import unfolded  # noqa: E402
+from tests.kit.unfolded import leave_unfolded  # noqa: E402
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("dev", deadline=None)
@@ -32,8 +33,18 @@ def nothing_shared() -> Iterator[None]:
     SHARED._tasks.update(kept)
 
 
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands set up logging for the whole process."""
+    root, ours = logging.getLogger(), logging.getLogger("hourwheel")
+    before = root.level, ours.level, list(root.handlers)
+    yield
+    root.setLevel(before[0])
+    ours.setLevel(before[1])
+    root.handlers[:] = before[2]
+
+
 @pytest.fixture
-def not_folded() -> Iterator[None]:
-    """See unfolded."""
-    with unfolded():
-        yield
+def not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See unfolded. By the fixture that the test may undo it with: two that set one thing are undone in either order."""
+    leave_unfolded(monkeypatch)

@@ -270,8 +270,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
                 self._starts = False
 
     def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
-        if isinstance(store, Beginning):
-            store.begin(self.owner, 0)
+        self._begin_in(store)
         refused = Refused(self.registry, self._schedules)
         pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store)
         ticker = Ticker(store, pool, self.clock, owner=self.owner, owed=owed, without=refused.option, **self._shared())
@@ -281,6 +280,10 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             ended = partial(self.on.worker_process_shutdown.tell, self)
             ticker.on_end = partial(_one_after_the_other, ended, ticker.on_end)
         return ticker
+
+    def _begin_in(self, store: Store) -> None:
+        if isinstance(store, Beginning):
+            store.begin(self.owner, 0)
 
     def _shared(self) -> dict[str, Any]:
         """What a ticker and a sweep must know of this scheduler."""
@@ -330,6 +333,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         timeout = checked_timeout(timeout)
         if held_back(self, "run()"):
             return []
+        self._begin_in(self.store)  # which may wait for other processes: until then a signal ends the program
         waiter = Waiter()
         with log.handler_if_none(), waiter.listening():
             self.start()

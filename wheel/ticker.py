@@ -115,15 +115,13 @@ class Ticker:
         self._queue_seen = (0, 0.0)
         self._trouble = Trouble(log.LOG)
         self._bugs = Bugs(log.LOG)
-        self.late = Late(store, clock)
-        """What becomes of jobs that outlive this ticker."""
+        self.late = Late(store, clock)  # what becomes of jobs that outlive this ticker
         self._stop_at: float | None = None
         self._gone = threading.Event()
         self._begun = self._over = self._woken = self._asleep = False
         self._shared_bell = isinstance(store, Wakeup)
         bell = store if isinstance(store, Wakeup) else Latch()
-        self._ring: Callable[[], None] = bell.notify
-        self._wait: Callable[[float], bool] = bell.wait
+        self._ring, self._wait = bell.notify, bell.wait
         self.thread = threading.Thread(
             target=without_waits, args=(self._live, _NO_WAITS), name=f"{name}-ticker", daemon=True
         )
@@ -160,12 +158,14 @@ class Ticker:
         Called from inside a job it cannot wait for itself, and returns at once. Returns the jobs that still run.
         """
         self.stop_claiming(timeout_s)
-        assert self._stop_at is not None
         if not self.pool.is_inside() and threading.current_thread() is not self.thread:
-            left_s = max(0.0, self._stop_at + _JOIN_S - self._clock.monotonic())
             with suppress(RuntimeError):  # it has not begun: a hook of worker_ready stops it
-                self.thread.join(min(left_s, timeout_s + _JOIN_S, threading.TIMEOUT_MAX))
+                self.thread.join(min(self._left_s(), timeout_s + _JOIN_S, threading.TIMEOUT_MAX))
         return self.pool.running() if self._inflight > 0 else []
+
+    def _left_s(self) -> float:
+        """How long a ticker that is to stop may still take to end; later, its store does not answer."""
+        return max(0.0, (self._stop_at or 0.0) + _JOIN_S - self._clock.monotonic())
 
     def owes(self) -> list[tuple[Claim, Outcome]]:
         """What the store would not take before the ticker ended; for the next one."""
@@ -394,7 +394,7 @@ class Ticker:
         self.late.expect(self._inflight)
 
     def leave(self) -> None:
-        """The process ends: give back what still runs, once the ticker has ended."""
+        """The process ends: give back what still runs, once the ticker has ended; nothing if it does not in its time."""
         # not join(), which takes a thread for dead after a Ctrl-C has interrupted it (CPython 3.11)
-        if self._begun and self._gone.wait(_JOIN_S) and (running := self.pool.running()):
+        if self._begun and self._gone.wait(min(self._left_s(), _JOIN_S)) and (running := self.pool.running()):
             self.late.leave(running)

@@ -12,5 +12,10 @@ import pytest
 def unfolded() -> Iterator[None]:
     """Closing a store leaves its files as they are, as being killed does."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hourwheel.store.closing.SMALL", 0)
+        leave_unfolded(patch)
         yield
+
+
+def leave_unfolded(patch: pytest.MonkeyPatch) -> None:
+    """The same until ``patch`` is undone."""
+    patch.setattr("hourwheel.store.closing.SMALL", 0)

@@ -127,6 +127,18 @@ def test_stop_after_the_time_of_an_earlier_stop_is_over_does_not_wait_again(worl
     assert waits[1] == 0.0
 
 
+def test_the_end_of_the_program_does_not_wait_once_more_for_a_store_that_stop_gave_up(world: World) -> None:
+    waits: list[float] = []
+    world.ticker.thread.join = waits.append  # type: ignore[method-assign,assignment]
+    world.ticker._gone.wait = waits.append  # type: ignore[method-assign,assignment]
+    world.ticker._begun = True
+    world.ticker.stop(1)
+    world.ticker.leave()
+    world.clock.advance(2)
+    world.ticker.leave()
+    assert waits == [1.75, 0.75, 0.0]
+
+
 def test_a_bug_at_each_step_is_said_each_time_with_its_traceback_and_the_tenth_ends_the_ticker(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

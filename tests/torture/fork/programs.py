@@ -19,6 +19,8 @@ def process():
     one = multiprocessing.get_context(way).Process(target=helper, args=(1,))
     one.start()
     one.join()
+    while one.exitcode is None:  # CPython: another thread's multiprocessing has reaped it, and is about to say so
+        time.sleep(0.001)
     return 7 if one.exitcode == 0 else one.exitcode
 
 @app.task(name="pool")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from hourwheel.job import Job, State
 from hourwheel.store import JsonStore
 
@@ -38,17 +35,6 @@ def again():
 def later():
     raise Snooze(600)
 """
-
-
-@pytest.fixture(autouse=True)
-def _logging() -> Iterator[None]:
-    """Put back what the command does to logging."""
-    root, ours = logging.getLogger(), logging.getLogger("hourwheel")
-    before = root.level, ours.level, list(root.handlers)
-    yield
-    root.setLevel(before[0])
-    ours.setLevel(before[1])
-    root.handlers[:] = before[2]
 
 
 def due(tmp_path: Path, *tasks: str, queue: str = "default") -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,6 @@ from hourwheel.store import MemoryStore
 from hourwheel.testing import FakeClock
 
 from .conftest import NOW_MS, Run, job
-
-
-@pytest.fixture(autouse=True)
-def _logging() -> Iterator[None]:
-    """Put back what the command does to logging."""
-    root, ours = logging.getLogger(), logging.getLogger("hourwheel")
-    before = root.level, ours.level, list(root.handlers)
-    yield
-    root.setLevel(before[0])
-    ours.setLevel(before[1])
-    root.handlers[:] = before[2]
 
 
 @pytest.fixture
