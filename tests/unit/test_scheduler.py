@@ -720,7 +720,8 @@ def test_run_in_another_thread_blocks_until_stop_and_leaves_signals_alone(app: S
     assert not thread.is_alive()
 
 
-def test_run_ends_with_an_error_when_the_ticker_dies(app: Scheduler) -> None:
+def test_run_ends_with_an_error_when_the_ticker_dies(app: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hourwheel.trouble._FIRST_S", 0.0)
     app.store.claim = lambda *args, **kwargs: 1 / 0  # type: ignore[method-assign,assignment]
     with pytest.raises(SchedulerError, match="ZeroDivisionError"):
         app.run()

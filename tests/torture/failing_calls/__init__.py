@@ -35,7 +35,7 @@ def run(size: Size, seed: int) -> Report:
         _several(report, "all calls fail for a while", _lasting(rng), pick(size, smoke=8, ci=150, full=400))
         _tickers(report, rng, pick(size, smoke=10, ci=250, full=800))
         _full_disks(report, seed, pick(size, smoke=2, ci=30, full=200))
-        for name in list(SEEDS)[pick(size, smoke=-3, ci=0, full=0) :]:
+        for name in list(SEEDS)[pick(size, smoke=-1, ci=0, full=0) :]:
             report.seeded(name, caught=_is_caught(name))
     return report
 

@@ -41,10 +41,10 @@ def _run(size: Size, seed: int) -> Report:
     tails.snapshot_cuts(report, made, pick(size, smoke=7, ci=1, full=1))
     tails.holes(report, made, pick(size, smoke=24, ci=1, full=1))
     tails.moved_blocks(report, made, choose, pick(size, smoke=100, ci=3_000, full=15_000))
-    salvaging.every_record(report, made, choose, pick(size, smoke=20, ci=1, full=1))
-    salvaging.every_job(report, made, choose, pick(size, smoke=40, ci=2, full=1))
+    salvaging.every_record(report, made, choose, pick(size, smoke=60, ci=1, full=1))
+    salvaging.every_job(report, made, choose, pick(size, smoke=160, ci=2, full=1))
     mangling.mangled(report, seed, pick(size, smoke=40, ci=4_000, full=60_000))
     with edits.bench() as bench:
         edits.every_edit(report, bench, pick(size, smoke=5, ci=1, full=1))
-    bugs.try_all(report, made, seed, slice(0, None, pick(size, smoke=4, ci=1, full=1)))
+    bugs.try_all(report, made, seed, pick(size, smoke=slice(1, None, 5), ci=slice(None), full=slice(None)))
     return report

@@ -12,6 +12,8 @@ from hourwheel.errors import StoreCorrupt, StoreFormatError
 from hourwheel.job import Job, Retried, State, Succeeded
 from hourwheel.store import JsonStore
 
+pytestmark = pytest.mark.usefixtures("not_folded")
+
 JOBS = 6
 Seen = dict[str, tuple[State, int, int]]
 
