@@ -5,6 +5,7 @@ For compaction, which begins a new epoch with it, and for backups, which put it 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from copy import copy
 from itertools import groupby
@@ -94,7 +95,7 @@ def _content(noted: Noted, sorting: _Sorting) -> Content:
 def _slots(noted: Noted, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]:
     old, rows = noted.snapshot, noted.rows
     for slot in range(SLOTS):
-        added = sorting.slots[slot]
+        added = sorting.slots.get(slot, ())
         if not added and not old.holds(slot):
             continue
         text = None if added else old.slot_text(slot, sorting.changed)
@@ -115,7 +116,7 @@ class _Sorting:
         self._rows = rows
         self._now_ms = now_ms
         self._failed_ttl_ms = failed_ttl_ms
-        self.slots: list[list[tuple[int, str]]] = [[] for _ in range(SLOTS)]
+        self.slots: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         self.running: list[Job] = []
         self.finished: list[Job] = []
         self.changed: set[bytes] = set()
@@ -130,8 +131,8 @@ class _Sorting:
                 self._sort_job(row)  # type: ignore[arg-type]
             if n % _PIECE == 0:
                 yield
-        for slot in self.slots:
-            slot.sort()
+        for entries in self.slots.values():
+            entries.sort()
 
     def _sort_job(self, job: Job) -> None:
         self.changed.add(job.id.encode("utf-8", "surrogatepass"))

@@ -108,7 +108,7 @@ class Ring(Generic[K]):
         """
         self._hand = hand
         self._size = 0
-        self._slots: list[dict[int, _Bucket[K]]] = [{} for _ in range(SLOTS)]
+        self._slots: list[dict[int, _Bucket[K]]] = [{}] * SLOTS  # the one empty dict is never written
         self._heads: list[int] = [_NEVER] * SLOTS
         self._minutes: list[int] = [_NEVER] * 60  # the least of each sixty heads, so that not all are looked through
         self._stale: set[int] = set()
@@ -143,6 +143,8 @@ class Ring(Generic[K]):
         buckets = self._slots[slot]
         cycle = second // 3600
         if cycle not in buckets:
+            if not buckets:
+                buckets = self._slots[slot] = {}
             buckets[cycle] = (due_ms, key)
             if second < self._heads[slot]:
                 self._heads[slot] = second
