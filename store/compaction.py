@@ -238,7 +238,7 @@ class Compaction:
             close_file(self._system, fd)
 
     def clean_up(self) -> None:
-        """Remove what belongs to epochs that are over, before ``new`` is closed. What cannot be removed does no harm."""
+        """Remove the files of epochs that are over, before ``new`` is closed. What cannot be removed does no harm."""
         with suppress(OSError):
             if self.new is None or not is_named(self._place.path, self.new.snapshot.fd, self._system):
                 return  # an older copy has been put back meanwhile: its files are not ours to remove

@@ -94,10 +94,8 @@ def _content(noted: Noted, sorting: _Sorting) -> Content:
 
 def _slots(noted: Noted, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]:
     old, rows = noted.snapshot, noted.rows
-    for slot in range(SLOTS):
+    for slot in sorted({*old.held(), *sorting.slots}):
         added = sorting.slots.get(slot, ())
-        if not added and not old.holds(slot):
-            continue
         text = None if added else old.slot_text(slot, sorting.changed)
         if text is None:
             jobs = [(due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows]

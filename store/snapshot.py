@@ -245,9 +245,10 @@ class SnapshotFile:
             if line.startswith(b'{"id":'):
                 yield line.rstrip(b",\n")
 
-    def holds(self, slot: int) -> bool:
-        """Whether a slot had jobs when the snapshot was made."""
-        return self.index.starts[slot] < self.index.ends[slot]
+    def held(self) -> list[int]:
+        """The slots that had jobs when the snapshot was made."""
+        ranges = zip(self.index.starts, self.index.ends, strict=True)
+        return [slot for slot, (start, end) in enumerate(ranges) if start < end]
 
     def slot_text(self, slot: int, hidden: Set[bytes]) -> bytes | None:
         """A slot as it stands in the file, if it can be copied: none of its jobs is hidden, has a key or an odd id."""

@@ -394,7 +394,7 @@ class Ticker:
         self.late.expect(self._inflight)
 
     def leave(self) -> None:
-        """The process ends: give back what still runs, once the ticker has ended; nothing if it does not in its time."""
+        """The process ends: give back what still runs, once the ticker has ended, which it must in its time."""
         # not join(), which takes a thread for dead after a Ctrl-C has interrupted it (CPython 3.11)
         if self._begun and self._gone.wait(min(self._left_s(), _JOIN_S)) and (running := self.pool.running()):
             self.late.leave(running)
