@@ -13,6 +13,7 @@ from hourwheel.job import Claim, Job
 from hourwheel.job import State as JobState
 from hourwheel.store import JsonStore, epoch, journal, lines
 from hourwheel.store.compaction import Compaction
+from hourwheel.store.ended import remove_ended
 from hourwheel.store.epoch import Epoch
 from hourwheel.store.journal import Journal
 from hourwheel.store.jsonfile import Durability
@@ -186,7 +187,7 @@ def the_old_journal_is_removed_before_the_rename(patch: pytest.MonkeyPatch) -> N
     def body(work: Compaction) -> None:
         _copy_rest(work)
         work.new.journal.sync()  # type: ignore[union-attr]
-        work.clean_up()
+        remove_ended(work._place, work._system, work._old.store_id, work.number)
         _rename(work)
 
     _finish(patch, body)
