@@ -255,7 +255,7 @@ class AsyncResult(Generic[R_co]):
             How it was found: only Found.SCHEDULED was moved.
 
         Raises:
-            InvalidValue: not exactly one of the two is given; or the job waits for others.
+            InvalidValue: not exactly one of the two is given; or the job waits for others, or expires before.
         """
         now_ns = self._keeper.clock.now_ns()
         store, due = self._keeper.store, due_ms(now_ns, countdown, eta)

@@ -48,8 +48,14 @@ def due_ms(now_ns: int, countdown: Seconds | None, eta: datetime | None) -> int:
 
 
 def refuse_new_time(job: Job | None, due_ms: int) -> None:
-    """Raise InvalidValue if a job waits for others: with a time of its own it would be due, and ended, before them."""
-    if job is not None and job.state is State.SCHEDULED and job.after is not None and job.after.left:
+    """Raise InvalidValue if a scheduled job cannot have that time.
+
+    It expires before, or waits for others: with a time of its own it would be due, and ended, before them.
+    """
+    if job is None or job.state is not State.SCHEDULED:
+        return
+    refuse_too_late(due_ms, job.expires_ms)
+    if job.after is not None and job.after.left:
         rule = f"given to a job that waits for a time; {job.id} waits for {job.after.left} other jobs"
         raise InvalidValue.of("a new time", rule, as_datetime(due_ms).isoformat())
 

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -342,12 +342,10 @@ class Child:
 
     def _kill(self) -> None:
         """SIGKILL to the whole group, the programs that it has started included."""
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return
-        finally:
-            self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # in a call of the kernel that hangs it dies when that is over
+            self._process.wait(_ENDS_S)
 
     def _wait(self, timeout_s: float) -> bool:
         """Whether it ends within the time, its last log lines written."""
