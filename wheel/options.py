@@ -136,8 +136,8 @@ class Plan:
             return self
         if options.get("acks_early") is not None and options.get("max_crashes") is not None:
             raise InvalidValue.of("max_crashes", "absent when acks_early is given", options["max_crashes"])
-        if "grace_ms" in changes:
-            changes.setdefault("skips", True)
+        if "grace_ms" in changes and not changes.setdefault("skips", True):
+            raise InvalidValue.of("misfire_grace_time", 'absent when misfire is "run"', options["misfire_grace_time"])
         ours = changes.get("task_id", self.task_id) is None and changes.get("key", self.key) is None
         said = self.said | (_IDLE.keys() & {name for name, value in options.items() if value is not None})
         return replace(self, fresh=ours, said=said, **changes)
