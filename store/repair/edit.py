@@ -26,7 +26,8 @@ from ..snapshot import open_snapshot, verify
 from ..system import SYSTEM, System
 from .document import Document, EditRefused, read_document
 from .layout import write_new
-from .salvage import balance, read_file
+from .reading import read_file
+from .salvage import balance
 
 _KEEP_EVERYTHING: Final = 0
 """The time for compaction to drop old results at: that of none."""

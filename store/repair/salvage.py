@@ -27,10 +27,10 @@ from .completing import complete
 from .damage import Damage
 from .loose_journal import LooseJournal, LooseRecord, read_journal
 from .loose_snapshot import LooseSnapshot, read_snapshot
+from .reading import read_around
 from .replay import Replay
 
 _FINISHED: Final = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
-_READ: Final = 1 << 24
 _SHORTEST_JOB: Final = len('{"id":"a","due_ms":0,"task":"t"}')
 _TRIES: Final = 8
 
@@ -78,7 +78,7 @@ def salvage(place: Place, system: System) -> Salvage:
         FileNotFoundError: nothing is left: neither a snapshot nor a journal.
         StoreFormatError: what is there is not an Hourwheel store, or that of a newer Hourwheel.
         StoreBusy: the store is in use, and new epochs begin faster than one can be read.
-        OSError: a file cannot be read.
+        OSError: a file cannot be opened. (Of one that lies on bad sectors the others are read.)
     """
     journals, snapshot, notes = _read_one_epoch(place, system)
     _refuse_strangers(place, snapshot, journals)
@@ -103,20 +103,6 @@ def salvage(place: Place, system: System) -> Salvage:
 
 
 # ---- the files -------------------------------------------------------------------------------------------
-
-
-def read_file(path: str, system: System) -> bytes:
-    """The whole of a file."""
-    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        pieces: list[bytes] = []
-        at = 0
-        while piece := system.pread(fd, _READ, at):
-            pieces.append(piece)
-            at += len(piece)
-        return b"".join(pieces)
-    finally:
-        system.close(fd)
 
 
 def epoch_of(name: str) -> int:
@@ -152,12 +138,23 @@ def _files_of(place: Place, system: System) -> tuple[int | None, list[str]]:
 def _read_journals(place: Place, system: System) -> list[LooseJournal]:
     names = sorted(place.siblings(system, "journal"), key=epoch_of)
     paths = [os.path.join(place.directory, name) for name in names if epoch_of(name) >= 0]
-    return [read_journal(read_file(path, system), path) for path in paths]
+    return [_read_journal(path, system) for path in paths]
+
+
+def _read_journal(path: str, system: System) -> LooseJournal:
+    try:
+        return read_journal(read_around(path, system), path)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError as error:  # a link, say: the others say what they have to say
+        journal = LooseJournal(path=path)
+        journal.note(0, 0, f"it cannot be read: {error.strerror}")
+        return journal
 
 
 def _read_best_snapshot(place: Place, system: System, journals: list[LooseJournal]) -> tuple[LooseSnapshot, list[str]]:
     try:
-        return read_snapshot(read_file(place.path, system), place.path), []
+        return read_snapshot(read_around(place.path, system), place.path), []
     except FileNotFoundError:
         if not journals:
             raise
@@ -172,7 +169,7 @@ def _read_best_snapshot(place: Place, system: System, journals: list[LooseJourna
 def _spare(place: Place, system: System, journals: list[LooseJournal]) -> LooseSnapshot | None:
     """The snapshot that was being written, if it is whole and the journals go on where it ends."""
     try:
-        spare = read_snapshot(read_file(place.next, system), place.next)
+        spare = read_snapshot(read_around(place.next, system), place.next)
     except (FileNotFoundError, StoreFormatError):
         return None
     if spare.header is None or spare.damages:
