@@ -29,6 +29,7 @@ class Compactor:
         self._keeper = keeper
         self.at = _NEVER
         """How long the journal may become, in bytes."""
+        self._found_full: tuple[int, int] | None = None
 
     def plan(self, behind: int = 0) -> None:
         """Compact when the journal has grown long, by as much again if the last attempt failed at ``behind``."""
@@ -39,6 +40,14 @@ class Compactor:
         self.at = _NEVER
         if not self._keeper._aside.do(self._run_aside):
             self.plan(behind=self._keeper._epoch.journal.end)
+
+    def make_room(self) -> None:
+        """The journal could not be made longer; a new one may be shorter. Once for each length, for it may not be."""
+        epoch = self._keeper._epoch
+        found = epoch.number, epoch.journal.end
+        if found != self._found_full:
+            self._found_full = found
+            self.soon()
 
     def run_now(self, epoch: Epoch) -> None:
         """Begin a new epoch after ``epoch`` at once; the lock is held, inside the gate."""
