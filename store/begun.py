@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
 from functools import cache
 from typing import Final
 
 from ..errors import StoreError
+from ..gate import Gate
 from .system import System, close_file
 
 _MARK: Final = struct.Struct("<36sQQ")
@@ -31,10 +31,11 @@ class Mark:
         Raises:
             OSError: it could not be written.
         """
+        self._gate = Gate("life sign")
+        """Not to write an older token over a newer one, nor into a file that has the number next."""
         self._pwrite = system.pwrite
         self._since_ms = since_ms
         self._newest = 0
-        self._lock = threading.Lock()
         self.move(fd)
 
     def move(self, fd: int) -> None:
@@ -43,35 +44,43 @@ class Mark:
         Raises:
             OSError: it could not be written.
         """
-        with self._lock:
-            self._pwrite(fd, _MARK.pack(_boot_id(), self._newest, self._since_ms), 0)
-            self._fd = fd
+        self._gate.run(self._move, fd)
+
+    def _move(self, fd: int) -> None:
+        self._pwrite(fd, _MARK.pack(_boot_id(), self._newest, self._since_ms), 0)
+        self._fd = fd
 
     def begun(self, token: int) -> None:
         """The claim of this token has begun, and those before it.
 
         Raises:
             StoreError: it could not be written, or the sign is shown no more.
+            StoreReentered: by the handler of a signal that has interrupted this thread in here.
         """
-        with self._lock:  # not to write an older one over a newer one, nor into a file that has the number next
-            if token <= self._newest:
-                return
-            if self._fd < 0:
-                raise StoreError("the life sign of this owner is not shown any more")
-            try:
-                self._pwrite(self._fd, _TOKEN.pack(token), _AT)
-            except OSError as error:
-                raise StoreError(f"the life sign of this owner cannot be written: {error.strerror}") from error
-            self._newest = token
+        self._gate.run(self._begun, token)
+
+    def _begun(self, token: int) -> None:
+        if token <= self._newest:
+            return
+        if self._fd < 0:
+            raise StoreError("the life sign of this owner is not shown any more")
+        try:
+            self._pwrite(self._fd, _TOKEN.pack(token), _AT)
+        except OSError as error:
+            raise StoreError(f"the life sign of this owner cannot be written: {error.strerror}") from error
+        self._newest = token
 
     @property
     def ended(self) -> bool:
         """Whether the sign is shown no more."""
         return self._fd < 0
 
-    def end(self) -> None:
-        """The sign is about to be closed."""
-        with self._lock:
+    def end(self, fd: int | None = None) -> None:
+        """The sign is about to be closed; or an open file, if that is its."""
+        self._gate.run(self._end, fd)
+
+    def _end(self, fd: int | None) -> None:
+        if fd in (None, self._fd):
             self._fd = -1
 
 

@@ -221,7 +221,7 @@ class LifeSigns:
         Raises:
             StoreError: it cannot be made, or another process holds it.
         """
-        held = self._held.get(path)
+        held, mark = self._held.get(path), self._marks.get(path)
         if held is not None and is_named(path, held, self._system):
             return
         try:
@@ -232,14 +232,19 @@ class LifeSigns:
             self._hold(fd)
             if self._system.fstat(fd).st_size:
                 self._system.ftruncate(fd, 0)  # a doubt about us
-            if (mark := self._marks.get(path)) is not None:
+            if mark is not None:
                 mark.move(fd)
             self._held[path] = fd
-        except OSError as error:
-            close_file(self._system, fd)
+        except BaseException as error:  # what strikes from outside would leave it locked, to us as well
+            if self._held.get(path) != fd:
+                if mark is not None:
+                    mark.end(fd)
+                close_file(self._system, fd)
             if isinstance(error, BlockingIOError):
                 raise StoreError(f"{path} is locked: another process uses this owner's name") from error
-            raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
+                raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
+            raise
         if held is not None:
             close_file(self._system, held)
 

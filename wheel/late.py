@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from . import log
 from .clock import Clock
@@ -12,7 +14,9 @@ from .job import Claim, Failed, Failure, Job, Outcome, Released
 from .pool.protocol import Done
 from .settling import settle
 
-_ENDED = "the program ended in order while it ran"
+_MOMENT_S: Final = 0.002
+_MOMENTS: Final = 250
+_ENDED: Final = "the program ended in order while it ran"
 
 
 class Late:
@@ -65,8 +69,19 @@ class Late:
         if then is not None:
             then()
 
-    def leave(self, jobs: Sequence[Job]) -> None:
-        """The process ends now, in order: give back what still runs, uncounted. What must not run twice has failed."""
+    def leave(self, running: Callable[[], Sequence[Job]]) -> None:
+        """The process ends now, in order: give back what still runs, uncounted. What must not run twice has failed.
+
+        What has just ended its worker settles; so much time there is.
+        """
+        jobs = running()
+        for _ in range(_MOMENTS):
+            if self._ended + len(jobs) >= self._awaited:
+                break
+            time.sleep(_MOMENT_S)
+            jobs = running()
+        if not jobs:
+            return
         settlements: list[tuple[Claim, Outcome]] = [
             (Claim(job, job.token, job.owner or ""), _left(job)) for job in jobs
         ]

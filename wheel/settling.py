@@ -12,7 +12,9 @@ Settlements = list[tuple[Claim, Outcome]]
 
 
 def settle(store: Store, settlements: Settlements, now_ms: int) -> list[Claim]:
-    """Store.settle, and the list is empty afterwards; the claims that were lost.
+    """Store.settle, and what was in the list is taken off it; the claims that were lost.
+
+    More may be put on the list meanwhile.
 
     If the call fails of what is no error of the store's, one of them is at fault: then each is settled for itself, and
     one that cannot be ends as failed, with the reason.
@@ -20,14 +22,15 @@ def settle(store: Store, settlements: Settlements, now_ms: int) -> list[Claim]:
     Raises:
         StoreError: the store failed; the list holds what it has not taken.
     """
+    some = settlements.copy()
     try:
-        lost = store.settle(settlements, now_ms)
+        lost = store.settle(some, now_ms)
     except StoreError:
         raise
     except Exception as error:
-        log.LOG.critical("Of %d outcomes one cannot be recorded: %s", len(settlements), type(error).__name__)
-        lost = _one_by_one(store, settlements, now_ms)
-    settlements.clear()
+        log.LOG.critical("Of %d outcomes one cannot be recorded: %s", len(some), type(error).__name__)
+        return _one_by_one(store, settlements, now_ms)
+    del settlements[: len(some)]
     return lost
 
 

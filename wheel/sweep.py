@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ from . import log
 from .clock import Clock
 from .contract import Beginning, Store
 from .events import Events
+from .gate import Gate
 from .interrupts import noted
 from .job import Claim, Claims, Failed, Job, Outcome, Released, Snoozed
 from .lending import due_for
@@ -47,7 +47,7 @@ class Account:
     def __init__(self, store: Store, owner: str) -> None:
         self.store: Final = store
         self.owner: Final = owner
-        self._lock = threading.RLock()  # a signal's handler may sweep while this thread does
+        self._gate = Gate("run_due()")
         self._asked_ms: int | None = None
         self._newest = 0
         self._unsettled: list[tuple[Claim, Outcome]] = []
@@ -63,22 +63,24 @@ class Account:
         **without: Unpack[Without],
     ) -> list[Claim]:
         """Store.claim, one at a time, after paying; ``into`` holds what was claimed, by its token, whatever strikes."""
-        with self._lock:
-            if self._asked_ms is not None:
-                given = unheard(self.store, self.owner, self._asked_ms, self._newest)
-                self._unsettled += [(claim, _UNHEARD) for claim in given]
-                self._asked_ms = None
-            if self._unsettled:
-                settle(self.store, self._unsettled, now_ms)
-            if not self._newest and isinstance(self.store, Beginning):
-                self.store.begin(self.owner, 0)
-            self._asked_ms = now_ms
-            rest: Any = without if ids is None else {**without, "ids": ids}
-            claims = self.store.claim(self.owner, now_ms, limit, queues=queues, **rest)
-            into.update({claim.token: claim for claim in claims})
-            self._newest = max((claim.token for claim in claims), default=self._newest)
+        rest: dict[str, Any] = {**without, "queues": queues} | ({} if ids is None else {"ids": ids})
+        return self._gate.run(self._claim, now_ms, limit, rest, into)
+
+    def _claim(self, now_ms: int, limit: int, rest: dict[str, Any], into: dict[int, Claim]) -> list[Claim]:
+        if self._asked_ms is not None:
+            given = unheard(self.store, self.owner, self._asked_ms, self._newest)
+            self._unsettled += [(claim, _UNHEARD) for claim in given]
             self._asked_ms = None
-            return claims
+        if self._unsettled:
+            settle(self.store, self._unsettled, now_ms)
+        if not self._newest and isinstance(self.store, Beginning):
+            self.store.begin(self.owner, 0)
+        self._asked_ms = now_ms
+        claims = self.store.claim(self.owner, now_ms, limit, **rest)
+        into.update({claim.token: claim for claim in claims})
+        self._newest = max((claim.token for claim in claims), default=self._newest)
+        self._asked_ms = None
+        return claims
 
     def begin(self, claim: Claim) -> None:
         """Let the store know, if it wants to, that this claim is about to begin."""
@@ -92,8 +94,7 @@ class Account:
 
     def owe(self, settlements: list[tuple[Claim, Outcome]]) -> None:
         """What the store did not take."""
-        with self._lock:
-            self._unsettled += settlements
+        self._unsettled += settlements
 
 
 class Sweep:
@@ -217,8 +218,8 @@ class Sweep:
 
     def _settle(self) -> None:
         if settlements := list(self._unsettled):
+            left = list(settlements)  # what the store takes is taken out of it
             try:
-                left = list(settlements)  # what the store takes is taken out of it
                 self._account.settle(left, self._clock.now_ms())
             except Exception:
                 self._account.owe(left)

@@ -396,5 +396,5 @@ class Ticker:
     def leave(self) -> None:
         """The process ends: give back what still runs, once the ticker has ended, which it must in its time."""
         # not join(), which takes a thread for dead after a Ctrl-C has interrupted it (CPython 3.11)
-        if self._begun and self._gone.wait(min(self._left_s(), _JOIN_S)) and (running := self.pool.running()):
-            self.late.leave(running)
+        if self._begun and self._gone.wait(min(self._left_s(), _JOIN_S)):
+            self.late.leave(self.pool.running)

@@ -1,0 +1,49 @@
+"""How far an owner has come, in its life sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hourwheel.errors import StoreError, StoreReentered
+from hourwheel.store.begun import Mark, read_mark
+from hourwheel.store.system import System
+
+
+def mark_in(path: Path, system: System) -> Mark:
+    return Mark(system, system.open(str(path), 0o102, 0o600), 7)  # O_RDWR | O_CREAT
+
+
+def test_the_newest_token_stands(tmp_path: Path) -> None:
+    system = System()
+    mark = mark_in(tmp_path / "sign", system)
+    for token in (3, 5, 4):
+        mark.begun(token)
+    assert read_mark(system, str(tmp_path / "sign")) == (5, 7)
+
+
+def test_a_handler_that_swept_as_a_job_was_marked_hung_the_process(tmp_path: Path) -> None:
+    system = System()
+    mark = mark_in(tmp_path / "sign", system)
+    right, said = mark._pwrite, []
+
+    def interrupted(fd: int, data: bytes, at: int) -> int:
+        with pytest.raises(StoreReentered) as caught:
+            mark.begun(9)
+        said.append(caught.value)
+        return right(fd, data, at)
+
+    mark._pwrite = interrupted
+    mark.begun(3)
+    assert len(said) == 1
+    mark._pwrite = right
+    mark.begun(4)
+    assert read_mark(system, str(tmp_path / "sign")) == (4, 7)
+
+
+def test_nothing_is_written_into_a_file_that_has_the_number_next(tmp_path: Path) -> None:
+    mark = mark_in(tmp_path / "sign", System())
+    mark.end()
+    assert mark.ended
+    with pytest.raises(StoreError, match="not shown any more"):
+        mark.begun(1)
