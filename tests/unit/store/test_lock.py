@@ -98,7 +98,10 @@ def test_who_makes_the_lock_file_knows_and_who_finds_it_knows_that() -> None:
     assert (first.made, second.made) == (True, False)
 
 
-def test_two_never_hold_the_lock_and_who_waits_is_told_after_the_timeout_and_not_long_after() -> None:
+def test_two_never_hold_the_lock_and_who_waits_is_told_after_the_timeout_and_not_long_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hourwheel.store.lock.SLEEP_CLOCK", FakeClock(0))  # the pauses alone are what is waited
     pauses = Pauses()
     first, second = two_locks(0.5, pauses)
     first.acquire()
