@@ -9,7 +9,7 @@ from ..errors import HourwheelError, StoreBusy, StoreError
 from .aside import LOG
 from .compaction import Compaction, claim_work
 from .epoch import Epoch
-from .failure import store_error
+from .failure import OUT_OF_ROOM, store_error
 from .journal import NoRoom
 from .state import State
 from .system import System, close_file
@@ -41,11 +41,11 @@ class Compactor:
         if not self._keeper._aside.do(self._run_aside):
             self.plan(behind=self._keeper._epoch.journal.end)
 
-    def make_room(self) -> None:
+    def make_room(self, error: NoRoom) -> None:
         """The journal could not be made longer; a new one may be shorter. Once for each length, for it may not be."""
         epoch = self._keeper._epoch
         found = epoch.number, epoch.journal.end
-        if found != self._found_full:
+        if error.errno in OUT_OF_ROOM and found != self._found_full:
             self._found_full = found
             self.soon()
 

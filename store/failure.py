@@ -8,12 +8,12 @@ from typing import Final
 from ..errors import StoreError, StoreFull, StorePoisoned
 from .journal import NoRoom
 
-_OUT_OF_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+OUT_OF_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def store_error(error: OSError, what: str) -> StoreError:
     """The error for a failed write or sync: StoreFull, StorePoisoned, or plainly StoreError if nothing was written."""
-    if error.errno in _OUT_OF_ROOM:
+    if error.errno in OUT_OF_ROOM:
         return StoreFull(error.errno, f"{what}: {error.strerror}")
     if isinstance(error, NoRoom):
         return StoreError(f"{what}: {error.strerror}")
@@ -22,6 +22,6 @@ def store_error(error: OSError, what: str) -> StoreError:
 
 def opening_error(error: OSError, what: str) -> StoreError:
     """The error for a failed open or read."""
-    if error.errno in _OUT_OF_ROOM:
+    if error.errno in OUT_OF_ROOM:
         return StoreFull(error.errno, f"{what}: {error.strerror}")
     return StoreError(f"{what}: {error.strerror or error}")

@@ -317,7 +317,7 @@ class Keeper:
         """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
         if isinstance(error, NoRoom):
             self._unsure = False
-            self._compactor.make_room()
+            self._compactor.make_room(error)
             return store_error(error, f"{self.path}: nothing was written")
         self._epoch.journal.broken = True
         self._trouble = self._renew
