@@ -34,6 +34,8 @@ class Late:
         self._ended = 0
         self._awaited = 0
         self._then: Callable[[], None] | None = None
+        self._to_do = False
+        """Whether ``_then`` is still to be done, or is being done."""
 
     def settle(self, done: Sequence[Done]) -> None:
         """Called by a worker whose job outlived the ticker."""
@@ -57,31 +59,31 @@ class Late:
         with self._lock:
             if self._ended >= self._awaited:
                 return False
-            self._then = then
+            self._then, self._to_do = then, True
             return True
 
     def _look(self) -> None:
+        if self._ended >= self._awaited:
+            self._end()
+
+    def _end(self) -> None:
         with self._lock:
-            over = self._ended >= self._awaited
-            then = self._then if over else None
-            if over:
-                self._then = None
+            then, self._then = self._then, None
         if then is not None:
             then()
+            self._to_do = False
 
     def leave(self, running: Callable[[], Sequence[Job]]) -> None:
         """The process ends now, in order: give back what still runs, uncounted. What must not run twice has failed.
 
         What has just ended its worker settles; so much time there is.
         """
-        jobs = running()
-        for _ in range(_MOMENTS):
-            if self._ended + len(jobs) >= self._awaited:
-                break
-            time.sleep(_MOMENT_S)
-            jobs = running()
-        if not jobs:
-            return
+        _wait_for(lambda: self._ended + len(running()) >= self._awaited)
+        if jobs := running():
+            self._give_back(jobs)
+        _wait_for(lambda: not self._to_do)  # the worker of the last job may be at it
+
+    def _give_back(self, jobs: Sequence[Job]) -> None:
         settlements: list[tuple[Claim, Outcome]] = [
             (Claim(job, job.token, job.owner or ""), _left(job)) for job in jobs
         ]
@@ -90,10 +92,14 @@ class Late:
             log.LOG.info("The program ends; %d jobs that were running start again", len(jobs))
         except Exception as error:
             log.LOG.error("%d running jobs could not be given back at exit: %s", len(jobs), error)
-        with self._lock:
-            then, self._then = self._then, None
-        if then is not None:
-            then()
+        self._end()
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(_MOMENTS):
+        if condition():
+            return
+        time.sleep(_MOMENT_S)
 
 
 def _left(job: Job) -> Outcome:
