@@ -7,6 +7,7 @@ says in which life of the kernel it was written; in another one nothing is known
 
 from __future__ import annotations
 
+import ctypes
 import os
 import struct
 from functools import cache
@@ -33,7 +34,7 @@ class Mark:
         """
         self._gate = Gate("life sign")
         """Not to write an older token over a newer one, nor into a file that has the number next."""
-        self._pwrite = system.pwrite
+        self._pwrite = _pwrite if system.pwrite is os.pwrite else system.pwrite
         self._since_ms = since_ms
         self._newest = 0
         self.move(fd)
@@ -82,6 +83,23 @@ class Mark:
     def _end(self, fd: int | None) -> None:
         if fd in (None, self._fd):
             self._fd = -1
+
+
+_LIBC: Final = ctypes.PyDLL(None, use_errno=True)
+_LIBC.pwrite.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_long)
+_LIBC.pwrite.restype = ctypes.c_ssize_t
+
+
+def _pwrite(fd: int, data: bytes, at: int) -> int:
+    """As os.pwrite, for some bytes in the page cache, which take less time than to let other threads run meanwhile.
+
+    os.pwrite does that, and then waits for its turn; with four workers a job without work cost twice as much.
+    """
+    written = int(_LIBC.pwrite(fd, data, len(data), at))
+    if written != len(data):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return written
 
 
 def read_mark(system: System, path: str) -> tuple[int, int] | None:
