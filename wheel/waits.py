@@ -78,7 +78,7 @@ class Here:
         self._loop = loop
         self._refusal = refusal
         self._ids: list[str] = []
-        self._pid = os.getpid()
+        self._pid = _pid
 
     @property
     def ids(self) -> list[str]:
@@ -106,7 +106,7 @@ class Here:
 
     def help(self, id: str) -> bool:
         """Do something that brings the end of the wait nearer; False if there is nothing to be done here."""
-        if self._help is None or os.getpid() != self._pid:
+        if self._help is None or _pid != self._pid:
             return False
         if asyncio._get_running_loop() is None:
             return self._help(id)
@@ -128,7 +128,7 @@ class Here:
             self._ids.remove(id)
 
     def _change(self, change: Callable[[str], None], id: str) -> None:
-        if os.getpid() == self._pid:  # a child that the job has forked waits for itself
+        if _pid == self._pid:  # a child that the job has forked waits for itself
             change(id)
             if self._tell is not None:
                 self._tell(list(self._ids))
@@ -145,3 +145,13 @@ def without_waits(function: Callable[[], None], refusal: str) -> None:
 
 def _nothing(*_: object) -> None:
     """Where nobody listens."""
+
+
+def _after_fork_in_child() -> None:
+    global _pid
+    _pid = os.getpid()
+
+
+_pid = os.getpid()
+"""Asked once: a system call for each job is a twentieth of a burst."""
+os.register_at_fork(after_in_child=_after_fork_in_child)
