@@ -29,7 +29,7 @@ examples: $(VENV)/.installed  ## the programs in examples/, one after the other,
 test: $(VENV)/.tests  ## the tests (a few minutes at most)
 	$(STEP) "tests" $(PYTEST)
 
-torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: 40 minutes on two cores; SIZE=ci: 15 minutes)
+torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: 40 minutes on two cores; SIZE=ci: 25 minutes)
 	$(STEP) "torture, $(SIZE)" $(BIN)/python -m tests.torture --size $(SIZE) --seed $(SEED)
 
 lint: $(VENV)/.lint format-check directions  ## style (ruff), layout and import directions
