@@ -34,6 +34,7 @@ class Mark:
         """
         self._gate = Gate("life sign")
         """Not to write an older token over a newer one, nor into a file that has the number next."""
+        # a System of a test has calls of its own
         self._pwrite = _pwrite if system.pwrite is os.pwrite else system.pwrite
         self._since_ms = since_ms
         self._newest = 0

@@ -30,6 +30,7 @@ class Compactor:
         self.at = _NEVER
         """How long the journal may become, in bytes."""
         self._found_full: tuple[int, int] | None = None
+        """Epoch and length of the journal, bytes, for which there was no more room the last time."""
 
     def plan(self, behind: int = 0) -> None:
         """Compact when the journal has grown long, by as much again if the last attempt failed at ``behind``."""

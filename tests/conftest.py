@@ -46,5 +46,5 @@ def logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """See unfolded. By the fixture that the test may undo it with: two that set one thing are undone in either order."""
+    """See unfolded. By the test's own monkeypatch, which may set the same: what one has set it undoes in order."""
     leave_unfolded(monkeypatch)

@@ -16,6 +16,7 @@ from .settling import settle
 
 _MOMENT_S: Final = 0.002
 _MOMENTS: Final = 250
+"""So often is looked at exit whether a worker has come to its end: half a second at most."""
 _ENDED: Final = "the program ended in order while it ran"
 
 

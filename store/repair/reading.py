@@ -14,37 +14,27 @@ _UNREADABLE: Final = b"\xff"
 """Stands in the place of each byte that could not be read: in no text of ours, and no blank."""
 
 
-def read_file(path: str, system: System) -> bytes:
+def read_file(path: str, system: System, *, around: bool = False) -> bytes:
     """The whole of a file.
 
-    Raises:
-        OSError: it cannot be read.
-    """
-    fd = _opened(path, system)
-    try:
-        return b"".join(_pieces(fd, system))
-    finally:
-        close_file(system, fd)
-
-
-def read_around(path: str, system: System) -> bytes:
-    """The whole of a file, with bytes that are nothing of ours where the disk gives none.
+    Args:
+        path: of the file; not a link.
+        system: the system calls.
+        around: put bytes that are nothing of ours where the disk gives none.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened; or, unless ``around``, not be read.
     """
-    fd = _opened(path, system)
+    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         return b"".join(_pieces(fd, system))
     except OSError:
+        if not around:
+            raise
         size = system.fstat(fd).st_size
         return b"".join(_sector(fd, at, min(_SECTOR, size - at), system) for at in range(0, size, _SECTOR))
     finally:
         close_file(system, fd)
-
-
-def _opened(path: str, system: System) -> int:
-    return system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
 def _pieces(fd: int, system: System) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ from .completing import complete
 from .damage import Damage
 from .loose_journal import LooseJournal, LooseRecord, read_journal
 from .loose_snapshot import LooseSnapshot, read_snapshot
-from .reading import read_around
+from .reading import read_file
 from .replay import Replay
 
 _FINISHED: Final = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
@@ -143,7 +143,7 @@ def _read_journals(place: Place, system: System) -> list[LooseJournal]:
 
 def _read_journal(path: str, system: System) -> LooseJournal:
     try:
-        return read_journal(read_around(path, system), path)
+        return read_journal(read_file(path, system, around=True), path)
     except (FileNotFoundError, PermissionError):
         raise
     except OSError as error:  # a link, say: the others say what they have to say
@@ -154,7 +154,7 @@ def _read_journal(path: str, system: System) -> LooseJournal:
 
 def _read_best_snapshot(place: Place, system: System, journals: list[LooseJournal]) -> tuple[LooseSnapshot, list[str]]:
     try:
-        return read_snapshot(read_around(place.path, system), place.path), []
+        return read_snapshot(read_file(place.path, system, around=True), place.path), []
     except FileNotFoundError:
         if not journals:
             raise
@@ -169,7 +169,7 @@ def _read_best_snapshot(place: Place, system: System, journals: list[LooseJourna
 def _spare(place: Place, system: System, journals: list[LooseJournal]) -> LooseSnapshot | None:
     """The snapshot that was being written, if it is whole and the journals go on where it ends."""
     try:
-        spare = read_snapshot(read_around(place.next, system), place.next)
+        spare = read_snapshot(read_file(place.next, system, around=True), place.next)
     except (FileNotFoundError, StoreFormatError):
         return None
     if spare.header is None or spare.damages:

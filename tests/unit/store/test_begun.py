@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hourwheel.errors import StoreError, StoreReentered
 from hourwheel.store.begun import Mark, read_mark
+from hourwheel.store.lock import LifeSigns
 from hourwheel.store.system import System
 
 
@@ -47,3 +49,26 @@ def test_nothing_is_written_into_a_file_that_has_the_number_next(tmp_path: Path)
     assert mark.ended
     with pytest.raises(StoreError, match="not shown any more"):
         mark.begun(1)
+
+
+def test_a_file_that_is_closed_before_it_was_shown_ends_only_a_mark_that_is_in_it(tmp_path: Path) -> None:
+    mark = mark_in(tmp_path / "sign", System())
+    mark.end(mark._fd + 1)
+    assert not mark.ended
+    mark.end(mark._fd)
+    assert mark.ended
+
+
+def test_ctrl_c_in_a_claim_left_the_workers_own_sign_locked_to_it(tmp_path: Path) -> None:
+    system, path = System(), str(tmp_path / "sign")
+    signs, right = LifeSigns(system), system.fstat
+
+    def interrupted(fd: int) -> NoReturn:
+        raise KeyboardInterrupt
+
+    system.fstat = interrupted  # type: ignore[method-assign,assignment]
+    with pytest.raises(KeyboardInterrupt):
+        signs.show(path)
+    system.fstat = right  # type: ignore[method-assign]
+    signs.show(path)
+    signs.close(remove=True)
