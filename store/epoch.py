@@ -14,6 +14,7 @@ import re
 from typing import Final
 
 from ..errors import StoreCorrupt
+from .ended import is_named
 from .header import Header
 from .incomplete import missing_journal, refuse_older_snapshot
 from .journal import Journal, Unbegun
@@ -147,7 +148,9 @@ class Epoch:
     def _is_newest(self) -> bool:
         """Whether this, read a while ago, is still the newest epoch. The caller holds the lock."""
         try:
-            return self.journal.size > 0 and self.snapshot.is_at(self._place.path)
+            if self.journal.size == 0 or not self.snapshot.is_at(self._place.path):
+                return False
+            return is_named(self.journal.path, self.journal.fd, self._system)  # a whole snapshot loses its journal
         except OSError:  # opening it by its name will tell
             return False
 

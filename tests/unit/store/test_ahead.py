@@ -162,6 +162,23 @@ def test_an_epoch_begun_while_somebody_opens_the_store_is_the_one_he_opens() -> 
     assert system.open_count() == before  # nothing of the epoch that was thrown away is left open
 
 
+def test_a_program_that_started_just_as_the_last_other_one_ended_was_told_that_its_store_was_moved() -> None:
+    """Who closes as the last writes one whole file and removes its journal: the newcomer had read that one ahead."""
+    system = Shared()
+    last = new_store(system)
+    last.add(some_jobs(3))
+    before, journal = content(last), f"{DIRECTORY}/tasks.json.journal.2"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system, "unlink", lambda path: None)
+        last.close()  # all but that it still has to remove what is over
+    system.meanwhile.append(lambda: system.unlink(journal))
+    opened = system.open_count()
+    newcomer = new_store(system)
+    assert content(newcomer) == before
+    newcomer.close()
+    assert system.open_count() == opened
+
+
 def test_two_epochs_begun_while_somebody_goes_over_to_a_newer_one_are_followed() -> None:
     system = Shared()
     idle, busy = new_store(system), new_store(system)
