@@ -10,16 +10,17 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Final
 
 from ..errors import StoreError
 from ..gate import Gate
 from .system import System, close_file
 
-_MARK: Final = struct.Struct("<36sQQ")
+_MARK: Final = struct.Struct("=36sQQ")
 """The kernel's boot id, the newest token that has begun, and since when the sign is shown (ms since the epoch)."""
-_TOKEN: Final = struct.Struct("<Q")
+_TOKEN: Final = struct.Struct("=Q")
 _AT: Final = 36
 
 
@@ -34,8 +35,7 @@ class Mark:
         """
         self._gate = Gate("life sign")
         """Not to write an older token over a newer one, nor into a file that has the number next."""
-        # a System of a test has calls of its own
-        self._pwrite = _pwrite if system.pwrite is os.pwrite else system.pwrite
+        self._system = system
         self._since_ms = since_ms
         self._newest = 0
         self.move(fd)
@@ -49,7 +49,8 @@ class Mark:
         self._gate.run(self._move, fd)
 
     def _move(self, fd: int) -> None:
-        self._pwrite(fd, _MARK.pack(_boot_id(), self._newest, self._since_ms), 0)
+        self._system.pwrite(fd, _MARK.pack(_boot_id(), self._newest, self._since_ms), 0)
+        self._write = _token_of(self._system, fd)
         self._fd = fd
 
     def begun(self, token: int) -> None:
@@ -67,7 +68,7 @@ class Mark:
         if self._fd < 0:
             raise StoreError("the life sign of this owner is not shown any more")
         try:
-            self._pwrite(self._fd, _TOKEN.pack(token), _AT)
+            self._write(token)
         except OSError as error:
             raise StoreError(f"the life sign of this owner cannot be written: {error.strerror}") from error
         self._newest = token
@@ -86,21 +87,34 @@ class Mark:
             self._fd = -1
 
 
-_LIBC: Final = ctypes.PyDLL(None, use_errno=True)
-_LIBC.pwrite.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_long)
-_LIBC.pwrite.restype = ctypes.c_ssize_t
+def _token_of(system: System, fd: int) -> Callable[[int], object]:
+    """What writes a token into the mark in an open file."""
+    if system.pwrite is os.pwrite:
+        return _Word(fd, _AT).write
+    return lambda token: system.pwrite(fd, _TOKEN.pack(token), _AT)  # a System of a test has calls of its own
 
 
-def _pwrite(fd: int, data: bytes, at: int) -> int:
-    """As os.pwrite, for some bytes in the page cache, which take less time than to let other threads run meanwhile.
+class _Word:
+    """Eight bytes at one place of an open file, written into the page cache without letting other threads run.
 
-    os.pwrite does that, and then waits for its turn; with four workers a job without work cost twice as much.
+    That takes less time than to let them, which os.pwrite does, and then waits for its turn: with four workers a job
+    without work cost twice as much. The arguments are converted once; doing so takes longer than the call.
     """
-    written = int(_LIBC.pwrite(fd, data, len(data), at))
-    if written != len(data):
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return written
+
+    def __init__(self, fd: int, at: int) -> None:
+        self._value = ctypes.c_uint64()
+        size = ctypes.c_size_t(_TOKEN.size)
+        self._call = partial(_PWRITE, ctypes.c_int(fd), ctypes.byref(self._value), size, ctypes.c_long(at))
+
+    def write(self, number: int) -> None:
+        """Write a number, in the order of bytes of this machine."""
+        self._value.value = number
+        if self._call() != _TOKEN.size:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
+
+_PWRITE: Final = ctypes.PyDLL(None, use_errno=True)["pwrite"]
 
 
 def read_mark(system: System, path: str) -> tuple[int, int] | None:

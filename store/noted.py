@@ -15,11 +15,12 @@ from ..job import Job
 from ..job import State as JobState
 from .counts import Counts
 from .epoch import Epoch
+from .glance import peek
 from .header import Header
 from .index import SLOTS, Index
 from .keeping import FAILED_TTL_MS, is_over
 from .limits import Limits
-from .records import decode_job, peek
+from .records import decode_job
 from .snapshot import SnapshotFile
 from .snapshot_writer import Content, text_of, write_snapshot
 from .state import Row

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from ..job import Job
+from ..job import DEFAULT_QUEUE, Job, bare
 from .limits import Barrier, foreign_name
 
 
@@ -50,14 +50,17 @@ class Ready:
 
     def put(self, job: Job) -> None:
         """Add a due job."""
-        queue, rank = job.queue, -job.priority
-        self._due[job.id] = job.due_ms
+        self.add(job.id, job.due_ms, job.queue, -job.priority)
+
+    def add(self, id: str, due_ms: int, queue: str = DEFAULT_QUEUE, rank: int = 0) -> None:
+        """The same of what a claim goes by."""
+        self._due[id] = due_ms
         heap = self._heaps.get(queue)
         if heap is None:
             heap = self._heaps[queue] = []
         if not heap or rank > self._lowest[queue]:
             self._lowest[queue] = rank
-        heappush(heap, Entry(rank, job.due_ms, job.id))
+        heappush(heap, bare(Entry, (rank, due_ms, id)))
 
     def discard(self, id: str) -> bool:
         """Take a job out, wherever it stands; False if it is not here."""

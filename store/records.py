@@ -21,7 +21,7 @@ from simplejson.encoder import encode_basestring_ascii as quote
 
 from .. import payload as _payload
 from ..errors import InvalidValue, StoreError
-from ..job import After, Bound, Failure, Fire, Job, Outcome, State, bare_job
+from ..job import After, Bound, Failure, Fire, Job, Outcome, State, bare
 from .outcomes import decode_outcome, encode_outcome
 
 _ENCODER: Final = simplejson.JSONEncoder(
@@ -45,7 +45,6 @@ _PLAIN: Final = re.compile(
     r'"created_ms":(0|[1-9][0-9]{0,17}),"payload":(.*)\}'
 )
 """A job with nothing but defaults, as most are when they are claimed."""
-_HEAD: Final = re.compile(rb'\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),')
 
 
 class UnreadableJob(StoreError, ValueError):
@@ -193,15 +192,6 @@ def _encode_unusual(job: Job) -> str:
     return f'{text},"returned":{job.returned}}}' if job.returned is not None else text + "}"
 
 
-def peek(raw: bytes) -> tuple[str, int]:
-    """The id and due_ms of an encoded job, without parsing the rest of it."""
-    found = _HEAD.match(raw)
-    if found is None:
-        job = decode_job(raw)
-        return job.id, job.due_ms
-    return found[1].decode("ascii"), int(found[2])
-
-
 def decode_job(raw: bytes) -> Job:
     """The job that an encoded line holds.
 
@@ -223,7 +213,7 @@ def _decode_job(raw: bytes) -> Job:
     plain = _PLAIN.fullmatch(text)
     if plain is not None and ',"returned":' not in text:
         id, due_ms, task, created_ms, payload = plain.groups()
-        return bare_job(Job, (id, task, int(due_ms), payload, int(created_ms), *_DEFAULT_TAIL))
+        return bare(Job, (id, task, int(due_ms), payload, int(created_ms), *_DEFAULT_TAIL))
     cut = text.find(',"payload":')
     try:
         fields = loads(text[:cut] + "}" if cut > 0 else text)

@@ -34,9 +34,10 @@ from zlib import crc32
 from ..errors import StoreCorrupt
 from ..job import Job
 from .frozen import Hidden
+from .glance import peek
 from .header import Header, first_line, read_header
 from .index import NEVER, SLOTS, Index, key_name
-from .records import decode_job, peek
+from .records import decode_job
 from .system import System, close_file
 
 ZEROS: Final = b"00000000"

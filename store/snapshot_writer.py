@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from ..job import Job
+from .glance import peek
 from .header import Header
 from .index import Index
-from .records import encode_job, peek
+from .records import encode_job
 from .snapshot import JOB_HEAD, ZEROS, index_job
 from .system import System, write_all
 

@@ -36,13 +36,14 @@ from ..job import (
     Skipped,
     Snoozed,
     Succeeded,
-    but,
+    changing,
 )
 from ..job import State as JobState
 from ..ring import Ring
 from .changed import changed
 from .counts import Counts
 from .frozen import NOTHING, Frozen
+from .glance import is_plain
 from .keeping import is_over
 from .limits import Limits
 from .ready import Ready
@@ -67,6 +68,10 @@ from .tombstone import is_tombstone, tombstone
 Row = Job | bytes
 SCHEDULED: Final = JobState.SCHEDULED
 RUNNING: Final = JobState.RUNNING
+
+
+_CLAIMED: Final = changing("state", "attempt", "token", "owner", "lease_until_ms", "started_ms", "reason")
+_ENDED: Final = changing("state", "finished_ms", "returned", "owner", "lease_until_ms", "cancel_ms", "wakes")
 
 
 def job_of(row: Row) -> Job:
@@ -156,9 +161,14 @@ class State:
         """Move everything due from the ring and the snapshot to ``ready``; changes no job.
 
         A row that is text stays text until it is claimed: many may wait, and the garbage collector looks at each tuple.
+        Most need not be parsed twice for that.
         """
         for due_ms, id in self.ring.pop_due(now_ms):
-            job = job_of(self.rows[id])
+            row = self.rows[id]
+            if isinstance(row, bytes) and is_plain(row, due_ms):
+                self.ready.add(id, due_ms)
+                continue
+            job = job_of(row)
             if job.due_ms == due_ms:  # pragma: no branch - only a bug makes them differ; nothing may start early by it
                 self.ready.put(job)
         for job in self.frozen.take_due(now_ms, self.hides):
@@ -188,16 +198,7 @@ class State:
         token, now_ms, owner = record.token, record.now_ms, record.owner
         for id in record.ids:
             job = self._take(id, Event.CLAIM)
-            self.rows[id] = but(
-                job,
-                state=RUNNING,
-                attempt=job.attempt + 1,
-                token=token,
-                owner=owner,
-                lease_until_ms=record.lease_until_ms,
-                started_ms=now_ms,
-                reason=None,
-            )
+            self.rows[id] = _CLAIMED(job, RUNNING, job.attempt + 1, token, owner, record.lease_until_ms, now_ms, None)
             self.running[id] = owner
             if job.limits:
                 self.limits.started(job, now_ms)
@@ -352,11 +353,10 @@ class State:
         self.counts.scheduled += 1
         self.ring.add(job.id, due_ms)
 
-    def _finish(self, job: Job, event: Event, now_ms: int, **changes: Any) -> None:
+    def _finish(self, job: Job, event: Event, now_ms: int, *, returned: str | None = None, **changes: Any) -> None:
         state = TRANSITIONS[job.state, event]
-        self.rows[job.id] = but(
-            job, state=state, finished_ms=now_ms, owner=None, lease_until_ms=None, cancel_ms=None, wakes=(), **changes
-        )
+        ended = _ENDED(job, state, now_ms, returned, None, None, None, ())
+        self.rows[job.id] = ended._replace(**changes) if changes else ended
         self.counts.add(state)
         if job.key is not None and self.keys.get(job.key) == job.id:
             del self.keys[job.key]

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from ..contract import Filter, Found, OnConflict, Stats
 from ..errors import InvalidValue, TooManyPending
-from ..job import Claim, Claims, Followed, Job, Outcome
+from ..job import Claim, Claims, Followed, Job, Outcome, bare
 from . import views
 from .admission import refuse_unsound
 from .deciding import Wanted, choose, judge, plan_add, refuse_taken_key, unchoose
@@ -150,7 +150,7 @@ class StateVerbs(ABC):
                 unchoose(state, taken + expired)
                 raise
             rows = state.rows
-            claims = [Claim(job_of(rows[id]), token + n, owner, lease_until_ms) for n, id in enumerate(taken)]
+            claims = [bare(Claim, (job_of(rows[id]), token + n, owner, lease_until_ms)) for n, id in enumerate(taken)]
             return Claims(claims, filter(None, map(state.get, expired))) if expired else claims
 
         return self._changing(change)

@@ -58,6 +58,7 @@ class CalmLogger(logging.LoggerAdapter[logging.Logger]):
 
     def __init__(self, name: str) -> None:
         super().__init__(harmless_logger(name))
+        self.isEnabledFor = self.logger.isEnabledFor  # type: ignore[method-assign]  # a look for each job, without a detour
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Nothing is added."""

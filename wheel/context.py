@@ -24,17 +24,18 @@ def current_job() -> Job | None:
     return _CURRENT.get()
 
 
-_SAID: Final[dict[tuple[str, int], BaseException]] = {}
+SAID: Final[dict[tuple[str, int], BaseException]] = {}
+"""By id and token of a job, what its function has said of its end; mostly empty."""
 
 
 def say(job: Job, word: BaseException) -> None:
     """Keep what the function says of its run by the way: a Retry for its end, or the exception of its giving up."""
-    _SAID[job.id, job.token] = word
+    SAID[job.id, job.token] = word
 
 
 def said(job: Job) -> BaseException | None:
     """What the function has said last, once."""
-    return _SAID.pop((job.id, job.token), None) if _SAID else None
+    return SAID.pop((job.id, job.token), None) if SAID else None
 
 
 def enter(job: Job) -> None:

@@ -7,9 +7,10 @@ named tuples rather than frozen dataclasses because a Job is built on every dela
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from . import payload as _payload
@@ -242,24 +243,31 @@ class Job(NamedTuple):
         return self.state in FINISHED
 
 
-bare_job: Final = tuple.__new__
-"""``bare_job(Job, values)`` is Job(...) of all its values, in a quarter of the time: no default is filled in."""
-_PLACES: Final = {name: place for place, name in enumerate(Job._fields)}
+bare: Final = tuple.__new__
+"""``bare(Job, values)`` is Job(...) of all its values, in a quarter of the time: no default is filled in."""
 
 
-def but(job: Job, **changes: Any) -> Job:
-    """``job._replace(**changes)`` in two thirds of the time, for what each job goes through.
+def changing(*names: str) -> Callable[..., Job]:
+    """What makes ``job._replace`` of these fields in half of the time, for what each job goes through.
+
+    Args:
+        names: of fields of Job.
+
+    Returns:
+        A function of a job and the new values, in the order of the names.
 
     Raises:
-        KeyError: a job has no such field.
+        ValueError: a job has no such field.
 
-    >>> but(Job(id="a", task="t", due_ms=0), attempt=1).attempt
-    1
+    >>> begun = changing("attempt", "owner")
+    >>> begun(Job(id="a", task="t", due_ms=0), 1, "me").owner
+    'me'
     """
-    values: list[Any] = [*job]
-    for name, value in changes.items():
-        values[_PLACES[name]] = value
-    return bare_job(Job, values)
+    order = list(range(len(Job._fields)))
+    for place, name in enumerate(names, len(Job._fields)):
+        order[Job._fields.index(name)] = place
+    pick = itemgetter(*order)
+    return lambda job, *values: bare(Job, pick(job + values))
 
 
 class Claim(NamedTuple):

@@ -23,11 +23,12 @@ class Leases:
         """By token: the claim, how long its lease is, and until when it holds (milliseconds)."""
         self._now_ms = 0
 
-    def took(self, claim: Claim) -> None:
-        """A claim is in the hands of the workers."""
-        if claim.lease_until_ms is not None:
-            length_ms = max(1, claim.lease_until_ms - self._clock.now_ms())
-            self._held[claim.token] = claim, length_ms, claim.lease_until_ms
+    def took(self, claims: Iterable[Claim]) -> None:
+        """These are in the hands of the workers."""
+        for claim in claims:
+            if claim.lease_until_ms is not None:
+                length_ms = max(1, claim.lease_until_ms - self._clock.now_ms())
+                self._held[claim.token] = claim, length_ms, claim.lease_until_ms
 
     def leave(self, settlements: Iterable[tuple[Claim, Any]]) -> None:
         """These are about to be settled."""

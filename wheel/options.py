@@ -18,7 +18,7 @@ from .clock import deadline_ms, instant_ms
 from .contract import OnConflict
 from .errors import InvalidValue
 from .ids import new_id, normal_id
-from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Bound, Job, bare_job
+from .job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Bound, Job, bare
 from .limit import Limit, bounds_of, checked_concurrency, checked_limits, checked_rate
 from .payload import comes_back, encode
 from .times import Seconds, due_ms, refuse_too_late, span
@@ -188,7 +188,7 @@ class Plan:
             result_ttl_ms if self.result_ttl_ms is None else self.result_ttl_ms,
             *_UNRUN,
         )
-        job = bare_job(Job, values)
+        job = bare(Job, values)
         if job.expires_ms is not None:
             refuse_too_late(max(job.due_ms, now_ms), job.expires_ms)
         if self.skips:
@@ -224,7 +224,7 @@ class Plan:
         ids = [self.task_id or new_id(now_ms) for _ in payloads[1:]]
         return [
             first,
-            *[bare_job(Job, (id, task, due, payload, *rest)) for id, payload in zip(ids, payloads[1:], strict=True)],
+            *[bare(Job, (id, task, due, payload, *rest)) for id, payload in zip(ids, payloads[1:], strict=True)],
         ]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from .clock import SystemClock
-from .errors import NotRegistered
 from .registry import Registry
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Refused:
     def add(self, name: str) -> bool:
         """A job of this task was given back; whether that is news."""
         is_news = not self._stands(name)
-        self._tasks[name] = self._task(name)
+        self._tasks[name] = self._registry.find(name)
         self._until[name] = _MONOTONIC() + _AGAIN_S
         return is_news
 
@@ -55,13 +54,7 @@ class Refused:
         return [*tasks, *self._unknown()]
 
     def _stands(self, name: str) -> bool:
-        return name in self._tasks and self._tasks[name] is self._task(name)
-
-    def _task(self, name: str) -> Task[..., Any] | None:
-        try:
-            return self._registry.get(name)
-        except NotRegistered:
-            return None
+        return name in self._tasks and self._tasks[name] is self._registry.find(name)
 
     def option(self) -> Without:
         """The same as an option of Store.claim and next_due; none if there is nothing to do without."""

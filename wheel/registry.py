@@ -67,7 +67,7 @@ class Registry:
         Raises:
             NotRegistered: there is none; the message lists what there is.
         """
-        task = self._find(name)
+        task = self.find(name)
         if task is None:
             known = ", ".join(self.names()) or "none"
             raise NotRegistered(f"no task named {name!r} is registered here; registered: {known}")
@@ -79,17 +79,18 @@ class Registry:
         return sorted(inherited | set(self._tasks))
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._find(name) is not None
+        return isinstance(name, str) and self.find(name) is not None
 
     def __repr__(self) -> str:
         return f"Registry({self.names()!r})"
 
-    def _find(self, name: str) -> Task[..., Any] | None:
+    def find(self, name: str) -> Task[..., Any] | None:
+        """The task of that name or alias; None if there is none."""
         task = self._tasks.get(name)
         if task is None and name in self._aliases:
-            task = self._find(self._aliases[name])
+            task = self.find(self._aliases[name])
         if task is None and self._parent is not None:
-            task = self._parent._find(name)
+            task = self._parent.find(name)
         return task
 
     def _refuse_taken(self, name: str, task: Task[..., Any]) -> None:

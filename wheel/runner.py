@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import context, ending, log
 from .clock import Clock
-from .errors import HourwheelError, NotRegistered, PayloadError, StoreError
+from .errors import HourwheelError, PayloadError, StoreError
 from .events import Events
 from .failure import MESSAGE_MOST, OURS, cause_of, cut, end_forked_child, failure_of
 from .gathering import Look, gathered
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 OURS.add(__file__)
 _PUT_OFF_MS: Final = 60_000
+_NOTHING: Final = Succeeded()
 HELD_MS: Final = 5_000
 """A job that could not be begun for a reason that is not its own is tried again after so many milliseconds."""
 
@@ -145,9 +146,8 @@ class Runner:
 
     def find(self, job: Job) -> Known | Released:
         """The job's task, or what is to become of the job if it cannot be run here."""
-        try:
-            task = self._registry.get(job.task)
-        except NotRegistered:
+        task = self._registry.find(job.task)
+        if task is None:
             return self._give_back(job)
         found = self._known.get(job.task)
         if found is None or found.task is not task:  # it was registered anew
@@ -183,7 +183,7 @@ class Runner:
 
     def admit(self, job: Job) -> Job | Outcome:
         """The job as it is to run, now that the store knows that it begins; or what becomes of it if it must not."""
-        found = self.gather(job)
+        found = job if job.after is None else self.gather(job)
         if self._mark is not None and isinstance(found, Job):
             try:
                 self._mark(job.owner or "", job.token)
@@ -208,6 +208,8 @@ class Runner:
     def outcome(self, job: Job, task: Task[..., Any], run: Run, started: float) -> Outcome:
         """What came of a run that began at ``started`` (monotonic); never raises, whatever the function raised."""
         try:
+            if run.raised is None and not context.SAID:
+                return self._returned(job, run.value, self._clock.monotonic() - started)
             return self._judged(job, task, run, started)
         except BaseException as error:  # looking at what it raised, or asked for, raises something else
             return self._fail(job, error, "what came of it could not be told")
@@ -241,7 +243,7 @@ class Runner:
 
     def _returned(self, job: Job, value: Any, seconds: float) -> Outcome:
         text = "null"
-        if not job.ignore_result:
+        if value is not None and not job.ignore_result:
             try:
                 text = encode_returned(value)
             except Exception as error:
@@ -249,7 +251,7 @@ class Runner:
         log.succeeded(job, text, seconds)
         if self._on.succeeded:
             self._on.succeeded.tell(job, value, seconds)
-        return Succeeded(returned=text)
+        return _NOTHING if text == "null" else Succeeded(returned=text)
 
     def _snoozed(self, job: Job, asked: Snooze) -> Outcome:
         due_ms = asked.due_ms(self._clock.now_ns())

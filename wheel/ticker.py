@@ -20,8 +20,9 @@ whoever comes in between is seen by one or the other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from operator import length_hint
 from typing import Final
 
 from . import log
@@ -204,11 +205,7 @@ class Ticker:
         self._asleep = False
 
     def step(self) -> float:
-        """Do what is to be done now.
-
-        Returns:
-            Seconds until the next step; a wake-up may come before.
-        """
+        """Do what is to be done now. Seconds until the next step, if no wake-up comes before."""
         monotonic = self._clock.monotonic()
         self._take(self.pool.collect())
         self._recall_if_stuck(monotonic)
@@ -318,7 +315,7 @@ class Ticker:
         contradicts = self._next_due_ms is not None and self._next_due_ms <= self._swept_ms
         self._in_vain = self._in_vain + 1 if contradicts else 0
 
-    def _hand_over(self, claims: Sequence[Claim], put: Callable[[Sequence[Claim]], None]) -> None:
+    def _hand_over(self, claims: Sequence[Claim], put: Callable[[Iterable[Claim]], None]) -> None:
         if not claims:
             return
         newest = claims[-1].token
@@ -327,14 +324,17 @@ class Ticker:
         log.received(taken, self._on)
         self._newest = newest  # until here all of them count as not heard of, should anything fail
         self._unsettled += ended
-        for at, claim in enumerate(taken):
-            try:
-                put((claim,))
-            except BaseException:
-                self._unsettled += [(left, Released(reason="no worker could take it")) for left in taken[at:]]
-                raise
-            self._inflight += 1
-            self._leases.took(claim)
+        todo = iter(taken)
+        try:
+            put(todo)
+        except BaseException:
+            at = max(0, len(taken) - length_hint(todo) - 1)  # the one that it was at has not been taken
+            self._unsettled += [(left, Released(reason="no worker could take it")) for left in taken[at:]]
+            taken = taken[:at]
+            raise
+        finally:
+            self._inflight += len(taken)
+            self._leases.took(taken)
 
     # ---- settling ----------------------------------------------------------------------------------------
 

@@ -58,6 +58,8 @@ class Waits:
 class Here:
     """Where a job runs; a hook of the job's, too."""
 
+    __slots__ = ("_help", "_ids", "_loop", "_pid", "_refusal", "_tell")
+
     def __init__(
         self,
         tell: Callable[[Sequence[str]], object] | None = None,

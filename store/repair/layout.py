@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import Final
 
 from ...job import Job, State
+from ..glance import peek
 from ..header import Header
 from ..index import SLOTS
-from ..records import peek
 from ..snapshot_writer import Content, text_of, write_snapshot
 from ..state import Row
 from ..system import System, sync_directory

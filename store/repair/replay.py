@@ -18,6 +18,7 @@ from typing import Any, Final
 from ...job import Job, Retried
 from ...job import State as JobState
 from ..counts import Counts
+from ..glance import peek
 from ..limits import Limits
 from ..records import (
     Cancelled,
@@ -34,7 +35,6 @@ from ..records import (
     Settled,
     decode_job,
     decode_record,
-    peek,
 )
 from ..state import Row, State
 from .shape import is_canonical, job_of

@@ -193,7 +193,7 @@ def test_a_job_that_cannot_be_marked_as_begun_does_not_begin() -> None:
 
 
 class _Registry:
-    def get(self, _: str) -> object:
+    def find(self, _: str) -> object:
         from types import SimpleNamespace  # noqa: PLC0415
 
         from hourwheel.time_limits import UNLIMITED  # noqa: PLC0415

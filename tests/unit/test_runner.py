@@ -29,11 +29,8 @@ class Tasks:
     def __init__(self, **tasks: Any) -> None:
         self.tasks = tasks
 
-    def get(self, name: str) -> Any:
-        try:
-            return self.tasks[name]
-        except KeyError:
-            raise NotRegistered(name) from None
+    def find(self, name: str) -> Any:
+        return self.tasks.get(name)
 
 
 def claim(*args: Any, attempt: int = 1, token: int = 7, **kwargs: Any) -> Claim:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import NotRegistered, PayloadError
+from ..errors import PayloadError
 from ..job import Job
 from ..payload import decode_call
 from ..pool import PoolOptions
@@ -91,9 +91,8 @@ class Judge:
         return found
 
     def _looked_up(self, name: str) -> Known | Task[..., Any]:
-        try:
-            task = self._registry.get(name)
-        except NotRegistered:
+        task = self._registry.find(name)
+        if task is None:
             return Known(name=None, near=near(name, self._registry))
         self._refusals[name] = self._pool.kind.refusal(task, task.limits.over(self._pool.limits))
         return task

@@ -191,7 +191,7 @@ class _Only(Registry):
         super().__init__()
         self._task = task
 
-    def get(self, name: str) -> Task[..., Any]:  # noqa: ARG002
+    def find(self, name: str) -> Task[..., Any]:  # noqa: ARG002
         return self._task
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from ..calm import CalmLogger
 from ..clock import Clock
-from ..job import Claim, Crashed, Job, Outcome
+from ..job import Claim, Crashed, Job, Outcome, bare
 from ..loops import close_loop
 from ..waits import Waits
 from .guests import Guests
@@ -169,7 +169,7 @@ class ThreadPool:
             self.waits.enter(claim.token)
             outcome = run(claim)
             self.waits.set(claim.token, ())
-            hand_over(Done(claim, outcome, monotonic() - started))
+            hand_over(bare(Done, (claim, outcome, monotonic() - started)))
             now[place] = None
             if self._abandoned:
                 self._settle_late(self.collect())

@@ -27,18 +27,18 @@ def test_the_newest_token_stands(tmp_path: Path) -> None:
 def test_a_handler_that_swept_as_a_job_was_marked_hung_the_process(tmp_path: Path) -> None:
     system = System()
     mark = mark_in(tmp_path / "sign", system)
-    right, said = mark._pwrite, []
+    right, said = mark._write, []
 
-    def interrupted(fd: int, data: bytes, at: int) -> int:
+    def interrupted(token: int) -> None:
         with pytest.raises(StoreReentered) as caught:
             mark.begun(9)
         said.append(caught.value)
-        return right(fd, data, at)
+        right(token)
 
-    mark._pwrite = interrupted
+    mark._write = interrupted
     mark.begun(3)
     assert len(said) == 1
-    mark._pwrite = right
+    mark._write = right
     mark.begun(4)
     assert read_mark(system, str(tmp_path / "sign")) == (4, 7)
 

@@ -6,9 +6,10 @@ from itertools import combinations, product
 
 import pytest
 import simplejson
-from hourwheel.job import Job, State, but
+from hourwheel.job import Job, State, changing
 from hourwheel.payload import encode_call
 from hourwheel.store import records
+from hourwheel.store.glance import is_plain
 from hourwheel.store.records import UnreadableJob, decode_job, encode_job
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,11 +61,29 @@ def test_most_jobs_take_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
         decode_job(encode_job(job._replace(queue="q")).encode())
 
 
-def test_but_is_replace() -> None:
+def test_changing_is_replace() -> None:
     job = a_job("a")
-    changed = but(job, state=State.RUNNING, attempt=1, wakes=("b",))
+    begin = changing("state", "wakes", "attempt")
+    changed = begin(job, State.RUNNING, ("b",), 1)
     assert changed == job._replace(state=State.RUNNING, attempt=1, wakes=("b",))
     assert type(changed) is Job
-    assert simplejson.loads(encode_job(but(job, queue="q")))["queue"] == "q"
-    with pytest.raises(KeyError, match="wishes"):
-        but(job, wishes=3)
+    assert simplejson.loads(encode_job(changing("queue")(job, "q")))["queue"] == "q"
+    with pytest.raises(ValueError, match="not in tuple"):
+        changing("wishes")
+
+
+def test_what_is_told_at_a_glance_is_what_reading_tells() -> None:
+    right = {key: values[0] for key, values in PARTS.items()}
+    told = 0
+    for one, other in combinations(PARTS, 2):
+        for first, second in product(PARTS[one], PARTS[other]):
+            text = "".join(key + value for key, value in {**right, one: first, other: second}.items())
+            job = read(text)
+            for due_ms in (0, 5):
+                if job is not None and is_plain(text.encode(), due_ms):
+                    told += 1
+                    assert (job.due_ms, job.queue, job.priority, job.state) == (due_ms, "default", 0, "scheduled"), text
+    assert told > 50
+    assert is_plain(encode_job(a_job("a", 7)).encode(), 7)
+    for changes in ({"queue": "q"}, {"priority": 1}, {"due_ms": 8}):
+        assert not is_plain(encode_job(a_job("a", 7)._replace(**changes)).encode(), 7)

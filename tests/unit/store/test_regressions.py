@@ -16,8 +16,9 @@ from hourwheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt
 from hourwheel.job import Job, Released, Succeeded
 from hourwheel.store import JsonStore, MemoryStore, compactor
 from hourwheel.store.aside import Aside
+from hourwheel.store.glance import peek
 from hourwheel.store.lock import LifeSigns
-from hourwheel.store.records import UnreadableJob, decode_job, encode_job, peek
+from hourwheel.store.records import UnreadableJob, decode_job, encode_job
 from hourwheel.store.system import SYSTEM
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, claim_all, content, some_jobs
