@@ -598,7 +598,7 @@ def test_the_apps_file_is_not_touched_not_even_by_close_and_start(app: Scheduler
         return "done"
 
     with travel(app, START) as t:
-        threads = threading.active_count()
+        threads = set(threading.enumerate())
         app.start()
         assert app.running
         with app:
@@ -606,7 +606,8 @@ def test_the_apps_file_is_not_touched_not_even_by_close_and_start(app: Scheduler
             assert t.ran == []
         t.advance()
         app.close()
-        assert (result.get(), threading.active_count()) == ("done", threads)
+        assert result.get() == "done"
+        assert set(threading.enumerate()) <= threads  # one that an earlier test has left may end meanwhile
     assert not app.running
 
 
