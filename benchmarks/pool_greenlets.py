@@ -9,7 +9,7 @@ import time
 from importlib.util import find_spec
 
 from hourwheel import Scheduler
-from hourwheel.pool.green import PATCHES
+from hourwheel.worker.pool.green import PATCHES
 
 from .harness import Row, Sample, Scale
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from hourwheel.picture import ring_svg
+from hourwheel.cli.picture import ring_svg
 from hourwheel.ring import Ring
 
 HAND = 1_798_762_397  # 2026-12-31 23:33:17 UTC

@@ -12,7 +12,7 @@ from typing import Final
 
 from ..errors import InvalidValue
 from ..job import Job, State
-from .tombstone import is_tombstone
+from .state.tombstone import is_tombstone
 
 FAILED_TTL_S: Final = 7 * 86_400.0
 FAILED_TTL_MS: Final = int(FAILED_TTL_S * 1000)

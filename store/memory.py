@@ -9,17 +9,17 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..contract import OnConflict
 from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreClosed, StoreReentered
-from ..gate import Gate
 from ..job import Job
 from ..job import State as JobState
+from ..safety.gate import Gate
 from .admission import checked_max_pending
-from .counts import Counts
 from .doorbell import Doorbell
 from .keeping import FAILED_TTL_S, checked_failed_ttl_ms, is_over
-from .limits import Limits
 from .records import Record
-from .state import Row, State, job_of
-from .verbs import StateVerbs
+from .state.counts import Counts
+from .state.limits import Limits
+from .state.state import Row, State, job_of
+from .state.verbs import StateVerbs
 
 R = TypeVar("R")
 

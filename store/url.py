@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ..clock import Clock
 from ..contract import Store
 from ..errors import InvalidValue
-from .jsonfile import JsonStore
+from .file.readonly import ReadOnlyStore
+from .file.store import JsonStore
 from .memory import MemoryStore
-from .readonly import ReadOnlyStore
 
 
 def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **options: Any) -> Store:

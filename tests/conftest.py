@@ -10,8 +10,8 @@ import pytest
 
 pytest.register_assert_rewrite("hourwheel.testing")  # before anything imports it
 
-from hourwheel.default import set_default  # noqa: E402
-from hourwheel.registry import SHARED  # noqa: E402
+from hourwheel.tasks.default_app import set_default  # noqa: E402
+from hourwheel.tasks.registry import SHARED  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from tests.kit.unfolded import leave_unfolded  # noqa: E402

@@ -7,62 +7,99 @@
 >>> result = remind.delay(1, "x", countdown=900)
 """
 
-from .canvas import Signature, chain, chord, group
-from .clock import Clock, SystemClock
-from .conf import Conf
-from .context import current_job
-from .contract import Erasing, Filter, Found, OnConflict, Pausable, Stats, Store, Wakeup
-from .decorator import TaskDecorator, task
-from .default import get_default, set_default
-from .errors import (
-    Deadlock,
-    DuplicateJob,
-    HourwheelError,
-    InvalidValue,
-    JobCancelled,
-    JobExpired,
-    JobFailed,
-    NoScheduler,
-    NotRegistered,
-    PayloadError,
-    ResultError,
-    ResultTimeout,
-    SchedulerError,
-    SoftTimeLimitExceeded,
-    StoreBusy,
-    StoreClosed,
-    StoreCorrupt,
-    StoreError,
-    StoreFormatError,
-    StoreFull,
-    StoreIncomplete,
-    StoreMoved,
-    StorePoisoned,
-    StoreReadOnly,
-    StoreReentered,
-    StoreUnsafe,
-    TimeLimitExceeded,
-    TooManyPending,
-    UnknownJob,
-    UnknownSchedule,
-    UnknownSetting,
-)
-from .events import Events, Hook
-from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
-from .limit import Limit
-from .periodic import Schedule, crontab, every
-from .registry import Registry
-from .result import AsyncResult
-from .results import Results
-from .retry import MaxRetriesExceeded, Retry, Snooze
-from .scheduler import Scheduler
-from .scheduling import Scheduled
-from .sender import Call
-from .settings import UNSET
-from .task import Task
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .clock import Clock, SystemClock
+    from .contract import Erasing, Filter, Found, OnConflict, Pausable, Stats, Store, Wakeup
+    from .errors import (
+        Deadlock,
+        DuplicateJob,
+        HourwheelError,
+        InvalidValue,
+        JobCancelled,
+        JobExpired,
+        JobFailed,
+        NoScheduler,
+        NotRegistered,
+        PayloadError,
+        ResultError,
+        ResultTimeout,
+        SchedulerError,
+        SoftTimeLimitExceeded,
+        StoreBusy,
+        StoreClosed,
+        StoreCorrupt,
+        StoreError,
+        StoreFormatError,
+        StoreFull,
+        StoreIncomplete,
+        StoreMoved,
+        StorePoisoned,
+        StoreReadOnly,
+        StoreReentered,
+        StoreUnsafe,
+        TimeLimitExceeded,
+        TooManyPending,
+        UnknownJob,
+        UnknownSchedule,
+        UnknownSetting,
+    )
+    from .events import Events, Hook
+    from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+    from .results.many import Results
+    from .results.result import AsyncResult
+    from .scheduler.scheduler import Scheduler
+    from .scheduler.scheduling import Scheduled
+    from .schedules.when import Schedule, crontab, every
+    from .settings.conf import Conf
+    from .settings.table import UNSET
+    from .tasks.canvas import Signature, chain, chord, group
+    from .tasks.context import current_job
+    from .tasks.decorator import TaskDecorator, task
+    from .tasks.default_app import get_default, set_default
+    from .tasks.options.limit import Limit
+    from .tasks.options.retry import MaxRetriesExceeded, Retry, Snooze
+    from .tasks.registry import Registry
+    from .tasks.sender import Call
+    from .tasks.task import Task
 
 __version__ = "0.1.0"
 
+_HOMES: Final = {
+    "clock": "Clock SystemClock",
+    "contract": "Erasing Filter Found OnConflict Pausable Stats Store Wakeup",
+    "errors": (
+        "Deadlock DuplicateJob HourwheelError InvalidValue JobCancelled JobExpired JobFailed NoScheduler "
+        "NotRegistered PayloadError ResultError ResultTimeout SchedulerError SoftTimeLimitExceeded "
+        "StoreBusy StoreClosed StoreCorrupt StoreError StoreFormatError StoreFull StoreIncomplete "
+        "StoreMoved StorePoisoned StoreReadOnly StoreReentered StoreUnsafe TimeLimitExceeded "
+        "TooManyPending UnknownJob UnknownSchedule UnknownSetting"
+    ),
+    "events": "Events Hook",
+    "job": "Bound Claim Crashed Failed Failure Job Outcome Released Retried Snoozed State Succeeded",
+    "results.many": "Results",
+    "results.result": "AsyncResult",
+    "scheduler.scheduler": "Scheduler",
+    "scheduler.scheduling": "Scheduled",
+    "schedules.when": "Schedule crontab every",
+    "settings.conf": "Conf",
+    "settings.table": "UNSET",
+    "tasks.canvas": "Signature chain chord group",
+    "tasks.context": "current_job",
+    "tasks.decorator": "TaskDecorator task",
+    "tasks.default_app": "get_default set_default",
+    "tasks.options.limit": "Limit",
+    "tasks.options.retry": "MaxRetriesExceeded Retry Snooze",
+    "tasks.registry": "Registry",
+    "tasks.sender": "Call",
+    "tasks.task": "Task",
+}
+"""Where each name is defined. It is imported when it is first asked for: who only wants a store, or the version, waits
+for no more."""
 __all__ = [  # noqa: RUF022 - by the alphabet alone
     "AsyncResult",
     "Bound",
@@ -145,3 +182,17 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "set_default",
     "task",
 ]
+
+_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,6 +14,15 @@ _LONGEST_SHOWN: Final = 500
 class HourwheelError(Exception):
     """The root: ``except HourwheelError`` catches whatever Hourwheel itself raises."""
 
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Ours are known by the name under which they are imported: it stands in stores, and files are moved."""
+        super().__init_subclass__(**kwargs)
+        if cls.__module__ == __name__:
+            cls.__module__ = __package__
+
+
+HourwheelError.__module__ = __package__
+
 
 # ---- at the call: nothing was written --------------------------------------------------------------------
 

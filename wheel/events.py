@@ -8,14 +8,11 @@ costs one look.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec
+from typing import Any, Final, Generic, ParamSpec
 
-from .calm import CalmLogger, passes
 from .errors import InvalidValue
 from .job import Job
-
-if TYPE_CHECKING:
-    from .scheduler import Scheduler
+from .safety.calm import CalmLogger, passes
 
 P = ParamSpec("P")
 
@@ -115,13 +112,13 @@ class Events:
         that did not end as it should."""
         self.cancelled: Final[Hook[[str]]] = Hook("cancelled")
         """The job of this id was cancelled, by this process."""
-        self.worker_init: Final[Hook[[Scheduler]]] = Hook("worker_init")
+        self.worker_init: Final[Hook[[Any]]] = Hook("worker_init")
         """The scheduler is about to start: nothing runs yet, and nothing was claimed."""
-        self.worker_process_init: Final[Hook[[Scheduler]]] = Hook("worker_process_init")
+        self.worker_process_init: Final[Hook[[Any]]] = Hook("worker_process_init")
         """A process is about to run its first job: each worker process, or this one if its pool has none."""
-        self.worker_process_shutdown: Final[Hook[[Scheduler]]] = Hook("worker_process_shutdown")
+        self.worker_process_shutdown: Final[Hook[[Any]]] = Hook("worker_process_shutdown")
         """It has run its last job. A process that is killed tells nothing."""
-        self.worker_ready: Final[Hook[[Scheduler]]] = Hook("worker_ready")
+        self.worker_ready: Final[Hook[[Any]]] = Hook("worker_ready")
         """Its workers have been started, and the first claim comes next: not the place to wait for a job."""
-        self.shutdown: Final[Hook[[Scheduler]]] = Hook("shutdown")
+        self.shutdown: Final[Hook[[Any]]] = Hook("shutdown")
         """It has ended."""

@@ -14,8 +14,9 @@ from hourwheel.clock import MAX_MS
 from hourwheel.contract import Filter, Found, Stats, Store
 from hourwheel.errors import HourwheelError
 from hourwheel.job import Bound, Claim, Failed, Job, Outcome, Retried, Snoozed, State
-from hourwheel.store import JsonStore, MemoryStore, views
-from hourwheel.store.state import job_of
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.store.state import views
+from hourwheel.store.state.state import job_of
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 

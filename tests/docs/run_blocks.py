@@ -94,9 +94,9 @@ def served(command: str, seconds: float) -> tuple[int, str]:
 
 def close_schedulers() -> None:
     """Stop what the blocks have started."""
-    from hourwheel import scheduler
+    from hourwheel.worker.run.ending import ALL
 
-    for made in list(scheduler._ALL):
+    for made in list(ALL):
         made.close()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hourwheel.store.system import System
+from hourwheel.store.file.system.system import System
 
 from .systems import CALLS
 

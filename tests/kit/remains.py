@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from hourwheel.errors import StoreCorrupt, StoreFormatError
 from hourwheel.job import Job
-from hourwheel.store.creation import open_or_create
-from hourwheel.store.epoch import Epoch
-from hourwheel.store.invariants import violations
-from hourwheel.store.place import Place
-from hourwheel.store.views import jobs
+from hourwheel.store.file.creation import open_or_create
+from hourwheel.store.file.epoch import Epoch
+from hourwheel.store.file.system.place import Place
+from hourwheel.store.state.invariants import violations
+from hourwheel.store.state.views import jobs
 
 from .memory_system import DIRECTORY, MemorySystem
 

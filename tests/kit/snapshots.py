@@ -6,12 +6,12 @@ import os
 from typing import Any
 
 from hourwheel.job import Job, State
-from hourwheel.store.counts import Counts
-from hourwheel.store.header import Header
-from hourwheel.store.index import Index
+from hourwheel.store.file.format.header import Header
+from hourwheel.store.file.format.index import Index
+from hourwheel.store.file.format.snapshot import SnapshotFile, open_snapshot
+from hourwheel.store.file.format.snapshot_writer import Content, write_snapshot
 from hourwheel.store.records import encode_job
-from hourwheel.store.snapshot import SnapshotFile, open_snapshot
-from hourwheel.store.snapshot_writer import Content, write_snapshot
+from hourwheel.store.state.counts import Counts
 
 from .jobs import NOW, a_job
 from .memory_system import DIRECTORY, MemorySystem

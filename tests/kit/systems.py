@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hourwheel.store.system import System
+from hourwheel.store.file.system.system import System
 
 CALLS = (
     "open",

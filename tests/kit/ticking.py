@@ -9,10 +9,10 @@ from hourwheel.contract import Filter
 from hourwheel.errors import StoreBusy
 from hourwheel.events import Events
 from hourwheel.job import Claim, Job, Outcome, State, Succeeded
-from hourwheel.pool import Done, ThreadPool
 from hourwheel.store import MemoryStore
 from hourwheel.testing import FakeClock
-from hourwheel.ticker import Ticker
+from hourwheel.worker.pool import Done, ThreadPool
+from hourwheel.worker.ticker import Ticker
 
 
 class StillPool(ThreadPool):

@@ -24,7 +24,8 @@ _OPTIONS: Final = ("-qq", "-s", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproj
 _WITHOUT: Final = ("randomly", "timeout", "cacheprovider")
 _LEFT_OUT: Final = (
     *("test_layout.py", "test_benchmarks.py", "seeded_bug"),
-    *("/cli/", "/repair/", "/pool/", "test_payload.py", "test_docs"),
+    *("/cli/", "/repair/", "test_payload.py", "test_docs", "test_loops.py", "test_pool_options.py"),
+    *("test_soft_limit.py", "test_waiting_inside.py", "test_wire.py"),
     *(
         "test_cut_tails.py",
         "test_failing_calls.py",

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hourwheel import latch
+from hourwheel.safety import latch
 
 from .lines import Lines
 from .mutant import Mutant, mutants_of
@@ -15,7 +15,7 @@ from .operators import variants
 from .targets import TARGETS, Target
 from .transplant import NotExchangeable, transplant
 
-LATCH = Target("wheel/latch.py")
+LATCH = Target("wheel/safety/latch.py")
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,14 @@ def test_every_target_is_there() -> None:
 def test_tests_about_a_module_are_tried_first_and_of_equals_the_quickest() -> None:
     cost = {"unit/test_a.py::quick": 0.1, "unit/test_latch.py::slow": 0.9, "unit/test_latch_file.py::quick": 0.2}
     line = mutant_that_says("=> return None").line
-    assert Lines(cost, [], {"wheel/latch.py": {line: [*cost, "unknown"]}}).of(mutant_that_says("=> return None")) == [
+    assert Lines(cost, [], {"wheel/safety/latch.py": {line: [*cost, "unknown"]}}).of(
+        mutant_that_says("=> return None")
+    ) == [
         "unit/test_latch_file.py::quick",
         "unit/test_latch.py::slow",
         "unit/test_a.py::quick",
     ]
-    epoch = Target("store/epoch.py", also="ahead")
+    epoch = Target("store/file/epoch.py", also="ahead")
     tests = (
         "unit/test_epoch.py::ahead",
         "unit/test_ahead.py::a",

@@ -19,7 +19,8 @@ LONG_S = 30.0
 PROGRAM = """
 import asyncio, os, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
-from hourwheel import Scheduler, ending
+from hourwheel import Scheduler
+from hourwheel.worker.run import ending
 
 ending.GRACE_S = float(os.environ.get("GRACE", "0.1"))
 app = Scheduler("tasks.json", workers=3, durability="os")

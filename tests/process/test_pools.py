@@ -127,7 +127,7 @@ def test_a_soft_limit_lets_the_function_clean_up(found: dict[str, Any]) -> None:
 
 
 def test_a_soft_limit_that_is_not_caught_fails_the_job(found: dict[str, Any]) -> None:
-    assert found["surprised"][0] == "hourwheel.errors.SoftTimeLimitExceeded"
+    assert found["surprised"][0] == "hourwheel.SoftTimeLimitExceeded"
 
 
 def test_a_job_may_call_other_tasks(found: dict[str, Any]) -> None:
@@ -138,14 +138,14 @@ def test_hung_jobs_are_stopped_within_a_second_of_their_limit_and_cost_no_worker
     if found["kind"] not in STOPPING:
         assert "hung" not in found
         return
-    assert found["hung"] == ["hourwheel.errors.TimeLimitExceeded"] * 12
+    assert found["hung"] == ["hourwheel.TimeLimitExceeded"] * 12
     assert found["hung_for"] < 4 * (0.3 + 1.0) + 1.0
     assert found["at_once_after"] == 3
 
 
 def test_a_job_that_goes_on_when_it_is_told_to_stop_loses_all_the_same(found: dict[str, Any]) -> None:
     if found["kind"] in STOPPING:
-        assert found["hung_on"] == "hourwheel.errors.TimeLimitExceeded"
+        assert found["hung_on"] == "hourwheel.TimeLimitExceeded"
         assert found["hung_on_for"] < 10
 
 

@@ -198,7 +198,7 @@ def test_program_that_ends_without_stop_ends_cleanly_and_loses_nothing(
     begun, release, marks = tmp_path / "begun", tmp_path / "release", tmp_path / "marks"
     held = app.send_task("hold", (str(begun), str(release)))
     program = start(
-        "from hourwheel import ending",
+        "from hourwheel.worker.run import ending",
         "ending.GRACE_S = 0.1",
         "app.start()",
         f"mark.delay({str(marks)!r}).get(timeout=20)",

@@ -47,7 +47,7 @@ DJANGO = {
     "proj/shop/tasks.py": """
         import os
         from hourwheel import task
-        from hourwheel.default import get_default
+        from hourwheel import get_default
         from proj.shop.models import Order
         @task
         def receipt(n):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for folder in ("wheel", "store") for path in (ROOT / folder).rglob("*.py"))
 LINES_MOST = 400
+FILES_MOST = 15
+KNOW_EACH_OTHER = [
+    ("store/file/compactor.py", "store/file/keeper.py"),
+    ("wheel/testing/simulation/node.py", "wheel/testing/simulation/world.py"),
+]
+FULLER = {"wheel/testing/simulation"}
 FUNCTION_LINES_MOST = 60
 NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
 OURS = {"hourwheel", "wheel", "store"}
+LAZY = {"__getattr__", "__dir__"}
 PUT_TOGETHER_IN_INIT = {"wheel/testing/contract/__init__.py"}
 """The contract is one class of many parts, and the package is that class."""
 
@@ -41,12 +50,45 @@ def exports_of(path: Path) -> list[str] | None:
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert {"wheel/ring.py", "wheel/scheduler.py", "store/jsonfile.py"} <= {name_of(path) for path in FILES}
+    assert {"wheel/ring.py", "wheel/scheduler/scheduler.py", "store/file/store.py"} <= {name_of(path) for path in FILES}
 
 
 def test_a_file_has_at_most_400_lines() -> None:
     lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert {name: length for name, length in lengths.items() if length > LINES_MOST} == {}
+
+
+def test_a_folder_has_at_most_15_files() -> None:
+    """More than that is a hall, and no room: the listing would not be read."""
+    counts = Counter(name_of(path.parent) for path in FILES)
+    assert {name: count for name, count in counts.items() if count > FILES_MOST and name not in FULLER} == {}
+
+
+def imports_of(path: Path) -> Iterator[Path]:
+    """The files that a file imports, also those that it imports for its annotations only."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            room = path.parents[node.level - 1]
+            if room == ROOT:  # from the store into the wheel
+                room = ROOT / "wheel"
+            for part in filter(None, (node.module or "").split(".")):
+                room = ROOT / "store" if (room, part) == (ROOT / "wheel", "store") else room / part
+            for name in [room.with_suffix(".py"), *(room / f"{alias.name}.py" for alias in node.names)]:
+                if name in FILES:
+                    yield name
+
+
+def test_no_files_import_each_other_in_a_circle_but_those_of_tasks() -> None:
+    """Which can be read first? A task knows its results and its canvases, and they know it."""
+    before = {
+        name_of(path): {name_of(other) for other in imports_of(path)}
+        for path in FILES
+        if path.parent != ROOT / "wheel" / "tasks"
+    }
+    for one, other in KNOW_EACH_OTHER:
+        before[one].remove(other)
+    assert sum(map(len, before.values())) > 500
+    assert list(TopologicalSorter(before).static_order())
 
 
 def test_a_function_has_at_most_60_lines_besides_its_docstring() -> None:
@@ -78,8 +120,10 @@ def test_every_module_says_what_it_is() -> None:
 @pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=name_of)
 def test_what_an_init_exports_is_sorted_and_is_all_that_it_imports(path: Path) -> None:
     exports = exports_of(path)
-    body = tree_of(path).body
-    names = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    tree = tree_of(path)
+    body = [node for node in tree.body if getattr(node, "name", "") not in LAZY]
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    names = {alias.asname or alias.name for node in imports for alias in node.names}
     defined = [node.name for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
     assert exports is not None or not names | set(defined)
     if exports is not None:

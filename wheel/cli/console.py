@@ -15,7 +15,7 @@ from textwrap import wrap
 from typing import Any, Final, TextIO
 from unicodedata import combining, east_asian_width
 
-from ..plain import plain
+from ..safety.plain import plain
 
 _COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _GAP: Final = "  "

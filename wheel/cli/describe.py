@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from ..contract import Stats
 from ..errors import PayloadError
+from ..explain.when import local, since, span, until, utc
 from ..job import Job, State
-from ..limit import in_words
+from ..tasks.options.limit import in_words
 from .console import Cell
-from .when import local, since, span, until, utc
 
 COLOURS: Final = {
     State.SCHEDULED: "",

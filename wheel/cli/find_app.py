@@ -14,10 +14,10 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any, Final
 
-from .. import scheduler as wheel
 from .. import store
 from ..errors import HourwheelError, StoreReadOnly
-from ..scheduler import Scheduler
+from ..scheduler import scheduler as wheel
+from ..scheduler.scheduler import Scheduler
 from .outcome import CommandError
 
 _USUAL: Final = ("app", "scheduler")

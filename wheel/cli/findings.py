@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from ..store.repair import Damage, Salvage
+from ..store.file.repair import Damage, Salvage
 from .console import Cell, Console
 
 _SHOWN: Final = 20

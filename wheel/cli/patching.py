@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from ..pool.green import PATCHES, installed, missing, patched
+from ..worker.pool.green import PATCHES, installed, missing, patched
 from .outcome import CommandError
 
 _AGAIN: Final = "{patch}; import sys; from hourwheel.cli import main; sys.exit(main())"

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from ..conf import DEFAULT, Conf
 from ..contract import Store
-from ..looking import reads_only
-from ..store.place import Place
-from ..store.system import SYSTEM
+from ..settings.conf import DEFAULT, Conf
+from ..store.file.system.place import Place
+from ..store.file.system.system import SYSTEM
 from ..store.url import open_store, path_of
+from ..worker.looking import reads_only
 from .outcome import CommandError
 
 if TYPE_CHECKING:
-    from ..scheduler import Scheduler
+    from ..scheduler.scheduler import Scheduler
 
 STORE_VARIABLE: Final = "HOURWHEEL_STORE"
 APP_VARIABLE: Final = "HOURWHEEL_APP"

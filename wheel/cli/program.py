@@ -9,29 +9,29 @@ from typing import Final
 
 from ..clock import Clock, SystemClock
 from ..errors import HourwheelError
-from ..looking import Rule, ruled
-from ..plain import plain, plain_lines
-from .agenda import AGENDA
-from .backup import BACKUP, MOVE
-from .call import CALL
-from .change import CANCEL, RESCHEDULE
-from .check import CHECK, COMPACT
+from ..safety.plain import plain, plain_lines
+from ..worker.looking import Rule, ruled
 from .command import Command, Context
-from .config import CONFIG
+from .commands.agenda import AGENDA
+from .commands.call import CALL
+from .commands.change import CANCEL, RESCHEDULE
+from .commands.config import CONFIG
+from .commands.jobs import JOBS, SHOW
+from .commands.pause import PAUSE, RESUME
+from .commands.preflight import PREFLIGHT
+from .commands.retry import RETRY
+from .commands.run_due import RUN_DUE
+from .commands.schedules import SCHEDULES
+from .commands.simulate import SIMULATE
+from .commands.stores.backup import BACKUP, MOVE
+from .commands.stores.check import CHECK, COMPACT
+from .commands.stores.repair import REPAIR
+from .commands.stores.stats import RING, STATS
+from .commands.why import WHY
+from .commands.worker import WORKER
 from .console import Console
-from .jobs import JOBS, SHOW
 from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
 from .parser import Misuse, make_parser
-from .pause import PAUSE, RESUME
-from .preflight import PREFLIGHT
-from .repair import REPAIR
-from .retry import RETRY
-from .run_due import RUN_DUE
-from .schedules import SCHEDULES
-from .simulate import SIMULATE
-from .stats import RING, STATS
-from .why import WHY
-from .worker import WORKER
 
 _RUNNING: Final = (WORKER, RUN_DUE, CALL)
 _ABOUT_JOBS: Final = (JOBS, SHOW, WHY, AGENDA, CANCEL, RESCHEDULE, RETRY, PAUSE, RESUME, SCHEDULES)

@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from .. import default
 from ..clock import Clock, SystemClock, as_datetime
-from ..context import current_job
 from ..contract import Filter, Store
 from ..errors import InvalidValue, SchedulerError
 from ..job import State
-from ..scheduler import Scheduler
+from ..scheduler.scheduler import Scheduler
+from ..tasks import default_app as default
+from ..tasks.context import current_job
 from ..zones import checked_zone
 from .clock import FakeClock
 from .forgetful import Forgetful

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import pytest
 
-from ..looking import Rule, set_rule
-from ..plain import plain
-from ..scheduler import Scheduler
+from ..safety.plain import plain
+from ..scheduler.scheduler import Scheduler
+from ..worker.looking import Rule, set_rule
 from .journey import Travel, travel
 
 DEFAULT_START: Final = "2026-01-01 00:00"

@@ -10,7 +10,7 @@ from ..clock import Clock, as_datetime
 from ..errors import SchedulerError
 from ..job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, Succeeded
 from ..payload import decode
-from ..runner import Runner
+from ..worker.run.runner import Runner
 
 _OUTCOMES: Final[dict[type[Outcome], str]] = {
     Succeeded: "succeeded",

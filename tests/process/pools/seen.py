@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from hourwheel import Retry, Scheduler, Snooze, current_job, task
-from hourwheel.default import get_default
-from hourwheel.pool.kinds import KINDS
+from hourwheel.tasks.default_app import get_default
+from hourwheel.worker.pool.kinds import KINDS
 
 LONG_S = 30
 KIND = os.environ["POOL_KIND"]

@@ -25,7 +25,7 @@ import time  # noqa: E402
 from typing import Any  # noqa: E402
 
 from hourwheel import Scheduler, SoftTimeLimitExceeded, current_job, task  # noqa: E402
-from hourwheel.pool.kinds import KINDS  # noqa: E402
+from hourwheel.worker.pool.kinds import KINDS  # noqa: E402
 
 WORKERS = 1 if KIND == "solo" else 3
 LONG_S = 30

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
-from hourwheel import ticker
 from hourwheel.ring import Ring
 from hourwheel.store import MemoryStore
+from hourwheel.worker import ticker
 
 from tests.torture.simulation.bugs import ring_sweeps_only_the_current_slot
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from hourwheel.contract import Store
 from hourwheel.job import Claim, Outcome, Succeeded
-from hourwheel.pool import Done, ThreadPool
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.testing import FakeClock
-from hourwheel.ticker import Ticker
+from hourwheel.worker.pool import Done, ThreadPool
+from hourwheel.worker.ticker import Ticker
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 

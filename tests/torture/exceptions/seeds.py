@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from hourwheel import gate
 from hourwheel.errors import HourwheelError
-from hourwheel.gate import Gate
-from hourwheel.shield import Alarm
+from hourwheel.safety import gate
+from hourwheel.safety.gate import Gate
+from hourwheel.safety.shield import Alarm
 from hourwheel.store import doorbell
-from hourwheel.store.journal import Journal
-from hourwheel.store.keeper import Keeper
+from hourwheel.store.file.format.journal import Journal
+from hourwheel.store.file.group_commit import Together
+from hourwheel.store.file.keeper import Keeper
 from hourwheel.store.memory import MemoryStore
-from hourwheel.store.state import State
-from hourwheel.store.together import Together
+from hourwheel.store.state.state import State
 
 from . import striking
 

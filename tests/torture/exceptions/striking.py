@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import hourwheel
 from hourwheel.errors import SoftTimeLimitExceeded, StoreReentered
-from hourwheel.shield import ALARMS, Alarm, take_off
+from hourwheel.safety.shield import ALARMS, Alarm, take_off
 
 from .deeds import DEEDS, Site
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hourwheel.store.jsonfile import Durability
+from hourwheel.store.file.store import Durability
 
 from tests.torture.report import Report, Size, pick
 

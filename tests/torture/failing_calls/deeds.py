@@ -14,7 +14,7 @@ from typing import Any
 from hourwheel.errors import HourwheelError, StoreError
 from hourwheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
-from hourwheel.store.jsonfile import Durability
+from hourwheel.store.file.store import Durability
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content
 from tests.kit.memory_system import DIRECTORY, MemorySystem

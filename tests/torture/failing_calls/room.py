@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from hourwheel.errors import StoreFull
 from hourwheel.job import Succeeded
 from hourwheel.store import JsonStore
-from hourwheel.store.jsonfile import Durability
-from hourwheel.store.system import SYSTEM, System
+from hourwheel.store.file.store import Durability
+from hourwheel.store.file.system.system import SYSTEM, System
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content
 

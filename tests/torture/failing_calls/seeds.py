@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import pytest
 from hourwheel.errors import StoreError
-from hourwheel.store import JsonStore, journal, keeper
-from hourwheel.store.failure import store_error
-from hourwheel.store.journal import Journal
-from hourwheel.store.keeper import Keeper
+from hourwheel.store import JsonStore
+from hourwheel.store.file import keeper
+from hourwheel.store.file.format import journal
+from hourwheel.store.file.format.journal import Journal
+from hourwheel.store.file.keeper import Keeper
+from hourwheel.store.file.system.failure import store_error
 
 Sow = Callable[[pytest.MonkeyPatch], None]
 SEEDS: Final[dict[str, Sow]] = {}

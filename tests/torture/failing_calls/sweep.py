@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hourwheel.store import journal
-from hourwheel.store.aside import Aside
-from hourwheel.store.jsonfile import Durability
+from hourwheel.store.file.background import Aside
+from hourwheel.store.file.format import journal
+from hourwheel.store.file.store import Durability
 
 from .deeds import Deeds, Wrong, script
 from .faults import Faults, name_of

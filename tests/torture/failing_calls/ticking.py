@@ -7,10 +7,10 @@ from typing import Any
 
 from hourwheel.job import Claim, Outcome, State, Succeeded
 from hourwheel.store import JsonStore
-from hourwheel.store.jsonfile import Durability
+from hourwheel.store.file.store import Durability
 
 from tests.kit.jobs import content
-from tests.unit.test_ticker import World
+from tests.unit.worker.test_ticker import World
 
 from .deeds import open_store
 from .faults import Faults, name_of

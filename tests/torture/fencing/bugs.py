@@ -9,10 +9,10 @@ from typing import Any, Final
 import pytest
 from hourwheel.job import Claim, Job
 from hourwheel.job import State as JobState
-from hourwheel.store import verbs
 from hourwheel.store.records import Claimed
-from hourwheel.store.state import State
-from hourwheel.store.verbs import StateVerbs
+from hourwheel.store.state import verbs
+from hourwheel.store.state.state import State
+from hourwheel.store.state.verbs import StateVerbs
 
 from tests.torture.report import Report
 
@@ -66,11 +66,11 @@ def _rescue_keeps_the_token(patch: pytest.MonkeyPatch) -> None:
         for id, token in tokens.items():
             self.rows[id] = self.rows[id]._replace(token=token)  # type: ignore[union-attr]
 
-    patch.setattr("hourwheel.store.state._APPLY", {**_table(), Claimed: claimed})
+    patch.setattr("hourwheel.store.state.state._APPLY", {**_table(), Claimed: claimed})
 
 
 def _table() -> dict[Any, Any]:
-    from hourwheel.store import state
+    from hourwheel.store.state import state
 
     return state._APPLY
 

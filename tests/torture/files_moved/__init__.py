@@ -17,7 +17,7 @@ import random
 from collections import Counter
 
 import pytest
-from hourwheel.store.jsonfile import Durability
+from hourwheel.store.file.store import Durability
 
 from tests.torture.report import Report, Size, pick
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from hourwheel.errors import HourwheelError
 from hourwheel.store import JsonStore
-from hourwheel.store.jsonfile import Durability
-from hourwheel.store.repair import survey
+from hourwheel.store.file.repair import survey
+from hourwheel.store.file.store import Durability
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content
 from tests.kit.systems import Watched

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import pytest
-from hourwheel.store import compaction, ended, epoch, keeper, lock, within
-from hourwheel.store.compaction import Compaction
-from hourwheel.store.identity import Identity
-from hourwheel.store.journal import Journal
-from hourwheel.store.system import System
+from hourwheel.store.file import compaction, epoch, keeper
+from hourwheel.store.file.compaction import Compaction
+from hourwheel.store.file.format.journal import Journal
+from hourwheel.store.file.identity import Identity
+from hourwheel.store.file.system import ended, lock, within
+from hourwheel.store.file.system.system import System
 
 Sow = Callable[[pytest.MonkeyPatch], None]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hourwheel import Scheduler, runner
-from hourwheel.store import JsonStore, jsonfile
+from hourwheel import Scheduler
+from hourwheel.store import JsonStore
+from hourwheel.store.file import store as jsonfile
+from hourwheel.worker.run import runner
 
 
 def _unlocks_in_the_child() -> None:

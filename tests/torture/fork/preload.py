@@ -7,7 +7,7 @@ import random
 import signal
 import time
 
-from hourwheel.store.state import State
+from hourwheel.store.state.state import State
 
 from ..pace import patient
 from ..processes import LATE, append_line, ended, forked, lines_of, runs, scratch, until

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from hourwheel import calm, events, failure, returned, runner, ticker
+from hourwheel import events
 from hourwheel.job import Claim, Failed, Snoozed
-from hourwheel.pool import processes
+from hourwheel.safety import calm
+from hourwheel.worker import ticker
+from hourwheel.worker.pool import processes
+from hourwheel.worker.run import failure, returned, runner
 
 
 def _hooks_end_threads() -> None:

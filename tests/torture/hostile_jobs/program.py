@@ -24,8 +24,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from hourwheel import chord, gathering
+from hourwheel import chord
 from hourwheel.job import FINISHED, Job
+from hourwheel.worker.run import prepare as gathering
 
 from tests.torture.hostile_jobs import poisons
 from tests.torture.hostile_jobs.bugs import BUGS

@@ -91,7 +91,7 @@ BUGS: Final = (
     Bug("1e400 is read as infinity", {f"{_PAYLOAD}.isfinite": lambda _: True}, _texts),
     Bug("an int as a key becomes a string", {f"{_PAYLOAD}._sound": _coercing}, _bad),
     Bug("subclasses are taken for what they derive from", {f"{_PAYLOAD}._sound": _by_isinstance}, _bad),
-    Bug("a stored name is imported", {"hourwheel.registry.Registry.find": _importing}, _names),
+    Bug("a stored name is imported", {"hourwheel.tasks.registry.Registry.find": _importing}, _names),
     Bug("no limit of depth", {f"{_PAYLOAD}.MAX_DEPTH": 1 << 30, f"{_PAYLOAD}.MAX_NODES": 1 << 30}, _bad),
     Bug("the values of a call are counted in two ways", {f"{_PAYLOAD}._OF_CALL": 0}, _limits),
     Bug("floats lose digits", {f"{_PAYLOAD}._FLOAT": lambda value: f"{value:g}"}, _sound),
@@ -101,7 +101,7 @@ BUGS: Final = (
         "what is no job is an error of the JSON library",
         {
             "hourwheel.store.records.decode_job": records._decode_job,
-            "hourwheel.store.snapshot.decode_job": records._decode_job,
+            "hourwheel.store.file.format.snapshot.decode_job": records._decode_job,
         },
         _programs,
     ),

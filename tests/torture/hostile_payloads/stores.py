@@ -23,7 +23,7 @@ from hourwheel.errors import HourwheelError
 from hourwheel.job import Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.store import records as store_records
-from hourwheel.store.lines import PREFIX, classify, split
+from hourwheel.store.file.format.lines import PREFIX, classify, split
 from hourwheel.store.records import decode_job, decode_record, encode_job
 
 from tests.kit.jobs import NOW, StoppedClock

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from hourwheel.job import Claim, Job, Succeeded
 from hourwheel.store import JsonStore
-from hourwheel.store.verbs import StateVerbs
+from hourwheel.store.state.verbs import StateVerbs
 
 from tests.torture.power_loss.seeds import SEEDS
 from tests.torture.report import Report

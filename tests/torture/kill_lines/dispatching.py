@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from hourwheel import HourwheelError, Retry, Scheduler, Snooze, chain
-from hourwheel.context import current_job
+from hourwheel.tasks.context import current_job
 
 from tests.torture.pace import patient
 from tests.torture.processes import until

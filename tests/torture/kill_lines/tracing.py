@@ -42,27 +42,17 @@ LONG_S: Final = 60.0
 _STORE: Final = os.path.dirname(hourwheel.store.__file__)
 _WHEEL: Final = os.path.dirname(hourwheel.__file__)
 _DISPATCH: Final = (
-    "ticker",
-    "sweep",
-    "runner",
-    "scheduler",
-    "task",
-    "sender",
-    "calling",
-    "result",
-    "unheard",
-    "gathering",
-    "settling",
-    "stepping",
-    "failure",
+    *("ticker", "sweep", "unheard", "settling", "stepping", "run/runner", "run/prepare", "run/failure"),
+    *("../scheduler/scheduler", "../scheduler/calling", "../tasks/task", "../tasks/sender", "../results/result"),
 )
-_NAMES: Final = frozenset(f"{_WHEEL}/{name}.py" for name in _DISPATCH)
+_NAMES: Final = frozenset(os.path.normpath(f"{_WHEEL}/worker/{name}.py") for name in _DISPATCH)
+assert all(map(os.path.exists, _NAMES)), "a file that is to be killed in has been moved"
 
 
 def _of_ours(code: CodeType) -> bool:
     path = code.co_filename
     store = path.startswith(_STORE) and "/repair/" not in path
-    return store or path in _NAMES or path.startswith(f"{_WHEEL}/pool/") or path.endswith("/power_loss/seeds.py")
+    return store or path in _NAMES or path.startswith(f"{_WHEEL}/worker/pool/") or path.endswith("/power_loss/seeds.py")
 
 
 class Tracer:

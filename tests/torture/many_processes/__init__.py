@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
-from hourwheel.store import ahead, compactor, journal
+from hourwheel.store.file import ahead, compactor
+from hourwheel.store.file.format import journal
 
 from ..processes import add_to, found_by_child, scratch
 from ..report import Report, Size, pick

@@ -9,14 +9,14 @@ from typing import Any
 from hourwheel.errors import StoreBusy
 from hourwheel.job import Claim, Job, Outcome
 from hourwheel.store import JsonStore
-from hourwheel.store.compaction import Compaction
-from hourwheel.store.epoch import Epoch
-from hourwheel.store.keeper import Keeper
-from hourwheel.store.lock import FileLock
-from hourwheel.store.place import Place
+from hourwheel.store.file.compaction import Compaction
+from hourwheel.store.file.epoch import Epoch
+from hourwheel.store.file.keeper import Keeper
+from hourwheel.store.file.system.lock import FileLock
+from hourwheel.store.file.system.place import Place
 from hourwheel.store.records import Claimed, Record, Rescued
-from hourwheel.store.state import State
-from hourwheel.store.verbs import StateVerbs
+from hourwheel.store.state.state import State
+from hourwheel.store.state.verbs import StateVerbs
 
 
 def _locks_the_replaced_file() -> None:

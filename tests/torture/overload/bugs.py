@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hourwheel import ticker
-from hourwheel.ticker import Ticker
+from hourwheel.worker import ticker
+from hourwheel.worker.ticker import Ticker
 
 _ALL = 1 << 20
 

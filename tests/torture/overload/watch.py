@@ -11,7 +11,7 @@ from typing import Any
 
 from hourwheel import Scheduler
 from hourwheel.job import Claim
-from hourwheel.ticker import Ticker
+from hourwheel.worker.ticker import Ticker
 
 from ..report import Report
 

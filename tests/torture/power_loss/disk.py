@@ -19,7 +19,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from hourwheel.store.system import System
+from hourwheel.store.file.system.system import System
 
 SECTOR = 512
 Order = Literal["weak", "ordered"]

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from hourwheel.errors import StoreCorrupt
 from hourwheel.store import JsonStore
-from hourwheel.store.creation import open_or_create
-from hourwheel.store.invariants import violations
-from hourwheel.store.place import Place
-from hourwheel.store.views import jobs
+from hourwheel.store.file.creation import open_or_create
+from hourwheel.store.file.system.place import Place
+from hourwheel.store.state.invariants import violations
+from hourwheel.store.state.views import jobs
 
 from tests.kit.jobs import StoppedClock, a_job, content
 from tests.kit.memory_system import DIRECTORY, MemorySystem

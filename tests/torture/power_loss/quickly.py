@@ -11,8 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hourwheel.store import creation, epoch, journal, noted, records, snapshot, state
-from hourwheel.store.aside import Aside
+from hourwheel.store import records
+from hourwheel.store.file import creation, epoch
+from hourwheel.store.file.background import Aside
+from hourwheel.store.file.format import journal, noted, snapshot
+from hourwheel.store.state import state
 
 _SMALL = 4096
 """Room that a journal is given at a time, so that it has to be made longer often."""

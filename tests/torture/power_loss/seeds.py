@@ -11,17 +11,19 @@ import pytest
 from hourwheel.errors import StoreError
 from hourwheel.job import Claim, Job
 from hourwheel.job import State as JobState
-from hourwheel.store import JsonStore, epoch, journal, lines
-from hourwheel.store.compaction import Compaction
-from hourwheel.store.ended import remove_ended
-from hourwheel.store.epoch import Epoch
-from hourwheel.store.journal import Journal
-from hourwheel.store.jsonfile import Durability
-from hourwheel.store.keeper import Keeper
-from hourwheel.store.lines import Batch
+from hourwheel.store import JsonStore
+from hourwheel.store.file import epoch
+from hourwheel.store.file.compaction import Compaction
+from hourwheel.store.file.epoch import Epoch
+from hourwheel.store.file.format import journal, lines
+from hourwheel.store.file.format.journal import Journal
+from hourwheel.store.file.format.lines import Batch
+from hourwheel.store.file.keeper import Keeper
+from hourwheel.store.file.store import Durability
+from hourwheel.store.file.system.ended import remove_ended
+from hourwheel.store.file.system.system import sync_directory
 from hourwheel.store.records import Claimed
-from hourwheel.store.state import State
-from hourwheel.store.system import sync_directory
+from hourwheel.store.state.state import State
 
 from .disk import Process
 from .workload import USUAL

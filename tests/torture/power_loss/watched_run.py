@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hourwheel.store import JsonStore
-from hourwheel.store.jsonfile import Durability
+from hourwheel.store.file.store import Durability
 
 from tests.kit.jobs import StoppedClock
 

@@ -27,9 +27,10 @@ from hourwheel.job import (
     Snoozed,
     Succeeded,
 )
-from hourwheel.store import JsonStore, MemoryStore, views
+from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.records import Record
-from hourwheel.store.verbs import StateVerbs
+from hourwheel.store.state import views
+from hourwheel.store.state.verbs import StateVerbs
 
 from tests.kit.jobs import NOW, a_job, content
 

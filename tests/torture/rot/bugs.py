@@ -9,18 +9,18 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
-import hourwheel.store.epoch
-import hourwheel.store.index
-import hourwheel.store.journal
-import hourwheel.store.lines
-import hourwheel.store.repair.document
-import hourwheel.store.repair.edit
-import hourwheel.store.repair.restore
-import hourwheel.store.repair.salvage
-import hourwheel.store.snapshot
+import hourwheel.store.file.epoch
+import hourwheel.store.file.format.index
+import hourwheel.store.file.format.journal
+import hourwheel.store.file.format.lines
+import hourwheel.store.file.format.snapshot
+import hourwheel.store.file.repair.document
+import hourwheel.store.file.repair.edit
+import hourwheel.store.file.repair.restore
+import hourwheel.store.file.repair.salvage
 import simplejson
-from hourwheel.store.epoch import Epoch
-from hourwheel.store.lines import PREFIX, Batch
+from hourwheel.store.file.epoch import Epoch
+from hourwheel.store.file.format.lines import PREFIX, Batch
 from hourwheel.store.records import decode_job
 
 from tests.torture.report import Report
@@ -108,7 +108,7 @@ def _always_torn(data: bytes, offset: int) -> tuple[str, str]:
 def _lines_alone(data: bytes, offset: int) -> tuple[list[Batch], int]:
     """Each record as a change of its own, also if it belongs to one change with the next."""
     batches, at = [], 0
-    while (stop := data.find(b"\n", at)) > at and hourwheel.store.lines.is_sound(data[at:stop]):
+    while (stop := data.find(b"\n", at)) > at and hourwheel.store.file.format.lines.is_sound(data[at:stop]):
         batches.append(Batch([data[at + PREFIX : stop]], offset + stop + 1))
         at = stop + 1
     return batches, offset + at
@@ -135,61 +135,70 @@ def _unchecked_job(fields: Any) -> Any:
 
 def _told_as_sound(path: str, system: Any, snapshot_crc: str) -> Any:
     """The index as it is read when nobody compares its checksum."""
-    data = hourwheel.store.index._read_whole(path, system)
+    data = hourwheel.store.file.format.index._read_whole(path, system)
     head, _, body = data.partition(b"\n")
     try:
-        return hourwheel.store.index.Index._of(simplejson.loads(head), memoryview(body))
+        return hourwheel.store.file.format.index.Index._of(simplejson.loads(head), memoryview(body))
     except ValueError:
         return None
 
 
 _RIGHT_APPLY: Final = Epoch._apply_text
-_RIGHT_CLASSIFY: Final = hourwheel.store.lines.classify
-_RIGHT_READ_JOURNAL: Final = hourwheel.store.repair.salvage.read_journal
-_RIGHT_WRITE: Final = hourwheel.store.repair.restore._write
+_RIGHT_CLASSIFY: Final = hourwheel.store.file.format.lines.classify
+_RIGHT_READ_JOURNAL: Final = hourwheel.store.file.repair.salvage.read_journal
+_RIGHT_WRITE: Final = hourwheel.store.file.repair.restore._write
 
 BUGS: Final = (
     Bug(
         "a job of which a field is gone is not completed",
-        {"hourwheel.store.repair.salvage.complete": lambda state: []},
+        {"hourwheel.store.file.repair.salvage.complete": lambda state: []},
         mangling.is_noticed,
     ),
     Bug(
         "the checksum of a record is not compared",
-        {"hourwheel.store.lines.is_sound": _sound_by_length, "hourwheel.store.journal.is_sound": _sound_by_length},
+        {
+            "hourwheel.store.file.format.lines.is_sound": _sound_by_length,
+            "hourwheel.store.file.format.journal.is_sound": _sound_by_length,
+        },
         _flips_of(JOURNAL),
     ),
     Bug(
         "the checksum of the snapshot is not compared",
-        {"hourwheel.store.snapshot.verify": lambda *_: None},
+        {"hourwheel.store.file.format.snapshot.verify": lambda *_: None},
         _flips_of(NAME),
     ),
     Bug(
         "the checksum of the index is not compared",
-        {"hourwheel.store.index.Index.load": _told_as_sound},
+        {"hourwheel.store.file.format.index.Index.load": _told_as_sound},
         _flips_of_index,
     ),
-    Bug("a gap in the numbers is accepted", {"hourwheel.store.epoch.Epoch._apply_text": _any_number}, _by(_moved)),
+    Bug("a gap in the numbers is accepted", {"hourwheel.store.file.epoch.Epoch._apply_text": _any_number}, _by(_moved)),
     Bug(
-        "a tail is cut although records follow", {"hourwheel.store.epoch.classify": _always_torn}, salvaging.is_noticed
-    ),
-    Bug("half of a change is kept", {"hourwheel.store.journal.split": _lines_alone}, _by(_cuts)),
-    Bug("what is cut is not kept", {"hourwheel.store.epoch.Epoch._keep": lambda *_: None}, _by(_holes)),
-    Bug(
-        "salvage drops the neighbour of a damaged record",
-        {"hourwheel.store.repair.salvage.read_journal": _without_neighbour},
+        "a tail is cut although records follow",
+        {"hourwheel.store.file.epoch.classify": _always_torn},
         salvaging.is_noticed,
     ),
-    Bug("salvage writes into the original", {"hourwheel.store.repair.restore._write": _in_place}, salvaging.is_noticed),
-    Bug("an edit is taken without validation", {"hourwheel.store.repair.document.job_of": _unchecked_job}, _edits),
+    Bug("half of a change is kept", {"hourwheel.store.file.format.journal.split": _lines_alone}, _by(_cuts)),
+    Bug("what is cut is not kept", {"hourwheel.store.file.epoch.Epoch._keep": lambda *_: None}, _by(_holes)),
+    Bug(
+        "salvage drops the neighbour of a damaged record",
+        {"hourwheel.store.file.repair.salvage.read_journal": _without_neighbour},
+        salvaging.is_noticed,
+    ),
+    Bug(
+        "salvage writes into the original",
+        {"hourwheel.store.file.repair.restore._write": _in_place},
+        salvaging.is_noticed,
+    ),
+    Bug("an edit is taken without validation", {"hourwheel.store.file.repair.document.job_of": _unchecked_job}, _edits),
     Bug(
         "an edit of the epoch is not compared with the journal",
-        {"hourwheel.store.repair.edit._refuse_other_epoch": lambda *_: None},
+        {"hourwheel.store.file.repair.edit._refuse_other_epoch": lambda *_: None},
         lambda made, choose: edits.is_noticed(1),  # noqa: ARG005 - a few cases of many
     ),
     Bug(
         "of two equal names the last is taken",
-        {"hourwheel.store.repair.document._Reader._unique": lambda _, pairs: dict(pairs)},
+        {"hourwheel.store.file.repair.document._Reader._unique": lambda _, pairs: dict(pairs)},
         _edits,
     ),
 )

@@ -20,7 +20,7 @@ from hourwheel.errors import HourwheelError, StoreCorrupt, StoreError, StoreForm
 from hourwheel.job import Failed, Failure, Job, Succeeded
 from hourwheel.payload import encode_call
 from hourwheel.store import JsonStore
-from hourwheel.store.repair import EditRefused, accept_edit
+from hourwheel.store.file.repair import EditRefused, accept_edit
 
 from tests.kit.jobs import NOW, StoppedClock, content
 from tests.torture.report import Report

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hourwheel.errors import HourwheelError, StoreFormatError
-from hourwheel.store.repair import repair
+from hourwheel.store.file.repair import repair
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.torture.report import Report

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from hourwheel.errors import HourwheelError, StoreCorrupt, StoreFormatError
-from hourwheel.store.creation import open_or_create
-from hourwheel.store.invariants import violations
-from hourwheel.store.views import jobs
+from hourwheel.store.file.creation import open_or_create
+from hourwheel.store.state.invariants import violations
+from hourwheel.store.state.views import jobs
 
 from tests.kit.memory_system import MemorySystem
 

@@ -12,12 +12,12 @@ from contextlib import suppress
 from typing import Any, Final
 
 from hourwheel.errors import HourwheelError
-from hourwheel.store.creation import open_or_create
-from hourwheel.store.invariants import violations
-from hourwheel.store.place import Place
+from hourwheel.store.file.creation import open_or_create
+from hourwheel.store.file.repair import Repaired, repair
+from hourwheel.store.file.system.place import Place
 from hourwheel.store.records import loads
-from hourwheel.store.repair import Repaired, repair
-from hourwheel.store.views import jobs
+from hourwheel.store.state.invariants import violations
+from hourwheel.store.state.views import jobs
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.torture.report import Report

@@ -9,7 +9,7 @@ from typing import Final
 from hourwheel.job import Failed, Failure, Job, Released, Retried, Snoozed, Succeeded
 from hourwheel.payload import encode, encode_call
 from hourwheel.store import JsonStore
-from hourwheel.store.place import Place
+from hourwheel.store.file.system.place import Place
 
 from tests.kit.jobs import NOW, StoppedClock, content
 from tests.kit.memory_system import DIRECTORY, MemorySystem

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hourwheel.job import Claim
-from hourwheel.signals import Waiter
-from hourwheel.ticker import Ticker
+from hourwheel.worker.signals import Waiter
+from hourwheel.worker.ticker import Ticker
 
 
 def _keeps_the_queue() -> None:

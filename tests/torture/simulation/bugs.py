@@ -10,11 +10,11 @@ from unittest.mock import patch
 from hourwheel.job import Claim, Event, Job
 from hourwheel.job import State as JobState
 from hourwheel.ring import Ring
-from hourwheel.store.ready import Ready
 from hourwheel.store.records import Rescued
-from hourwheel.store.state import State
+from hourwheel.store.state.ready import Ready
+from hourwheel.store.state.state import State
 from hourwheel.testing.simulation.stores import MemoryStores
-from hourwheel.ticker import Ticker
+from hourwheel.worker.ticker import Ticker
 
 Sown = Callable[[], Any]
 
@@ -57,7 +57,7 @@ def token_is_given_again_after_a_rescue() -> Any:
         _real(self, record)
         self.token -= len(record.ids)
 
-    from hourwheel.store import state
+    from hourwheel.store.state import state
 
     return patch.dict(state._APPLY, {Rescued: rescued})
 

@@ -12,7 +12,7 @@ from typing import Any
 from hourwheel.contract import Store
 from hourwheel.job import Claim
 from hourwheel.store import JsonStore
-from hourwheel.store.system import System
+from hourwheel.store.file.system.system import System
 
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.systems import CALLS

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hourwheel.runner import Runner
-from hourwheel.store.compaction import Compaction
+from hourwheel.store.file.compaction import Compaction
+from hourwheel.worker.run.runner import Runner
 
 _KEPT: list[object] = []
 

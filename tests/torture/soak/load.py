@@ -7,11 +7,11 @@ import os
 import time
 from collections import Counter
 
-import hourwheel.cli.facts
-import hourwheel.cli.reasons  # noqa: F401 - both are loaded by a get() that waits long, at whatever time: no leak
+import hourwheel.explain.unanswered  # noqa: F401 - it is loaded by a get() that waits long, at whatever time: no leak
 from hourwheel import Retry, Scheduler, current_job
 from hourwheel.contract import Filter, Found
-from hourwheel.store import JsonStore, compactor
+from hourwheel.store import JsonStore
+from hourwheel.store.file import compactor
 
 from ..pace import patient
 from ..processes import ended, forked

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from hourwheel import Scheduler
-from hourwheel.cli import agenda, plan
+from hourwheel.cli.commands import agenda
 from hourwheel.cli.find_app import find_app
-from hourwheel.cli.plan import durations_of, plan_of
-from hourwheel.cli.upcoming import upcoming
+from hourwheel.explain import plan
+from hourwheel.explain.plan import durations_of, plan_of
+from hourwheel.explain.upcoming import upcoming
 from hourwheel.job import Job, State
 from hourwheel.store import JsonStore, MemoryStore
 

@@ -1,4 +1,4 @@
-"""``hourwheel backup`` and ``hourwheel move``; what they do to files is in tests/unit/store/test_backup.py."""
+"""``hourwheel backup`` and ``hourwheel move``; what they do to files is in tests/unit/store/file/test_backup.py."""
 
 from __future__ import annotations
 

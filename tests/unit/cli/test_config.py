@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hourwheel.settings import SETTINGS
+from hourwheel.settings.table import SETTINGS
 
 from .conftest import Run
 

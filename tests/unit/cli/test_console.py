@@ -6,8 +6,8 @@ import io
 
 import pytest
 from hourwheel.cli.console import Cell, Console, columns, cut, plain
-from hourwheel.cli.when import local, read_either, read_instant, read_span, since, span, until, utc
 from hourwheel.errors import InvalidValue
+from hourwheel.explain.when import local, read_either, read_instant, read_span, since, span, until, utc
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from hourwheel import Scheduler
-from hourwheel.cli.known import Judge, near
-from hourwheel.cli.preflight import findings_of
+from hourwheel.cli.commands.preflight import findings_of
+from hourwheel.explain.known import Judge, near
 from hourwheel.job import After, Fire, Job
 from hourwheel.store import JsonStore, MemoryStore
 

@@ -8,11 +8,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hourwheel.cli import call, known, processes, reasons, why
-from hourwheel.cli.known import Known
-from hourwheel.cli.processes import Process, queues_in
-from hourwheel.cli.reasons import Facts
+from hourwheel.cli.commands import call, why
 from hourwheel.clock import MAX_MS
+from hourwheel.explain import known, processes, reasons
+from hourwheel.explain.known import Known
+from hourwheel.explain.processes import Process, queues_in
+from hourwheel.explain.reasons import Facts
 from hourwheel.job import After, Bound, Failure, Fire, Job, State
 
 NOW = 1_900_000_000_000

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from hourwheel import Scheduler
-from hourwheel.cli.facts import facts_of
-from hourwheel.cli.processes import processes_of
-from hourwheel.cli.why import life
+from hourwheel.cli.commands.why import life
+from hourwheel.explain.facts import facts_of
+from hourwheel.explain.processes import processes_of
 from hourwheel.job import After, Bound, Failed, Failure, Fire, Job, Noted, Retried, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.testing import FakeClock

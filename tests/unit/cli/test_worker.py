@@ -10,7 +10,7 @@ from typing import Any
 import hourwheel
 import pytest
 from hourwheel import Registry, Scheduler
-from hourwheel.cli import worker
+from hourwheel.cli.commands import worker
 from hourwheel.store import MemoryStore
 from hourwheel.testing import FakeClock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from ...contract import Store
-from ...ticker import Ticker
+from ...worker.ticker import Ticker
 from .clock import SECOND
 from .ledger import Violation
 from .pool import VirtualPool

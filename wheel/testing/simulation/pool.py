@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from ...clock import Clock
 from ...job import Claim, Job, Outcome
-from ...pool import Done, ThreadPool
+from ...worker.pool import Done, ThreadPool
 
 
 class Workshop(Protocol):

@@ -10,8 +10,8 @@ from random import Random
 from typing import Final
 
 from ...clock import SystemClock
-from ...config import checked_workers, moment_ms
 from ...errors import InvalidValue
+from ...settings.checks import checked_workers, moment_ms
 from .entry import Entry
 from .forecast import Forecast, Watch, peak, percentile
 from .happenings import Add, Crash, Happening

@@ -13,7 +13,7 @@ from ...contract import Store
 from ...job import Claim
 from ...store.memory import MemoryStore
 from ...store.records import Record, Rescued
-from ...store.state import State
+from ...store.state.state import State
 
 
 class Stores(Protocol):

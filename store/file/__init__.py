@@ -1,0 +1,1 @@
+"""JsonStore: the ring in a JSON file."""

@@ -1,0 +1,288 @@
+"""Backup: a copy of a store as one whole file, while others go on writing; and move, which ends with one, elsewhere.
+
+A backup reads as ReadOnlyStore does, without a lock, and writes what it has read as compaction does: a slot at a time,
+so that its memory is bounded by the journal and some bytes a job. The copy is written beside its name, synced, read
+back as a whole, and then renamed; it has no journal. It is a store with an id of its own: a journal of the one that
+was copied is refused beside it, not replayed over it.
+
+A move is made under the writers' lock, by a copy under the same id, which begins the next epoch:
+
+    1. nobody may have the store open                       then nothing was done
+    2. write the copy, sync it, read it back                TO.next stands there
+    3. seal the journal: who still has it open finds that   (lifted by the next writer, if it ends here)
+    4. rename the snapshot to ``tasks.json.moved``          from here on it opens nowhere, until 5, or a second move
+    5. rename the copy to its name, sync the directory      moved
+    6. remove what is left of the old place
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from ...errors import InvalidValue, StoreBusy, StoreError
+from .compaction import claim_work
+from .epoch import Epoch
+from .format.header import Header
+from .format.noted import header_of, note, write_noted
+from .readonly import ReadOnlyStore
+from .system.failure import opening_error, store_error
+from .system.lock import FileLock, LifeSigns
+from .system.place import Place, place_at, refuse_unsafe
+from .system.system import SYSTEM, System, close_file, sync_directory
+
+_LOCK_TIMEOUT_S: Final = 10.0
+_BESIDE: Final = ("dropped", "before-edit")
+"""Kinds of files beside a store that nothing opens, and that somebody may want."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What has come of it."""
+
+    path: str
+    """The copy."""
+    bytes: int
+    scheduled: int
+    running: int
+    finished: int
+
+
+def backup(
+    path: str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    *,
+    now_ms: int,
+    replace: bool = False,
+    system: System = SYSTEM,
+) -> Copied:
+    """Copy a store, as it is at this moment, into one file that can be opened. Others may write to it meanwhile.
+
+    Args:
+        path: of the store.
+        to: of the copy.
+        now_ms: the present; results that are kept no longer by now are left out.
+        replace: a file that has that name already, when the copy is whole.
+        system: the system calls; for tests.
+
+    Raises:
+        InvalidValue: there is something at ``to``, or it is the store itself.
+        StoreCorrupt: the store is damaged; no copy was made.
+        StoreError: it cannot be read, or the copy not be written; what was at ``to`` is as it was.
+
+    >>> JsonStore("tasks.json").close()
+    >>> backup("tasks.json", "copy.json", now_ms=0).scheduled
+    0
+    """
+    target = place_at(to)
+    with ReadOnlyStore(path, system=system) as store:
+        _refuse_target(target, Place(store.path), replace=replace)
+        with _written(target, system, store.path) as written:
+            copied = written(store.newest(), now_ms, secrets.token_hex(8), 1)
+            if not replace and os.path.lexists(target.path):
+                raise InvalidValue.of("to", "the path of no file", target.path)
+            system.replace(target.next, target.path)
+            sync_directory(system, target.directory)
+            return copied
+
+
+def move(path: str | os.PathLike[str], to: str | os.PathLike[str], *, now_ms: int, system: System = SYSTEM) -> Copied:
+    """Move a store that nobody has open, also to another file system.
+
+    Killed at any point it leaves the store in one of both places, or, between two renames, in neither until it is
+    called again.
+
+    Args:
+        path: of the store.
+        to: its new path.
+        now_ms: the present, in milliseconds since the epoch.
+        system: the system calls; for tests.
+
+    Raises:
+        InvalidValue: there is something at ``to``.
+        StoreBusy: somebody has the store open; nothing was done.
+        StoreCorrupt: the store is damaged; nothing was done.
+        StoreError: it cannot be read, or the new one not be written; the store is where it was.
+
+    >>> JsonStore("tasks.json").close()
+    >>> move("tasks.json", "elsewhere.json", now_ms=0).path == os.path.abspath("elsewhere.json")
+    True
+    """
+    old, target = place_at(path), place_at(to)
+    _refuse_target(target, old, replace=False)
+    refuse_unsafe(target, system, allow_network_fs=False, allow_shared_directory=False)
+    if not os.path.lexists(old.path) and not os.path.lexists(_aside(old)):
+        raise StoreError(f"there is no store at {old.path}")
+    lock = FileLock(old.lock, system, timeout_s=_LOCK_TIMEOUT_S)
+    try:
+        lock.acquire()
+        lock.check()
+        _refuse_open(old, system)
+        if not os.path.lexists(old.path):
+            system.replace(_aside(old), old.path)  # an earlier move died between its two renames
+        copied = _move_alone(old, target, system, now_ms)
+        lock.release()
+    finally:
+        lock.close()
+    return copied
+
+
+def _move_alone(old: Place, target: Place, system: System, now_ms: int) -> Copied:
+    epoch = Epoch.open(old, system)
+    try:
+        with _written(target, system, old.path) as written:
+            copied = written(epoch, now_ms, epoch.store_id, epoch.number + 1)
+            epoch.seal(epoch.number + 1)
+            epoch.journal.sync()
+            system.replace(old.path, _aside(old))
+            try:
+                sync_directory(system, old.directory)
+                system.replace(target.next, target.path)
+                sync_directory(system, target.directory)
+            except OSError:
+                if not os.path.lexists(target.path):
+                    system.replace(_aside(old), old.path)
+                raise
+        _carry(old, target, system)
+        _remove(old, system)
+        return copied
+    finally:
+        epoch.close()
+
+
+def _aside(place: Place) -> str:
+    return place.path + ".moved"
+
+
+# ---- before ----------------------------------------------------------------------------------------------
+
+
+def _refuse_target(target: Place, source: Place, *, replace: bool) -> None:
+    if os.path.isdir(target.path):
+        raise InvalidValue.of("to", "the path of a file, not of a directory", target.path)
+    if os.path.lexists(target.path):
+        if os.path.exists(source.path) and os.path.exists(target.path) and os.path.samefile(source.path, target.path):
+            raise InvalidValue.of("to", "another file than the store", target.path)
+        if not replace:
+            raise InvalidValue.of("to", "the path of no file (or have it replaced by --force)", target.path)
+    if not os.path.isdir(target.directory):
+        raise InvalidValue.of("to", "in a directory that exists", target.path)
+    company = [name for kind in ("journal", "owner") for name in target.siblings(SYSTEM, kind)]
+    if os.path.lexists(target.lock):
+        company.append(os.path.basename(target.lock))
+    if company:
+        raise InvalidValue.of("to", f"where no store is or was: there is {company[0]}", target.path)
+
+
+def _refuse_open(place: Place, system: System) -> None:
+    """Raise if somebody works on the store, as far as that can be seen."""
+    signs = LifeSigns(system)
+    start = len(os.path.basename(place.path)) + len(".owner.")
+    for name in place.siblings(system, "owner"):
+        if signs.lives(os.path.join(place.directory, name)):
+            raise StoreBusy(f"{place.path} has a worker that lives: {name[start:]}; stop it first, nothing was done")
+    names = {
+        os.path.realpath(place.lock),
+        *(os.path.join(os.path.realpath(place.directory), n) for n in place.siblings(system, "journal")),
+    }
+    holders = sorted(pid for pid in _pids() if pid != os.getpid() and not names.isdisjoint(_open_files(pid)))
+    if holders:
+        shown = ", ".join(map(str, holders))
+        raise StoreBusy(f"{place.path} is open in other processes ({shown}); stop them first, nothing was done")
+
+
+def _pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir("/proc") if name.isdecimal())
+
+
+def _open_files(pid: int) -> set[str]:
+    """What a process has open; empty for one that is not ours to look into: the seal tells it."""
+    found = set()
+    with suppress(OSError):
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                found.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return found
+
+
+# ---- the copy --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _written(target: Place, system: System, source: str) -> Iterator[Callable[[Epoch, int, str, int], Copied]]:
+    """A function that writes an epoch as ``target.next``, whole and read back; removed at the end if it is there."""
+    try:
+        fd = claim_work(target, system)
+    except OSError as error:
+        raise opening_error(error, f"{target.next} cannot be made") from error
+    if fd is None:
+        raise StoreBusy(f"{target.next} is being written by another process")
+
+    def write(epoch: Epoch, now_ms: int, store_id: str, number: int) -> Copied:
+        noted = note(epoch)
+        system.ftruncate(fd, 0)
+        _like(source, fd)
+        header = header_of(noted, now_ms, store_id=store_id, epoch=number, whole=True)
+        for _ in write_noted(fd, system, header, noted, now_ms):
+            pass
+        system.fsync(fd)
+        return _read_back(target, header, system.fstat(fd).st_size, system)
+
+    try:
+        yield write
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise store_error(error, f"{target.path} cannot be written") from error
+    finally:
+        try:
+            with suppress(OSError):
+                system.unlink(target.next)
+        finally:
+            close_file(system, fd)
+
+
+def _like(source: str, fd: int) -> None:
+    """Let the copy be as open to others as the store, and belong to the same user where that can be."""
+    with suppress(OSError):
+        status = os.stat(source)
+        os.fchmod(fd, status.st_mode & 0o777)
+        os.fchown(fd, status.st_uid, status.st_gid)
+
+
+def _read_back(target: Place, header: Header, size: int, system: System) -> Copied:
+    with ReadOnlyStore(target.next, system=system) as copy:
+        violations = copy.check()
+        if violations:
+            raise StoreError(f"the copy would not be sound, so none was made: {violations[0]}")
+        finished = sum(1 for _ in copy.newest().snapshot.finished_lines())
+    counts = header.counts
+    return Copied(path=target.path, bytes=size, scheduled=counts.scheduled, running=counts.running, finished=finished)
+
+
+# ---- behind ----------------------------------------------------------------------------------------------
+
+
+def _carry(old: Place, target: Place, system: System) -> None:
+    """Take along what a crash or an edit has left beside the store."""
+    for kind in _BESIDE:
+        start = f"{os.path.basename(old.path)}.{kind}"
+        for name in system.listdir(old.directory):
+            if name.startswith(start):
+                source = os.path.join(old.directory, name)
+                shutil.copy2(source, target.path + name[len(os.path.basename(old.path)) :])
+                os.unlink(source)
+
+
+def _remove(old: Place, system: System) -> None:
+    names = [name for kind in ("journal", "index", "owner") for name in old.siblings(system, kind)]
+    paths = [_aside(old), *(os.path.join(old.directory, name) for name in names), old.next, old.lock]
+    for path in paths:
+        with suppress(FileNotFoundError):
+            system.unlink(path)
+    sync_directory(system, old.directory)

@@ -1,0 +1,138 @@
+"""Writing a snapshot: in pieces, so that whoever does it aside can rest between them. snapshot.py has the format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from ....job import Job
+from ...glance import peek
+from ...records import encode_job
+from ..system.system import System, write_all
+from .header import Header
+from .index import Index
+from .snapshot import JOB_HEAD, ZEROS, index_job
+
+_WRITE: Final = 1 << 16
+
+
+class Content(NamedTuple):
+    """What a snapshot is written from."""
+
+    slots: Iterable[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]
+    """For each slot that has jobs its lines by cycle, or the text between its braces as an older snapshot has it."""
+    running: Iterable[bytes]
+    finished: Iterable[bytes]
+
+
+class _Writer:
+    """Writes a snapshot in pieces, and keeps its index and checksum as it goes."""
+
+    def __init__(self, fd: int, system: System, start: int) -> None:
+        self._fd = fd
+        self._system = system
+        self._pieces: list[bytes] = []
+        self._flushed = start
+        self._held = 0
+        self.crc = 0
+        self.index = Index()
+
+    @property
+    def at(self) -> int:
+        return self._flushed + self._held
+
+    def put(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._held += len(piece)
+
+    def flush(self) -> None:
+        data = b"".join(self._pieces)
+        write_all(self._system, self._fd, data, self._flushed)
+        self.crc = crc32(data, self.crc)
+        self._flushed += len(data)
+        self._pieces, self._held = [], 0
+
+    def flush_when_full(self) -> bool:
+        if self._held < _WRITE:
+            return False
+        self.flush()
+        return True
+
+
+def write_snapshot(fd: int, system: System, header: Header, content: Content) -> Iterator[Index | None]:
+    """Write a snapshot into an empty file; not synced.
+
+    Yields None after each piece of work that a caller may want to pause behind, in the end the index, whose ``of``
+    is the checksum that ``read_header`` finds.
+    """
+    size = len(header.line(0, ZEROS))
+    out = _Writer(fd, system, size)
+    out.put(b'"ring":{\n')
+    first = True
+    for slot, cycles in content.slots:
+        out.put(b'"%d":{\n' % slot if first else b',\n"%d":{\n' % slot)
+        first = False
+        out.index.starts[slot] = out.at
+        if isinstance(cycles, bytes):
+            _write_as_it_is(out, slot, cycles)
+        else:
+            yield from _write_slot(out, slot, cycles)
+        out.index.ends[slot] = out.at
+        out.put(b"}")
+        if out.flush_when_full():
+            yield None
+    out.put(b'\n},\n"running":[\n')
+    out.index.running_at = out.at
+    yield from _write_jobs(out, content.running)
+    out.put(b'],\n"finished":[\n')
+    out.index.finished_at = out.at
+    yield from _write_jobs(out, content.finished)
+    out.put(b"]}\n")
+    out.flush()
+    zeroed = header.line(out.at, ZEROS)
+    write_all(system, fd, header.line(out.at, b"%08x" % crc32(zeroed, out.crc)), 0)
+    for _ in out.index.seal():
+        yield None
+    yield out.index
+
+
+def _write_slot(out: _Writer, slot: int, cycles: Iterable[tuple[int, list[bytes]]]) -> Iterator[None]:
+    first = True
+    for cycle, jobs in cycles:
+        if first:
+            out.index.heads[slot] = peek(jobs[0])[1]
+        out.put(b'"%d":[\n' % cycle if first else b',\n"%d":[\n' % cycle)
+        first = False
+        yield from _write_jobs(out, jobs)
+        out.put(b"]")
+    out.put(b"\n")
+
+
+def _write_as_it_is(out: _Writer, slot: int, text: bytes) -> None:
+    found = JOB_HEAD.search(text)
+    if found is not None:
+        out.index.heads[slot] = int(found[2])
+    at, add = out.at, out.index.add
+    for found in JOB_HEAD.finditer(text):
+        add(found[1], at + found.start())
+    out.put(text)
+
+
+def _write_jobs(out: _Writer, jobs: Iterable[bytes]) -> Iterator[None]:
+    first = True
+    for raw in jobs:
+        if not first:
+            out.put(b",\n")
+        first = False
+        index_job(out.index, raw, out.at)
+        out.put(raw)
+        if out.flush_when_full():
+            yield None
+    if not first:
+        out.put(b"\n")
+
+
+def text_of(row: Job | bytes) -> bytes:
+    """A job's line in the snapshot."""
+    return row if type(row) is bytes else encode_job(row).encode("ascii")  # type: ignore[arg-type]

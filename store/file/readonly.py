@@ -1,0 +1,216 @@
+"""ReadOnlyStore: a JSON store for who only looks, and may be allowed no more than that.
+
+It opens the snapshot and its journal for reading, takes no lock and makes, mends and removes no file, so another user's
+monitoring needs the right to read these two, and to search their directory.
+
+That is safe without the writers' lock: a whole change in a journal stays, so what is read is the store as it was after
+some change. What does not end a change yet is being written, or was left by a writer that died; it is read when it has
+become whole. A compaction renames a new snapshot over the old one; each look asks whether the open one still has the
+name, and goes over to the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NoReturn, TypeVar
+
+from ...contract import Filter
+from ...errors import HourwheelError, StoreClosed, StoreCorrupt, StoreError, StoreReadOnly, StoreReentered
+from ...job import Job
+from ...safety.gate import Gate
+from ..records import Record
+from ..state import views
+from ..state.state import State
+from ..state.verbs import StateVerbs
+from .creation import refuse_remains
+from .epoch import Epoch
+from .format.lines import classify
+from .system.failure import opening_error
+from .system.place import place_at, refuse_unsafe
+from .system.system import SYSTEM, System
+
+R = TypeVar("R")
+
+_PAUSES_S: Final = (0.001, 0.01, 0.1, 0.2)
+_POLL_S: Final = 0.03
+
+
+class ReadOnlyStore(StateVerbs):
+    """The ring in a JSON file, to look at.
+
+    Each verb that reads tells of the store as it is at that moment, whoever writes to it. Verbs that change anything
+    raise StoreReadOnly.
+
+    Args:
+        path: of the file.
+        system: the system calls; for tests.
+
+    Raises:
+        StoreError: there is no store, or it may not be read.
+        StoreUnsafe: the path is a symbolic link, or no file.
+        StoreFormatError: the file is not a store, or was written by a newer Hourwheel.
+        StoreCorrupt: it is damaged.
+
+    >>> JsonStore("tasks.json").close()
+    >>> with ReadOnlyStore("tasks.json") as store:
+    ...     store.stats(0).scheduled
+    0
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, system: System = SYSTEM) -> None:
+        place = place_at(path)
+        refuse_unsafe(  # it trusts no lock
+            place, system, allow_network_fs=True, allow_shared_directory=True, links=True, others=True
+        )
+        self.path: Final = place.path
+        self._place = place
+        self._system = system
+        self._gate = Gate(self.path)
+        self._closed = False
+        self._doubted = False
+        """What is in memory may be half a change: the next look reads the files anew."""
+        self._epoch = self._open(check=True)
+        try:
+            self._newest()
+        except BaseException:
+            self._epoch.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"ReadOnlyStore({self.path!r})"
+
+    def __enter__(self) -> ReadOnlyStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files. Twice is fine."""
+        self._closed = True
+        self._gate.run(self._epoch.close)
+
+    # ---- looking -----------------------------------------------------------------------------------------
+
+    def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
+        try:
+            return self._gate.run(self._look, look)
+        except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
+            if not one:
+                raise
+            return look(self._epoch.state)
+
+    def each(self, filter: Filter = Filter()) -> Iterator[Job]:  # noqa: B008 - a frozen value
+        """As scan(), job by job, all as they were at the first; for more of them than memory can hold.
+
+        Another look at the store before the last one has been given ends it with an error.
+        """
+        epoch = self.newest()
+        state, end = epoch.state, epoch.journal.end
+        for job in views.each(state, filter):
+            if epoch is not self._epoch or epoch.journal.end != end:
+                raise StoreError(f"{self.path} was looked at by another call meanwhile")
+            yield job
+
+    def newest(self) -> Epoch:
+        """The newest epoch, which stands still until the next look; for who shares this store with nobody."""
+        return self._reading(lambda _: self._epoch)
+
+    def _look(self, look: Callable[[State], R]) -> R:
+        if self._closed:
+            raise StoreClosed(f"the store {self.path} is closed")
+        doubted, self._doubted = self._doubted, True  # until it is whole again: Ctrl-C may strike in the midst
+        epoch = self._newest(doubted=doubted)
+        self._doubted = False
+        return look(epoch.state)
+
+    def _newest(self, *, doubted: bool = False) -> Epoch:
+        """The newest epoch, with what others have written by now."""
+        try:
+            if not doubted:  # up to what has room now: others may write as fast as this reads
+                self._epoch.follow(until=self._epoch.journal.length())
+            while doubted or self._is_over():
+                newer = self._open(check=False)
+                self._epoch.close()
+                self._epoch, doubted = newer, False
+            self._refuse_damage()
+        except OSError as error:
+            if isinstance(error, HourwheelError):
+                raise
+            raise opening_error(error, f"{self.path} cannot be read any more") from error
+        return self._epoch
+
+    def _is_over(self) -> bool:
+        """Whether another epoch has begun."""
+        return not self._epoch.snapshot.is_at(self.path)
+
+    def _refuse_damage(self) -> None:
+        """Raise if what stands behind the last change in the journal is no unfinished write."""
+        journal = self._epoch.journal
+        for pause in (*_PAUSES_S, 0):
+            if not journal.has_more():
+                return
+            verdict, why = classify(journal.rest(), journal.end)
+            if verdict != "damaged":
+                return
+            time.sleep(pause)  # it may be half of what somebody is writing just now
+            self._epoch.follow()
+        raise StoreCorrupt(journal.path, journal.end, why)
+
+    def _open(self, *, check: bool) -> Epoch:
+        while True:
+            before = self._identity()
+            try:
+                return Epoch.read(self._place, self._system, check=check, write=False)
+            except (OSError, StoreCorrupt) as error:
+                if self._identity() == before:  # else a compaction came between the opening of the two files
+                    raise self._not_opened(error) from error
+
+    def _identity(self) -> tuple[int, ...] | None:
+        try:
+            status = self._system.stat(self.path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns  # a number alone may be used again
+
+    def _not_opened(self, error: OSError | StoreCorrupt) -> Exception:
+        if isinstance(error, HourwheelError):
+            return error
+        if self._identity() is None and isinstance(error, FileNotFoundError):
+            refuse_remains(self._place, self._system)
+            return StoreError(f"there is no store at {self.path}")
+        if isinstance(error, PermissionError):
+            return StoreError(
+                f"{error.filename or self.path} may not be read by this user; to let a group look, give it the files: "
+                f"chgrp GROUP {self.path}* && chmod g+r {self.path}*"
+            )
+        return opening_error(error, f"{self.path} cannot be read")
+
+    def wait(self, timeout_s: float) -> bool:
+        """See Wakeup.wait."""
+        left = timeout_s
+        while not self._closed and not self._has_news():
+            if left <= 0:
+                return False
+            time.sleep(min(left, _POLL_S))
+            left -= _POLL_S
+        return True
+
+    def _has_news(self) -> bool:
+        try:
+            return self._epoch.journal.has_more() or self._is_over()
+        except OSError:  # who looks will be told
+            return True
+
+    def notify(self) -> None:
+        """See Wakeup.notify: nobody here has changed anything."""
+
+    # ---- changing ----------------------------------------------------------------------------------------
+
+    def _changing(self, change: Callable[[State], R]) -> R:  # noqa: ARG002
+        raise StoreReadOnly(f"{self.path} was opened for reading; nothing was changed")
+
+    def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> NoReturn:  # noqa: ARG002
+        raise StoreReadOnly(f"{self.path} was opened for reading; nothing was changed")

@@ -1,0 +1,274 @@
+"""Document: a snapshot as a person has edited it, read as JSON whatever its layout, with the place of each mistake.
+
+The store itself reads a snapshot line by line. An editor, a formatter or ``jq`` may have broken lines, moved keys, put
+a byte order mark in front or ended the lines in CRLF: all that is still the same document. What is refused is what
+would have to be guessed: anything that is not JSON, an id that stands twice, a job in the wrong section.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import simplejson
+
+from ....errors import StoreError, StoreFormatError
+from ....job import FINISHED, Job, State
+from ...state.counts import Counts
+from ..format.header import VERSION, Header, is_number, is_plain, limits_of
+from ..format.index import SLOTS
+from .damage import short
+from .shape import job_of
+
+_SECTIONS: Final = ("ring", "running", "finished")
+_NUMBERS: Final = ("epoch", "seq", "token", "hand")
+_HEADER: Final = (
+    *_NUMBERS,
+    "format",
+    "version",
+    "min_reader",
+    "store_id",
+    "counts",
+    "length",
+    "crc",
+    "paused",
+    "next_us",
+    "whole",
+)
+_SLOT: Final = re.compile(r"[0-9]{1,4}")
+_BLANK: Final = re.compile(r"[ \t\r\n]*")
+
+
+class EditRefused(StoreError):
+    """An edited store cannot be taken as it is. ``line`` and ``column`` count from 1."""
+
+    def __init__(self, path: str, line: int, column: int, reason: str) -> None:
+        super().__init__(f"{path}:{line}:{column}: {reason}")
+        self.path = path
+        self.line = line
+        self.column = column
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (EditRefused, (self.path, self.line, self.column, self.reason))
+
+
+def refusal(path: str, text: str, at: int, reason: str) -> EditRefused:
+    """The error that something is wrong with a text at its character ``at``."""
+    return EditRefused(path, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), short(reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A job and where it stands in the document."""
+
+    job: Job
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An edited snapshot."""
+
+    path: str
+    text: str
+    header: Header
+    """As it stands there; its counts, length and checksum are not to be trusted."""
+    jobs: list[Placed]
+
+    def refusal(self, id: str, reason: str) -> EditRefused:
+        """The error that something is wrong with a job of the document."""
+        at = next((placed.at for placed in self.jobs if placed.job.id == id), 0)
+        return refusal(self.path, self.text, at, reason)
+
+
+def read_document(data: bytes, path: str) -> Document:
+    """The document that a file holds.
+
+    Raises:
+        EditRefused: it is not valid JSON in the shape of a snapshot; the message says where, and what is wrong.
+        StoreFormatError: it is a snapshot of a newer Hourwheel.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise EditRefused(path, line, column, f"this is not UTF-8: {error.reason}") from None
+    return _Reader(text, path).document()
+
+
+class _Reader:
+    """Walks the document down to the jobs, and lets the JSON decoder read each of those."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self._text = text
+        self._path = path
+        self._at = 0
+        self._scan = simplejson.JSONDecoder(allow_nan=False, object_pairs_hook=self._unique).scan_once
+        self._started = 0
+        self._jobs: list[Placed] = []
+        self._seen: dict[str, int] = {}
+
+    # ---- the document ------------------------------------------------------------------------------------
+
+    def document(self) -> Document:
+        header: dict[str, Any] = {}
+        self._blank()
+        for name, at in self._members("the document"):
+            if name == "ring":
+                self._ring()
+            elif name in _SECTIONS:
+                self._section(name)
+            elif name in _HEADER:
+                header[name] = self._value()
+            else:
+                self._refuse(at, f"{name!r} is no part of a store")
+        self._blank()
+        if self._at < len(self._text):
+            self._refuse(self._at, "the document has ended, but something follows")
+        return Document(self._path, self._text, self._header(header), self._jobs)
+
+    def _header(self, told: dict[str, Any]) -> Header:
+        if told.get("format") != "hourwheel":
+            self._refuse(0, 'this is not an Hourwheel store: it must say "format":"hourwheel"')
+        if type(told.get("min_reader")) is not int or told["min_reader"] > VERSION:
+            raise StoreFormatError(
+                f"{self._path} was written by a newer Hourwheel: it asks for format {told.get('min_reader')!r}"
+            )
+        for name in _NUMBERS:
+            if not is_number(told.get(name)):
+                self._refuse(0, f"{name} in the header must be a whole number, 0 or more, got {told.get(name)!r}")
+        if not is_plain(told.get("store_id")):
+            self._refuse(0, f"store_id in the header must be a string of plain ASCII, got {told.get('store_id')!r}")
+        try:
+            counts = Counts(**told.get("counts", {}))
+        except TypeError:
+            counts = Counts()
+        if not all(is_number(getattr(counts, name)) for name in Counts.__slots__):
+            counts = Counts()  # they are counted anew
+        try:
+            held = limits_of(told)
+        except ValueError as error:
+            self._refuse(0, f"{error} in the header must be as the store writes it, got {told[str(error)]!r:.80}")
+        return Header(store_id=told["store_id"], counts=counts, **held, **{name: told[name] for name in _NUMBERS})
+
+    def _ring(self) -> None:
+        for slot, slot_at in self._members("the ring"):
+            if not _SLOT.fullmatch(slot) or int(slot) >= SLOTS:
+                self._refuse(slot_at, f"a slot must be a number from 0 to 3599, got {slot!r}")
+            for cycle, cycle_at in self._members(f"slot {slot}"):
+                if not (cycle.isascii() and cycle.isdecimal()):
+                    self._refuse(cycle_at, f"a cycle must be a number, got {cycle!r}")
+                self._section("ring")
+
+    def _section(self, name: str) -> None:
+        for at in self._elements():
+            job = self._job(at)
+            if name != _section_of(job.state):
+                self._refuse(at, f"job {job.id!r} stands in {name!r}, but its state is {job.state}")
+            if job.id in self._seen:
+                first = self._text.count("\n", 0, self._seen[job.id]) + 1
+                self._refuse(at, f"job {job.id!r} stands here a second time; the first is in line {first}")
+            self._seen[job.id] = at
+            self._jobs.append(Placed(job, at))
+
+    def _job(self, at: int) -> Job:
+        fields = self._value()
+        if not isinstance(fields, dict):
+            self._refuse(at, f"a job must be an object, got {fields!r}")
+        try:
+            return job_of(fields)
+        except ValueError as error:
+            self._refuse(at, str(error))
+
+    # ---- JSON --------------------------------------------------------------------------------------------
+
+    def _members(self, what: str) -> Iterator[tuple[str, int]]:
+        """The names of an object, each with its place; the caller reads the value before it asks for the next."""
+        names: set[str] = set()
+        for at in self._items("{", "}"):
+            name = self._value()
+            if type(name) is not str:
+                self._refuse(at, "a name in double quotes was expected")
+            if name in names:
+                self._refuse(at, f"{name!r} stands twice in {what}")
+            names.add(name)
+            self._take(":")
+            yield name, at
+
+    def _elements(self) -> Iterator[int]:
+        """The places of the elements of an array; the caller reads each before it asks for the next."""
+        return self._items("[", "]")
+
+    def _items(self, opening: str, closing: str) -> Iterator[int]:
+        self._take(opening)
+        if self._peek() == closing:
+            self._at += 1
+            return
+        while True:
+            self._blank()
+            yield self._at
+            found = self._peek()
+            if found not in (",", closing):
+                self._refuse(self._at, f"a comma or {closing} was expected{self._instead()}")
+            self._at += 1
+            if found == closing:
+                return
+
+    def _value(self) -> Any:
+        self._blank()
+        self._started = self._at
+        try:
+            value, self._at = self._scan(self._text, self._at)
+        except simplejson.JSONDecodeError as error:
+            self._refuse(error.pos, error.msg.partition(" %r")[0] + self._instead(error.pos))
+        except StopIteration:
+            self._refuse(self._at, "a value was expected" + self._instead())
+        except ValueError as error:
+            self._refuse(self._started, str(error))
+        except (RecursionError, MemoryError):
+            self._refuse(self._started, "this is nested too deeply")
+        return value
+
+    def _unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"{twice!r} stands twice in an object")
+        return made
+
+    def _take(self, wanted: str) -> None:
+        if self._peek() != wanted:
+            self._refuse(self._at, f"{wanted} was expected{self._instead()}")
+        self._at += 1
+
+    def _peek(self) -> str:
+        self._blank()
+        return self._text[self._at : self._at + 1]
+
+    def _blank(self) -> None:
+        found = _BLANK.match(self._text, self._at)
+        assert found is not None  # it matches the empty string
+        self._at = found.end()
+
+    # ---- errors ------------------------------------------------------------------------------------------
+
+    def _instead(self, at: int | None = None) -> str:
+        at = self._at if at is None else at
+        found = self._text[at : at + 12].split("\n")[0].strip()
+        if found:
+            return f", found {found!r}"
+        return ", found the end of the line" if at < len(self._text) else ", but the file ends here"
+
+    def _refuse(self, at: int, reason: str) -> NoReturn:
+        raise refusal(self._path, self._text, at, reason)
+
+
+def _section_of(state: State) -> str:
+    if state in FINISHED:
+        return "finished"
+    return "running" if state is State.RUNNING else "ring"

@@ -1,0 +1,215 @@
+"""Edit: take a snapshot that a person has changed by hand, if what it says can be true.
+
+The edited document becomes the state of its epoch, the journal since is applied to it, and a new epoch is begun with
+the result, by the same steps as any compaction: whoever is killed in between leaves the edited file and its journal as
+they were. The edited file is kept under another name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ....errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError, StoreIncomplete
+from ...records import loads
+from ...state.invariants import violations
+from ..compaction import Compaction, claim_work
+from ..epoch import Epoch, open_journal
+from ..format.header import read_header
+from ..format.lines import Batch
+from ..format.snapshot import open_snapshot, verify
+from ..system.lock import FileLock, LifeSigns
+from ..system.place import Place, place_at, refuse_unsafe
+from ..system.system import SYSTEM, System
+from .document import Document, EditRefused, read_document
+from .layout import write_new
+from .reading import read_file
+from .salvage import balance
+
+_KEEP_EVERYTHING: Final = 0
+"""The time for compaction to drop old results at: that of none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An edit that was taken."""
+
+    path: str
+    kept_as: str
+    """Where the edited file is now, as it was found."""
+    jobs: int
+    epoch: int
+
+
+def accept_edit(
+    path: str | os.PathLike[str], *, lock_timeout_s: float = 2.0, system: System = SYSTEM
+) -> Accepted | None:
+    """Take a snapshot as it was edited: renew its checksum, counts and index in a new epoch.
+
+    Args:
+        path: of the store.
+        lock_timeout_s: how long to wait for processes that are writing, in seconds.
+        system: the system calls; for tests.
+
+    Returns:
+        None if nothing was edited.
+
+    Raises:
+        FileNotFoundError: there is no store.
+        EditRefused: what is there cannot be taken; the message has line, column and reason. Nothing was changed.
+        StoreBusy: a worker is running on the store.
+        StoreError: the store cannot be written.
+    """
+    place = place_at(path)
+    system.lstat(place.path)
+    refuse_unsafe(place, system, allow_network_fs=False, allow_shared_directory=False, links=True)
+    with _alone(place, system, lock_timeout_s):
+        if _is_as_written(place, system):
+            return None
+        data = read_file(place.path, system)
+        if b'"hourwheel"' not in data:
+            raise StoreFormatError(f"{place.path} is not an Hourwheel store")
+        document = read_document(data, place.path)
+        try:
+            return _accept(place, system, document)
+        except OSError as error:
+            raise StoreError(f"{place.path}: {error.strerror or error}; the edited file is as it was") from error
+
+
+@contextmanager
+def _alone(place: Place, system: System, timeout_s: float) -> Iterator[None]:
+    lock = FileLock(place.lock, system, timeout_s=timeout_s)
+    try:
+        lock.acquire()
+        lock.check()
+        signs = LifeSigns(system)
+        for name in place.siblings(system, "owner"):
+            if signs.lives(os.path.join(place.directory, name)):
+                owner = name.partition(".owner.")[2]
+                raise StoreBusy(f"the worker {owner} is running on {place.path}; stop it before its store is edited")
+        yield
+    finally:
+        lock.close()
+
+
+def _is_as_written(place: Place, system: System) -> bool:
+    fd = system.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        verify(fd, place.path, system, read_header(fd, place.path, system))
+    except HourwheelError:
+        return False
+    finally:
+        system.close(fd)
+    return True
+
+
+def _accept(place: Place, system: System, document: Document) -> Accepted:
+    _refuse_other_epoch(place, system, document)
+    draft = Place(f"{place.path}.edited")
+    if os.path.lexists(draft.path):
+        system.unlink(draft.path)  # of an attempt that was killed
+    rows = [placed.job for placed in document.jobs]
+    token = max([document.header.token, *(job.token for job in rows)])
+    header = replace(document.header, counts=balance(document.header.counts, rows), token=token)
+    write_new(draft.path, system, header, rows)
+    try:
+        epoch = _open_draft(place, draft, system)
+        try:
+            _follow(epoch, document)
+            violated = violations(epoch.state)
+            if violated:
+                raise EditRefused(place.path, 1, 1, "; ".join(violated))
+            return _begin_epoch(place, system, epoch, len(rows))
+        finally:
+            epoch.close()
+    finally:
+        system.unlink(draft.path)
+
+
+def _refuse_other_epoch(place: Place, system: System, document: Document) -> None:
+    """An epoch without a journal has no changes; if the number was edited, that would drop those that there are."""
+    names = place.siblings(system, "journal")
+    if names and os.path.basename(place.journal(document.header.epoch)) not in names:
+        reason = (
+            f"the header says epoch {document.header.epoch}, but the journal here is {names[-1]}: leave it as it was"
+        )
+        raise EditRefused(place.path, 1, 1, reason)
+
+
+def _open_draft(place: Place, draft: Place, system: System) -> Epoch:
+    snapshot = open_snapshot(draft.path, draft.index, system)
+    header = snapshot.header
+    try:
+        try:
+            journal = open_journal(place, system, header, make=True)
+        except StoreIncomplete:
+            raise
+        except StoreCorrupt as error:
+            reason = f"the header does not fit the journal ({error.path}: {error.reason}); leave store_id and seq as is"
+            raise EditRefused(place.path, 1, 1, reason) from error
+        return Epoch(place, system, snapshot, journal)
+    except BaseException:
+        snapshot.close()
+        raise
+
+
+def _follow(epoch: Epoch, document: Document) -> None:
+    """Apply the journal to the edited document; an edit that contradicts it is refused."""
+    edited = {placed.job.id for placed in document.jobs}
+    while batches := epoch.journal.read():
+        for batch in batches:
+            _refuse_second(batch, edited, document)
+            try:
+                epoch.apply(batch)
+            except StoreCorrupt as error:
+                raise EditRefused(document.path, 1, 1, _against(error)) from error
+    epoch.mend_tail()
+
+
+def _against(error: StoreCorrupt) -> str:
+    return (
+        f"the edit does not fit what has happened since ({error.path}, byte {error.offset}: {error.reason}); "
+        "leave jobs that have run, been moved or been cancelled since as they were"
+    )
+
+
+def _refuse_second(batch: Batch, edited: set[str], document: Document) -> None:
+    for text in batch.texts:
+        fields = loads(text)
+        if fields.get("op") == "add" and fields["job"]["id"] in edited:
+            id = fields["job"]["id"]
+            raise document.refusal(id, f"job {id!r} is in the journal already (record {fields['seq']})")
+
+
+def _begin_epoch(place: Place, system: System, epoch: Epoch, jobs: int) -> Accepted:
+    fd = claim_work(place, system)
+    if fd is None:
+        raise StoreBusy(f"another process is writing {place.next}")
+    work = Compaction(place, system, fd, epoch, _KEEP_EVERYTHING)
+    try:
+        for _ in work.prepare():
+            pass
+        kept_as = _keep(place)
+        new = work.finish()
+    except BaseException:
+        work.abandon()
+        raise
+    work.clean_up()
+    new.close()
+    return Accepted(path=place.path, kept_as=kept_as, jobs=jobs, epoch=work.number)
+
+
+def _keep(place: Place) -> str:
+    """Give the edited file a second name, which it keeps when the new snapshot takes the first."""
+    number = 1
+    while True:
+        path = f"{place.path}.before-edit" + (f".{number}" if number > 1 else "")
+        try:
+            os.link(place.path, path, follow_symlinks=False)
+        except FileExistsError:
+            number += 1
+        else:
+            return path

@@ -1,0 +1,114 @@
+"""Glance: where a large store is damaged, line by line, with none of it kept.
+
+survey() reads whole files and brings everything in them together, which takes about eight times their size in memory.
+That is what a repair needs. To name the damaged places of a store of gigabytes, each line is read and let go.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from ....job import Job
+from ..format.lines import is_prefix, is_sound
+from ..system.place import Place
+from ..system.system import SYSTEM, System
+from .damage import Damage, id_in
+from .loose_snapshot import LooseSnapshot, Reader
+
+LARGE: Final = 64 << 20
+_READ: Final = 1 << 17
+_MOST: Final = 1_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Glance:
+    """What was seen."""
+
+    damages: list[Damage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def is_large(path: str, system: System = SYSTEM) -> bool:
+    """Whether the files of a store are so large that one would not want them in memory at once."""
+    place, size = Place(path), 0
+    for name in (os.path.basename(path), *place.siblings(system, "journal")):
+        try:
+            size += system.stat(os.path.join(place.directory, name)).st_size
+        except FileNotFoundError:
+            continue
+    return size > LARGE
+
+
+def glance(path: str, system: System = SYSTEM) -> Glance:
+    """Name the damaged places of a store, in memory that does not depend on its size.
+
+    Args:
+        path: of the store.
+        system: the system calls; for tests.
+    """
+    place, seen = Place(path), Glance()
+    found = LooseSnapshot(jobs=_Nothing())
+    reader = Reader(found, path)
+    for at, line in _lines(path, system):
+        reader.take(at, line)
+        if len(found.damages) >= _MOST:
+            seen.notes.append(f"there are more damaged places in {path} than the first {_MOST:,}")
+            break
+    seen.damages += found.damages
+    for name in place.siblings(system, "journal"):
+        journal = os.path.join(place.directory, name)
+        seen.damages += list(_in_journal(journal, system))[:_MOST]
+    if not seen.damages:
+        seen.notes.append("every line can be read by itself; some value is not as it was written")
+    seen.notes.append(
+        "so large a store is read line by line; `hourwheel repair` says which jobs are lost, and needs memory"
+    )
+    return seen
+
+
+class _Nothing(dict[str, Job | bytes]):
+    """Keeps no job."""
+
+    def __setitem__(self, id: str, job: Job | bytes) -> None:
+        return
+
+
+def _in_journal(path: str, system: System) -> Iterator[Damage]:
+    last: Damage | None = None
+    for at, line in _lines(path, system):
+        if not line.strip(b"\0"):
+            continue
+        if last is not None:
+            yield last
+            last = None
+        if not is_sound(line):
+            reason = "the checksum of a record does not match"
+            last = Damage(path=path, offset=at, length=len(line), reason=reason, job=id_in(line))
+            if not is_prefix(line):
+                yield last
+                last = None
+    # a last line that looks as if the writing of it had stopped is an unfinished write
+
+
+def _lines(path: str, system: System) -> Iterator[tuple[int, bytes]]:
+    """(offset, line without its line feed) of a file; nothing if it is missing."""
+    try:
+        fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        held, at = b"", 0
+        while piece := system.pread(fd, _READ, at + len(held)):
+            *whole, held_next = (held + piece).split(b"\n")
+            for line in whole:
+                if line:
+                    yield at, line.rstrip(b"\r")
+                at += len(line) + 1
+            held = held_next
+        if held:
+            yield at, held
+    finally:
+        system.close(fd)

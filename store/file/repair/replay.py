@@ -1,0 +1,185 @@
+"""Replay with gaps: bring a state up to date by records of which some are lost.
+
+The strict replay (State.apply) trusts that each record finds its job as the one before has left it. With a record lost
+that is not so; but a record that *is* there proves more than itself. A settlement with token 7 proves that the job was
+claimed with token 7, whether or not that claim can be read; a claim with token 9 proves that the one with token 7 had
+ended without finishing the job. So before a record is applied the job is brought, by records made up for it, to where
+the record says that it was. What records do to a job is still said once, in State.apply.
+
+Where nothing proves more, the last state that can be proved stands: a job whose settlement is lost is still running, by
+an owner that is dead, and so it starts again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ....job import Job, Retried
+from ....job import State as JobState
+from ...glance import peek
+from ...records import (
+    Cancelled,
+    Claimed,
+    Forgotten,
+    JobRecord,
+    Moved,
+    Paused,
+    Record,
+    Renewed,
+    Rescued,
+    Resumed,
+    Revived,
+    Settled,
+    decode_job,
+    decode_record,
+)
+from ...state.counts import Counts
+from ...state.limits import Limits
+from ...state.state import Row, State
+from .shape import is_canonical, job_of
+
+_ENDED: Final = "it had ended, how is lost, and it was forgotten"
+UNKNOWN_OWNER: Final = "unknown"
+"""The owner of a job whose claim is lost; nobody is called so."""
+
+
+class Replay:
+    """A state, and what could not be brought together in it."""
+
+    def __init__(
+        self, *, counts: Counts | None = None, hand: int = 0, token: int = 0, limits: Limits | None = None
+    ) -> None:
+        self.state = State(counts=counts, hand=hand, token=token, limits=limits)
+        self.contradictions: list[str] = []
+        """Records that do not fit what else is known, and were left out."""
+        self.forgotten: set[str] = set()
+        """Jobs that were dropped on purpose."""
+        self.unknown: dict[str, str] = {}
+        """Jobs that records speak of, though no record says what they are: id -> what happened to it last."""
+
+    def hold(self, row: Row) -> None:
+        """A job of the snapshot; the counts have it already."""
+        state = self.state
+        if isinstance(row, bytes) and b'"key":' not in row and b'"token":' not in row:
+            id, due_ms = peek(row)  # the usual kind, of which there may be a million
+            state.rows[id] = row
+            state.ring.add(id, due_ms)
+            return
+        job = row if isinstance(row, Job) else decode_job(row)
+        state.rows[job.id] = row
+        state.token = max(state.token, job.token)
+        if job.state is JobState.SCHEDULED:
+            state.ring.add(job.id, job.due_ms)
+        elif job.state is JobState.RUNNING:
+            state.running[job.id] = job.owner or UNKNOWN_OWNER
+            state.limits.resume(job)
+            if job.lease_until_ms is not None:
+                state.leases[job.id] = job.lease_until_ms
+        if job.key is not None and (job.state is JobState.SCHEDULED or not (job.finished or job.key in state.keys)):
+            state.keys[job.key] = job.id
+
+    def apply(self, fields: Mapping[str, Any], text: bytes) -> None:
+        """Apply one record of the journal, as far as it fits."""
+        try:
+            match fields["op"]:
+                case "seal" | "unseal":
+                    return
+                case "add":
+                    self._add(fields["job"], text)
+                case _:
+                    self._apply(decode_record(dict(fields)))
+        except (ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError) as error:
+            self.contradictions.append(f"record {fields.get('seq')}: {error}")
+
+    def _add(self, fields: Mapping[str, Any], text: bytes) -> None:
+        job = job_of(fields)
+        if job.id in self.state.rows:
+            return
+        raw = text[text.index(b'"job":') + 6 : -1]
+        self.state.insert(job.id, job.due_ms, raw if is_canonical(raw, job) else job, job.key)
+        self.unknown.pop(job.id, None)
+
+    def _apply(self, record: Record) -> None:
+        if isinstance(record, (Paused, Resumed)):
+            self.state.apply(record)
+            return
+        for id, single in _singles(record):
+            self._apply_single(id, single)
+
+    def _apply_single(self, id: str, record: JobRecord) -> None:
+        job = self.state.get(id)
+        if job is not None:
+            for needed in _bridge(job, record):
+                self.state.apply(needed)
+        elif not isinstance(record, Forgotten):
+            self.unknown[id] = _word(record)
+        if isinstance(record, Forgotten):
+            self.forgotten.add(id)
+            self.unknown.pop(id, None)
+            self.state.rows.pop(id, None)  # nothing is frozen here that it would have to hide
+
+
+def _singles(record: JobRecord) -> Iterator[tuple[str, JobRecord]]:
+    """The record as records about one job each."""
+    match record:
+        case Settled(items=items):
+            for item in items:
+                yield item[0], record._replace(items=[item])
+        case Moved(id=id) | Revived(id=id):
+            yield id, record
+        case Claimed(ids=ids, token=token):
+            for n, id in enumerate(ids):
+                yield id, record._replace(ids=[id], token=token + n)
+        case _:
+            for id in record.ids:
+                yield id, record._replace(ids=[id])
+
+
+def _bridge(job: Job, record: JobRecord) -> list[JobRecord]:
+    """The records that bring ``job`` to where ``record`` finds it, and the record; [] if it is known or overtaken."""
+    if job.finished:
+        return [record] if isinstance(record, Revived | Forgotten) else []
+    if not _is_news(job, record):
+        return []
+    match record:
+        case Revived():
+            return [*_end_run(job, 0), Moved(job.id, record.due_ms)]
+        case Settled(items=[(_, token, _)], now_ms=now_ms) if token > job.token:
+            before = [*_end_run(job, now_ms), Claimed(UNKNOWN_OWNER, now_ms, token, [job.id])]
+        case Settled() | Rescued() | Renewed():
+            before = []
+        case Forgotten():
+            before = [*_end_run(job, 0), Cancelled(0, [job.id], _ENDED)]
+        case Moved():
+            before = _end_run(job, 0)
+        case _:
+            before = _end_run(job, record.now_ms)
+    return [*before, record]
+
+
+def _is_news(job: Job, record: JobRecord) -> bool:
+    """Whether a record says something about a job that is not known, and not overtaken by what is."""
+    running = job.state is JobState.RUNNING
+    match record:
+        case Claimed(token=token):
+            return token > job.token
+        case Settled(items=[(_, token, _)]):
+            return token > job.token or (running and token == job.token)
+        case Rescued() | Renewed():
+            return running
+    return True
+
+
+def _end_run(job: Job, now_ms: int) -> list[JobRecord]:
+    """Bring a running job back to scheduled: that it went on proves that its run had ended without finishing it."""
+    if job.state is not JobState.RUNNING:
+        return []
+    return [Settled(now_ms, [(job.id, job.token, Retried(due_ms=job.due_ms))])]
+
+
+def _word(record: JobRecord) -> str:
+    match record:
+        case Settled(items=[(_, _, outcome)]):
+            return type(outcome).__name__.lower()
+    return type(record).__name__.lower()

@@ -1,0 +1,1 @@
+"""The system calls of a JSON store, its files, and the locks that the kernel keeps for it."""

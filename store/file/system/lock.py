@@ -1,0 +1,392 @@
+"""Locks that the kernel drops when their holder dies: the writers' lock, and the life signs of owners.
+
+flock, not fcntl locks: those are dropped when *any* descriptor of the file is closed anywhere in the process. The
+lock is taken without blocking and polled: a blocking flock cannot be given a deadline, and stops a greenlet hub.
+
+A lock belongs to the open file, not to the process, so a forked child shares it. It must neither unlock (that would
+free the parent's lock) nor keep the descriptor open (the lock would outlive the parent): the child only closes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+import weakref
+from collections.abc import Callable, Container, Iterable
+from threading import get_ident
+from typing import Final
+
+from ....clock import SystemClock
+from ....errors import StoreBusy, StoreError, StoreReentered, StoreUnsafe
+from .begun import Mark
+from .ended import is_named
+from .place import Place
+from .system import System, close_file, write_all
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
+_RELEASE = fcntl.LOCK_UN
+_KINDS = (".lock", ".next", ".owner.", ".journal.")
+_FIRST_PAUSE_S = 0.0001
+_LONGEST_PAUSE_S = 0.002
+_GLANCES_S: Final = (0.001, 0.01, 0.05)
+"""Who looks whether a sign is held locks it for an instant, shared."""
+DOUBT_MS: Final = 3_000
+"""How long an owner whose sign has gone is given to show it again: more than two ticks."""
+_DOUBT_MOST: Final = 20
+_SIGN_MOST: Final = 512
+SLEEP_CLOCK: Final = SystemClock()
+"""How long a thread has slept, which is no matter of the clock that a test moves."""
+
+
+class FileLock:
+    """The writers' lock on a file that is made once and never replaced.
+
+    Should somebody remove it all the same, two processes could each hold a lock. So whoever finds it missing beside a
+    store (``made``) begins a new epoch, which everybody notices before his next append; and ``check``, called whenever
+    others have appended and by every verb but the adding of one job, looks whether the locked file still has a name.
+    """
+
+    def __init__(
+        self, path: str, system: System, *, timeout_s: float, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._path = path
+        self._system = system
+        self._timeout_s = timeout_s
+        self._waited_s = 0.0
+        self._sleep = sleep
+        self._flock = system.flock
+        self._fstat = system.fstat
+        self.made = False
+        """Whether the file had to be made."""
+        self._taken = False
+        """Whether the lock may be held: noted before it is taken, for an exception may strike just behind that."""
+        self._thread = 0
+        self._fd = self._open()
+
+    def _open(self) -> int:
+        try:
+            try:
+                fd = self._system.open(self._path, _FLAGS | os.O_EXCL, 0o600)
+                self.made = True
+            except FileExistsError:
+                fd = self._system.open(self._path, _FLAGS, 0o600)
+        except OSError as error:
+            raise StoreUnsafe(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
+        return fd
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            StoreBusy: it could not be had within the timeout.
+        """
+        self._waited_s = 0.0
+        self.reacquire()
+
+    def reacquire(self) -> None:
+        """Take the lock once more in the same verb, which released it: the time that it has waited already counts.
+
+        Raises:
+            StoreBusy: it could not be had in what is left of the timeout.
+        """
+        if self._fd < 0:  # check() could not open the file that has the name now
+            self._fd = self._open()
+        self._taken, self._thread = True, get_ident()
+        try:
+            self._flock(self._fd, _TRY)
+        except BlockingIOError:
+            self._refuse_to_wait_for_itself()
+            self._poll()
+        except OSError as error:
+            raise StoreError(f"{self._path}: flock failed: {error.strerror}") from error
+
+    def try_now(self) -> bool:
+        """Take the lock if it is free."""
+        try:
+            if self._fd < 0:
+                self._fd = self._open()
+            self._taken = True
+            self._flock(self._fd, _TRY)
+        except (OSError, StoreError):
+            return False
+        return True
+
+    def check(self) -> None:
+        """Once the lock is held: make sure that it is on the file that has its name now.
+
+        The one on the file that had the name is held until the new one is had, so that of those who knew that file
+        nobody is in the midst of a change then.
+
+        Raises:
+            StoreBusy: it is not, and the lock on that file could not be had within the timeout.
+        """
+        while not is_named(self._path, self._fd, self._system):
+            old, self._fd = self._fd, -1
+            try:
+                self.reacquire()
+            finally:
+                close_file(self._system, old)
+
+    def release(self) -> None:
+        """Give the lock back, if it is held. One that cannot be given back is dropped with its file."""
+        if self._fd >= 0 and self._taken:
+            try:
+                self._flock(self._fd, _RELEASE)
+            except OSError:
+                self.close()
+            self._taken = False
+
+    def close(self) -> None:
+        """Close the file; a lock that is held is dropped with it, unless a parent process shares it."""
+        fd, self._fd = self._fd, -1
+        self._taken = False
+        if fd >= 0:
+            close_file(self._system, fd)
+
+    def know_handlers(self) -> FileLock:
+        """From now on a signal's handler does not wait for a lock that the thread has which it has interrupted.
+
+        That thread may be just opening the store once more.
+        """
+        _LOCKS.add(self)
+        return self
+
+    def _refuse_to_wait_for_itself(self) -> None:
+        others = list(_LOCKS) if self in _LOCKS else ()
+        for other in others:
+            if other is not self and other._taken and (other._path, other._thread) == (self._path, self._thread):
+                raise StoreReentered(self._path)
+
+    def _poll(self) -> None:
+        pause, before = _FIRST_PAUSE_S, SLEEP_CLOCK.monotonic()
+        while True:
+            self._sleep(pause)
+            now = SLEEP_CLOCK.monotonic()
+            self._waited_s += max(pause, now - before)  # it may be busy and sleep longer, or its clock stand still
+            before = now
+            try:
+                self._flock(self._fd, _TRY)
+            except BlockingIOError:
+                if self._waited_s >= self._timeout_s:
+                    raise StoreBusy(
+                        f"{self._path} has been locked by {holder_of(self._fd)} for {self._timeout_s} s "
+                        f"(see `fuser {self._path}`)"
+                    ) from None
+                pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+            else:
+                return
+
+
+def holder_of(fd: int) -> str:
+    """Who holds a lock on an open file, as the kernel tells, in words; "another process" if it does not."""
+    try:
+        number = os.fstat(fd).st_ino
+        with open("/proc/locks", encoding="ascii") as locks:
+            found = re.search(rf"FLOCK +ADVISORY +WRITE (\d+) \S+:{number} ", locks.read())
+        if found is None:
+            return "another process"
+        with open(f"/proc/{found[1]}/cmdline", encoding="utf-8", errors="replace") as words:
+            command = words.read(200).replace("\0", " ").strip()
+    except (OSError, ValueError):
+        return "another process"
+    me = ", this very one" if int(found[1]) == os.getpid() else ""
+    return f"another process (pid {found[1]}{me}: {command})"
+
+
+_LOCKS: Final[weakref.WeakSet[FileLock]] = weakref.WeakSet()
+
+
+class LifeSigns:
+    """For each owner a file that it keeps locked: when the lock can be had, the owner is dead.
+
+    The name of an owner is never used twice (it has random digits), so a sign that was taken away by its owner stays
+    gone. One that is not there although its owner has jobs was taken by somebody else (a cleaner of old files): its
+    place is taken by a *doubt*, a sign that nobody holds and that says since when. Its owner, if it lives, shows its
+    sign again at its next claim, within a second if it ticks; who is still in doubt after DOUBT_MS is dead.
+
+    A sign of which nothing can be told, because another user has made it perhaps, is that of one who lives.
+    """
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._held: dict[str, int] = {}
+        self._marks: dict[str, Mark] = {}
+
+    def show(self, path: str) -> None:
+        """Hold the sign at ``path`` from now on. Must be called before each claim of the owner.
+
+        Raises:
+            StoreError: it cannot be made, or another process holds it.
+        """
+        held, mark = self._held.get(path), self._marks.get(path)
+        if held is not None and is_named(path, held, self._system):
+            return
+        try:
+            fd = self._system.open(path, _FLAGS, 0o600)
+        except OSError as error:
+            raise StoreError(f"the life sign {path} cannot be opened: {error.strerror}") from error
+        try:
+            self._hold(fd)
+            if self._system.fstat(fd).st_size:
+                self._system.ftruncate(fd, 0)  # a doubt about us
+            if mark is not None:
+                mark.move(fd)
+            self._held[path] = fd
+        except BaseException as error:  # what strikes from outside would leave it locked, to us as well
+            if self._held.get(path) != fd:
+                if mark is not None:
+                    mark.end(fd)
+                close_file(self._system, fd)
+            if isinstance(error, BlockingIOError):
+                raise StoreError(f"{path} is locked: another process uses this owner's name") from error
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
+                raise StoreError(f"the life sign {path} cannot be locked: {error.strerror}") from error
+            raise
+        if held is not None:
+            close_file(self._system, held)
+
+    def _hold(self, fd: int) -> None:
+        for pause in _GLANCES_S:
+            try:
+                return self._system.flock(fd, _TRY)
+            except BlockingIOError:
+                time.sleep(pause)
+        return self._system.flock(fd, _TRY)
+
+    def mark(self, path: str, now_ms: int) -> Mark:
+        """What says in the sign, which is shown, how far its owner has come; see begun.py.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        mark = self._marks.get(path)
+        if mark is None:
+            try:
+                mark = self._marks[path] = Mark(self._system, self._held[path], now_ms)
+            except OSError as error:
+                raise StoreError(f"the life sign {path} cannot be written: {error.strerror}") from error
+        return mark
+
+    def lives(self, path: str) -> bool:
+        """Whether somebody holds the sign at ``path``, or that cannot be told."""
+        return self._look(path) not in ("missing", "")
+
+    def died(self, path: str, now_ms: int) -> bool:
+        """Whether the owner of the sign at ``path``, who has jobs, is dead for sure. The writers' lock is held."""
+        found = self._look(path)
+        if found == "missing":
+            self._doubt(path, now_ms)
+            return False
+        if found == "":
+            return True
+        if found is None:
+            return False
+        since_ms = int(found)
+        if since_ms > now_ms:  # the clock was set back
+            self._doubt(path, now_ms)
+        return since_ms + DOUBT_MS <= now_ms
+
+    def _look(self, path: str) -> str | None:
+        """None if the owner lives, or nothing can be told; "missing"; else what the sign that nobody holds says."""
+        if path in self._held:
+            return None
+        try:
+            fd = self._system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return "missing"
+        except OSError:
+            return None
+        try:
+            self._system.flock(fd, _TRY)
+            text = self._system.pread(fd, _DOUBT_MOST, 0).decode("ascii", "replace")
+        except OSError:
+            return None
+        finally:
+            close_file(self._system, fd)
+        return text if text.isdecimal() else ""
+
+    def _doubt(self, path: str, now_ms: int) -> None:
+        try:
+            fd = self._system.open(path, _FLAGS | os.O_TRUNC, 0o600)
+        except OSError:
+            return
+        try:
+            write_all(self._system, fd, b"%d" % now_ms, 0)
+        except OSError:
+            return  # blank, it calls the owner dead a little sooner
+        finally:
+            close_file(self._system, fd)
+
+    def bury_idle(self, place: Place, owners: Iterable[str]) -> None:
+        """Remove the signs that nobody holds, of programs that ended without closing the store.
+
+        The writers' lock is held, so nobody is about to show one. Those of ``owners``, who still have jobs, stay.
+        """
+        needed = {place.owner(owner) for owner in owners}
+        try:
+            names = place.siblings(self._system, "owner")
+        except OSError:
+            return  # they do no harm
+        for name in names:
+            path = os.path.join(place.directory, name)
+            if path not in needed and not self.lives(path):
+                self.bury(path)
+
+    def bury(self, path: str) -> None:
+        """Remove the sign of an owner that is dead. One that cannot be removed does no harm: nobody holds it."""
+        try:
+            self._system.unlink(path)
+        except OSError:
+            return
+
+    def close(self, *, remove: bool, keep: Container[str] = ()) -> None:
+        """Let go of the signs held here.
+
+        Args:
+            remove: remove their files as well (not in a forked child).
+            keep: but not these: their owners have jobs, and so are seen to be dead at once.
+        """
+        held, self._held = self._held, {}
+        marks, self._marks = self._marks, {}
+        for mark in marks.values() if remove else ():  # a forked child must not wait for a lock of its parent's
+            mark.end()
+        for path, fd in held.items():
+            if remove and path not in keep:
+                self.bury(path)
+            close_file(self._system, fd)
+
+
+def name_of_open_file(path: str) -> str:
+    """The name by which the kernel knows what is opened as ``path``: without symbolic links in its directory."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+
+
+def drop_inherited(stores: Container[str]) -> None:
+    """In a forked child: close every lock and journal of the stores of these names that it has from its parent.
+
+    A lock lasts until the last copy of its descriptor is closed, and a thread of the parent may have been about to open
+    or close one at the moment of the fork, known to nobody but that thread; so the kernel is asked what is open. (A
+    journal that a thread of the parent was syncing would be closed by that thread.) What it takes depends on the number
+    of open files, not on that of the stores there have ever been: a suite of tests may open thousands.
+    """
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            if belongs_to(os.readlink(f"/proc/self/fd/{fd}"), stores):
+                os.close(int(fd))
+        except OSError:
+            continue
+
+
+def belongs_to(path: str, stores: Container[str]) -> bool:
+    """Whether a file is a lock, a life sign or a journal of one of the stores.
+
+    >>> belongs_to("/data/tasks.json.journal.7", {"/data/tasks.json"})
+    True
+    """
+    directory, name = os.path.split(path)
+    return any(
+        name.startswith(_KINDS, at) and os.path.join(directory, name[:at]) in stores for at in range(1, len(name))
+    )

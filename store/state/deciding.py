@@ -1,0 +1,168 @@
+"""Deciding what a verb does to a State. Nothing is changed here but what is taken off ``ready`` to be claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...errors import DuplicateJob
+from ...job import Claim, Followed, Job, Noted, Outcome
+from ...job import State as JobState
+from .limits import Trial, paused_queues
+from .ready import Entry
+from .staleness import is_stale
+from .state import State, job_of
+
+
+@dataclass(frozen=True, slots=True)
+class AddPlan:
+    """What add() comes to: jobs to insert, pending ones that they replace, and the id that stands for each."""
+
+    new: list[Job] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    standing: list[str] = field(default_factory=list)
+
+
+def plan_add(state: State, jobs: Sequence[Job], on_conflict: str) -> AddPlan:
+    """Which of ``jobs`` are new, which pending ones they replace, and what stands for each.
+
+    Raises:
+        DuplicateJob: on_conflict is "raise" and a key is taken.
+    """
+    plan = AddPlan()
+    coming: dict[str, Job] = {}
+    by_key: dict[str, Job] = {}
+    for job in jobs:
+        if job.id in coming or state.get(job.id) is not None:
+            plan.standing.append(job.id)
+            continue
+        holder = None
+        if job.key is not None:
+            holder = by_key.get(job.key) or state.holder(job.key)
+        if holder is not None and not _resolve(job, holder, on_conflict, plan, coming):
+            plan.standing.append(holder.id)
+            continue
+        if holder is not None and job.latest_ms is not None and holder.latest_ms is not None:
+            latest_ms = min(job.latest_ms, holder.latest_ms)
+            job = job._replace(latest_ms=latest_ms, due_ms=min(job.due_ms, latest_ms))  # noqa: PLW2901
+        coming[job.id] = job
+        plan.standing.append(job.id)
+        if job.key is not None:
+            by_key[job.key] = job
+    plan.new.extend(coming.values())
+    return plan
+
+
+def _resolve(job: Job, holder: Job, on_conflict: str, plan: AddPlan, coming: dict[str, Job]) -> bool:
+    if on_conflict == "raise":
+        raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")
+    if on_conflict == "keep":
+        return False
+    if holder.id in coming:
+        del coming[holder.id]
+        plan.standing[:] = [job.id if id == holder.id else id for id in plan.standing]
+    elif holder.state is JobState.SCHEDULED:
+        plan.replaced.append(holder.id)
+    return True
+
+
+class Wanted(NamedTuple):
+    """What a claim asks for; see Store.claim."""
+
+    limit: int
+    queues: Collection[str] | None = None
+    without: Collection[str] = ()
+    ids: Collection[str] | None = None
+
+
+def choose(state: State, now_ms: int, wanted: Wanted) -> tuple[list[Job], list[str]]:
+    """Take the next due jobs that are wanted off ``ready`` in claim order: (to claim, to expire).
+
+    What was chosen and then not recorded must be given back with ``unchoose``.
+    """
+    chosen: list[Job] = []
+    expired: list[str] = []
+    held: list[tuple[str, Entry]] = []
+    limits = state.limits
+    paused = paused_queues(limits)
+    trial = Trial(limits, now_ms, wanted.without)
+    if wanted.limit > 0:
+        for queue, entry in _candidates(state, now_ms, wanted, paused):
+            job = job_of(state.rows[entry.id])
+            if entry.due_ms > now_ms:  # the clock was set back since it was taken off the ring
+                held.append((queue, entry))
+            elif is_stale(job, now_ms):
+                expired.append(job.id)
+            elif (job.limits or trial.names) and (barrier := trial.barrier(job)) is not None:
+                if wanted.ids is None:  # else it was not taken
+                    state.ready.park(queue, entry, barrier)
+            else:
+                if job.limits:
+                    trial.take(job)
+                state.rows[job.id] = job  # it is decoded, and about to be claimed
+                chosen.append(job)
+            if len(chosen) == wanted.limit:
+                break
+    if wanted.ids is None:
+        state.ready.put_back(held)
+    else:
+        for id in (*expired, *(job.id for job in chosen)):
+            state.ready.discard(id)
+    return chosen, expired
+
+
+def _candidates(state: State, now_ms: int, wanted: Wanted, paused: Collection[str]) -> Iterator[tuple[str, Entry]]:
+    queues = wanted.queues
+    if wanted.ids is None:
+        yield from state.ready.take(queues, now_ms, paused, wanted.without)
+        return
+    for entry in state.ready.named(wanted.ids, lambda one: -job_of(state.rows[one]).priority):
+        queue = job_of(state.rows[entry.id]).queue
+        if queue not in paused and (queues is None or queue in queues):
+            yield queue, entry
+
+
+def unchoose(state: State, ids: Sequence[str]) -> None:
+    """Give back to ``ready`` what was chosen and could not be recorded."""
+    for id in ids:
+        state.ready.put(job_of(state.rows[id]))
+
+
+def judge(
+    state: State, settlements: Sequence[tuple[Claim, Outcome]]
+) -> tuple[list[tuple[str, int, Outcome]], list[Claim], list[Job]]:
+    """(items that hold, claims that are lost, jobs to add): a settlement holds if its token is its job's newest."""
+    items: list[tuple[str, int, Outcome]] = []
+    lost: list[Claim] = []
+    new: dict[str, Job] = {}
+    ended: set[str] = set()
+    followed: set[str] = set()
+    for claim, outcome in settlements:
+        id = claim.job.id
+        if id in ended or not state.holds(claim):
+            lost.append(claim)
+        elif isinstance(outcome, Followed):
+            if id not in followed and _is_to_be_followed(state, id):
+                followed.add(id)
+                items.append((id, claim.token, outcome))
+                if state.get(outcome.job.id) is None:
+                    new[outcome.job.id] = outcome.job
+        else:
+            if not isinstance(outcome, Noted):  # a note leaves the claim as it was
+                ended.add(id)
+            items.append((id, claim.token, outcome))
+    return items, lost, list(new.values())
+
+
+def _is_to_be_followed(state: State, id: str) -> bool:
+    job = state.get(id)
+    return job is not None and job.fire is not None and not job.fire.followed
+
+
+def refuse_taken_key(state: State, id: str) -> None:
+    """Raise DuplicateJob if another unfinished job holds the key of a finished one that is to run again."""
+    job = state.get(id)
+    holder = None if job is None or job.key is None else state.holder(job.key)
+    if job is not None and holder is not None:
+        raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")

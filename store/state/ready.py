@@ -1,0 +1,220 @@
+"""Ready: the jobs that are due and wait for a claim, by queue, in claim order.
+
+A job that is cancelled, moved or claimed another way is forgotten in ``_due``; its entry stays in the heap and is
+found dead when it comes up. One that comes back at the same instant leaves two equal entries: the first to come up
+takes it, and so the other is dead.
+
+A job that came up and is held back (by a limit that is used up, or because its task is paused) is parked behind that
+barrier, with all others that wait there, so that a claim need not look at each of them again. Once the barrier may be
+open its jobs come up among the others, in claim order, until one of them is held back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from ...job import DEFAULT_QUEUE, Job, bare
+from .limits import Barrier, foreign_name
+
+
+class Entry(NamedTuple):
+    """What claim order is made of: higher priority first, then the earlier due, then the id."""
+
+    rank: int
+    due_ms: int
+    id: str
+
+
+class Ready:
+    """Entries of due jobs."""
+
+    __slots__ = ("_due", "_foreign", "_heaps", "_lowest", "_opening", "_openings", "_parked", "_seen_ms")
+
+    def __init__(self) -> None:
+        self._due: dict[str, int] = {}
+        """The due_ms of each job that is here."""
+        self._heaps: dict[str, list[Entry]] = {}
+        self._lowest: dict[str, int] = {}
+        """By queue, the largest rank that was put since its heap was last empty."""
+        self._parked: dict[str, dict[str, list[Entry]]] = {}
+        """By barrier and queue, those behind it."""
+        self._openings: dict[str, int] = {}
+        """By barrier, when it may be open; only of those that may be at some time known now."""
+        self._opening: list[tuple[int, str]] = []
+        """The same as a heap, and some that are out of date."""
+        self._foreign: set[str] = set()
+        """Of the barriers those that are there for some claims only; see limits.foreign_name."""
+        self._seen_ms = 0
+
+    def put(self, job: Job) -> None:
+        """Add a due job."""
+        self.add(job.id, job.due_ms, job.queue, -job.priority)
+
+    def add(self, id: str, due_ms: int, queue: str = DEFAULT_QUEUE, rank: int = 0) -> None:
+        """The same of what a claim goes by."""
+        self._due[id] = due_ms
+        heap = self._heaps.get(queue)
+        if heap is None:
+            heap = self._heaps[queue] = []
+        if not heap or rank > self._lowest[queue]:
+            self._lowest[queue] = rank
+        heappush(heap, bare(Entry, (rank, due_ms, id)))
+
+    def discard(self, id: str) -> bool:
+        """Take a job out, wherever it stands; False if it is not here."""
+        return self._due.pop(id, None) is not None
+
+    def put_back(self, entries: list[tuple[str, Entry]]) -> None:
+        """Add entries again that were taken."""
+        for queue, entry in entries:
+            self._due[entry.id] = entry.due_ms
+            heap = self._heaps.setdefault(queue, [])
+            if not heap or entry.rank > self._lowest[queue]:
+                self._lowest[queue] = entry.rank
+            heappush(heap, entry)
+
+    # ---- barriers ----------------------------------------------------------------------------------------
+
+    def park(self, queue: str, entry: Entry, barrier: Barrier) -> None:
+        """Put an entry that was taken behind a barrier, which is closed by that."""
+        self._due[entry.id] = entry.due_ms
+        heappush(self._parked.setdefault(barrier.name, {}).setdefault(queue, []), entry)
+        self._openings.pop(barrier.name, None)
+        if barrier.foreign:
+            self._foreign.add(barrier.name)
+        if barrier.until_ms is not None:
+            self._openings[barrier.name] = barrier.until_ms
+            heappush(self._opening, (barrier.until_ms, barrier.name))
+
+    def open(self, name: str) -> None:
+        """The jobs behind a barrier may be let through."""
+        if name in self._parked:
+            self._openings[name] = 0
+            heappush(self._opening, (0, name))
+
+    def _open_at(self, now_ms: int) -> list[str]:
+        """The barriers that may be open by now."""
+        if now_ms < self._seen_ms:  # the clock was set back: no instant that was told holds any longer
+            for name in self._openings:
+                self.open(name)
+        self._seen_ms = now_ms
+        found = {}
+        while self._opening and self._opening[0][0] <= now_ms:
+            until_ms, name = heappop(self._opening)
+            if self._openings.get(name) == until_ms:
+                found[name] = until_ms
+        for name, until_ms in found.items():
+            heappush(self._opening, (until_ms, name))  # until one of its jobs is held back
+        return list(found)
+
+    def _let(self, without: Collection[str]) -> list[str]:
+        """The barriers that are there for other claims, and not for one that does without these names."""
+        if not self._foreign:
+            return []
+        shut = set(map(foreign_name, without))
+        return [name for name in sorted(self._foreign) if name not in shut]
+
+    # ---- taking ------------------------------------------------------------------------------------------
+
+    def take(
+        self,
+        queues: Collection[str] | None,
+        now_ms: int = 0,
+        paused: Collection[str] = (),
+        without: Collection[str] = (),
+    ) -> Iterator[tuple[str, Entry]]:
+        """Take live entries in claim order, with their queues, for as long as the caller goes on.
+
+        Args:
+            queues: only of these; None for all.
+            now_ms: the present, in milliseconds since the epoch: what is behind barriers that may be open comes, too.
+            paused: nothing of these queues.
+            without: nothing that was parked because a claim did without these names. (What was not yet, comes.)
+        """
+        lanes: list[tuple[str | None, str, list[Entry]]] = [
+            (None, queue, heap) for queue, heap in self._heaps.items() if heap and _wanted(queue, queues, paused)
+        ]
+        if self._parked:
+            open_now = [(name, name) for name in self._open_at(now_ms)]
+            for name, barrier in (*open_now, *((None, name) for name in self._let(without))):
+                behind = self._behind(barrier)
+                lanes += [(name, queue, heap) for queue, heap in behind.items() if _wanted(queue, queues, paused)]
+        while lanes:
+            at = min(range(len(lanes)), key=lambda n: lanes[n][2][0]) if len(lanes) > 1 else 0
+            name, queue, heap = lanes[at]
+            if name is not None and self._openings.get(name, now_ms + 1) > now_ms:
+                del lanes[at]  # one was held back
+                continue
+            entry = heappop(heap)
+            if not heap:
+                del lanes[at]
+            if self._live(entry):
+                del self._due[entry.id]
+                yield queue, entry
+
+    def _behind(self, name: str) -> dict[str, list[Entry]]:
+        """By queue, those behind a barrier, live ones first; it is forgotten when there are none."""
+        behind = {queue: heap for queue, heap in self._parked.get(name, {}).items() if self._first(heap)}
+        if behind:
+            self._parked[name] = behind
+        else:
+            self._parked.pop(name, None)
+            self._openings.pop(name, None)
+            self._foreign.discard(name)
+        return behind
+
+    # ---- looking -----------------------------------------------------------------------------------------
+
+    def named(self, ids: Collection[str], rank: Callable[[str], int]) -> list[Entry]:
+        """Those of the jobs that are here, in claim order."""
+        return sorted(Entry(rank(id), self._due[id], id) for id in set(ids) if id in self._due)
+
+    def earliest(
+        self, queues: Collection[str] | None, paused: Collection[str] = (), without: Collection[str] = ()
+    ) -> int | None:
+        """The earliest instant at which one of them may start: its due_ms, or when its barrier opens."""
+        names = [name for name in self._heaps if _wanted(name, queues, paused)]
+        firsts = [first for name in names if (first := self._earliest_of(name)) is not None]
+        openings = [*self._openings.items(), *((name, 0) for name in self._let(without))]
+        for name, until_ms in openings:
+            heaps = [heap for queue, heap in self._behind(name).items() if _wanted(queue, queues, paused)]
+            firsts += [max(until_ms, heap[0].due_ms) for heap in heaps]
+        return min(firsts, default=None)
+
+    def _earliest_of(self, queue: str) -> int | None:
+        heap = self._heaps[queue]
+        if not self._first(heap):
+            return None
+        if heap[0].rank == self._lowest[queue]:  # one priority only, so the first in claim order is the first due
+            return heap[0].due_ms
+        return min(entry.due_ms for entry in self._clean(heap))
+
+    def entries(self) -> Iterator[Entry]:
+        """Every live entry, each job once."""
+        for heap in self._heaps.values():
+            yield from self._clean(heap)
+        for behind in self._parked.values():
+            for heap in behind.values():
+                yield from self._clean(heap)
+
+    def _first(self, heap: list[Entry]) -> bool:
+        """Whether there is a live entry; then it is the first."""
+        while heap and not self._live(heap[0]):
+            heappop(heap)
+        return bool(heap)
+
+    def _clean(self, heap: list[Entry]) -> list[Entry]:
+        live = [entry for entry in set(heap) if self._live(entry)]
+        if len(live) < len(heap):
+            heap[:] = live
+            heapify(heap)
+        return live
+
+    def _live(self, entry: Entry) -> bool:
+        return self._due.get(entry.id) == entry.due_ms
+
+
+def _wanted(queue: str, queues: Collection[str] | None, paused: Collection[str]) -> bool:
+    return (queues is None or queue in queues) and queue not in paused

@@ -1,0 +1,32 @@
+"""Rescuing: what becomes of the jobs of an owner that has died."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...job import Outcome, Released
+from ..records import Record, Rescued, Settled
+from .state import State, job_of
+
+
+def rescued(state: State, ids: Sequence[str], mark: tuple[int, int] | None, reason: str, now_ms: int) -> list[Record]:
+    """Those that had begun have crashed; the others are given back, and nothing is counted.
+
+    Args:
+        state: that knows them.
+        ids: of the jobs, all of them running.
+        mark: up to which token they had begun, and since when; None if that is not known, so that all of them had.
+        reason: how it is known.
+        now_ms: the present.
+    """
+    given_back = Released(reason=f"{reason} before it began")
+    begun: list[str] = []
+    unbegun: list[tuple[str, int, Outcome]] = []
+    for id in ids:
+        token = job_of(state.rows[id]).token
+        if mark is None or token <= mark[0]:
+            begun.append(id)
+        else:
+            unbegun.append((id, token, given_back))
+    records: list[Record] = [Rescued(now_ms, begun, reason)] if begun else []
+    return [*records, Settled(now_ms, unbegun)] if unbegun else records

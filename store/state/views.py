@@ -1,0 +1,164 @@
+"""Looking at a State: what is due next, how many, how dense, which jobs. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from heapq import merge
+from itertools import filterfalse, islice
+
+from ...contract import Filter, Found, Stats
+from ...job import FINISHED, Job
+from ...job import State as JobState
+from .limits import paused_queues
+from .state import State, job_of
+from .tombstone import is_tombstone
+
+
+def find(state: State, id: str) -> Found:
+    """How a job stands for somebody who wants to change his mind about it."""
+    job = state.get(id)
+    if job is None:
+        return Found.UNKNOWN
+    if job.state is JobState.SCHEDULED:
+        return Found.SCHEDULED
+    return Found.RUNNING if job.state is JobState.RUNNING else Found.FINISHED
+
+
+def next_due(state: State, queues: Collection[str] | None, without: Collection[str] = ()) -> int | None:
+    """See Store.next_due. Queues are told apart only once jobs are due: the ring and the snapshot do not know them."""
+    firsts = (
+        state.ready.earliest(queues, paused_queues(state.limits), without),
+        state.ring.next_due(),
+        state.frozen.next_due(state.hides),
+    )
+    return min((first for first in firsts if first is not None), default=None)
+
+
+def stats(state: State, now_ms: int) -> Stats:
+    """See Store.stats."""
+    counts = state.counts
+    return Stats(
+        accepted=counts.accepted,
+        scheduled=counts.scheduled,
+        overdue=sum(1 for _ in _due_instants(state, now_ms + 1)),
+        running=counts.running,
+        succeeded=counts.succeeded,
+        failed=counts.failed,
+        cancelled=counts.cancelled,
+        expired=counts.expired,
+        hand=state.ring.hand,
+        next_due_ms=next_due(state, None),
+    )
+
+
+def density(state: State, now_ms: int, horizon_s: int) -> list[int]:
+    """See Store.density."""
+    cells = [0] * 3600
+    for due_ms in _due_instants(state, now_ms + horizon_s * 1000):
+        cells[due_ms // 1000 % 3600] += 1
+    return cells
+
+
+def _due_instants(state: State, before_ms: int) -> Iterator[int]:
+    """The due_ms of each scheduled job that is due before an instant."""
+    yield from (entry.due_ms for entry in state.ready.entries() if entry.due_ms < before_ms)
+    first = state.ring.next_due()
+    if first is not None and first < before_ms:
+        for _, cycles in state.ring.slots():
+            for bucket in cycles.values():
+                yield from (due_ms for due_ms in bucket.values() if due_ms < before_ms)
+    for due_ms, id, _ in state.frozen.scheduled():
+        if due_ms >= before_ms:
+            break
+        if not state.hides(id):
+            yield due_ms
+
+
+# ---- jobs ------------------------------------------------------------------------------------------------
+
+
+def jobs(state: State) -> Iterator[Job]:
+    """Every job, in no particular order."""
+    yield from _unfrozen(state)
+    yield from (job for job in state.frozen.jobs() if not state.hides(job.id))
+
+
+def scan(state: State, filter: Filter, limit: int | None) -> list[Job]:
+    """See Store.scan."""
+    if limit is not None and limit <= 0:
+        return []
+    if filter.key is not None and filter.states is not None and not filter.states & FINISHED:
+        held = _holders(state, filter.key)
+        return sorted((job for job in held if passes(job, filter)), key=_by_due)[:limit]
+    return list(islice(each(state, filter), limit))
+
+
+def each(state: State, filter: Filter) -> Iterator[Job]:
+    """The jobs that pass a filter, one after the other, in the order (due_ms, id).
+
+    What is kept of those to come is where they are; a scheduled job of the snapshot is read when its turn comes.
+    """
+    parts = (_unfrozen_in_order(state, filter), _frozen_scheduled(state, filter), _frozen_finished(state, filter))
+    return merge(*parts, key=_by_due)
+
+
+def _holders(state: State, key: str) -> Iterator[Job]:
+    """The unfinished jobs with a key, without a look at all jobs."""
+    holder = state.holder(key)
+    if holder is not None:
+        yield holder
+    for id in state.running:
+        job = state.get(id)
+        if job is not None and job.key == key and (holder is None or job.id != holder.id):
+            yield job
+
+
+def _unfrozen_in_order(state: State, filter: Filter) -> Iterator[Job]:
+    rows = state.rows
+    passed = [(job.due_ms, job.id) for job in _unfrozen(state) if passes(job, filter)]
+    passed.sort()
+    return (job_of(rows[id]) for _, id in passed)
+
+
+def _frozen_scheduled(state: State, filter: Filter) -> Iterator[Job]:
+    if filter.states is not None and JobState.SCHEDULED not in filter.states:
+        return
+    for due_ms, id, found in state.frozen.scheduled():
+        if filter.due_before_ms is not None and due_ms >= filter.due_before_ms:
+            return
+        if state.hides(id) or (filter.due_from_ms is not None and due_ms < filter.due_from_ms):
+            continue
+        job = found or state.frozen.get(id)
+        if job is not None and passes(job, filter):
+            yield job
+
+
+def _frozen_finished(state: State, filter: Filter) -> Iterator[Job]:
+    if filter.states is not None and not filter.states & FINISHED:
+        return
+    frozen = state.frozen
+    ended = (job for job in frozen.jobs() if job.finished and not state.hides(job.id) and passes(job, filter))
+    for _, id in sorted((job.due_ms, job.id) for job in ended):
+        job = frozen.get(id)
+        if job is not None:
+            yield job
+
+
+def _unfrozen(state: State) -> Iterator[Job]:
+    return filterfalse(is_tombstone, map(job_of, list(state.rows.values())))
+
+
+def passes(job: Job, filter: Filter) -> bool:
+    """Whether a job passes a filter."""
+    return (
+        (filter.states is None or job.state in filter.states)
+        and (filter.task is None or job.task == filter.task)
+        and (filter.queue is None or job.queue == filter.queue)
+        and (filter.key is None or job.key == filter.key)
+        and (filter.due_from_ms is None or job.due_ms >= filter.due_from_ms)
+        and (filter.due_before_ms is None or job.due_ms < filter.due_before_ms)
+    )
+
+
+def _by_due(job: Job) -> tuple[int, str]:
+    return job.due_ms, job.id

@@ -1,0 +1,55 @@
+"""Jobs that outlive their ticker: what becomes of them as the program ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from hourwheel.job import Job, State, Succeeded
+from hourwheel.store import MemoryStore
+from hourwheel.testing import FakeClock
+from hourwheel.worker.late import Late
+from hourwheel.worker.pool.protocol import Done
+
+NOW_MS = 1_700_000_000_000
+
+
+def test_a_job_that_had_just_ended_as_the_program_did_stayed_running_in_the_store() -> None:
+    """It runs no more, and its worker is about to settle it; then the life sign was left, and the job ran once more."""
+    store = MemoryStore()
+    store.add([Job(id=id, task="t", due_ms=NOW_MS) for id in ("ended", "runs")])
+    ended, runs = store.claim("me", NOW_MS, 2)
+    late = Late(store, FakeClock(NOW_MS))
+    late.expect(2)
+    looks = 0
+
+    def running() -> list[Job]:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            late.settle([Done(ended, Succeeded(), 0.0)])
+        return [runs.job]
+
+    late.leave(running)
+    assert looks >= 3
+    assert [store.get(id).state for id in ("ended", "runs")] == [State.SUCCEEDED, State.SCHEDULED]  # type: ignore[union-attr]
+
+
+def test_the_program_waits_for_the_worker_of_the_last_job_which_closes_the_store() -> None:
+    late = Late(MemoryStore(), FakeClock(NOW_MS))
+    late.expect(1)
+    closes, told = threading.Event(), []
+
+    def close() -> None:
+        closes.set()
+        time.sleep(0.05)
+        told.append("closed")
+
+    assert late.when_over(close)
+    worker = threading.Thread(target=late.settle, args=([],))
+    late._ended = 1
+    worker.start()
+    closes.wait(10)
+    late.leave(list)
+    assert told == ["closed"]
+    worker.join()

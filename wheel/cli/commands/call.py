@@ -1,0 +1,173 @@
+"""``hourwheel call``: call a task later, from the shell."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from ...clock import as_datetime
+from ...contract import Store
+from ...errors import NotRegistered, PayloadError
+from ...explain.known import near
+from ...explain.when import read_instant, read_span, utc
+from ...payload import decode
+from ..command import Command, Context, checked, take_app, take_json
+from ..outcome import YES, CommandError
+from ..places import STORE_VARIABLE, app_of, opened
+
+if TYPE_CHECKING:
+    from ...scheduler.scheduler import Scheduler
+    from ...tasks.task import Task
+
+_Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def value(text: str) -> Any:
+    """An argument as it is written: a JSON value; text, if it is no JSON.
+
+    >>> value("7"), value("hello"), value('"7"'), value("[1,null]")
+    (7, 'hello', '7', [1, None])
+    """
+    try:
+        return decode(text)
+    except PayloadError:
+        return text
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    found = value(text)
+    if not isinstance(found, dict):
+        raise ArgumentTypeError(f'must be a JSON object such as \'{{"text": "x"}}\', got {text!r}')
+    return found
+
+
+def _list(text: str) -> list[Any]:
+    found = value(text)
+    if not isinstance(found, list):
+        raise ArgumentTypeError(f"must be a JSON list such as '[7, \"x\"]', got {text!r}")
+    return found
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", help="name of the task, such as shop.welcome")
+    parser.add_argument(
+        "arg", nargs="*", metavar="ARG", help="its arguments: JSON values; what is no JSON is taken as text"
+    )
+    parser.add_argument("-a", "--args", metavar="JSON", type=_list, help="the arguments as one JSON list, instead")
+    parser.add_argument("-k", "--kwargs", metavar="JSON", type=_mapping, default={}, help="a JSON object of others")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument(
+        "--countdown", metavar="SPAN", type=checked(read_span), help="from now: seconds, or such as 15m, 1h30m, 2d"
+    )
+    when.add_argument(
+        "--eta", metavar="TIME", type=checked(read_instant), help="a date and time such as 2026-12-24T18:00 (local)"
+    )
+    parser.add_argument("--expires", metavar="SPAN", type=checked(read_span), help="ends unrun so long from now")
+    parser.add_argument("--queue", metavar="NAME", help="default: the task's")
+    parser.add_argument("--priority", metavar="N", type=_integer, help="-100 to 100; higher runs first")
+    parser.add_argument("--key", metavar="KEY", help="unique among unfinished jobs: one that holds it is kept")
+    parser.add_argument("--id", metavar="ID", help="of the job; to add the same id again is to add nothing")
+    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
+    take_app(parser)
+    take_json(parser, "the id and when it is due")
+
+
+def _run(args: Namespace, context: Context) -> int:
+    if args.arg and args.args is not None:
+        raise CommandError("the arguments are given as words and by --args: choose one")
+    call = tuple(map(value, args.arg)) if args.args is None else tuple(args.args), args.kwargs
+    named = args.app or not (args.store or context.environ.get(STORE_VARIABLE))
+    id, due_ms = (_checked if named else _by_name)(args, context, call, _options(args))
+    if args.json:
+        context.console.json({"id": id, "due_ms": due_ms, "due": utc(due_ms)})
+    else:
+        context.console.raw(id)
+    return YES
+
+
+def _options(args: Namespace) -> dict[str, Any]:
+    """What was said, by the names that apply_async has for it."""
+    eta: datetime | None = None if args.eta is None else as_datetime(args.eta)
+    said = {
+        "countdown": None if args.countdown is None else args.countdown / 1000,
+        "eta": eta,
+        "expires": None if args.expires is None else args.expires / 1000,
+        "queue": args.queue,
+        "priority": args.priority,
+        "key": args.key,
+        "task_id": args.id,
+    }
+    return {name: one for name, one in said.items() if one is not None}
+
+
+def _by_name(args: Namespace, context: Context, call: _Call, options: dict[str, Any]) -> tuple[str, int | None]:
+    """Stored by the task's name, whether anybody knows it or not."""
+    from ...scheduler.scheduler import Scheduler
+
+    with opened(args, context.environ) as store:
+        app = Scheduler(store, clock=context.clock)
+        try:
+            id = app.send_task(args.task, *call, **options).id
+        finally:
+            app.close()
+        return id, _due_ms(store, id)
+
+
+def _checked(args: Namespace, context: Context, call: _Call, options: dict[str, Any]) -> tuple[str, int | None]:
+    """Stored as the app itself would: its task's options hold, and the arguments must fit."""
+    app = app_of(args, context.environ)
+    task = _task(app, args.task)
+    try:
+        jobs, plan = task.prepare([call], **options)
+    except TypeError as error:
+        if isinstance(error, PayloadError):
+            raise
+        raise CommandError(f"{task.name} cannot be called so: {error}") from None
+    if args.store:
+        with opened(args, context.environ) as store:
+            id = store.add(jobs, on_conflict=plan.on_conflict, fresh=plan.fresh)[0]
+            return id, _due_ms(store, id)
+    try:
+        id = app.submit_many(jobs, fresh=plan.fresh, on_conflict=plan.on_conflict)[0]
+        return id, _due_ms(app.store, id)
+    finally:
+        app.close()
+
+
+def _due_ms(store: Store, id: str) -> int | None:
+    job = store.get(id)
+    return None if job is None else job.due_ms
+
+
+def _task(app: Scheduler, name: str) -> Task[..., Any]:
+    try:
+        return app.registry.get(name)
+    except NotRegistered:
+        like = near(name, app.registry)
+        guess = f"did you mean {' or '.join(like)}? " if like else ""
+        message = f"the app knows no task {name}; {guess}--store without -A calls a task by its name, known or not"
+        raise CommandError(message) from None
+
+
+CALL: Final = Command(
+    name="call",
+    summary="call a task later, and print the job's id",
+    description="Store a call of a task, durably. With -A the task must be known there and its options hold, and the "
+    "arguments must fit the function; with --store alone the call is stored by the task's name, for whoever knows it.",
+    examples=(
+        'hourwheel call shop.mail.welcome 7 "hello there" -A shop --countdown 15m',
+        'hourwheel call shop.mail.welcome 7 -k \'{"text":"x"}\' --store tasks.json',
+    ),
+    arguments=_arguments,
+    run=_run,
+    intermixed=True,
+    use="changes",
+)

@@ -1,0 +1,104 @@
+"""``hourwheel cancel`` and ``hourwheel reschedule``: change a job's mind while it is still scheduled."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Final
+
+from ...clock import MAX_MS
+from ...contract import Found
+from ...errors import InvalidValue
+from ...explain.when import local, read_instant, read_span, until, utc
+from ...tasks.options.times import refuse_new_time
+from ..command import Command, Context, checked, take_job, take_json
+from ..outcome import NO, YES
+from ..places import opened
+
+_WHY: Final = {
+    Found.RUNNING: "it is running",
+    Found.FINISHED: "it has finished",
+    Found.UNKNOWN: "there is no such job",
+}
+
+
+def _cancel_arguments(parser: ArgumentParser) -> None:
+    take_job(parser, several=True)
+    parser.add_argument("--reason", metavar="TEXT", help="why; it is kept with the job")
+    take_json(parser, "what became of each")
+
+
+def _run_cancel(args: Namespace, context: Context) -> int:
+    console = context.console
+    with opened(args, context.environ) as store:
+        found = store.cancel(args.id, context.clock.now_ms(), reason=args.reason or "cancelled by hand")
+    if args.json:
+        console.json(
+            [
+                {"id": id, "cancelled": stood is Found.SCHEDULED, "found": str(stood)}
+                for id, stood in zip(args.id, found, strict=True)
+            ]
+        )
+    else:
+        for id, stood in zip(args.id, found, strict=True):
+            asked = ", and has been asked to end" if stood is Found.RUNNING else ""
+            said = "cancelled" if stood is Found.SCHEDULED else f"not cancelled, {_WHY[stood]}{asked}"
+            console.line(f"{id}: {said}")
+    return YES if all(stood is Found.SCHEDULED for stood in found) else NO
+
+
+def _reschedule_arguments(parser: ArgumentParser) -> None:
+    take_job(parser)
+    when = parser.add_mutually_exclusive_group(required=True)
+    when.add_argument(
+        "--countdown", metavar="SPAN", type=checked(read_span), help="from now: seconds, or such as 15m, 1h30m, 2d"
+    )
+    when.add_argument(
+        "--eta", metavar="TIME", type=checked(read_instant), help="a date and time such as 2026-12-24T18:00 (local)"
+    )
+    take_json(parser, "what became of it")
+
+
+def _run_reschedule(args: Namespace, context: Context) -> int:
+    console, now_ms = context.console, context.clock.now_ms()
+    due_ms = args.eta if args.countdown is None else now_ms + args.countdown
+    if due_ms > MAX_MS:
+        raise InvalidValue.of("countdown", "a time up to the year 9999", f"{args.countdown} ms")
+    with opened(args, context.environ) as store:
+        refuse_new_time(store.get(args.id), due_ms)
+        found = store.reschedule(args.id, due_ms, now_ms)
+    moved = found is Found.SCHEDULED
+    if args.json:
+        console.json({"id": args.id, "rescheduled": moved, "found": str(found), "due_ms": due_ms, "due": utc(due_ms)})
+    elif moved:
+        console.line(f"{args.id}: due {local(due_ms)} ({until(due_ms, now_ms)})")
+    else:
+        console.line(f"{args.id}: not rescheduled, {_WHY[found]}")
+    return YES if moved else NO
+
+
+CANCEL: Final = Command(
+    name="cancel",
+    summary="cancel scheduled jobs",
+    description="End scheduled jobs unrun, durably. One that runs is asked to end: its function may look, and it is "
+    "not tried again. Exit status 1 if any of them was running, finished or unknown.",
+    examples=(
+        "hourwheel cancel 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        'hourwheel cancel invoice:42 invoice:43 -A shop.tasks --reason "paid"',
+    ),
+    arguments=_cancel_arguments,
+    run=_run_cancel,
+    use="changes",
+)
+
+RESCHEDULE: Final = Command(
+    name="reschedule",
+    summary="move a scheduled job to another time",
+    description="Give a scheduled job another due time, durably. Exit status 1 if it was running, finished or unknown.",
+    examples=(
+        "hourwheel reschedule invoice:42 --countdown 15m --store tasks.json",
+        "hourwheel reschedule invoice:42 --eta 2026-12-24T18:00 -A shop.tasks",
+    ),
+    arguments=_reschedule_arguments,
+    run=_run_reschedule,
+    use="changes",
+)

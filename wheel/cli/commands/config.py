@@ -1,0 +1,64 @@
+"""``hourwheel config``: every setting, its value, and where that comes from."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from json import dumps
+from typing import Any, Final
+
+from ...settings.conf import DEFAULT, Conf, Known
+from ...settings.sources import strangers
+from ...settings.table import SETTINGS, plain
+from ..command import Command, Context, take_app, take_json
+from ..console import Cell
+from ..outcome import YES
+from ..places import APP_VARIABLE, app_of
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    take_app(parser)
+    take_json(parser, "the settings")
+
+
+def _run(args: Namespace, context: Context) -> int:
+    has_app = args.app or context.environ.get(APP_VARIABLE)
+    conf = app_of(args, context.environ).conf if has_app else Conf(environ=context.environ)
+    conf.pool_options()  # whether they go together
+    found, console = conf.all(), context.console
+    others = strangers(context.environ)
+    if args.json:
+        console.json({"settings": [_document(known) for known in found], "other_variables": others})
+        return YES
+    rows = [_row(known) for known in found]
+    if not console.table(("setting", "value", "source"), rows):
+        for name, value, source in rows:
+            console.line(name, " = ", value)
+            console.line("    ", source)
+    if others:
+        console.prose("", f"not settings, left alone: {', '.join(others)}")
+    return YES
+
+
+def _row(known: Known) -> tuple[Cell, Cell, Cell]:
+    colour = "dim" if known.source == DEFAULT else ""
+    return Cell(known.name), Cell(dumps(plain(known.value), ensure_ascii=False), colour), Cell(known.source, colour)
+
+
+def _document(known: Known) -> dict[str, Any]:
+    return {
+        "name": known.name,
+        "value": plain(known.value),
+        "source": known.source,
+        "help": SETTINGS[known.name].help,
+    }
+
+
+CONFIG: Final = Command(
+    name="config",
+    summary="show each setting, its value and where it comes from",
+    description="The settings of an app, or without -A those that an app would find here: in the environment and in "
+    "hourwheel.toml or the table [tool.hourwheel] of pyproject.toml. Passwords in URLs are not shown.",
+    examples=("hourwheel config -A shop.tasks:app", "hourwheel config", "hourwheel config --json"),
+    arguments=_arguments,
+    run=_run,
+)

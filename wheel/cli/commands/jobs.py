@@ -1,0 +1,130 @@
+"""``hourwheel jobs``: what is in a store. ``hourwheel show``: all that is known of one job."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+from ...contract import Filter
+from ...explain.when import local, read_either
+from ...job import Job, State
+from ...store import ReadOnlyStore
+from ..command import Command, Context, take_job, take_json, take_store, whole
+from ..console import Cell
+from ..describe import call, document, lines, moment, state
+from ..outcome import NO, YES
+from ..places import opened
+
+_SHOWN: Final = 100
+_HEADER: Final = ("ID", "STATE", "DUE", "WHEN", "CALL")
+
+
+def states(text: str) -> frozenset[State]:
+    """Names of states with commas between."""
+    try:
+        return frozenset(State(name.strip()) for name in text.split(","))
+    except ValueError:
+        raise ArgumentTypeError(f"must be of {', '.join(State)}, got {text!r}") from None
+
+
+def _jobs_arguments(parser: ArgumentParser) -> None:
+    take_store(parser)
+    parser.add_argument("--state", metavar="STATE,...", type=states, help=f"only these: {', '.join(State)}")
+    parser.add_argument("--task", metavar="NAME", help="only jobs of this task")
+    parser.add_argument("--queue", metavar="NAME", help="only jobs of this queue")
+    parser.add_argument("--key", metavar="KEY", help="only the job that holds this unique key")
+    parser.add_argument(
+        "--due-before", metavar="TIME", help="only jobs due before this: 15m from now, or 2026-12-24T18:00 (local)"
+    )
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=whole,
+        help="at most so many, 0 for all; default: 100, and a line that says so; with --json all",
+    )
+    take_json(parser, "a list of jobs")
+
+
+def _run_jobs(args: Namespace, context: Context) -> int:
+    now_ms = context.clock.now_ms()
+    chosen = Filter(
+        states=args.state,
+        task=args.task,
+        queue=args.queue,
+        key=args.key,
+        due_before_ms=None if args.due_before is None else read_either(args.due_before, now_ms),
+    )
+    with opened(args, context.environ) as store:
+        if args.json:
+            each = store.each(chosen) if isinstance(store, ReadOnlyStore) else iter(store.scan(chosen))
+            context.console.json_list(map(document, islice(each, args.limit or None)))
+            return YES
+        limit = _SHOWN if args.limit is None else args.limit or None
+        found = store.scan(chosen, None if limit is None else limit + 1)
+    _show_jobs(found[:limit], context, now_ms)
+    if limit is not None and len(found) > limit:
+        context.console.line(Cell(f"the first {limit} by due time; --limit N shows more, --limit 0 all", "dim"))
+    return YES
+
+
+def _show_jobs(found: Sequence[Job], context: Context, now_ms: int) -> None:
+    console = context.console
+    if not found:
+        console.line("no jobs")
+        return
+    rows = [[Cell(job.id), state(job), Cell(local(job.due_ms)), moment(job, now_ms), Cell(call(job))] for job in found]
+    if console.table(_HEADER, rows):
+        return
+    for id, stands, due, when, called in rows:
+        console.line(id, "  ", stands, "  ", when)
+        console.line("    ", due, "  ", called)
+
+
+def _show_arguments(parser: ArgumentParser) -> None:
+    take_job(parser)
+    take_json(parser, "the job")
+
+
+def _run_show(args: Namespace, context: Context) -> int:
+    console, now_ms = context.console, context.clock.now_ms()
+    with opened(args, context.environ) as store:
+        job = store.get(args.id)
+    if job is None:
+        console.error(f"hourwheel: no job {args.id}: there never was one, or its result_ttl is over")
+        return NO
+    if args.json:
+        console.json(document(job))
+        return YES
+    for name, text in lines(job, now_ms):
+        console.line(Cell(f"{name:10}", "dim"), state(job) if name == "state" else text)
+    if job.error is not None and job.error.traceback:
+        console.text(job.error.traceback)
+    return YES
+
+
+JOBS: Final = Command(
+    name="jobs",
+    summary="list the jobs of a store",
+    description="The jobs of a store by due time: what is to come, what runs, and what has finished and is still kept.",
+    examples=(
+        "hourwheel jobs tasks.json",
+        "hourwheel jobs tasks.json --state scheduled --due-before 1h",
+        "hourwheel jobs tasks.json --state failed --json",
+    ),
+    arguments=_jobs_arguments,
+    run=_run_jobs,
+)
+
+SHOW: Final = Command(
+    name="show",
+    summary="show one job: its call, its state, its times, its error",
+    description="Everything that is known of one job. Exit status 1 if there is none of that id.",
+    examples=(
+        "hourwheel show 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        "hourwheel show invoice:42 -A shop.tasks:app --json",
+    ),
+    arguments=_show_arguments,
+    run=_run_show,
+)

@@ -1,0 +1,208 @@
+"""``hourwheel preflight``: which pending jobs the code at hand could not run; asked before it is deployed."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ...contract import Filter
+from ...explain.known import Judge, Known
+from ...explain.when import local, utc
+from ...job import Job, State
+from ...settings.checks import checked_queues
+from ...worker.pool.kinds import ALIASES, KINDS
+from ..command import Command, Context, names, take_app, take_json
+from ..console import Cell
+from ..outcome import NO, YES
+from ..places import app_of, opened
+
+if TYPE_CHECKING:
+    from ...scheduler.scheduler import Scheduler
+
+_ALL: Final = 1 << 62
+_PENDING: Final = Filter(states=frozenset({State.SCHEDULED, State.RUNNING}))
+
+
+@dataclass(slots=True, kw_only=True)
+class Problem:
+    """What is wrong with the jobs of one task."""
+
+    task: str
+    """Its name as the jobs have it."""
+    kind: str
+    """"unknown", "misfit", "refused" or "orphaned"."""
+    why: str
+    near: tuple[str, ...] = ()
+    count: int = 0
+    example: str | None = None
+    """The id of the first of them that is due."""
+    due_ms: int | None = None
+    """When that one is due."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """What was found of all pending jobs."""
+
+    pending: int = 0
+    elsewhere: int = 0
+    """In queues that are not looked at."""
+    bad: int = 0
+    problems: dict[tuple[str, str, str], Problem] = field(default_factory=dict)
+    aliases: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(name in the store, name now): how many jobs."""
+
+    def note(self, job: Job, known: Known) -> None:
+        """Take one job into account."""
+        if known.name is not None and known.name != job.task:
+            self.aliases[job.task, known.name] += 1
+        if known.sound:
+            return
+        self.bad += 1
+        for kind, why in _wrong(known):
+            problem = self.problems.setdefault((job.task, kind, why), Problem(task=job.task, kind=kind, why=why))
+            problem.near = known.near
+            problem.count += 1
+            if problem.due_ms is None or job.due_ms < problem.due_ms:
+                problem.example, problem.due_ms = job.id, job.due_ms
+
+
+def findings_of(jobs: Iterable[Job], judge: Judge, queues: Collection[str] | None = None) -> Findings:
+    """What an app says of pending jobs. Pure, but for the questions to the app; nothing is run."""
+    found = Findings()
+    for job in jobs:
+        if queues is not None and job.queue not in queues:
+            found.elsewhere += 1
+            continue
+        found.pending += 1
+        found.note(job, judge.known(job))
+    return found
+
+
+def _wrong(known: Known) -> Iterable[tuple[str, str]]:
+    if known.name is None:
+        yield "unknown", "the app knows no task of that name"
+    if known.misfit is not None:
+        yield "misfit", known.misfit
+    if known.refusal is not None:
+        yield "refused", known.refusal
+    if known.orphaned is not None:
+        yield "orphaned", f"the app has no schedule {known.orphaned}; `hourwheel cancel` ends it if that is meant"
+
+
+def _unused(app: Scheduler, found: Findings) -> None:
+    """Tasks that have no jobs and that the pool refuses: a worker would not start with them."""
+    for name in app.registry.names():
+        task = app.registry.get(name)
+        why = app.pool.kind.refusal(task, task.limits.over(app.pool.limits))
+        plan = task._plan if app.routes is None else app.routes.place(name, task._plan)
+        if why is not None and (app.queues is None or plan.queue in app.queues):
+            found.problems.setdefault((name, "refused", why), Problem(task=name, kind="refused", why=why))
+
+
+# ---- the command -----------------------------------------------------------------------------------------
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    take_app(parser)
+    parser.add_argument("--store", metavar="STORE", help="path or URL of another store than the app's")
+    parser.add_argument(
+        "-Q", "--queues", metavar="A,B", type=names, help="look at jobs of these queues only; default: the app's"
+    )
+    parser.add_argument(
+        "-P",
+        "--pool",
+        choices=[*KINDS, *ALIASES],
+        metavar="POOL",
+        help="as if it ran in such a pool; default: the app's",
+    )
+    take_json(parser, "the findings")
+
+
+def _run(args: Namespace, context: Context) -> int:
+    app = app_of(args, context.environ)
+    if args.queues is not None:
+        app.queues = checked_queues(args.queues)
+    if args.pool is not None:
+        app.pool = app.pool.but(pool=args.pool, given_workers=None, max_tasks_per_child=None, max_memory_per_child=None)
+    with opened(args, context.environ) as store:
+        found = findings_of(store.scan(_PENDING, _ALL), Judge.of(app), app.queues)
+        name = str(getattr(store, "path", repr(store)))
+    _unused(app, found)
+    if args.json:
+        context.console.json(_document(name, found))
+    else:
+        _show(name, found, context)
+    return NO if found.problems else YES
+
+
+def _document(name: str, found: Findings) -> dict[str, Any]:
+    return {
+        "store": name,
+        "sound": not found.problems,
+        "pending": found.pending,
+        "elsewhere": found.elsewhere,
+        "bad": found.bad,
+        "problems": [
+            {
+                "task": one.task,
+                "kind": one.kind,
+                "why": one.why,
+                "near": list(one.near),
+                "count": one.count,
+                "example": one.example,
+                "due_ms": one.due_ms,
+                "due": utc(one.due_ms),
+            }
+            for one in _sorted(found)
+        ],
+        "aliases": [{"stored": old, "name": new, "count": n} for (old, new), n in sorted(found.aliases.items())],
+    }
+
+
+def _sorted(found: Findings) -> list[Problem]:
+    return sorted(found.problems.values(), key=lambda one: (-one.count, one.task, one.kind))
+
+
+def _show(name: str, found: Findings, context: Context) -> None:
+    console = context.console
+    for (old, new), count in sorted(found.aliases.items()):
+        console.prose(Cell("alias: ", "dim"), f"{_jobs(count)} stored as {old} will run as {new}")
+    for one in _sorted(found):
+        console.prose(Cell(f"{one.task}: ", "red"), f"{_jobs(one.count)}: {_told(one)}")
+    looked = f"{name}: {_jobs(found.pending)} pending"
+    if found.elsewhere:
+        looked += f", and {found.elsewhere:,} in other queues"
+    if found.problems:
+        console.prose(Cell(f"{looked}: ", "red"), f"{found.bad:,} could not be run; nothing was changed")
+    else:
+        console.prose(Cell(f"{looked}: ", "green"), "the app knows their tasks, and their arguments fit")
+
+
+def _told(one: Problem) -> str:
+    guess = f"; maybe {' or '.join(one.near)} by now: give that aliases=[{one.task!r}]" if one.near else ""
+    example = "" if one.example is None or one.due_ms is None else f" (such as {one.example}, due {local(one.due_ms)})"
+    refused = ": a worker would not start" if one.kind == "refused" and not one.count else ""
+    return f"{one.why}{guess}{example}{refused}"
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count:,} jobs"
+
+
+PREFLIGHT: Final = Command(
+    name="preflight",
+    summary="before a deploy: which pending jobs could the new code not run",
+    description="Hold every pending job against the app as it is here: does it know the task, by its name or an alias; "
+    "do the stored arguments fit the function; can the pool keep to the limits. Nothing is run or changed. Exit status "
+    "1 if any job could not be run.",
+    examples=(
+        "hourwheel preflight -A shop.tasks",
+        "hourwheel preflight -A shop.tasks --store /srv/shop/tasks.json --json",
+    ),
+    arguments=_arguments,
+    run=_run,
+)

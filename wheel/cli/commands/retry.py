@@ -1,0 +1,89 @@
+"""``hourwheel retry``: run jobs once more that have failed, or were cancelled, or have expired."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ...contract import Filter, Found, Store
+from ...errors import DuplicateJob, InvalidValue
+from ...explain.when import read_span
+from ...job import State
+from ...tasks.options.times import refuse_too_late
+from ..command import Command, Context, checked, job_id, take_app, take_json
+from ..outcome import NO, YES
+from ..places import opened
+
+_WHY: Final = {
+    Found.RUNNING: "it is running",
+    Found.SCHEDULED: "it is scheduled already",
+    Found.UNKNOWN: "there is no such job",
+}
+_ALL: Final = 1 << 62
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("id", nargs="*", metavar="ID", type=job_id, help="of a job; there may be several")
+    parser.add_argument("--failed", action="store_true", help="all jobs that have failed, in the place of ids")
+    parser.add_argument("--task", metavar="NAME", help="with --failed: only jobs of this task")
+    parser.add_argument(
+        "--countdown", metavar="SPAN", type=checked(read_span), default=0, help="how long from now; default: at once"
+    )
+    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
+    take_app(parser)
+    take_json(parser, "what became of each")
+
+
+def _run(args: Namespace, context: Context) -> int:
+    if bool(args.id) is args.failed:
+        raise InvalidValue.of("ID", "given, or --failed, and not both", args.id)
+    if args.task is not None and not args.failed:
+        raise InvalidValue.of("--task", "given with --failed", args.task)
+    now_ms = context.clock.now_ms()
+    with opened(args, context.environ) as store:
+        told = [_again(store, id, now_ms + args.countdown, now_ms) for id in _ids(args, store)]
+    if args.json:
+        context.console.json(told)
+    else:
+        for one in told:
+            why = "" if one["scheduled"] else f"not scheduled, {one['why']}"
+            context.console.line(f"{one['id']}: {why or 'scheduled once more'}")
+        if not told:
+            context.console.line("no jobs")
+    return YES if all(one["scheduled"] for one in told) else NO
+
+
+def _ids(args: Namespace, store: Store) -> Iterator[str]:
+    if args.failed:
+        yield from (job.id for job in store.scan(Filter(states=frozenset({State.FAILED}), task=args.task), _ALL))
+    yield from args.id
+
+
+def _again(store: Store, id: str, due_ms: int, now_ms: int) -> dict[str, Any]:
+    job = store.get(id)
+    if job is not None and job.state is State.SCHEDULED:
+        return {"id": id, "scheduled": False, "why": _WHY[Found.SCHEDULED]}
+    try:
+        refuse_too_late(due_ms, None if job is None else job.expires_ms)
+        found = store.reschedule(id, due_ms, now_ms, finished=True)
+    except (DuplicateJob, InvalidValue) as error:
+        return {"id": id, "scheduled": False, "why": str(error)}
+    if found is Found.FINISHED:
+        return {"id": id, "scheduled": True, "why": None}
+    return {"id": id, "scheduled": False, "why": _WHY[found]}
+
+
+RETRY: Final = Command(
+    name="retry",
+    summary="run finished jobs once more",
+    description="Schedule jobs once more that have failed, were cancelled, have expired or have succeeded. Attempts "
+    "count from zero. Exit status 1 if any of them was not finished or is unknown.",
+    examples=(
+        "hourwheel retry 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        "hourwheel retry --failed --task shop.mail.welcome -A shop.tasks",
+    ),
+    arguments=_arguments,
+    run=_run,
+    use="changes",
+)

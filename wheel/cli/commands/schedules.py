@@ -1,0 +1,79 @@
+"""``hourwheel schedules``: what repeats, when it fires next, and what is pending though the app does not know it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any, Final
+
+from ...contract import Filter, Pausable, Store
+from ...explain.when import local, until, utc
+from ...job import Job, State
+from ...schedules.entry import Entry
+from ..command import Command, Context, take_json, take_store
+from ..console import Cell
+from ..outcome import YES
+from ..places import known_app, opened
+
+_ALL: Final = 1 << 62
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    take_store(parser)
+    take_json(parser, "the schedules")
+
+
+def _run(args: Namespace, context: Context) -> int:
+    console, now_ms = context.console, context.clock.now_ms()
+    app = known_app(args, context.environ)
+    known = {} if app is None else dict(app._schedules.entries)
+    with opened(args, context.environ) as store:
+        rows = _rows(known, _pending(store), store.paused() if isinstance(store, Pausable) else [], app is not None)
+    if args.json:
+        console.json(rows)
+        return YES
+    for row in rows:
+        at_ms = row["next_ms"]
+        when = "no fire is pending" if at_ms is None else f"{local(at_ms)} ({until(at_ms, now_ms)})"
+        notes = ", ".join(word for word in ("paused", "unknown to the app") if row[word.split()[0]])
+        console.line(
+            row["name"], Cell(f"  {row['spec']}  ", "dim"), when, Cell(f"  {notes}" if notes else "", "yellow")
+        )
+    if not rows:
+        console.line("no schedules")
+    return YES
+
+
+def _pending(store: Store) -> dict[str, Job]:
+    jobs = store.scan(Filter(states=frozenset({State.SCHEDULED, State.RUNNING})), _ALL)
+    return {job.fire.schedule: job for job in jobs if job.fire is not None and not job.fire.followed}
+
+
+def _rows(known: dict[str, Entry], pending: dict[str, Job], paused: list[str], asked: bool) -> list[dict[str, Any]]:
+    rows = []
+    for name in sorted({*known, *pending}):
+        entry, job = known.get(name), pending.get(name)
+        spec = entry.schedule.spec if entry is not None else job.fire.spec if job is not None and job.fire else ""
+        next_ms = None if job is None else job.due_ms
+        rows.append(
+            {
+                "name": name,
+                "spec": spec,
+                "task": entry.task if entry is not None else job.task if job is not None else "",
+                "next_ms": next_ms,
+                "next": utc(next_ms),
+                "paused": f"schedule:{name}" in paused,
+                "unknown": asked and entry is None,
+            }
+        )
+    return rows
+
+
+SCHEDULES: Final = Command(
+    name="schedules",
+    summary="show what repeats, and when it fires next",
+    description="The schedules of a store by name, and when each fires next. With -A also those of the app whose next "
+    "fire is not pending yet, and which of the store's the app does not know.",
+    examples=("hourwheel schedules tasks.json", "hourwheel schedules -A shop.tasks:app --json"),
+    arguments=_arguments,
+    run=_run,
+)

@@ -1,0 +1,253 @@
+"""``hourwheel simulate``: what would become of a schedule, with so many workers, such runs, such misfortunes."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterable
+from dataclasses import asdict
+from math import ceil
+from typing import TYPE_CHECKING, Any, Final
+
+from ...contract import Filter
+from ...errors import InvalidValue
+from ...explain.when import local, read_span, span, utc
+from ...job import State
+from ...settings.checks import checked_workers
+from ..command import Command, Context, checked, take_json, take_store, whole
+from ..console import Cell
+from ..outcome import NO, YES
+from ..places import opened
+
+if TYPE_CHECKING:
+    from ...testing.simulation import Forecast, Minute
+
+_ROWS: Final = 12
+_BAR: Final = 24
+_MINUTE_MS: Final = 60_000
+_ROW_MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
+_DAY_MS: Final = 86_400_000
+_ALL: Final = 1 << 62
+_SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
+
+
+# ---- what is asked -----------------------------------------------------------------------------------------
+
+
+def _seconds(text: str) -> float:
+    return read_span(text) / 1000
+
+
+def read_workers(text: str) -> int:
+    """How many workers, as it is written."""
+    return checked_workers(int(text) if text.isdecimal() else text)
+
+
+def read_duration(text: str) -> tuple[str, float]:
+    """How long the runs of a task take, in seconds: ``2s`` is (*, 2.0), and ``TASK=2s`` of one task."""
+    task, equals, length = text.rpartition("=")
+    return (task if equals else "*"), _seconds(length)
+
+
+def _stream(text: str) -> tuple[str, float, float, float]:
+    """``TASK=COUNT/SPAN``, or ``TASK=COUNT/SPAN+DELAY``."""
+    task, equals, rest = text.partition("=")
+    calls, slash, spans = rest.partition("/")
+    per, _, countdown = spans.partition("+")
+    if not (task and equals and slash and calls.isdecimal() and int(calls)):
+        raise ArgumentTypeError(f"must be such as mail=20/1m or mail=20/1m+15m, got {text!r}")
+    try:
+        return task, float(calls), _seconds(per), _seconds(countdown or "0")
+    except InvalidValue as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> int:
+    if not whole(text):
+        raise ArgumentTypeError(f"must be a whole number, 1 or more, got {text!r}")
+    return whole(text)
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    take_store(parser)
+    parser.add_argument(
+        "--add",
+        metavar="LOAD",
+        type=_stream,
+        action="append",
+        default=[],
+        help="calls besides, such as mail=20/1m+15m: task mail 20 times a minute, each due 15 minutes later; "
+        "may be repeated, and needs no STORE",
+    )
+    parser.add_argument(
+        "-c", "--workers", metavar="N", type=checked(read_workers), default=4, help="of each node; default: 4"
+    )
+    parser.add_argument(
+        "-n", "--nodes", metavar="N", type=_positive, default=1, help="processes on the store; default: 1"
+    )
+    parser.add_argument(
+        "-d",
+        "--duration",
+        metavar="SPAN",
+        type=checked(read_duration),
+        action="append",
+        default=[],
+        help="how long a run takes on average, or TASK=SPAN for one task; may be repeated; default: 1s",
+    )
+    _more_arguments(parser)
+    take_json(parser, "the forecast")
+
+
+def _more_arguments(parser: ArgumentParser) -> None:
+    length = checked(_seconds)
+    parser.add_argument(
+        "--within", metavar="SPAN", type=length, default=_DAY_MS / 1000, help="how far to look; default: 1d"
+    )
+    parser.add_argument(
+        "--down", metavar="SPAN", type=length, default=0.0, help="nothing runs at first, for so long; default: 0s"
+    )
+    parser.add_argument("--crash-every", metavar="SPAN", type=length, help="kill a node so often, on average")
+    parser.add_argument(
+        "--restart-after",
+        metavar="SPAN",
+        type=length,
+        default=5.0,
+        help="a killed node comes back after so long; default: 5s",
+    )
+    parser.add_argument(
+        "--seeds", metavar="N", type=_positive, default=1, help="play so many worlds that differ; default: 1"
+    )
+    parser.add_argument("--seed", metavar="N", type=whole, default=0, help="of the first world; default: 0")
+
+
+# ---- what is answered --------------------------------------------------------------------------------------
+
+
+def _run(args: Namespace, context: Context) -> int:
+    from ...testing.simulation import Stream, simulate  # costs time that no other command is to pay
+
+    now_ms = context.clock.now_ms()
+    load: list[Any] = [Stream(task=t, calls=calls, per=per, countdown=wait) for t, calls, per, wait in args.add]
+    name = ""
+    if args.store or args.app or not args.add:
+        with opened(args, context.environ) as store:
+            name = str(getattr(store, "path", repr(store)))
+            load += store.scan(_SCHEDULED, _ALL)
+    forecast = simulate(
+        load,
+        workers=args.workers,
+        nodes=args.nodes,
+        duration={"*": 1.0, **dict(args.duration)},
+        within=args.within,
+        down=args.down,
+        crash_every=args.crash_every,
+        restart_after=args.restart_after,
+        seeds=args.seeds,
+        seed=args.seed,
+        now=now_ms,
+    )
+    if args.json:
+        context.console.json(_document(name, forecast))
+    else:
+        _show(name, forecast, args, context)
+    return YES if forecast.sound else NO
+
+
+def _document(name: str, forecast: Forecast) -> dict[str, Any]:
+    told = asdict(forecast)
+    told["minutes"] = [{**minute._asdict(), "at": utc(minute.at_ms)} for minute in forecast.minutes]
+    told["violations"] = list(forecast.violations)
+    return {"store": name or None, "sound": forecast.sound, **told}
+
+
+def _show(name: str, forecast: Forecast, args: Namespace, context: Context) -> None:
+    console = context.console
+    for label, text, colour in _rows(name, forecast, args):
+        console.line(Cell(f"{label:11}", "dim"), Cell(text, colour))
+    if forecast.minutes:
+        _show_minutes(forecast, context)
+    for violation in forecast.violations:
+        console.prose(Cell("violated: ", "red"), violation)
+    if forecast.sound:
+        told = "nothing lost, nothing early, no double start, no stale result, in every world at every step"
+        console.prose(Cell("sound: ", "green"), told)
+
+
+def _rows(name: str, forecast: Forecast, args: Namespace) -> Iterable[tuple[str, str, str]]:
+    if name:
+        yield "store", name, ""
+    yield "load", f"{_jobs(forecast.jobs)} due within {span(round(args.within * 1000))}", ""
+    yield "world", _world(args), ""
+    again = f", {forecast.again:,} of them again because a node had died" if forecast.deaths else ""
+    yield "runs", f"{forecast.begun:,} begun{again}", ""
+    late = f"half {span(forecast.p50_ms)}, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
+    yield "lateness", late, "yellow" if forecast.p99_ms >= _MINUTE_MS else ""
+    when = f", at {local(forecast.backlog_at_ms)}" if forecast.backlog else ""
+    yield "backlog", f"{_jobs(forecast.backlog)} at most{when}", ""
+    yield "hash", forecast.hash[:16], "dim"
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count:,} jobs"
+
+
+def _world(args: Namespace) -> str:
+    nodes = "1 node" if args.nodes == 1 else f"{args.nodes} nodes"
+    words = [f"{nodes} of {args.workers} workers"]
+    if args.down:
+        words.append(f"down for the first {span(round(args.down * 1000))}")
+    if args.crash_every is not None:
+        words.append(f"one killed every {span(round(args.crash_every * 1000))}")
+    words.append(f"seed {args.seed}" if args.seeds == 1 else f"seeds {args.seed} to {args.seed + args.seeds - 1}")
+    return ", ".join(words)
+
+
+def _show_minutes(forecast: Forecast, context: Context) -> None:
+    rows = _condensed(forecast.minutes)
+    most = max((row[3] for row in rows), default=0)
+    cells = [
+        [
+            Cell(local(at_ms)[:16]),
+            Cell(f"{due:>9,}"),
+            Cell(f"{begun:>9,}"),
+            Cell(f"{span(latest):>11}", "yellow" if latest >= _MINUTE_MS else ""),
+            Cell(f"{waiting:>7,} {_bar(waiting, most)}".rstrip()),
+        ]
+        for at_ms, due, begun, waiting, latest in rows
+    ]
+    if not context.console.table(("from", f"{'due':>9}", f"{'begun':>9}", f"{'latest':>11}", "waiting"), cells):
+        context.console.line(Cell("the terminal is too narrow for the table of minutes", "dim"))
+
+
+def _condensed(minutes: Iterable[Minute]) -> list[tuple[int, int, int, int, int]]:
+    """At most so many rows of equally many minutes: (from, due, begun, most waiting, latest)."""
+    found = list(minutes)
+    length = (found[-1].at_ms - found[0].at_ms) // _MINUTE_MS + 1
+    step = next((step for step in _ROW_MINUTES if ceil(length / step) <= _ROWS), ceil(length / _ROWS)) * _MINUTE_MS
+    rows: dict[int, tuple[int, int, int, int, int]] = {}
+    for minute in found:
+        at_ms = minute.at_ms // step * step
+        _, due, begun, waiting, latest = rows.get(at_ms, (0, 0, 0, 0, 0))
+        waiting, latest = max(waiting, minute.waiting), max(latest, minute.latest_ms)
+        rows[at_ms] = at_ms, due + minute.due, begun + minute.begun, waiting, latest
+    return list(rows.values())
+
+
+def _bar(value: int, most: int) -> str:
+    return "#" * ceil(value / most * _BAR) if most else ""
+
+
+SIMULATE: Final = Command(
+    name="simulate",
+    summary="say how late the jobs of a store would begin, with so many workers",
+    description="Play what is scheduled on a virtual clock, with the real ticker: per-minute load, lateness, backlog, "
+    "with crashes and downtime if you ask for them. No task is run, and the store is read from a copy. Jobs that run "
+    "now are left out. The same seed says the same. Exit status 1 if an invariant did not hold.",
+    examples=(
+        "hourwheel simulate tasks.json --workers 4 --duration 2s",
+        "hourwheel simulate -A shop.tasks --duration mail=300ms --down 2h",
+        "hourwheel simulate tasks.json --seeds 100 --crash-every 10m",
+        "hourwheel simulate --add mail=20/1m+15m --within 2h",
+    ),
+    arguments=_arguments,
+    run=_run,
+)

@@ -1,0 +1,112 @@
+"""``hourwheel check``: is a store sound? ``hourwheel compact``: make it readable."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Final
+
+from ....errors import StoreCorrupt, StoreIncomplete
+from ....store import JsonStore
+from ....store.file.repair import Glance, Salvage, accept_edit, glance, is_large, survey
+from ...command import Command, Context, take_json, take_store
+from ...console import Cell
+from ...describe import ledger
+from ...findings import documents, show_damages, show_lines
+from ...outcome import NO, YES, CommandError
+from ...places import file_of, opened, url_of
+
+
+def _check_arguments(parser: ArgumentParser) -> None:
+    take_store(parser)
+    parser.add_argument(
+        "--accept-edit",
+        action="store_true",
+        help="take the file as you have edited it: renew its checksum, counts and index. Stop the workers first; "
+        "the file as you left it is kept as STORE.before-edit",
+    )
+    take_json(parser, "the findings")
+
+
+def _run_check(args: Namespace, context: Context) -> int:
+    console = context.console
+    if args.accept_edit:
+        _accept(args, context)
+    try:
+        with opened(args, context.environ) as store:
+            violations = store.check()
+            stats = store.stats(context.clock.now_ms())
+            name = str(getattr(store, "path", repr(store)))
+    except StoreCorrupt as error:
+        return _report_damage(args, context, error)
+    if args.json:
+        console.json({"store": name, "sound": not violations, "violations": violations, "damages": [], "notes": []})
+    elif violations:
+        console.prose(Cell(f"{name}: ", "red"), "not sound")
+        show_lines(console, "  ", violations)
+    else:
+        console.prose(Cell(f"{name}: ", "green"), f"sound, {ledger(stats)}")
+    return NO if violations else YES
+
+
+def _accept(args: Namespace, context: Context) -> None:
+    path = file_of(url_of(args, context.environ))
+    accepted = accept_edit(path)
+    if args.json:
+        return
+    if accepted is None:
+        context.console.prose("", f"{path}: nothing was edited")
+    else:
+        taken = f"the edit was taken: {accepted.jobs:,} jobs in it, now epoch {accepted.epoch}"
+        context.console.prose("", f"{path}: {taken}; the file as it was is {accepted.kept_as}")
+
+
+def _report_damage(args: Namespace, context: Context, error: StoreCorrupt) -> int:
+    console = context.console
+    path = file_of(url_of(args, context.environ))
+    found: Salvage | Glance = glance(path) if is_large(path) else survey(path)
+    incomplete = isinstance(error, StoreIncomplete)
+    first = error.reason if incomplete else f"{error.path}: byte {error.offset}: {error.reason}"
+    if args.json:
+        damages = documents(found.damages)
+        console.json({"store": path, "sound": False, "violations": [first], "damages": damages, "notes": found.notes})
+        return NO
+    console.prose(Cell(f"{path}: ", "red"), first if incomplete else f"damaged; the store stops at {first}")
+    show_damages(console, found.damages)
+    show_lines(console, "note: ", found.notes)
+    console.prose("", "nothing was changed; `hourwheel repair` writes what can be read into a new store beside it")
+    return NO
+
+
+def _run_compact(args: Namespace, context: Context) -> int:
+    with opened(args, context.environ) as store:
+        if not isinstance(store, JsonStore):
+            raise CommandError(f"{store!r} has no journal to fold into its file")
+        store.compact()
+        context.console.prose("", f"{store.path}: all jobs are in the file itself now, one a line")
+    return YES
+
+
+CHECK: Final = Command(
+    name="check",
+    summary="prove that a store is sound, or say what is not",
+    description="Read a whole store, test every invariant, and name each damaged place. "
+    "Exit status 1 if it is not sound.",
+    examples=(
+        "hourwheel check tasks.json",
+        "hourwheel check tasks.json --accept-edit",
+        "hourwheel check -A shop.tasks --json",
+    ),
+    arguments=_check_arguments,
+    run=_run_check,
+)
+
+COMPACT: Final = Command(
+    name="compact",
+    summary="fold the journal into the file, so that a person can read or edit it",
+    description="Write all jobs into the JSON file itself, one a line, and begin a new journal. "
+    "Workers may go on meanwhile.",
+    examples=("hourwheel compact tasks.json",),
+    arguments=take_store,
+    run=_run_compact,
+    use="changes",
+)

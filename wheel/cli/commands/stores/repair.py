@@ -1,0 +1,96 @@
+"""``hourwheel repair``: what can be read of a damaged store, in a new one beside it."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from glob import escape, glob
+from shlex import quote
+from typing import Any, Final
+
+from ....store.file.repair import Repaired, repair
+from ...command import Command, Context, take_json, take_store
+from ...console import Cell, Console
+from ...findings import documents, losses, show_damages, show_lines
+from ...outcome import NO, YES
+from ...places import file_of, url_of
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    take_store(parser)
+    parser.add_argument("--output", metavar="PATH", help="the new store; default: STORE.repaired. It must not exist")
+    take_json(parser, "what was kept and lost")
+
+
+def _run(args: Namespace, context: Context) -> int:
+    console = context.console
+    done = repair(file_of(url_of(args, context.environ)), args.output)
+    if args.json:
+        console.json(_document(done))
+    elif done.output is None:
+        words = "sound, nothing to repair; --output PATH writes a copy all the same"
+        console.prose(Cell(f"{done.path}: ", "green"), words)
+    else:
+        _show(console, done, done.output)
+    return NO if done.violations else YES
+
+
+def _show(console: Console, done: Repaired, output: str) -> None:
+    found = done.salvage
+    show_damages(console, found.damages)
+    show_lines(console, "note: ", found.notes)
+    console.prose(Cell("kept: ", "green"), _kept(done))
+    show_lines(console, Cell("lost: ", "red"), losses(found))
+    if not found.lost:
+        console.prose(Cell("lost: ", "green"), "nothing")
+    show_lines(console, Cell("not sound: ", "red"), done.violations)
+    console.prose("written: ", f"{output}; {done.path} and its other files are as they were")
+    if found.harmed:
+        console.prose("", "to use it, stop all workers, put the old files away, and give the new one the name:")
+        for command in _commands(done.path, output):
+            console.raw("  " + command)
+
+
+def _commands(path: str, output: str) -> list[str]:
+    """What puts the new store into the place of the old one, whose lock stays where it is."""
+    old, aside = quote(path), quote(path + ".damaged")
+    files = [old] if os.path.lexists(path) else []
+    files += [f"{old}.journal.*"] if glob(escape(path) + ".journal.*") else []
+    return [f"mkdir {aside}", f"mv {' '.join(files)} {aside}/", f"mv {quote(output)} {old}"]
+
+
+def _kept(done: Repaired) -> str:
+    counts, rows = done.salvage.header.counts, done.salvage.state.rows
+    text = f"{counts.scheduled:,} scheduled, {counts.running:,} running, "
+    text += f"{len(rows) - counts.scheduled - counts.running:,} finished"
+    return text + ("; the running ones start again, since their end is not on record" if counts.running else "")
+
+
+def _document(done: Repaired) -> dict[str, Any]:
+    found = done.salvage
+    return {
+        "store": done.path,
+        "output": done.output,
+        "kept": asdict(found.header.counts),
+        "lost": found.lost,
+        "lost_jobs": found.lost_jobs,
+        "lost_pending": found.lost_pending,
+        "lost_unknown": found.lost_unknown,
+        "lost_changes": found.lost_changes,
+        "lost_journal": found.lost_journal,
+        "damages": documents(found.damages),
+        "notes": found.notes,
+        "violations": done.violations,
+    }
+
+
+REPAIR: Final = Command(
+    name="repair",
+    summary="write what can be read of a damaged store into a new one",
+    description="Salvage every job that can be read into a new store beside the damaged one, which is never changed. "
+    "Says what was kept and what was lost. Exit status 0 if a sound store was written, or nothing was to be repaired.",
+    examples=("hourwheel repair tasks.json", "hourwheel repair tasks.json --output /var/tmp/tasks.json"),
+    arguments=_arguments,
+    run=_run,
+)

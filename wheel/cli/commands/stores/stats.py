@@ -1,0 +1,129 @@
+"""``hourwheel stats``: the counts of a store. ``hourwheel ring``: its ring as a picture."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from typing import Final
+
+from ....contract import Pausable, Stats
+from ....explain.when import local, read_span, since, span, until, utc
+from ...command import Command, Context, checked, take_json, take_store
+from ...console import Cell
+from ...outcome import YES, CommandError
+from ...picture import ring_svg, ring_text
+from ...places import opened
+
+_TURN_MS: Final = 3_600_000
+_ROWS: Final = 10
+_COLUMNS: Final = (120, 90, 72, 60, 45, 40, 36, 30, 24, 20, 18, 15, 12, 10, 9, 8, 6, 5, 4, 3, 2, 1)
+"""Cells a row, so that each is a whole number of seconds."""
+_MARGIN: Final = 16
+"""What ring_text writes beside the cells."""
+
+
+def _run_stats(args: Namespace, context: Context) -> int:
+    console, now_ms = context.console, context.clock.now_ms()
+    with opened(args, context.environ) as store:
+        stats = store.stats(now_ms)
+        paused = store.paused() if isinstance(store, Pausable) else []
+        name = getattr(store, "path", repr(store))
+    if args.json:
+        console.json({"store": name, **asdict(stats), "next_due": utc(stats.next_due_ms), "paused": paused})
+        return YES
+    console.line(Cell(f"{'store':11}", "dim"), str(name))
+    for label, count, note, colour in _rows(stats, now_ms):
+        console.line(Cell(f"{label:11}", "dim"), f"{count:>12,}", Cell(f"  {note}" if note else "", colour))
+    swept = "never swept" if stats.hand == 0 else f"swept up to {_swept(stats.hand, now_ms)}"
+    console.line(Cell(f"{'hand':11}", "dim"), f"{stats.hand % 3600:>12,}", Cell(f"  of 3,600 slots, {swept}", "dim"))
+    if paused:
+        console.line(Cell(f"{'paused':11}", "dim"), ", ".join(paused))
+    return YES
+
+
+def _rows(stats: Stats, now_ms: int) -> list[tuple[str, int, str, str]]:
+    scheduled = "" if stats.next_due_ms is None else f"the first {_first(stats.next_due_ms, now_ms)}"
+    return [
+        ("accepted", stats.accepted, "", ""),
+        ("scheduled", stats.scheduled, scheduled, "dim"),
+        ("overdue", stats.overdue, "of the scheduled ones" if stats.overdue else "", "yellow"),
+        ("running", stats.running, "", ""),
+        ("succeeded", stats.succeeded, "", ""),
+        ("failed", stats.failed, "", ""),
+        ("cancelled", stats.cancelled, "", ""),
+        ("expired", stats.expired, "", ""),
+    ]
+
+
+def _first(due_ms: int, now_ms: int) -> str:
+    return f"{until(due_ms, now_ms)}, {local(due_ms)}"
+
+
+def _swept(hand: int, now_ms: int) -> str:
+    return f"{local(hand * 1000)} ({since(hand * 1000, now_ms)})"
+
+
+def _stats_arguments(parser: ArgumentParser) -> None:
+    take_store(parser)
+    take_json(parser, "the counts")
+
+
+def _ring_arguments(parser: ArgumentParser) -> None:
+    take_store(parser)
+    parser.add_argument(
+        "--within",
+        metavar="SPAN",
+        type=checked(read_span),
+        default=_TURN_MS,
+        help="only jobs due within this time from now, such as 15m or 30d; default: 1h, one turn",
+    )
+    parser.add_argument("--svg", metavar="FILE", help="write the picture as an SVG image instead")
+    take_json(parser, "the counts of the 3600 slots")
+
+
+def _run_ring(args: Namespace, context: Context) -> int:
+    console, now_ms = context.console, context.clock.now_ms()
+    with opened(args, context.environ) as store:
+        density = store.density(now_ms, args.within // 1000)
+        hand = store.stats(now_ms).hand
+        name = getattr(store, "path", repr(store))
+    if args.json:
+        console.json({"store": name, "hand": hand, "within_ms": args.within, "density": density})
+    elif args.svg is not None:
+        _write_svg(args.svg, ring_svg(density, hand, title=str(name), labels=[f"due within {span(args.within)}"]))
+        console.line(f"{args.svg}: {sum(density):,} jobs due within {span(args.within)}")
+    else:
+        console.line(f"jobs due within {span(args.within)}, by minute and second (UTC), in {name}")
+        room = (console.width or 80) - _MARGIN
+        columns = next((columns for columns in _COLUMNS if columns <= room), 1)
+        for line in ring_text(density, hand, columns=columns, rows=_ROWS).splitlines():
+            console.line(line)
+    return YES
+
+
+def _write_svg(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
+
+
+STATS: Final = Command(
+    name="stats",
+    summary="count the jobs of a store by state",
+    description="The ledger of a store: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
+    examples=("hourwheel stats tasks.json", "hourwheel stats -A shop.tasks:app --json"),
+    arguments=_stats_arguments,
+    run=_run_stats,
+)
+
+RING: Final = Command(
+    name="ring",
+    summary="show the ring of a store as a picture",
+    description="The 3600 slots of the ring, in ten rows of six minutes. "
+    "The height of a bar is how many jobs are due there.",
+    examples=("hourwheel ring tasks.json", "hourwheel ring tasks.json --within 30d --svg ring.svg"),
+    arguments=_ring_arguments,
+    run=_run_ring,
+)

@@ -1,0 +1,98 @@
+"""Facts: gathers what is to be known about one job, from its store, the life signs beside it, and the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ..contract import Filter, Pausable, Store
+from ..job import Bound, Job, State
+from ..results.deadlock import awaited
+from .known import Judge
+from .plan import held_back
+from .processes import Process, processes_of
+from .reasons import Facts
+
+if TYPE_CHECKING:
+    from .known import App
+
+_ALL: Final = 1 << 62
+_FEW: Final = 100
+_RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
+
+
+def facts_of(
+    job: Job,
+    store: Store,
+    app: App | None,
+    now_ms: int,
+    *,
+    look: Callable[[Store], list[Process] | None] = processes_of,
+) -> Facts:
+    """What is known of a job that has not finished; of one that has, nothing more is asked.
+
+    Args:
+        job: as the store has it.
+        store: that store.
+        app: what would run it, if one was named.
+        now_ms: the present, in milliseconds since the epoch.
+        look: finds the processes; for tests.
+    """
+    if job.finished:
+        return Facts(now_ms=now_ms)
+    paused = frozenset(store.paused() if isinstance(store, Pausable) else ())
+    running = store.scan(_RUNNING, _ALL)
+    processes = look(store)
+    return Facts(
+        now_ms=now_ms,
+        paused=paused,
+        before=tuple((id, store.get(id)) for id in (() if job.after is None else job.after.ids)),
+        holders={bound.name: _holders(bound, running) for bound in job.limits if not bound.per_ms},
+        opens_ms={bound.name: _opens_ms(bound, job, store) for bound in job.limits if bound.per_ms},
+        ahead=_ahead(job, store, paused, now_ms),
+        running=len(running),
+        waiting=sum(1 for one in running if awaited(one.reason)),
+        awaited=tuple((id, store.get(id)) for id in awaited(job.reason)) if job.state is State.RUNNING else (),
+        processes=None if processes is None else tuple(processes),
+        taken_ms=store.stats(now_ms).hand * 1000,
+        known=None if app is None else Judge.of(app).known(job),
+        queues=None if app is None else app.queues,
+    )
+
+
+def few_facts_of(job: Job, store: Store, now_ms: int, *, nobody: bool = False) -> Facts:
+    """What is known at the cost of some look-ups, whatever the store holds; ``nobody`` could take jobs from it."""
+    processes = processes_of(store)
+    return Facts(
+        now_ms=now_ms,
+        paused=frozenset(store.paused() if isinstance(store, Pausable) else ()),
+        before=tuple((id, store.get(id)) for id in (() if job.after is None else job.after.ids[:_FEW])),
+        processes=() if nobody else None if processes is None else tuple(processes),
+        taken_ms=store.stats(now_ms).hand * 1000,
+    )
+
+
+def _holders(bound: Bound, running: list[Job]) -> tuple[Job, ...]:
+    return tuple(job for job in running if any(one.name == bound.name and not one.per_ms for one in job.limits))
+
+
+def _opens_ms(bound: Bound, job: Job, store: Store) -> int:
+    """When a rate lets the next job start, by the starts that the store still knows; it spaces them evenly."""
+    own = f"task:{job.task}"
+    named = Filter(task=job.task) if f"{bound.name} ".startswith(f"{own} ") else Filter()
+    starts = (
+        one.started_ms
+        for one in store.scan(named, _ALL)
+        if one.started_ms is not None and any(other.name == bound.name and other.per_ms for other in one.limits)
+    )
+    last_ms = max(starts, default=None)
+    return 0 if last_ms is None else last_ms - (-bound.per_ms // bound.most)
+
+
+def _ahead(job: Job, store: Store, paused: frozenset[str], now_ms: int) -> int:
+    """How many that are due would be taken first."""
+    if job.due_ms > now_ms:
+        return 0
+    place = (-job.priority, job.due_ms, job.id)
+    due = store.scan(Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1), _ALL)
+    return sum((-one.priority, one.due_ms, one.id) < place for one in due if not held_back(one, paused))

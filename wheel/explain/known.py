@@ -1,0 +1,144 @@
+"""What an app knows of the task of a stored job: its name now, whether the arguments still bind, whether it can run it.
+
+Nothing is run. Whether arguments bind depends on how many there are and on the names of the others, so of a hundred
+thousand jobs each shape of arguments is tried once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from ..errors import PayloadError
+from ..job import Job
+from ..payload import decode_call
+from ..worker.pool import PoolOptions
+
+if TYPE_CHECKING:
+    from ..schedules.entry import Entry
+    from ..schedules.fires import Schedules
+    from ..tasks.registry import Registry
+    from ..tasks.task import Carrier, Task
+
+    class App(Carrier, Protocol):
+        """What is asked of a scheduler."""
+
+        _schedules: Schedules
+
+        @property
+        def pool(self) -> PoolOptions:
+            """Which pool runs its jobs."""
+
+        @property
+        def queues(self) -> frozenset[str] | None:
+            """From which queues; None for all."""
+
+
+_NEAR: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an app says of a job."""
+
+    name: str | None
+    """The task's name there, which differs from the job's if that is an alias; None if it knows none."""
+    near: tuple[str, ...] = ()
+    """Names that it might have now, if it is not known."""
+    misfit: str | None = None
+    """Why the arguments do not bind, in Python's words, or cannot be read."""
+    refusal: str | None = None
+    """Why the app's pool does not run its jobs."""
+    orphaned: str | None = None
+    """The schedule whose next fire it is, if the app has none of that name."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether the app could run the job."""
+        return self.name is not None and self.misfit is None and self.refusal is None and self.orphaned is None
+
+
+class Judge:
+    """Says what an app knows of jobs, each distinct question asked once."""
+
+    def __init__(
+        self, registry: Registry, pool: PoolOptions, schedules: Mapping[str, Entry] = MappingProxyType({})
+    ) -> None:
+        """One that speaks for these tasks, in such a pool, with these schedules by name."""
+        self._registry: Final = registry
+        self._pool: Final = pool
+        self._schedules: Final = schedules
+        self._tasks: Final[dict[str, Known | Task[..., Any]]] = {}
+        self._refusals: Final[dict[str, str | None]] = {}
+        self._shapes: Final[dict[tuple[str, int, tuple[str, ...]], str | None]] = {}
+
+    @classmethod
+    def of(cls, app: App) -> Judge:
+        """One that speaks for an app as it is."""
+        return cls(app.registry, app.pool, app._schedules.entries)
+
+    def known(self, job: Job) -> Known:
+        """What the app says of a job."""
+        orphaned = None
+        if job.fire is not None and not job.fire.followed:  # whoever takes it calls what its schedule says now
+            entry = self._schedules.get(job.fire.schedule)
+            if entry is None:
+                orphaned = job.fire.schedule
+            else:
+                job = job._replace(task=entry.task, payload=entry.payload)
+        known = self._known(job)
+        return known if orphaned is None else replace(known, orphaned=orphaned)
+
+    def _known(self, job: Job) -> Known:
+        task = self._task(job.task)
+        if isinstance(task, Known):
+            return task
+        return Known(name=task.name, misfit=self._misfit(task, job), refusal=self._refusals[job.task])
+
+    def _task(self, name: str) -> Known | Task[..., Any]:
+        found = self._tasks.get(name)
+        if found is None:
+            found = self._tasks[name] = self._looked_up(name)
+        return found
+
+    def _looked_up(self, name: str) -> Known | Task[..., Any]:
+        task = self._registry.find(name)
+        if task is None:
+            return Known(name=None, near=near(name, self._registry))
+        self._refusals[name] = self._pool.kind.refusal(task, task.limits.over(self._pool.limits))
+        return task
+
+    def _misfit(self, task: Task[..., Any], job: Job) -> str | None:
+        try:
+            args, kwargs = decode_call(job.payload)
+        except PayloadError as error:
+            return f"its arguments cannot be read: {error}"
+        given = 0 if job.after is None or job.after.gives == "nothing" else 1  # what it waits for comes in front
+        shape = (job.task, given + len(args), tuple(kwargs))
+        if shape not in self._shapes:
+            self._shapes[shape] = _refused(task, (None,) * shape[1], dict.fromkeys(kwargs))
+        return self._shapes[shape]
+
+
+def _refused(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    try:
+        task._check(*args, **kwargs)
+    except TypeError as error:
+        return str(error)
+    return None
+
+
+def near(name: str, registry: Registry) -> tuple[str, ...]:
+    """Names of tasks that are like one that is not known: the same function elsewhere first, then the same letters."""
+    known = _all_names(registry)
+    function = name.rpartition(".")[2]
+    same = [one for one in known if one.rpartition(".")[2] == function]
+    return tuple(dict.fromkeys([*same, *get_close_matches(name, known, n=_NEAR, cutoff=0.7)]))[:_NEAR]
+
+
+def _all_names(registry: Registry) -> list[str]:
+    names: Iterable[str] = registry.names()
+    return sorted({one for name in names for one in (name, *registry.get(name).aliases)})

@@ -1,0 +1,77 @@
+"""Deadlock: a job waits in get() for another one that can never end, because in the end it waits for the first.
+
+What each job waits for stands in the store, as the ``reason`` of a job that runs, so the circle is seen wherever its
+members run. Who closes a circle is who waits last, and each looks for one after it has said what it waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ..contract import Filter, Store
+from ..job import Bound, Job, State
+
+_SAYS: Final = "waits in get() for job "
+_RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
+_ALL: Final = 1 << 62
+
+
+def words_for(ids: Iterable[str]) -> str:
+    """What the ``reason`` of a running job says of what it waits for.
+
+    >>> awaited(words_for(["a", "b"]))
+    ['a', 'b']
+    """
+    return _SAYS + ", ".join(ids)
+
+
+def awaited(reason: str | None) -> list[str]:
+    """What a running job with that reason waits for."""
+    return reason.removeprefix(_SAYS).split(", ") if reason is not None and reason.startswith(_SAYS) else []
+
+
+def why_never(store: Store, me: str, id: str) -> str | None:
+    """Why a job that ``me`` is about to wait for can never end as long as ``me`` waits, in words; None if it may."""
+    return "it is the job itself" if me == id else _Circle(store, me).why(id, (me,))
+
+
+class _Circle:
+    def __init__(self, store: Store, me: str) -> None:
+        self._store = store
+        self._me = me
+        self._running: list[Job] | None = None
+
+    def why(self, id: str, path: tuple[str, ...]) -> str | None:
+        """Why the job cannot end while those of the path cannot."""
+        job = self._store.get(id)
+        if job is None or job.finished:
+            return None
+        if job.state is State.RUNNING:
+            return self._of_all(awaited(job.reason), f"job {id} waits for", (*path, id))
+        if job.after is not None and job.after.left:
+            return self._of_all(job.after.ids, f"job {id} is to run after", (*path, id))
+        found = (self._held(bound, (*path, id)) for bound in job.limits if not bound.per_ms)
+        return next((f"job {id} {why}" for why in found if why is not None), None)
+
+    def _of_all(self, ids: Iterable[str], what: str, path: tuple[str, ...]) -> str | None:
+        """All of them must end."""
+        for id in ids:
+            if id in path:
+                return f"{what} {'this one' if id == self._me else f'job {id}'}"
+            if (why := self.why(id, path)) is not None:
+                return f"{what} job {id}, and {why}"
+        return None
+
+    def _held(self, bound: Bound, path: tuple[str, ...]) -> str | None:
+        """One of those that use the limit up must end."""
+        if self._running is None:
+            self._running = self._store.scan(_RUNNING, _ALL)
+        holders = [
+            job for job in self._running if any(other.name == bound.name and not other.per_ms for other in job.limits)
+        ]
+        stuck = [job.id for job in holders if job.id in path or self.why(job.id, path) is not None]
+        if len(stuck) < bound.most:
+            return None
+        named = ", ".join("this one" if id == self._me else f"job {id}" for id in stuck)
+        return f"is held back by limit {bound.name}, which {named} {'has' if len(stuck) == 1 else 'have'}"

@@ -1,0 +1,182 @@
+"""Waiting for a job to end: between two looks at the store, and knowing when to give up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final, Protocol
+
+from ..clock import Clock, Passing
+from ..contract import Store, Wakeup
+from ..errors import Deadlock, InvalidValue, StoreError
+from ..events import Events
+from ..job import Claim, Job, Noted
+from ..tasks.context import current_job
+from ..tasks.options.times import Seconds
+from .deadlock import why_never, words_for
+from .waits import HERE
+
+_ONE_SECOND: Final = timedelta(seconds=1)
+_FIRST_WAIT_S: Final = 0.002
+_LONGEST_WAIT_S: Final = 0.1
+"""Between two looks at the store: a missed wake-up, or a store that has none, costs so much at most."""
+
+_LONG_S: Final = 1.0
+_LOOKS_S: Final = 10.0
+
+
+class Keeper(Protocol):
+    """What a result needs of a scheduler."""
+
+    @property
+    def store(self) -> Store:
+        """Where the jobs are."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+
+    @property
+    def on(self) -> Events:
+        """The hooks to tell."""
+
+    def why_not_ended(self, job: Job) -> str:
+        """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
+
+    def warn_if_nobody_runs(self, id: str) -> None:
+        """Log, once, that no process is alive which could run a job that is waited for."""
+
+
+class Patience:
+    """Waits between two looks at a store, and knows when to give up.
+
+    Time that has passed is what the clock says, or the sum of the waits if that is more: a clock that stands still
+    (freezegun, FakeClock) must not make a timeout last for ever. A clock that lets time pass (Passing) does so instead.
+    """
+
+    def __init__(self, keeper: Keeper, timeout: Seconds | None) -> None:
+        self._left_s = seconds_of(timeout)
+        self._clock = keeper.clock
+        self._last = self._clock.monotonic()
+        self._passing = self._clock if isinstance(self._clock, Passing) else None
+        store = keeper.store
+        self._sleep = store.wait if isinstance(store, Wakeup) else _sleep
+        self._nap_s = _FIRST_WAIT_S
+
+    def wait(self) -> bool:
+        """Sleep until it may be worth a look; False if the time is over."""
+        if self._left_s <= 0.0:
+            return False
+        if self._passing is not None:
+            self._left_s -= self._passing.pass_time(self._left_s)
+            return True
+        nap_s = self._next_nap_s()
+        self._passed(0.0 if self._sleep(nap_s) else nap_s)
+        return True
+
+    async def await_(self) -> bool:
+        """The same in a coroutine, which lets the event loop go on."""
+        if self._left_s <= 0.0:
+            return False
+        if self._passing is not None:
+            self._left_s -= await asyncio.to_thread(self._passing.pass_time, self._left_s)
+            return True
+        nap_s = self._next_nap_s()
+        await asyncio.sleep(nap_s)
+        self._passed(nap_s)
+        return True
+
+    def _next_nap_s(self) -> float:
+        nap_s = min(self._nap_s, self._left_s)
+        self._nap_s = min(self._nap_s * 2.0, _LONGEST_WAIT_S)
+        return nap_s
+
+    def _passed(self, slept_s: float) -> None:
+        now = self._clock.monotonic()
+        self._left_s -= max(slept_s, now - self._last)
+        self._last = now
+
+
+class Awaiting:
+    """For as long as the block runs a job waits for another one, if this is called in a job; see waits.py.
+
+    After a second the store is told, for those who ask why it stands still, and it is looked whether that can end.
+    """
+
+    def __init__(self, keeper: Keeper, id: str, *, blocks: bool) -> None:
+        self._keeper = keeper
+        self._id = id
+        self._blocks = blocks
+        passing = isinstance(keeper.clock, Passing)
+        self._here = None if passing else HERE.get()
+        self._me = current_job()
+        self._look_at = keeper.clock.monotonic() + _LONG_S if self._me or not passing else float("inf")
+        self._told = False
+
+    def __enter__(self) -> Awaiting:
+        if self._me is not None and self._me.id == self._id:
+            self._refuse(self._me)
+        if self._here is not None:
+            self._here.begin(self._id, blocks=self._blocks)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._here is not None:
+            self._here.end(self._id)
+        if self._told:
+            self._tell()
+
+    def help(self) -> bool:
+        """Whether the job that is waited for, or one before it, was run here."""
+        return self._here is not None and self._here.help(self._id)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to look."""
+        return self._keeper.clock.monotonic() >= self._look_at
+
+    def look(self) -> None:
+        """Tell the store what is waited for; outside of a job, warn once if nobody could run it.
+
+        Raises:
+            Deadlock: that can never end.
+        """
+        self._look_at = self._keeper.clock.monotonic() + _LOOKS_S
+        if self._me is None:
+            self._look_at = float("inf")
+            self._keeper.warn_if_nobody_runs(self._id)
+            return
+        self._told = True
+        self._tell()
+        self._refuse(self._me)
+
+    def _refuse(self, me: Job) -> None:
+        why = why_never(self._keeper.store, me.id, self._id)
+        if why is not None:
+            raise Deadlock(f"job {me.id} waits for job {self._id}, which can never end while it waits: {why}")
+
+    def _tell(self) -> None:
+        me = self._me
+        assert me is not None
+        ids = [] if self._here is None else self._here.ids
+        claim = Claim(me, me.token, me.owner or "", me.lease_until_ms)
+        with suppress(StoreError):  # it is for those who ask, and the wait goes on without
+            note = Noted(reason=words_for(ids) if ids else None)
+            self._keeper.store.settle([(claim, note)], self._keeper.clock.now_ms())
+
+
+def _sleep(seconds: float) -> bool:
+    threading.Event().wait(seconds)
+    return False
+
+
+def seconds_of(timeout: Seconds | None) -> float:
+    """A timeout in seconds; None is for ever."""
+    if timeout is None:
+        return float("inf")
+    seconds = timeout / _ONE_SECOND if isinstance(timeout, timedelta) else timeout
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
+        raise InvalidValue.of("timeout", "a number of seconds or a timedelta, zero or more, or None", timeout)
+    return seconds

@@ -1,0 +1,1 @@
+"""Scheduler: the one object that users hold. It glues."""

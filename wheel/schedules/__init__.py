@@ -1,0 +1,1 @@
+"""What repeats: when it is due, and the fires it makes."""

@@ -1,0 +1,362 @@
+"""Calls that belong together: signatures, and chains, groups and chords of them.
+
+Everything is stored at once, in one durable write, before the first of it runs: each later job waits for those before
+it (``Job.after``) and is woken by the store when they have ended (``Job.wakes``). So all of it can be looked at,
+cancelled and counted from the beginning, and no crash can lose what comes next.
+
+A chain is a list of jobs each of which waits for the one before. A group is jobs side by side. A chord is a chain of a
+group and one job, which is given the list of the group's results. They may be nested, and so are the results: a chain
+that ends with a group has a list for its result. (A group that is a member of a group is a part of it, as in Celery.)
+
+None of them has to have members: a group of none has the result [], and a chain of none is nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from ..errors import InvalidValue
+from ..results.many import Results
+from ..results.result import AsyncResult
+from .draft import (
+    ALONE,
+    GATHERED_TTL_MS,  # noqa: F401 - a fact about canvases, to be read here
+    Draft,
+    Ends,
+    side_by_side,
+)
+from .options.plan import Plan
+from .options.times import checked_time
+from .signature import given
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from .options.plan import CallOptions
+    from .sender import Sender
+    from .task import Carrier, Task
+
+R = TypeVar("R")
+
+
+class Canvas(ABC):
+    """Something that can be called later as a whole."""
+
+    _options: Mapping[str, Any] = {}
+
+    @abstractmethod
+    def signatures(self) -> Iterator[Signature[Any]]:
+        """The calls that it is made of, without what is linked to them."""
+
+    @abstractmethod
+    def lay(self, draft: Draft, after: Ends) -> Ends:
+        """Put the jobs of it into a draft, behind others; where it ends."""
+
+    def __or__(self, other: Canvas) -> Chain:
+        if not isinstance(other, Canvas):
+            return NotImplemented
+        return Chain(self, other)
+
+    def set(self, **options: Unpack[CallOptions]) -> Self:
+        """The same with options for all of it; those of CallOptions that can be said of several calls.
+
+        ``countdown`` and ``eta`` say when the first of it is due, ``link`` is called with the result of the whole, and
+        ``link_error`` when something in it has failed. The others hold for each call, in the place of its own.
+        """
+        for name in ALONE:
+            if name in options:
+                raise InvalidValue.of(name, "absent from calls that belong together", options[name])
+        given: dict[str, Any] = dict(options)
+        checked_time(given.get("countdown"), given.get("eta"))
+        Plan().but({name: value for name, value in given.items() if name not in _TIMES})
+        if given.keys() & _TIMES:
+            given = {"countdown": None, "eta": None, **given}  # the one takes the place of the other
+        made = copy(self)
+        made._options = {**self._options, **given}
+        return made
+
+    def apply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> Any:
+        """Call it later, all of it in one durable write.
+
+        Args:
+            args: in front of the arguments of the first call; of a group, of each.
+            kwargs: added to them.
+            options: see set().
+
+        Returns:
+            An AsyncResult of the last job; of a group, Results; of a chain of nothing, None.
+
+        Raises:
+            InvalidValue: an option is not known, breaks its rule, or cannot be said of several calls.
+            TypeError, PayloadError, NoScheduler, StoreError: see Task.delay; nothing was stored.
+        """
+        positional, named = given(args, kwargs)
+        canvas = self.set(**options) if options else self
+        carrier = _carrier_of(canvas)
+        if carrier is None:
+            return Results((), None) if canvas.lists else None
+        draft = Draft(carrier, carrier.clock.now_ns())
+        ends = canvas.lay(draft, Ends(args=positional, kwargs=named))
+        draft.store()
+        if isinstance(ends.shape, int):
+            return AsyncResult(ends.ids[ends.shape], carrier)
+        return Results(ends.ids, carrier, ends.shape)
+
+    @property
+    def lists(self) -> bool:
+        """Whether its result is a list, for it ends with a group."""
+        return False
+
+    def delay(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it as soon as workers are free, or when ``countdown`` or ``eta`` says, as for Task.delay."""
+        return self.apply_async(args, kwargs, **self._times_in(kwargs))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """delay()."""
+        return self.delay(*args, **kwargs)
+
+    def _times_in(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """When it is due: taken out of the arguments, unless they are a function's own."""
+        tasks = [one.task for one in self.signatures()]
+        ours = {
+            "countdown": all(task._takes_no_countdown for task in tasks),
+            "eta": all(task._takes_no_eta for task in tasks),
+        }
+        return {name: kwargs.pop(name) for name in ours if ours[name] and name in kwargs}
+
+    def _begin(self, after: Ends) -> tuple[Ends, dict[str, Any], Mapping[str, Any]]:
+        """(after what it begins, options for each call, what is linked to the whole)."""
+        rest = dict(self._options)
+        after = after.timed(rest.pop("countdown", None), rest.pop("eta", None))
+        links = Plan().but({name: rest.pop(name) for name in ("link", "link_error") if name in rest})
+        return after, rest, {"succeeded": links.link, "failed": links.link_error}
+
+
+_TIMES: Final = frozenset({"countdown", "eta"})
+
+
+class Signature(Canvas, Generic[R]):
+    """One call of a task, not made yet: what ``task.s(...)`` gives.
+
+    In a chain it is given the result of what comes before, in front of its own arguments; with ``si`` ("immutable") it
+    is not.
+
+    >>> (remind.s(1) | remind.si(2, "x")).delay().get(timeout=5)
+    'X'
+    """
+
+    def __init__(
+        self,
+        task: Task[..., R],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        call: Sender[..., R] | None = None,
+        *,
+        immutable: bool = False,
+    ) -> None:
+        """A call of ``task``; ``call`` is the task with options, if there are any."""
+        self.task: Final = task
+        self.args: Final = tuple(args)
+        self.kwargs: Final = dict(kwargs or {})
+        self.call: Final = call or task
+        self.immutable: Final = immutable
+
+    def __repr__(self) -> str:
+        shown = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
+        return f"{self.task.name}.{'si' if self.immutable else 's'}({', '.join(shown)})"
+
+    def set(self, **options: Unpack[CallOptions]) -> Signature[R]:
+        """The same call with more options; see CallOptions."""
+        call = self.call.options(**options)
+        return Signature(self.task, self.args, self.kwargs, call, immutable=self.immutable)
+
+    def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None) -> Signature[R]:
+        """The same call with ``args`` in front of its own, and ``kwargs`` added."""
+        positional, named = given(args, kwargs)
+        merged = {**self.kwargs, **named}
+        return Signature(self.task, (*positional, *self.args), merged, self.call, immutable=self.immutable)
+
+    def apply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[R]:
+        """Call the task later; ``args`` stand in front of the signature's own."""
+        positional, named = ((), {}) if self.immutable else given(args, kwargs)
+        return self.call.apply_async((*positional, *self.args), {**self.kwargs, **named}, **options)
+
+    def delay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+        """Task.delay; the arguments stand in front of the signature's own."""
+        return self.apply_async(args, kwargs, **self._times_in(kwargs))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Call the function, here and now."""
+        return self.task(*args, *self.args, **{**self.kwargs, **kwargs})
+
+    def signatures(self) -> Iterator[Signature[Any]]:
+        """See Canvas."""
+        yield self
+
+    def lay(self, draft: Draft, after: Ends) -> Ends:
+        """See Canvas."""
+        return draft.call(self, after)
+
+
+class Chain(Canvas):
+    """Calls one after the other, each given the result of the one before.
+
+    >>> chain(add.s(1, 2), add.s(3)).delay().get(timeout=5)
+    6
+    """
+
+    def __init__(self, *parts: Canvas) -> None:
+        self.parts: Final = tuple(part for one in _canvases("chain", parts) for part in _parts_of(one))
+
+    def __repr__(self) -> str:
+        return " | ".join(map(repr, self.parts)) or "chain()"
+
+    def signatures(self) -> Iterator[Signature[Any]]:
+        """See Canvas."""
+        for part in self.parts:
+            yield from part.signatures()
+
+    @property
+    def lists(self) -> bool:
+        """See Canvas."""
+        return bool(self.parts) and self.parts[-1].lists
+
+    def lay(self, draft: Draft, after: Ends) -> Ends:
+        """See Canvas."""
+        ends, options, links = self._begin(after)
+        before = len(draft.members)
+        with draft.under(options):
+            for part in self.parts:
+                ends = part.lay(draft, ends)
+        _follow(draft, ends, before, links)
+        return ends
+
+
+class Group(Canvas):
+    """Calls side by side.
+
+    >>> group(add.s(n, n) for n in range(3)).delay().get(timeout=5)
+    [0, 2, 4]
+    """
+
+    def __init__(self, *members: Canvas | Iterable[Canvas]) -> None:
+        given = members[0] if len(members) == 1 and not isinstance(members[0], Canvas) else members
+        self.members: Final = tuple(member for one in _canvases("group", given) for member in _members_of(one))
+
+    def __repr__(self) -> str:
+        return f"group({', '.join(map(repr, self.members))})"
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def signatures(self) -> Iterator[Signature[Any]]:
+        """See Canvas."""
+        for member in self.members:
+            yield from member.signatures()
+
+    @property
+    def lists(self) -> bool:
+        """See Canvas."""
+        return True
+
+    def lay(self, draft: Draft, after: Ends) -> Ends:
+        """See Canvas."""
+        start, options, links = self._begin(after)
+        ends = []
+        with draft.under(options):
+            for member in self.members:
+                before = len(draft.members)
+                ends.append(member.lay(draft, start))
+                _follow(
+                    draft, ends[-1], before, {"failed": links["failed"]}
+                )  # as in Celery: called for each that fails
+        joined = side_by_side(ends) if ends else replace(start, shape=())  # what comes next begins when it would have
+        _follow(draft, joined, 0, {"succeeded": links["succeeded"]})
+        return joined
+
+
+class Chord(Chain):
+    """A group, and a call that is given the list of its results when all of it has succeeded.
+
+    >>> chord([add.s(n, n) for n in range(3)], total.s()).delay().get(timeout=5)
+    6
+    """
+
+    def __init__(self, header: Canvas | Iterable[Canvas], body: Canvas) -> None:
+        super().__init__(header if isinstance(header, Group) else Group(header), body)
+
+
+def chain(*parts: Canvas | Iterable[Canvas]) -> Chain:
+    """See Chain."""
+    given = parts[0] if len(parts) == 1 and not isinstance(parts[0], Canvas) else parts
+    return Chain(*_canvases("chain", given))
+
+
+def group(*members: Canvas | Iterable[Canvas]) -> Group:
+    """See Group."""
+    return Group(*members)
+
+
+class _OpenChord:
+    def __init__(self, header: Canvas | Iterable[Canvas]) -> None:
+        self._header = header if isinstance(header, Group) else Group(header)
+
+    def __call__(self, body: Canvas, **options: Any) -> Any:
+        return Chord(self._header, body).apply_async(**options)
+
+
+def chord(header: Canvas | Iterable[Canvas], body: Canvas | None = None) -> Any:
+    """A Chord; without a body, as Celery has it, what calls it when it is given one: ``chord(header)(body)``."""
+    return _OpenChord(header) if body is None else Chord(header, body)
+
+
+def _parts_of(one: Canvas) -> tuple[Canvas, ...]:
+    return one.parts if isinstance(one, Chain) and not one._options else (one,)
+
+
+def _members_of(one: Canvas) -> tuple[Canvas, ...]:
+    if isinstance(one, Chain) and not one.parts:
+        return ()
+    return one.members if isinstance(one, Group) and not one._options else (one,)
+
+
+def _canvases(name: str, given: Any) -> tuple[Canvas, ...]:
+    found = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    if not all(isinstance(one, Canvas) for one in found):
+        raise InvalidValue.of(name, "made of signatures, as task.s(...) gives them", given)
+    return found
+
+
+def _follow(draft: Draft, ends: Ends, before: int, links: Mapping[str, Any]) -> None:
+    """Put in what is called when something laid since there were ``before`` members has ended, well or not."""
+    if links.get("succeeded"):
+        draft.follow(ends, links["succeeded"])
+    if links.get("failed") and len(draft.members) > before:
+        draft.follow(Ends(ids=tuple(draft.members[before:]), shape=0, need="failed"), links["failed"])
+
+
+def _links_of(canvas: Canvas) -> Iterator[Signature[Any]]:
+    """What is linked to a whole, which may have no calls of its own."""
+    inside = canvas.parts if isinstance(canvas, Chain) else canvas.members if isinstance(canvas, Group) else ()
+    for one in (*inside, *Plan().but({"link": canvas._options.get("link")}).link):
+        yield from (*one.signatures(), *_links_of(one))
+
+
+def _carrier_of(canvas: Canvas) -> Carrier | None:
+    """What carries the calls: the scheduler that their tasks belong to; the default one for shared tasks alone."""
+    tasks = [one.task for one in (*canvas.signatures(), *_links_of(canvas))]
+    bound = next((task for task in tasks if task._scheduler is not None), None)
+    if bound is not None:
+        return bound.scheduler
+    return tasks[0].scheduler if tasks else None

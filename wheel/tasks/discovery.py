@@ -1,0 +1,97 @@
+"""Discovery: what is imported by its name, and the modules of packages that hold their tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from ..errors import InvalidValue
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """One that is put off until tasks are needed."""
+
+    packages: Callable[[], Iterable[str]] | None
+    """What gives their names; None for Django's installed apps."""
+    related: str | None
+
+    def run(self) -> None:
+        """Import them now."""
+        discover((self.packages or _installed_apps)(), self.related)
+
+
+def checked_related(name: object) -> str | None:
+    """The name of the modules, or None for the packages themselves."""
+    if name is not None and (type(name) is not str or not all(part.isidentifier() for part in name.split("."))):
+        raise InvalidValue.of("related_name", "the name of a module, or None", name)
+    return name
+
+
+def discover(packages: Iterable[str], related: str | None) -> None:
+    """Import the module of each package that has one.
+
+    Raises:
+        InvalidValue: there is no package of one of the names; none was imported.
+    """
+    found = [packages] if isinstance(packages, str) else list(packages)
+    if isinstance(packages, str) or not all(type(name) is str and name for name in found):
+        raise InvalidValue.of("packages", "a collection of names of packages", packages)
+    for name in found:
+        if not all(part.isidentifier() for part in name.split(".")) or not has_module(name):
+            raise InvalidValue.of("packages", "names of packages that can be imported", name)
+    for name in found:
+        if related is None:
+            import_module(name)
+        elif has_module(f"{name}.{related}"):
+            import_module(f"{name}.{related}")
+
+
+def _installed_apps() -> list[str]:
+    """The packages of Django's apps, which is set up if that is still to be done."""
+    try:
+        apps: Any = import_module("django.apps").apps
+    except ModuleNotFoundError:
+        raise InvalidValue.of("packages", "given where there is no Django", None) from None
+    if not apps.ready:
+        import_module("django").setup()
+    return [config.name for config in apps.get_app_configs()]
+
+
+def imported(name: str) -> Any:
+    """The module, or the attribute of one, of that name.
+
+    Raises:
+        InvalidValue: there is none. What an import of it raises goes through.
+    """
+    module, colon, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in f"{module}.{attribute or 'x'}".split(".")):
+        raise InvalidValue.of("obj", "an object, or module or module:attribute", name)
+    if not colon and not has_module(module):
+        module, _, attribute = module.rpartition(".")
+    if not module or not has_module(module):
+        raise InvalidValue.of("obj", "an object, or the name of a module that can be imported", name)
+    found: Any = import_module(module)
+    for part in filter(None, attribute.split(".")):
+        if not hasattr(found, part):
+            raise InvalidValue.of("obj", f"the name of an object; {found.__name__} has no {part!r}", name)
+        found = getattr(found, part)
+    return found
+
+
+def has_module(name: str) -> bool:
+    """Whether there is a module of that name. Its packages are imported, itself it is not."""
+    parent, _, _ = name.rpartition(".")
+    if parent and not has_module(parent):
+        return False
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError as error:
+        if error.name == name or (parent and error.name == parent):
+            return False  # the parent is a module and no package
+        raise
+    except ValueError:  # a module that was put together by hand has no spec
+        return True

@@ -1,0 +1,204 @@
+"""A draft: jobs that are to be stored together, in one durable write, each of which knows what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from ..clock import MAX_MS
+from ..errors import DuplicateJob, InvalidValue
+from ..job import After, Job
+from ..payload import encode_call
+from ..shape import Shape, as_text, renumbered
+from .options.plan import Plan
+from .options.times import refuse_too_late
+
+if TYPE_CHECKING:
+    from .canvas import Canvas, Signature
+    from .options.times import Seconds
+    from .task import Carrier
+
+GATHERED_TTL_MS: Final = 7 * 86_400_000
+"""Results that another job waits for are kept at least so long."""
+ALONE: Final = ("key", "task_id", "on_conflict", "max_wait")
+"""Options that one job can have, and several calls that belong together cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Where something ends: the jobs that what comes next waits for, and what it is given of them."""
+
+    ids: tuple[str, ...] = ()
+    """Of the jobs; none at the beginning."""
+    shape: Shape | None = None
+    """How their results are given, by their places in ``ids``; None at the beginning."""
+    need: str = "succeeded"
+    """How they must have ended; see job.After."""
+    args: tuple[Any, ...] = ()
+    """At the beginning: what stands in front of the arguments of those that come next."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Likewise, added to theirs."""
+    countdown: Seconds | None = None
+    eta: datetime | None = None
+    """When those that come next are due, in the place of what they say themselves."""
+
+    def timed(self, countdown: Seconds | None, eta: datetime | None) -> Ends:
+        """The same, with a time for what comes next, if it has none."""
+        given = self.countdown is not None or self.eta is not None
+        return self if given or (countdown is None and eta is None) else replace(self, countdown=countdown, eta=eta)
+
+    @property
+    def in_front(self) -> tuple[Any, ...]:
+        """What a call that comes next finds in front of its arguments; None stands for what is not known yet."""
+        if self.ids:
+            return (None,)
+        return self.args if self.shape is None else ([],)
+
+    @property
+    def gives(self) -> str:
+        """See job.After."""
+        if self.need == "failed":
+            return "id"
+        return "result" if isinstance(self.shape, int) else "results"
+
+
+def side_by_side(ends: Sequence[Ends]) -> Ends:
+    """Where all of these end, as the members of a group."""
+    places: dict[str, int] = {}
+    shapes = []
+    for one in ends:
+        numbers = {number: places.setdefault(id, len(places)) for number, id in enumerate(one.ids)}
+        shapes.append(() if one.shape is None else renumbered(one.shape, numbers))
+    return Ends(ids=tuple(places), shape=tuple(shapes))
+
+
+class Draft:
+    """Jobs that are to be stored together."""
+
+    def __init__(self, carrier: Carrier, now_ns: int) -> None:
+        self.carrier: Final = carrier
+        self.now_ns: Final = now_ns
+        self.jobs: Final[dict[str, Job]] = {}
+        self.members: list[str] = []
+        """Ids of the jobs of what is being laid, without those that are linked to them."""
+        self._over: dict[str, Any] = {}
+        self._earliest: dict[str, int] = {}
+        self._named: list[str] = []
+        self._prefix: str | None = None
+        self._numbers: dict[str, int] = {}
+
+    def store(self, *, fresh: bool = True) -> None:
+        """Give the jobs to the carrier; ``fresh``: no id of them is the caller's but those that are named.
+
+        Raises:
+            DuplicateJob: one of them has an id that the caller gave, and that the store knows.
+        """
+        for id in self._named:
+            if self.carrier.store.get(id) is not None:
+                raise DuplicateJob(f"job {id} is in the store already, so it cannot become one of several that wait")
+        self.carrier.submit_many(list(self.jobs.values()), fresh=fresh and not self._named)
+
+    @contextmanager
+    def under(self, options: Mapping[str, Any]) -> Iterator[None]:
+        """Within the block these options hold for each call, in the place of its own; those around it come first."""
+        before = self._over
+        self._over = {**options, **before}
+        try:
+            yield
+        finally:
+            self._over = before
+
+    def call(self, sig: Signature[Any], after: Ends) -> Ends:
+        """Put the job of one call in, behind others."""
+        task, call = sig.task, sig.call
+        if task._scheduler is not None and task._scheduler.registry is not self.carrier.registry:
+            raise InvalidValue.of("calls that belong together", "of tasks of one scheduler", sig)
+        plan = call._plan.but(self._over) if self._over else call._plan
+        if plan.key is not None:
+            raise InvalidValue.of("key", "absent from calls that belong together", plan.key)
+        plan.refuse_idle()
+        timed = after.timed(call._countdown, call._eta)
+        given = () if sig.immutable else after.in_front
+        kwargs = sig.kwargs if after.ids or sig.immutable else {**sig.kwargs, **after.kwargs}
+        task._check(*given, *sig.args, **kwargs)
+        payload = encode_call(sig.args if after.ids else (*given, *sig.args), dict(kwargs))
+        if self.carrier.routes is not None:
+            plan = self.carrier.routes.place(task.name, plan)
+        ttl_ms = self.carrier.result_ttl_ms
+        if after.ids:
+            if timed.eta is not None:
+                raise InvalidValue.of("eta", "absent from a call that waits for others", timed.eta)
+            job = self._waiting(plan.job(task.name, payload, self.now_ns, ttl_ms, timed.countdown), sig, after)
+        else:
+            job = plan.job(task.name, payload, self.now_ns, ttl_ms, timed.countdown, timed.eta)
+        id = self.put(job, named=plan.task_id is not None)
+        self.link(id, plan)
+        return Ends(ids=(id,), shape=0)
+
+    def _waiting(self, job: Job, sig: Signature[Any], after: Ends) -> Job:
+        delay_ms = job.due_ms - job.created_ms
+        earliest_ms = max(self._earliest[id] for id in after.ids) + delay_ms
+        refuse_too_late(earliest_ms, job.expires_ms)
+        gives, shape = "nothing" if sig.immutable else after.gives, ""
+        if gives == "results" and after.shape != (*range(len(after.ids)),):
+            shape = as_text(after.shape or ())
+        waits = After(after.ids, len(after.ids), after.need, gives, delay_ms, shape)
+        return job._replace(due_ms=MAX_MS, after=waits)
+
+    def put(self, job: Job, *, named: bool) -> str:
+        """Take a job in, and let those it waits for know; its id, which is the caller's own if it is ``named``."""
+        if named:
+            if job.id in self.jobs:
+                raise InvalidValue.of("task_id", "another one for each call", job.id)
+            self._named.append(job.id)
+        elif self._prefix is not None:
+            job = job._replace(id=self._free(self._prefix))
+        after = job.after
+        self.jobs[job.id] = job
+        self.members.append(job.id)
+        self._earliest[job.id] = (
+            job.due_ms if after is None else max(self._earliest[id] for id in after.ids) + after.delay_ms
+        )
+        for id in () if after is None else after.ids:
+            before = self.jobs[id]
+            ttl_ms = max(before.result_ttl_ms, GATHERED_TTL_MS)
+            self.jobs[id] = before._replace(wakes=(*before.wakes, job.id), result_ttl_ms=ttl_ms)
+        return job.id
+
+    def _free(self, prefix: str) -> str:
+        number = self._numbers[prefix] = self._numbers.get(prefix, -1) + 1
+        return f"{prefix}.{number}" if number else prefix
+
+    def link(self, id: str, plan: Plan) -> None:
+        """Put in what is called when a job has succeeded, and what is called when it has failed."""
+        if plan.link or plan.link_error:
+            self.follow(Ends(ids=(id,), shape=0), plan.link)
+            self.follow(Ends(ids=(id,), shape=0, need="failed"), plan.link_error)
+
+    def follow(self, ends: Ends, calls: Iterable[Canvas]) -> None:
+        """Put calls in that are made when others have ended; these are no part of what is being laid."""
+        before = self.members, self._over, self._prefix
+        for number, one in enumerate(calls):
+            self.members, self._over = [], {}
+            self._prefix = f"{ends.ids[0]}:{ends.need}-{number}" if ends.ids else None  # a call again: the same ids
+            one.lay(self, ends)
+        self.members, self._over, self._prefix = before
+
+
+def send_linked(carrier: Carrier, jobs: Sequence[Job], plan: Plan) -> list[str]:
+    """Store jobs of one plan together with what is linked to each; their ids.
+
+    One whose id the caller gave, and that the store has already, stays as it is: it is linked to nothing more.
+    """
+    if plan.key is not None:
+        raise InvalidValue.of("key", "absent when link or link_error is given", plan.key)
+    if plan.task_id is None or carrier.store.get(plan.task_id) is None:
+        draft = Draft(carrier, jobs[0].created_ms * 1_000_000 if jobs else 0)
+        for job in jobs:
+            draft.put(job, named=False)
+            draft.link(job.id, plan)
+        draft.store(fresh=False)
+    return [job.id for job in jobs]

@@ -1,0 +1,113 @@
+"""Registry: names to tasks. A stored name is looked up here and nowhere else; it is never imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import InvalidValue, NotRegistered
+from ..safety.plain import harmless_logger
+from .sameness import Sameness, sameness
+
+if TYPE_CHECKING:
+    from .task import Task
+
+_LOG: Final = harmless_logger("hourwheel.registry")
+
+
+class Registry:
+    """The tasks that one scheduler can run.
+
+    What it does not know itself it asks of ``parent``: a scheduler's registry has SHARED for its parent, so every
+    scheduler can run the tasks of the module-level ``@task``, and may have one of its own of the same name.
+
+    >>> Registry().get("app.remind")
+    Traceback (most recent call last):
+    hourwheel.NotRegistered: no task named 'app.remind' is registered here; registered: none
+    """
+
+    def __init__(self, parent: Registry | None = None) -> None:
+        self._parent = parent
+        self._tasks: dict[str, Task[..., Any]] = {}
+        self._aliases: dict[str, str] = {}
+
+    def add(self, task: Task[..., Any], aliases: Iterable[str] = ()) -> None:
+        """Register a task under its name, and under the names it had before.
+
+        The same function again (its module was reloaded, or is the script that runs and is imported too) takes the
+        place of the one before. So does a new form of it, as when a notebook's cell is edited; that is logged.
+
+        Raises:
+            InvalidValue: another function has one of the names.
+        """
+        aliases = tuple(aliases)
+        for name in (task.name, *aliases):
+            self._refuse_taken(name, task)
+        before = self._tasks.get(task.name)
+        if before is not None and sameness(before.fn, task.fn) is Sameness.RENEWED:
+            _LOG.warning("Task %s is defined anew: its jobs, those that wait too, run the newest function", task.name)
+        self._tasks[task.name] = task
+        for name in aliases:
+            self._aliases[name] = task.name
+
+    def alias(self, old: str, name: str) -> None:
+        """Let jobs stored under the name ``old`` run the task ``name``, as after a rename.
+
+        Raises:
+            NotRegistered: there is no task ``name``.
+            InvalidValue: ``old`` is the name of another task.
+        """
+        task = self.get(name)
+        self._refuse_taken(old, task)
+        self._aliases[old] = task.name
+
+    def get(self, name: str) -> Task[..., Any]:
+        """The task of that name or alias.
+
+        Raises:
+            NotRegistered: there is none; the message lists what there is.
+        """
+        task = self.find(name)
+        if task is None:
+            known = ", ".join(self.names()) or "none"
+            raise NotRegistered(f"no task named {name!r} is registered here; registered: {known}")
+        return task
+
+    def names(self) -> list[str]:
+        """The names of all tasks, sorted, without aliases."""
+        inherited = set() if self._parent is None else set(self._parent.names())
+        return sorted(inherited | set(self._tasks))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.find(name) is not None
+
+    def __repr__(self) -> str:
+        return f"Registry({self.names()!r})"
+
+    def find(self, name: str) -> Task[..., Any] | None:
+        """The task of that name or alias; None if there is none."""
+        task = self._tasks.get(name)
+        if task is None and name in self._aliases:
+            task = self.find(self._aliases[name])
+        if task is None and self._parent is not None:
+            task = self._parent.find(name)
+        return task
+
+    def _refuse_taken(self, name: str, task: Task[..., Any]) -> None:
+        other = self._tasks.get(name) or self._tasks.get(self._aliases.get(name, ""))
+        if other is None:
+            return
+        module, function = other.origin
+        if other.origin != task.origin:
+            raise InvalidValue.of("name", f"unique: {function}() of {module} has it, so give another name=", name)
+        if sameness(other.fn, task.fn) is Sameness.OTHER:
+            rule = (
+                f"unique: another {function or type(other.fn).__name__}() of {module} has it, and a job of that one "
+                "would run this one; give each a name= of its own, or make one task and pass what differs as an "
+                "argument (a decorator under @task should use functools.wraps)"
+            )
+            raise InvalidValue.of("name", rule, name)
+
+
+SHARED: Final[Registry] = Registry()
+"""The tasks of the module-level ``@task``, which belong to no scheduler and are known to all."""

@@ -1,0 +1,1 @@
+"""What turns the ring and runs what is due: the ticker, the sweep, and what becomes of each claim."""

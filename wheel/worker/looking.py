@@ -1,0 +1,82 @@
+"""Looking: programs that import a user's module without meaning to run its jobs.
+
+Many modules call ``app.start()`` when they are imported, which is right in the program they are written for. But
+``hourwheel stats -A shop`` imports the module too, and so does pytest when it collects tests, and neither may run
+anybody's jobs. While one of these is at it a *rule* is in force in this process:
+
+    starts "never"    start(), run() and run_due() do nothing: the process looks, or makes one change
+    starts "later"    they do nothing as long as a module is being imported: the process runs jobs itself
+    read_only         stores are opened for reading
+
+What does nothing says so, once for each scheduler.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+_IMPORTING: Final = "<frozen importlib"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What schedulers of this process may do."""
+
+    reason: str
+    """Why not more, behind "start() does nothing: "."""
+    starts: Literal["never", "later"]
+    read_only: bool = False
+    say: Callable[[str], None]
+    """Where it is said that something does nothing."""
+    told: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
+
+
+_rule: Rule | None = None
+
+
+def set_rule(rule: Rule | None) -> Rule | None:
+    """Put a rule in force in this process, or None; gives the one that it takes the place of."""
+    global _rule
+    before, _rule = _rule, rule
+    return before
+
+
+@contextmanager
+def ruled(rule: Rule) -> Iterator[None]:
+    """A rule for as long as the block runs."""
+    before = set_rule(rule)
+    try:
+        yield
+    finally:
+        set_rule(before)
+
+
+def reads_only() -> bool:
+    """Whether stores are to be opened for reading."""
+    return _rule is not None and _rule.read_only
+
+
+def held_back(app: object, call: str) -> bool:
+    """Whether a call that would run jobs is to do nothing here; if so that is said."""
+    rule = _rule
+    if rule is None or (rule.starts == "later" and not _importing()):
+        return False
+    if app not in rule.told:
+        rule.told.add(app)
+        rule.say(f"{call} of {app!r} does nothing: {rule.reason}")
+    return True
+
+
+def _importing() -> bool:
+    """Whether this thread is in the midst of importing a module."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_code.co_filename.startswith(_IMPORTING):
+            return True
+    return False

@@ -1,0 +1,274 @@
+"""A worker process: imports the modules of the tasks, then runs one job after the other, as it is told.
+
+It runs jobs in its main thread, where a soft limit can be an alarm signal. It has no scheduler and does not open the
+store; a task that calls ``delay()`` opens it then, as any program does.
+
+It dies with its parent, at once and whatever it does: the kernel is asked for that. SIGINT and SIGTERM, which
+terminals and service managers send to everybody, are the parent's business and do nothing here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import mmap
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from ...clock import SystemClock
+from ...errors import HourwheelError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
+from ...events import Events
+from ...job import Claim, Outcome
+from ...results.waits import HERE, Here
+from ...safety import calm
+from ...safety.shield import ALARMS, Alarm, take_off
+from ...tasks.default_app import get_default
+from ...tasks.options.time_limits import UNLIMITED, Limits
+from ...tasks.registry import SHARED, Registry
+from ...tasks.task import Task
+from .. import log
+from ..looking import Rule, set_rule
+from ..run.ending import ALL, App, is_scheduler
+from ..run.runner import Known, Runner, known
+from . import inside
+from .imports import MAIN, find_app, import_all
+from .wire import COUNTER, Channel, job_of, packed_outcome, packed_record
+
+if TYPE_CHECKING:
+    from ...contract import Store
+
+R = TypeVar("R")
+
+_SET_PDEATHSIG: Final = 1
+
+
+def main(fd: int, counter: int) -> None:
+    """The life of a worker process.
+
+    Args:
+        fd: of its end of the socket pair.
+        counter: descriptor of the memory in which it counts the jobs that it has begun.
+    """
+    os.set_inheritable(fd, False)
+    begun = mmap.mmap(counter, COUNTER.size)
+    os.close(counter)
+    inside.be_child()
+    calm.nobody_waits()
+    channel = Channel(socket.socket(fileno=fd))
+    setup = channel.receive()
+    if setup is None:
+        return
+    _die_with(setup["parent"])
+    for number in (signal.SIGINT, signal.SIGTERM):  # a handler: what is ignored stays ignored in programs we start
+        signal.signal(number, _leave_it_to_the_parent)
+    sys.argv[:] = setup["argv"]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what is printed is not to die with us
+    set_rule(Rule(reason="the pool's own process runs the jobs", starts="later", say=lambda _: None))  # nor says it so
+    faults = import_all(setup)
+    _log_to(channel, setup)
+    app = find_app(setup)
+    if app is not None:
+        app.on.worker_process_init.tell(app)
+    channel.send(["ready", faults])
+    _serve(channel, setup, Worker(faults, app), begun)
+    if app is not None:
+        app.on.worker_process_shutdown.tell(app)
+
+
+def _serve(channel: Channel, setup: dict[str, Any], worker: Worker, begun: mmap.mmap) -> None:
+    left, most_kib, count = setup["max_tasks"] or -1, setup["max_memory"], 0
+    while left != 0 and (sent := channel.receive()) is not None:
+        left -= 1
+        count += 1
+        COUNTER.pack_into(begun, 0, count)
+        HERE.set(Here(lambda ids: channel.send(["waits", ids])))
+        outcome = worker.run(*sent)
+        if most_kib is not None and _resident_kib() > most_kib:
+            left = 0
+        channel.send(["done", packed_outcome(outcome), left == 0])
+
+
+def _die_with(parent: int) -> None:
+    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() not in (parent, 0):  # it died before that
+        os._exit(1)
+
+
+def _leave_it_to_the_parent(*_: object) -> None:
+    """Nothing; what was interrupted goes on."""
+
+
+def _resident_kib() -> int:
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * (os.sysconf("SC_PAGE_SIZE") // 1024)
+
+
+# ---- running ---------------------------------------------------------------------------------------------
+
+
+class Worker:
+    """Runs jobs of the tasks that the imported modules have registered."""
+
+    def __init__(self, faults: dict[str, str], app: App | None = None) -> None:
+        """For jobs of ``app``; ``faults`` says why modules could not be imported."""
+        self._faults = faults
+        self._app = app
+        self._runners: dict[tuple[str, float | None], Runner] = {}
+
+    def run(self, fields: list[Any], name: str, origin: list[str], module: str, soft_s: float | None) -> Outcome:
+        """Run a job; never raises.
+
+        Args:
+            fields: the job, packed.
+            name: of the task; the job may have been stored under an alias.
+            origin: (module, function) of the task.
+            module: where it is defined, as the parent imports it.
+            soft_s: its soft limit, in seconds.
+        """
+        job = job_of(fields)
+        runner = self._runners.get((name, soft_s))
+        if runner is None:
+            try:
+                task, app = self._find(name, (origin[0], origin[1]), module)
+            except (NotRegistered, ImportError, SystemExit) as error:
+                return _nobodys().put_off(job, str(error))
+            runner = self._runners[name, soft_s] = _runner_of(task, app, soft_s)
+        return runner(Claim(job, job.token, job.owner or ""))
+
+    def _find(self, name: str, origin: tuple[str, str], module: str) -> tuple[Task[..., Any], App | None]:
+        if module not in ("__main__", MAIN) and module not in self._faults:
+            import_module(module)
+        having = [app for app in list(ALL) if _has(app.registry, name, origin)]
+        if self._app in having:
+            having = [self._app]
+        if len(having) > 1:  # made by one function that is called twice: which of them was it?
+            raise NotRegistered(
+                f"several schedulers of {module!r} have a task {name!r}, and a worker process cannot tell which is "
+                "meant; assign each scheduler to a name of its module"
+            )
+        for app in having:
+            _cut_off(app)
+            return app.registry._tasks[name], app
+        task = SHARED._tasks.get(name)
+        if task is not None and task.origin == origin:
+            return task, self._app
+        why = self._faults.get(module) or "it does not register it when it is imported"
+        raise NotRegistered(f"{module!r} as a worker process imports it has no task {name!r}: {why}")
+
+
+def _has(registry: Registry, name: str, origin: tuple[str, str]) -> bool:
+    task = registry._tasks.get(name)
+    return task is not None and task.origin == origin
+
+
+class _Elsewhere:
+    """In the place of a store in memory: here it would be another one, and what is added to it lost."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise SchedulerError(
+            "the store is in the memory of the parent process, out of reach of a job in a worker process; use a file"
+        )
+
+
+def _cut_off(app: App) -> None:
+    store = app.store if app._url is None else app._store  # which opens none
+    in_memory = type(store).__module__.endswith(".store.memory") or (app._url or "").lower().startswith("memory:")
+    if in_memory:
+        app._store = cast("Store", _Elsewhere())
+
+
+class _Only(Registry):
+    """A registry of one task, under whatever name its job was stored."""
+
+    def __init__(self, task: Task[..., Any]) -> None:
+        super().__init__()
+        self._task = task
+
+    def find(self, name: str) -> Task[..., Any]:  # noqa: ARG002
+        return self._task
+
+
+def _runner_of(task: Task[..., Any], app: App | None, soft_s: float | None) -> Runner:
+    limits = UNLIMITED if soft_s is None else Limits(soft_s=soft_s)
+
+    def know(task: Task[..., Any]) -> Known:
+        return known(task, limits)
+
+    if app is None:
+        try:
+            carrier = get_default()
+            app = carrier if is_scheduler(carrier) else None
+        except HourwheelError:
+            app = None
+    clock, on = (SystemClock(), Events()) if app is None else (app.clock, app.on)
+    return Runner(_Only(task), clock, on, know=know, guard=alarm)
+
+
+def _nobodys() -> Runner:
+    return Runner(SHARED, SystemClock())
+
+
+def alarm(limits: Limits, work: Callable[[], R]) -> R:
+    """What ``work()`` returns, in the main thread: SoftTimeLimitExceeded when its time is over, once."""
+    if limits.soft_s is None:
+        return work()
+    thread = threading.get_ident()
+    bell = Alarm(_time_is_over)
+    try:
+        try:
+            ALARMS[thread] = bell
+            signal.signal(signal.SIGALRM, lambda *_: bell.ring())
+            signal.setitimer(signal.ITIMER_REAL, limits.soft_s)
+            return work()
+        finally:  # twice, for it may strike in the first
+            _disarm(bell, thread)
+    finally:
+        _disarm(bell, thread)
+
+
+def _time_is_over() -> None:
+    raise SoftTimeLimitExceeded
+
+
+def _disarm(bell: Alarm, thread: int) -> None:
+    bell.end()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    take_off(bell, thread)
+
+
+# ---- logging ---------------------------------------------------------------------------------------------
+
+
+class _Forwarding(logging.Handler):
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if record.exc_info and not record.exc_text:
+                record.exc_text = logging.Formatter().formatException(record.exc_info)
+            self._channel.send(["log", packed_record(record)])
+        except Exception:
+            self.handleError(record)
+
+
+def _log_to(channel: Channel, setup: dict[str, Any]) -> None:
+    """If the modules have set up no logging here, let the parent write what is logged, as if it had been logged there.
+
+    The levels are the parent's, so what it would not show is not sent.
+    """
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    root.addHandler(_Forwarding(channel))
+    root.setLevel(setup["root_level"])
+    if log.LOG.logger.parent is not None and log.LOG.logger.parent.level == logging.NOTSET:
+        logging.getLogger("hourwheel").setLevel(setup["hourwheel_level"])

@@ -1,0 +1,100 @@
+"""Guests: threads beside the workers, for what their jobs wait for. Each ends when it has been idle for long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from ...job import Claim
+
+_IDLE_S: Final = 10.0
+
+
+class Guests:
+    """As many threads as there are claims in hand; they take them in turn."""
+
+    def __init__(self, live: Callable[[int], None], first: int, name: str) -> None:
+        """None yet.
+
+        Args:
+            live: the life of a guest, given the number of its place; it ends when its taker gives None.
+            first: that of the first.
+            name: what the threads are called.
+        """
+        self._live = live
+        self._first = first
+        self._name = name
+        self._inbox: SimpleQueue[Claim | None] = SimpleQueue()
+        self._threads: dict[int, threading.Thread] = {}
+        self._idle = 0
+        self._lock = threading.Lock()
+
+    def __contains__(self, thread: threading.Thread) -> bool:
+        return thread in list(self._threads.values())
+
+    def put(self, claim: Claim) -> None:
+        """Have a claim run at once.
+
+        Raises:
+            RuntimeError: no thread can be started for it.
+        """
+        with self._lock:
+            idle = self._idle > 0
+            self._idle -= idle
+        if not idle:
+            self._hire()
+        self._inbox.put(claim)
+
+    def _hire(self) -> None:
+        place = self._first
+        while place in self._threads:
+            place += 1
+        thread = threading.Thread(target=self._serve, args=(place,), name=f"{self._name}-guest-{place}", daemon=True)
+        self._threads[place] = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            del self._threads[place]
+            raise
+
+    def _serve(self, place: int) -> None:
+        try:
+            self._live(place)
+        finally:
+            self._threads.pop(place, None)
+
+    def taker(self) -> Callable[[], Claim | None]:
+        """For one guest: gives the next claim; None when there was none for long, or close() was called."""
+        came_for_one = True
+
+        def take() -> Claim | None:
+            nonlocal came_for_one
+            if not came_for_one:
+                with self._lock:
+                    self._idle += 1
+            came_for_one = False
+            while True:
+                try:
+                    return self._inbox.get(timeout=_IDLE_S)
+                except Empty:
+                    with self._lock:
+                        if self._idle > 0:  # else a claim was put for this one
+                            self._idle -= 1
+                            return None
+
+        return take
+
+    def close(self) -> list[Claim]:
+        """Let each end after the job it runs; the claims that none had taken."""
+        taken: list[Claim] = []
+        try:
+            while True:
+                claim = self._inbox.get_nowait()
+                if claim is not None:
+                    taken.append(claim)
+        except Empty:
+            for _ in list(self._threads):
+                self._inbox.put(None)
+            return taken

@@ -1,0 +1,164 @@
+"""Imports: what a worker process imports, so that user code finds there what it finds in the program itself.
+
+The modules in which schedulers, tasks and hooks are, in the order in which the program has imported them. So the app's
+module comes before the tasks that need it, shared tasks have a default scheduler, and Django is set up where the
+program has set it up: at the place of its settings in that order.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Mapping
+from importlib import import_module
+from traceback import walk_tb
+from types import ModuleType
+from typing import Any, Final
+
+from ...tasks import default_app as default
+from ...tasks.naming import script_of
+from ...tasks.registry import Registry
+from ..run.ending import ALL, App, is_scheduler
+from . import inside
+from .kinds import main_file
+
+MAIN: Final = "__mp_main__"
+"""The name under which the program's file is run in a worker process, that of multiprocessing."""
+_OURS: Final = __name__.partition(".")[0]
+
+
+# ---- in the program --------------------------------------------------------------------------------------
+
+
+def what_to_import(registry: Registry) -> dict[str, Any]:
+    """What the worker processes of the scheduler with this registry are to import; see import_all."""
+    script = _script(registry)
+    places = _places(script)
+    app = next((one for one in list(ALL) if one.registry is registry), None)
+    carrier = default._default
+    needed = {registry.get(name).fn.__module__ for name in registry.names()}
+    needed |= {module for module, _ in places.values()}
+    if app is not None:
+        needed |= {function.__module__ for name in app.on.__slots__ for function in getattr(app.on, name)._functions}
+        needed.add(_known_part(app._home))
+    settings = _django_settings()
+    spec = script.get("__spec__")
+    return {
+        "modules": [name for name in list(sys.modules) if name in needed or name == settings],
+        "django": settings,
+        "main_name": None if spec is None or spec.name == "__main__" else spec.name,
+        "main_file": main_file(script),
+        "app": places.get(id(app)),
+        "default": places.get(id(carrier)),
+        "stand_in": None if app is None else _stand_in(app),
+    }
+
+
+def _script(registry: Registry) -> Mapping[str, Any]:
+    """The names of the program's own file."""
+    functions = (registry.get(name).fn for name in registry.names())
+    main = next((fn for fn in functions if fn.__module__ == "__main__"), _script)
+    return script_of(main)
+
+
+def _places(script: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
+    """By id, the (module, name) under which each scheduler is found; the program's own file if it is nowhere else."""
+    apps = {id(app) for app in list(ALL)}
+    found: dict[int, tuple[str, str]] = {}
+    modules = {name: getattr(module, "__dict__", None) for name, module in list(sys.modules.items())}
+    modules.pop("__main__", None)
+    for module_name, names in [*modules.items(), ("__main__", script)]:
+        if not isinstance(names, dict) or module_name.partition(".")[0] == _OURS:
+            continue
+        for name, value in list(names.items()):
+            if id(value) in apps:
+                found.setdefault(id(value), (module_name, name))  # the first name: a later one may be a loop's
+    return found
+
+
+def _known_part(name: str | None) -> str:
+    """The module of ``module.attribute``."""
+    while name and name not in sys.modules:
+        name = name.rpartition(".")[0]
+    return name or ""
+
+
+def _django_settings() -> str | None:
+    """The module of the settings of Django, if it is set up here by one."""
+    apps = getattr(sys.modules.get("django.apps"), "apps", None)
+    return os.environ.get("DJANGO_SETTINGS_MODULE") if getattr(apps, "ready", False) else None
+
+
+def _stand_in(app: App) -> dict[str, Any] | None:
+    """What makes a scheduler that calls of shared tasks can go to, where the program's own cannot be imported."""
+    if app._url is None:
+        return None
+    return {"store": app._url, "durability": app._durability, "result_ttl": app.result_ttl_ms / 1000}
+
+
+# ---- in a worker process ---------------------------------------------------------------------------------
+
+
+def import_all(setup: dict[str, Any]) -> dict[str, str]:
+    """Import what ``what_to_import`` says; for each module that failed how."""
+    faults = {}
+    for name in setup["modules"]:
+        try:
+            if name == setup["django"]:
+                import_module("django").setup()
+            elif name == "__main__":
+                _import_main(setup["main_name"], setup["main_file"])
+            else:
+                import_module(name)
+        except (Exception, SystemExit) as error:
+            faults[name] = "".join(traceback.format_exception_only(error)).strip()
+    return faults
+
+
+def _import_main(name: str | None, file: str) -> None:
+    """Run the program's file again, but not as ``__main__``, so that what is guarded by that name does not run."""
+    import_module("multiprocessing")  # it sets that name, too, when it is first imported: now, and not in the midst
+    module = ModuleType(MAIN)
+    found: dict[str, Any] = {}
+    try:
+        with inside.importing_main():
+            if name is not None:
+                found = runpy.run_module(name, run_name=MAIN, alter_sys=True)
+            else:
+                found = runpy.run_path(file, run_name=MAIN)
+    except BaseException as error:
+        found = _names_so_far(error)
+        raise
+    finally:
+        module.__dict__.update(found)
+        sys.modules["__main__"] = sys.modules[MAIN] = module
+
+
+def _names_so_far(error: BaseException) -> dict[str, Any]:
+    """What the program's file had defined when it raised: those tasks can be run."""
+    for frame, _ in walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") == MAIN:
+            return dict(frame.f_globals)
+    return {}
+
+
+def find_app(setup: dict[str, Any]) -> App | None:
+    """The scheduler whose jobs this process runs, as it was imported; or one in its place, if there is none at all."""
+    app, carrier = _at(setup["app"]), _at(setup["default"])
+    if carrier is not None:
+        default.set_default(carrier)
+    if app is None and not list(ALL) and setup["stand_in"] is not None:
+        app = import_module(_OURS).Scheduler(**setup["stand_in"])
+        _STAND_IN.append(app)
+    return app
+
+
+_STAND_IN: Final[list[App]] = []
+"""The default is held by others weakly."""
+
+
+def _at(place: list[str] | None) -> App | None:
+    found = None if place is None else getattr(sys.modules.get(place[0]), place[1], None)
+    return found if is_scheduler(found) else None

@@ -1,0 +1,86 @@
+"""Makes the pool that a scheduler's options ask for, or says why this program cannot have it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+from ...clock import Clock
+from ...contract import Beginning, Store
+from ...errors import SchedulerError
+from ...events import Events
+from ...tasks.options.routes import Routes
+from ...tasks.registry import Registry
+from ...tasks.task import Task
+from ..run.refused import Refused
+from ..run.runner import Known, Runner, known
+from . import inside
+from .options import PoolOptions
+from .protocol import Pool
+from .threads import ThreadPool
+
+
+def make_pool(
+    options: PoolOptions,
+    registry: Registry,
+    clock: Clock,
+    on: Events,
+    queues: Collection[str] | None,
+    routes: Routes | None = None,
+    refused: Refused | None = None,
+    store: Store | None = None,
+) -> Pool:
+    """A pool that is not started.
+
+    Args:
+        options: which kind, and how large.
+        registry: the tasks.
+        clock: measures the runs.
+        on: hooks to be told.
+        queues: those from which it will be given jobs; None for all.
+        routes: where calls go whose task names no queue.
+        refused: is told of tasks whose jobs are given back.
+        store: where its jobs are.
+
+    Raises:
+        SchedulerError: it cannot be had here, or a task that it would have to run asks for what it cannot do.
+    """
+    inside.refuse_scheduler()
+    _refuse_tasks(options, registry, queues, routes)
+
+    def know(task: Task[..., Any]) -> Known:
+        limits = task.limits.over(options.limits)
+        return known(task, limits, options.kind.refusal(task, limits))
+
+    look = None if store is None else store.get
+    mark = store.begin if isinstance(store, Beginning) else None
+    runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=look, mark=mark)
+
+    # What a kind needs is imported when it is asked for: threads must not pay for the others.
+    match options.kind.name:
+        case "asyncio":
+            from .aio import AsyncioPool
+
+            return AsyncioPool(options.workers, runner(), clock)
+        case "processes":
+            from .processes import ProcessPool
+
+            return ProcessPool(options, registry, runner(), clock)
+        case "gevent" | "eventlet" as name:
+            from .green import GreenPool, guard_of
+
+            return GreenPool(name, options.workers, runner(guard=guard_of(name)), clock)
+    return ThreadPool(options.workers, runner(), clock)
+
+
+def _refuse_tasks(
+    options: PoolOptions, registry: Registry, queues: Collection[str] | None, routes: Routes | None
+) -> None:
+    for name in registry.names():
+        task = registry.get(name)
+        plan = task._plan if routes is None else routes.place(name, task._plan)
+        if queues is None or plan.queue in queues:
+            reason = options.kind.refusal(task, task.limits.over(options.limits))
+            if reason is not None:
+                raise SchedulerError(f"task {name} cannot be run by a pool of {options.kind.name}: {reason}")

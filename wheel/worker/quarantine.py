@@ -1,0 +1,113 @@
+"""Quarantine: a job that ran when a worker died is tried alone, so that one that kills workers takes no other along.
+
+Nobody knows which of the jobs of a process has killed it. Those that had begun are suspects (Job.crashes above zero).
+A suspect is run while nothing else of this process runs: if the process dies again, it was this one; if it does not,
+the job was innocent. The others have to wait for that, so there are bounds:
+
+    the running jobs take too long to end     the suspect is put off, and asked for again with twice the patience
+    the suspect runs for more than ALONE_S    others begin beside it, unless its next death would be the last
+    there are many suspects                   they are tried in groups, unless the next death of one would be the last
+
+So a death that sets a job aside is always its own. Pools that give each job a process of its own need none of this.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from ..job import Claim, Job, Outcome, Released, Snoozed
+from . import log
+
+ALONE_S: Final = 60.0
+"""A suspect that has run alone for so long is no longer waited for."""
+PATIENCE_S: Final = 10.0
+"""So long the running jobs have to end, at first, so that a suspect can be run."""
+_PATIENCE_MOST_S: Final = 3600.0
+_MANY: Final = 16
+
+
+class Quarantine:
+    """Of one ticker. Monotonic seconds and counts in, decisions out."""
+
+    def __init__(self, *, isolates: bool) -> None:
+        """``isolates``: each job of the pool has a process of its own."""
+        self._isolates = isolates
+        self._since: float | None = None
+        """Since when nothing is claimed, so that what runs comes to its end; None for no quarantine."""
+        self._alone_until = 0.0
+        self._patience_s = PATIENCE_S
+        self._not_before = 0.0
+        self._group = 1
+
+    def credit(self, credit: int, inflight: int, monotonic: float) -> int:
+        """How many jobs may be claimed of those for which there is room."""
+        if self._since is None:
+            return credit
+        if inflight <= 0:
+            return min(credit, self._group)
+        if monotonic < self._alone_until:
+            return 0
+        if self._alone_until or monotonic - self._since > self._patience_s:
+            self._give_up(monotonic, patient=bool(self._alone_until))
+            return credit
+        return 0
+
+    def _give_up(self, monotonic: float, *, patient: bool) -> None:
+        self._since, self._alone_until = None, 0.0
+        if not patient:
+            self._not_before = monotonic + self._patience_s
+            self._patience_s = min(2 * self._patience_s, _PATIENCE_MOST_S)
+
+    def admit(
+        self, claims: Sequence[Claim], inflight: int, monotonic: float, now_ms: int
+    ) -> tuple[Sequence[Claim], list[tuple[Claim, Outcome]]]:
+        """(claims to be run now, claims that are given back)."""
+        suspects = [] if self._isolates else [claim for claim in claims if claim.job.crashes]
+        if not suspects:
+            if claims:
+                self._since, self._alone_until, self._group = None, 0.0, 1
+            return claims, []
+        if inflight <= 0 and len(suspects) == len(claims):
+            chosen = self._chosen(suspects)
+            self._begin(chosen, monotonic)
+            return chosen, [(claim, _back(claim.job)) for claim in suspects[len(chosen) :]]
+        others = [claim for claim in claims if not claim.job.crashes]
+        if monotonic < self._not_before:
+            due_ms = now_ms + math.ceil(1000 * (self._not_before - monotonic))
+            return others, [(claim, Snoozed(due_ms=due_ms, reason=_reason(claim.job))) for claim in suspects]
+        if self._since is None:
+            self._since, self._alone_until = monotonic, 0.0
+        return others, [(claim, _back(claim.job)) for claim in suspects]
+
+    def _chosen(self, suspects: Sequence[Claim]) -> Sequence[Claim]:
+        """The first, or as many as are tried together."""
+        if _is_last_chance(suspects[0].job):
+            self._group = 1
+        elif len(suspects) > _MANY:
+            self._group = math.isqrt(len(suspects))
+        elif len(suspects) < self._group:
+            self._group = 1
+        together = 0
+        while together < min(self._group, len(suspects)) and not _is_last_chance(suspects[together].job):
+            together += 1
+        return suspects[: max(1, together)]
+
+    def _begin(self, chosen: Sequence[Claim], monotonic: float) -> None:
+        self._since, self._patience_s = monotonic, PATIENCE_S
+        self._alone_until = math.inf if _is_last_chance(chosen[0].job) else monotonic + ALONE_S
+        for claim in chosen:
+            log.alone(claim.job)
+
+
+def _is_last_chance(job: Job) -> bool:
+    return job.crashes + 1 >= job.max_crashes
+
+
+def _back(job: Job) -> Released:
+    return Released(reason=_reason(job))
+
+
+def _reason(job: Job) -> str:
+    return f"it ran when a worker died ({job.crashes} of {job.max_crashes} times), and is tried alone"

@@ -1,0 +1,1 @@
+"""One run of a function: what it is given, its limits, and what came of it."""

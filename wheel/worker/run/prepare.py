@@ -1,0 +1,96 @@
+"""What a job that waited for others is given of them: read by the worker that is about to run it, not by the ticker.
+
+It may be more than the arguments of a call may be (payload.GATHERED_BYTES): ten thousand results of a kilobyte are a
+chord as any other. The texts of the results are joined as they are stored; nothing is decoded but once, for the
+function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...errors import PayloadError
+from ...job import After, Failed, Failure, Job, Outcome, Skipped, State
+from ...payload import GATHERED_BYTES, decode_call, encode, encode_call
+
+Look = Callable[[str], Job | None]
+_BARE: Final = "[["
+
+
+def gathered(job: Job, look: Look) -> Job | Outcome:
+    """The job with what it waited for in front of its arguments, or what becomes of it if that is not to be had.
+
+    Args:
+        job: one that has been claimed.
+        look: gives a job by its id, or None.
+
+    Raises:
+        PayloadError: it is more than a job can be given, or the job's own arguments cannot be read.
+        StoreError: it could not be read.
+    """
+    after = job.after
+    if after is None:
+        return job
+    ended = [look(id) for id in after.ids]
+    bad = next((one for one in ended if one is None or one.state is not State.SUCCEEDED), None)
+    good = bad is None and None not in ended
+    if after.need == "failed" and not any(one is not None and one.state is State.FAILED for one in ended):
+        return Skipped(reason="not needed: nothing that it waited for has failed")
+    if after.need == "succeeded" and not good:
+        return _unmet(after, ended)
+    given = _given(after, ended)
+    return job if given is None else job._replace(payload=_in_front(given, job.payload))
+
+
+def _in_front(given: str, payload: str) -> str:
+    """The arguments of ``payload`` with the JSON text ``given`` in front of them."""
+    own = encode_call(*decode_call(payload))  # as we write it, whoever has written it
+    rest = own[len(_BARE) :]
+    text = f"{_BARE}{given}{rest}" if rest.startswith("]") else f"{_BARE}{given},{rest}"
+    if len(text) > GATHERED_BYTES:
+        raise PayloadError(
+            f"what it waited for and its own arguments come to {len(text)} bytes of JSON, more than the "
+            f"{GATHERED_BYTES} that a job can be given; let those jobs return ids"
+        )
+    return text
+
+
+def _given(after: After, ended: list[Job | None]) -> str | None:
+    match after.gives:
+        case "result":
+            return _result(ended[0])
+        case "results":
+            return _joined(after.arranged([_result(one) for one in ended]))
+        case "id":  # of the first that failed; the others may have failed because it did
+            id = next((one.id for one in ended if one is not None and one.state is State.FAILED), after.ids[0])
+            return encode(id)
+    return None
+
+
+def _joined(texts: Any) -> str:
+    """Nested lists of JSON texts as one."""
+    return "[" + ",".join(map(_joined, texts)) + "]" if isinstance(texts, list) else str(texts)
+
+
+def _result(job: Job | None) -> str:
+    return "null" if job is None or job.returned is None else job.returned
+
+
+def _unmet(after: After, ended: list[Job | None]) -> Outcome:
+    """The first of those that did not succeed decides."""
+    for id, one in zip(after.ids, ended, strict=True):
+        if one is None:
+            error = Failure("LookupError", f"job {id}, which it waited for, is not in the store any more")
+            return Failed(error=error, reason="its result_ttl was over, or it was never stored")
+        if one.state is State.FAILED:
+            error = one.error or Failure("JobFailed", one.reason or "")
+            return Failed(error=error, reason=f"job {id} of {one.task}, which it waited for, failed")
+        if one.finished and one.state is not State.SUCCEEDED:
+            return Skipped(reason=f"job {id} of {one.task}, which it waited for, {_ended_as(one)}")
+    return Skipped(reason="it was to run before what it waits for has ended")
+
+
+def _ended_as(job: Job) -> str:
+    verb = "expired" if job.state is State.EXPIRED else "was cancelled"
+    return f"{verb}: {job.reason}" if job.reason else verb

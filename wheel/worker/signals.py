@@ -1,0 +1,145 @@
+"""SIGTERM and SIGINT for a scheduler that is the whole program: the first asks to stop, the second means now.
+
+A Python signal handler runs in the main thread, between any two instructions of whatever that thread was doing, so it
+must take no lock: it counts and nothing else. Nor may the main thread sleep in a lock, because a signal that the
+kernel hands to another thread would not end that sleep. So it sleeps on a pipe, into which the interpreter's own
+handler in C writes a byte, whichever thread it runs in.
+
+A forked child has these handlers too, but no thread that looks at what they count: SIGTERM could not end it, and a
+multiprocessing.Pool in a job, which ends its children so, would wait for ever. So a child puts back what was there.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from ..clock import SystemClock
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_POLL_MOST_MS: Final = 3_600_000
+
+
+def _readable(fd: int, timeout_ms: int) -> bool:
+    """Wait until there is something to read; whether there is."""
+    if not hasattr(select, "poll"):  # eventlet takes it away
+        return bool(select.select([fd], [], [], timeout_ms / 1000)[0])
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(timeout_ms))
+
+
+def _may_handle() -> bool:
+    """Whether this is the main thread, as the interpreter sees it: eventlet has its own opinion."""
+    try:
+        signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
+    except ValueError:
+        return False
+    return True
+
+
+class Waiter:
+    """The calling thread waits here for signals, or for somebody to say that something happened."""
+
+    def __init__(self) -> None:
+        self._monotonic = SystemClock().monotonic
+        self.signals = 0
+        """How many have come."""
+        self._lock = threading.Lock()
+        self._ends: tuple[int, int] | None = None
+        self._restore: Callable[[], None] = _nothing
+        _ALL.add(self)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals for as long as the block runs; in another thread than the main one, leave them alone."""
+        _, writes = self._ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if _may_handle():
+                with self._handling(writes):
+                    yield
+            else:
+                yield
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        with self._lock:  # nobody may write to a number that is somebody else's file by then
+            ends, self._ends = self._ends, None
+            for end in ends or ():
+                os.close(end)
+
+    @contextmanager
+    def _handling(self, writes: int) -> Iterator[None]:
+        fd_before = signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
+        before = [(number, signal.getsignal(number)) for number in SIGNALS]
+
+        def restore() -> None:
+            self._restore = _nothing
+            for number, handler in before:
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            signal.set_wakeup_fd(fd_before)
+
+        self._restore = restore
+        try:
+            for number in SIGNALS:
+                signal.signal(number, self._on_signal)
+            yield
+        finally:
+            self._restore()
+
+    def forget_parent(self) -> None:
+        """In a forked child: leave the signals as they were, and close the parent's pipe."""
+        self._lock = threading.Lock()
+        self._restore()
+        self._close()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.signals += 1
+
+    def wait_while(self, condition: Callable[[], bool], timeout_s: float | None = None) -> None:
+        """Block for as long as ``condition`` holds, at most ``timeout_s`` seconds; None for ever.
+
+        The condition is looked at again whenever something has happened.
+        """
+        assert self._ends is not None
+        reads = self._ends[0]
+        end = None if timeout_s is None else self._monotonic() + timeout_s
+        while condition():
+            left_s = None if end is None else end - self._monotonic()
+            if left_s is not None and left_s <= 0:
+                return
+            if _readable(reads, _POLL_MOST_MS if left_s is None else min(math.ceil(left_s * 1000), _POLL_MOST_MS)):
+                os.read(reads, 4096)
+
+    def happened(self) -> None:
+        """Let the waiting thread look. From any thread, also after nobody waits any more."""
+        with self._lock:
+            if self._ends is not None:
+                try:
+                    os.write(self._ends[1], b"\0")
+                except BlockingIOError:
+                    return  # it is full of wake-ups already
+
+
+def _nothing() -> None:
+    """What there is to restore while nothing was changed."""
+
+
+_ALL: Final[weakref.WeakSet[Waiter]] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for waiter in list(_ALL):
+        waiter.forget_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,260 @@
+"""One sweep in the calling thread, for cron, serverless and tests: claim what is due, run it here, settle it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from ..clock import Clock
+from ..contract import Beginning, Store
+from ..events import Events
+from ..job import Claim, Claims, Failed, Job, Outcome, Released, Snoozed
+from ..results.waits import HERE, Here
+from ..safety.gate import Gate
+from ..schedules.fires import Schedules
+from . import log
+from .lending import due_for
+from .pool.credit import STUCK_S, Pace
+from .run.ctrl_c import noted
+from .run.refused import Without
+from .run.runner import Runner
+from .settling import settle
+from .unheard import unheard
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+_INTERRUPTED: Final = Released(reason="Ctrl-C while it ran")
+_UNRUN: Final = Released(reason="the sweep did not begin it")
+_BROKEN_OFF: Final = Released(reason="the sweep that had taken it was broken off")
+_UNHEARD: Final = Released(reason="the answer to its claim was lost")
+_SETTLE_S: Final = 0.01
+"""An outcome waits at most so long (and for the end of the run that follows it) until it is settled."""
+
+
+class Account:
+    """What the sweeps of a process owe to a store that has failed: claims it may have given, outcomes it has not taken.
+
+    A sweep ends at the first error, but the process may live on, and would hold those jobs for as long. So the next
+    sweep pays first. (Outcomes that were recorded after all are lost the second time, and change nothing.)
+
+    Args:
+        store: the one.
+        owner: in whose name they claim, and nobody else does: not a ticker of the same process.
+    """
+
+    def __init__(self, store: Store, owner: str) -> None:
+        self.store: Final = store
+        self.owner: Final = owner
+        self._gate = Gate("run_due()")
+        self._asked_ms: int | None = None
+        self._newest = 0
+        self._unsettled: list[tuple[Claim, Outcome]] = []
+
+    def claim(
+        self,
+        now_ms: int,
+        limit: int,
+        queues: Collection[str] | None,
+        ids: Collection[str] | None = None,
+        *,
+        into: dict[int, Claim],
+        **without: Unpack[Without],
+    ) -> list[Claim]:
+        """Store.claim, one at a time, after paying; ``into`` holds what was claimed, by its token, whatever strikes."""
+        rest: dict[str, Any] = {**without, "queues": queues} | ({} if ids is None else {"ids": ids})
+        return self._gate.run(self._claim, now_ms, limit, rest, into)
+
+    def _claim(self, now_ms: int, limit: int, rest: dict[str, Any], into: dict[int, Claim]) -> list[Claim]:
+        if self._asked_ms is not None:
+            given = unheard(self.store, self.owner, self._asked_ms, self._newest)
+            self._unsettled += [(claim, _UNHEARD) for claim in given]
+            self._asked_ms = None
+        if self._unsettled:
+            settle(self.store, self._unsettled, now_ms)
+        if not self._newest and isinstance(self.store, Beginning):
+            self.store.begin(self.owner, 0)
+        self._asked_ms = now_ms
+        claims = self.store.claim(self.owner, now_ms, limit, **rest)
+        into.update({claim.token: claim for claim in claims})
+        self._newest = max((claim.token for claim in claims), default=self._newest)
+        self._asked_ms = None
+        return claims
+
+    def begin(self, claim: Claim) -> None:
+        """Let the store know, if it wants to, that this claim is about to begin."""
+        if isinstance(self.store, Beginning):
+            self.store.begin(self.owner, claim.token)
+
+    def settle(self, settlements: list[tuple[Claim, Outcome]], now_ms: int) -> None:
+        """Store.settle."""
+        for claim in settle(self.store, settlements, now_ms):
+            log.lost(claim)
+
+    def owe(self, settlements: list[tuple[Claim, Outcome]]) -> None:
+        """What the store did not take."""
+        self._unsettled += settlements
+
+
+class Sweep:
+    """Claims and runs everything that is due at ``clock``'s now, in claim order."""
+
+    def __init__(
+        self,
+        account: Account,
+        run: Runner,
+        clock: Clock,
+        *,
+        queues: Collection[str] | None = None,
+        on: Events | None = None,
+        schedules: Schedules | None = None,
+    ) -> None:
+        self._account = account
+        self._run = run
+        self._clock = clock
+        self._queues = queues
+        self._on = on or Events()
+        self._schedules = schedules or Schedules()
+        self._pace = Pace(workers=1)
+        self._runs = 0
+        self._interrupted: Callable[[], bool] = lambda: False
+        self._left: deque[Claim] = deque()
+        """Claimed, and not begun."""
+        self._held: dict[int, Claim] = {}
+        """Claimed, and not settled, by token."""
+        self._unsettled: list[tuple[Claim, Outcome]] = []
+
+    def sweep(self) -> int:
+        """Run until nothing is due; how many runs were begun.
+
+        Raises:
+            StoreError: the store failed. What ran and could not be settled is settled by the next sweep of this
+                process; if there is none, it runs again when the process has ended.
+            KeyboardInterrupt: Ctrl-C in the midst of a job, which is given back like the others; one that must not run
+                twice has failed, and so has one that raised it by itself.
+        """
+        now_ms = self._clock.now_ms()
+        self._schedules.look_after(self._account.store, now_ms)
+        with noted() as self._interrupted:
+            while self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
+                pass
+        return self._runs
+
+    def _claim_and_run(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> bool:
+        try:
+            try:
+                return self._turn(now_ms, limit, ids)
+            finally:  # twice, for an exception from outside may strike in the first
+                self._give_all_back()
+        finally:
+            self._give_all_back()
+
+    def _turn(self, now_ms: int, limit: int, ids: Collection[str] | None) -> bool:
+        claims = self._account.claim(now_ms, limit, self._queues, ids, into=self._held, **self._run.refused.option())
+        if isinstance(claims, Claims):
+            log.unrun(claims.unrun, self._on)
+        log.received(claims, self._on)
+        to_run, ended = self._schedules.follow(claims, self._account.store, now_ms, self._on)
+        if not claims:
+            return False
+        self._unsettled += ended
+        self._run_all(to_run)
+        return True
+
+    def _run_all(self, claims: Sequence[Claim]) -> None:
+        monotonic = self._clock.monotonic
+        settled_at = monotonic()
+        self._left.extend(claims)
+        before = HERE.set(Here(help=self._help))
+        try:
+            while self._left:
+                claim = self._left.popleft()
+                started = monotonic()
+                job = self._run.given(claim.job, self._account.store.get)
+                self._account.begin(claim)
+                outcome = self._run(claim._replace(job=job)) if isinstance(job, Job) else job
+                ended = monotonic()
+                interrupted = _is_interrupt(outcome)
+                if interrupted and self._interrupted() and claim.job.max_crashes > 1:
+                    outcome = _INTERRUPTED  # by a person, which is no failure of the job's
+                self._unsettled.append((claim, outcome))
+                self._runs += isinstance(job, Job)
+                self._pace.ran(1, ended - started)
+                if interrupted:  # the Ctrl-C of the person who waits is for this thread, too
+                    raise KeyboardInterrupt
+                if ended - started > STUCK_S:
+                    return  # who knows how long the next takes: the others go back, where another process may take them
+                if ended - settled_at > _SETTLE_S:
+                    self._settle()
+                    settled_at = ended
+        finally:
+            HERE.reset(before)
+
+    def _give_back(self) -> None:
+        """What is not begun."""
+        self._unsettled += [(claim, _UNRUN) for claim in self._left]
+        self._left.clear()
+        self._settle()
+
+    def _give_all_back(self) -> None:
+        """The turn is over: what was not begun, and what was broken off."""
+        if self._held:
+            self._give_back()
+        if self._held:
+            self._unsettled += [(claim, _BROKEN_OFF) for claim in self._held.values()]
+            self._settle()
+
+    def _help(self, id: str) -> bool:
+        """A job of this sweep waits for another one, and nobody else may be there to run it."""
+        self._give_back()  # the other may be among them
+        now_ms = self._clock.now_ms()
+        ids, _ = due_for(self._account.store, [id], now_ms)
+        inner = Sweep(
+            self._account, self._run, self._clock, queues=self._queues, on=self._on, schedules=self._schedules
+        )
+        inner._interrupted = self._interrupted
+        return bool(ids) and inner._claim_and_run(now_ms, 1, ids)
+
+    def _settle(self) -> None:
+        if settlements := list(self._unsettled):
+            left = list(settlements)  # what the store takes is taken out of it
+            try:
+                self._account.settle(left, self._clock.now_ms())
+            except Exception:
+                self._account.owe(left)
+                self._forget(settlements)
+                raise
+            self._forget(settlements)
+
+    def _forget(self, settlements: list[tuple[Claim, Outcome]]) -> None:
+        for claim, _ in settlements:
+            self._held.pop(claim.token, None)
+        del self._unsettled[: len(settlements)]
+
+
+def _is_interrupt(outcome: Outcome) -> bool:
+    """Whether the job was struck by a Ctrl-C, in its function or just before it was begun."""
+    if type(outcome) is Snoozed:
+        return (outcome.reason or "").endswith(": KeyboardInterrupt")
+    return type(outcome) is Failed and outcome.error.type == "KeyboardInterrupt"
+
+
+class At:
+    """A clock whose wall stands still at ``now_ms``: what the jobs of a sweep for a given moment are to see."""
+
+    def __init__(self, clock: Clock, now_ms: int) -> None:
+        self._clock = clock
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        """The given moment."""
+        return self._now_ms
+
+    def now_ns(self) -> int:
+        """The given moment."""
+        return self._now_ms * 1_000_000
+
+    def monotonic(self) -> float:
+        """As the clock beneath."""
+        return self._clock.monotonic()
