@@ -12,7 +12,7 @@ import os
 import struct
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from ....errors import StoreError
 from ....safety.gate import Gate
@@ -22,6 +22,13 @@ _MARK: Final = struct.Struct("=36sQQ")
 """The kernel's boot id, the newest token that has begun, and since when the sign is shown (ms since the epoch)."""
 _TOKEN: Final = struct.Struct("=Q")
 _AT: Final = 36
+
+
+class _Open(NamedTuple):
+    """An open file and what writes a token into it: one value, so that no exception strikes between the two."""
+
+    fd: int
+    write: Callable[[int], object]
 
 
 class Mark:
@@ -38,6 +45,7 @@ class Mark:
         self._system = system
         self._since_ms = since_ms
         self._newest = 0
+        self._open: _Open | None = None
         self.move(fd)
 
     def move(self, fd: int) -> None:
@@ -50,8 +58,7 @@ class Mark:
 
     def _move(self, fd: int) -> None:
         self._system.pwrite(fd, _MARK.pack(_boot_id(), self._newest, self._since_ms), 0)
-        self._write = _token_of(self._system, fd)
-        self._fd = fd
+        self._open = _Open(fd, _token_of(self._system, fd))
 
     def begun(self, token: int) -> None:
         """The claim of this token has begun, and those before it.
@@ -65,10 +72,10 @@ class Mark:
     def _begun(self, token: int) -> None:
         if token <= self._newest:
             return
-        if self._fd < 0:
+        if self._open is None:
             raise StoreError("the life sign of this owner is not shown any more")
         try:
-            self._write(token)
+            self._open.write(token)
         except OSError as error:
             raise StoreError(f"the life sign of this owner cannot be written: {error.strerror}") from error
         self._newest = token
@@ -76,15 +83,15 @@ class Mark:
     @property
     def ended(self) -> bool:
         """Whether the sign is shown no more."""
-        return self._fd < 0
+        return self._open is None
 
     def end(self, fd: int | None = None) -> None:
         """The sign is about to be closed; or an open file, if that is its."""
         self._gate.run(self._end, fd)
 
     def _end(self, fd: int | None) -> None:
-        if fd in (None, self._fd):
-            self._fd = -1
+        if self._open is not None and fd in (None, self._open.fd):
+            self._open = None
 
 
 def _token_of(system: System, fd: int) -> Callable[[int], object]:

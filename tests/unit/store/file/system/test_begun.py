@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import pytest
 from hourwheel.errors import StoreError, StoreReentered
+from hourwheel.store.file.system import begun
 from hourwheel.store.file.system.begun import Mark, read_mark
 from hourwheel.store.file.system.lock import LifeSigns
 from hourwheel.store.file.system.system import System
@@ -27,18 +28,19 @@ def test_the_newest_token_stands(tmp_path: Path) -> None:
 def test_a_handler_that_swept_as_a_job_was_marked_hung_the_process(tmp_path: Path) -> None:
     system = System()
     mark = mark_in(tmp_path / "sign", system)
-    right, said = mark._write, []
+    assert mark._open is not None
+    whole, said = mark._open, []
 
     def interrupted(token: int) -> None:
         with pytest.raises(StoreReentered) as caught:
             mark.begun(9)
         said.append(caught.value)
-        right(token)
+        whole.write(token)
 
-    mark._write = interrupted
+    mark._open = whole._replace(write=interrupted)
     mark.begun(3)
     assert len(said) == 1
-    mark._write = right
+    mark._open = whole
     mark.begun(4)
     assert read_mark(system, str(tmp_path / "sign")) == (4, 7)
 
@@ -53,9 +55,10 @@ def test_nothing_is_written_into_a_file_that_has_the_number_next(tmp_path: Path)
 
 def test_a_file_that_is_closed_before_it_was_shown_ends_only_a_mark_that_is_in_it(tmp_path: Path) -> None:
     mark = mark_in(tmp_path / "sign", System())
-    mark.end(mark._fd + 1)
+    assert mark._open is not None
+    mark.end(mark._open.fd + 1)
     assert not mark.ended
-    mark.end(mark._fd)
+    mark.end(mark._open.fd)
     assert mark.ended
 
 
@@ -72,3 +75,23 @@ def test_ctrl_c_in_a_claim_left_the_workers_own_sign_locked_to_it(tmp_path: Path
     system.fstat = right  # type: ignore[method-assign]
     signs.show(path)
     signs.close(remove=True)
+
+
+def test_ctrl_c_as_a_sign_was_shown_again_left_a_mark_that_wrote_into_whatever_file_had_the_number_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_system: System, _fd: int) -> NoReturn:
+        raise KeyboardInterrupt
+
+    system = System()
+    mark = mark_in(tmp_path / "sign", system)
+    fd = system.open(str(tmp_path / "again"), 0o102, 0o600)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(begun, "_token_of", interrupted)
+        mark.move(fd)
+    system.close(fd)
+    other = system.open(str(tmp_path / "other"), 0o102, 0o600)
+    assert other == fd
+    mark.begun(3)
+    assert (tmp_path / "other").read_bytes() == b""
+    assert read_mark(system, str(tmp_path / "sign")) == (3, 7)
