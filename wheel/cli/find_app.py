@@ -16,12 +16,11 @@ from typing import Any, Final
 
 from .. import store
 from ..errors import HourwheelError, StoreReadOnly
-from ..scheduler import scheduler as wheel
 from ..scheduler.scheduler import Scheduler
 from .outcome import CommandError
 
 _USUAL: Final = ("app", "scheduler")
-_OURS: Final = tuple(os.path.dirname(module.__file__ or "") + os.sep for module in (wheel, store))
+_OURS: Final = tuple(os.path.dirname(file or "") + os.sep for file in (os.path.dirname(__file__), store.__file__))
 
 
 def find_app(name: str, directory: str | None = None) -> Scheduler:

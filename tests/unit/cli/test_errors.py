@@ -222,7 +222,7 @@ def test_a_signal_at_the_keyboard_ends_the_program_quietly(store: Path) -> None:
         "import os, signal, sys, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it\n"
         "from hourwheel.cli import main\n"
-        "from hourwheel.cli import stats\n"
+        "from hourwheel.cli.commands.stores import stats\n"
         "stats.ring_text = lambda *a, **k: (os.kill(os.getpid(), signal.SIGINT), time.sleep(20))\n"
         f"sys.exit(main(['ring', {str(store)!r}]))\n"
     )

@@ -24,6 +24,13 @@ NOW_MS = 1_767_225_600_000
 BOOM = Failure("builtins.ValueError", "boom", "Traceback (most recent call last): ...")
 
 
+def keeper_of(store: Any, clock: Any) -> Any:
+    """As much of a Scheduler as a result needs."""
+    return SimpleNamespace(
+        store=store, clock=clock, on=Events(), why_not_ended=lambda _: "", warn_if_nobody_runs=lambda _: None
+    )
+
+
 class Deaf:
     """A store that cannot tell of new work."""
 
@@ -44,7 +51,7 @@ def store() -> MemoryStore:
 @pytest.fixture
 def result(store: MemoryStore) -> AsyncResult[Any]:
     store.add([Job(id="a", task="app.remind", due_ms=NOW_MS, payload='[[1],{"b":2}]', expires_ms=NOW_MS + 5_000)])
-    return AsyncResult("a", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events()))
+    return AsyncResult("a", keeper_of(store, clock=FakeClock(NOW_MS)))
 
 
 def claim(store: MemoryStore) -> Any:
@@ -119,9 +126,7 @@ def test_the_message_of_a_failure_says_what_is_known(
 
 def test_a_job_that_was_set_aside_says_so(store: MemoryStore) -> None:
     job = Job(id="a", task="app.remind", due_ms=NOW_MS, state=State.FAILED, reason="its worker died 3 times")
-    result: AsyncResult[Any] = AsyncResult(
-        "a", SimpleNamespace(store=SimpleNamespace(get={"a": job}.get), clock=FakeClock(NOW_MS), on=Events())
-    )
+    result: AsyncResult[Any] = AsyncResult("a", keeper_of(SimpleNamespace(get={"a": job}.get), clock=FakeClock(NOW_MS)))
     with pytest.raises(JobFailed, match="job a of app.remind failed: its worker died 3 times"):
         result.get()
     assert result.traceback is None
@@ -150,9 +155,7 @@ def test_a_job_that_expired(store: MemoryStore, result: AsyncResult[Any]) -> Non
 
 
 def test_an_unknown_id_is_unknown_and_never_pending_celery_3596(store: MemoryStore) -> None:
-    result: AsyncResult[Any] = AsyncResult(
-        "ANY-THING", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events())
-    )
+    result: AsyncResult[Any] = AsyncResult("ANY-THING", keeper_of(store, clock=FakeClock(NOW_MS)))
     assert (result.state, result.ready(), result.successful(), result.failed()) == ("unknown", False, False, False)
     assert (result.job(), result.result, result.traceback) == (None, None, None)
     with pytest.raises(UnknownJob, match="the store holds no job ANY-THING"):
@@ -203,8 +206,8 @@ def test_reschedule_wakes_who_waits_for_the_store(store: MemoryStore, result: As
 
 
 def test_results_are_equal_by_their_ids(store: MemoryStore, result: AsyncResult[Any]) -> None:
-    same: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=store, clock=SystemClock(), on=Events()))
-    other: AsyncResult[Any] = AsyncResult("b", SimpleNamespace(store=store, clock=SystemClock(), on=Events()))
+    same: AsyncResult[Any] = AsyncResult("a", keeper_of(store, clock=SystemClock()))
+    other: AsyncResult[Any] = AsyncResult("b", keeper_of(store, clock=SystemClock()))
     assert result == same
     assert hash(result) == hash(same)
     assert result != other
@@ -242,14 +245,14 @@ def test_get_gives_up_after_the_timeout_though_the_clock_stands_still(
 
 
 def test_get_gives_up_under_frozen_time_too(store: MemoryStore, result: AsyncResult[Any]) -> None:
-    frozen: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=store, clock=SystemClock(), on=Events()))
+    frozen: AsyncResult[Any] = AsyncResult("a", keeper_of(store, clock=SystemClock()))
     with freeze_time("2026-01-01"), pytest.raises(ResultTimeout):
         frozen.get(timeout=0.01)
 
 
 def test_get_polls_a_store_that_cannot_tell_of_new_work(store: MemoryStore, result: AsyncResult[Any]) -> None:
     deaf = Deaf(store)
-    polling: AsyncResult[Any] = AsyncResult("a", SimpleNamespace(store=deaf, clock=SystemClock(), on=Events()))
+    polling: AsyncResult[Any] = AsyncResult("a", keeper_of(deaf, clock=SystemClock()))
     with pytest.raises(ResultTimeout):
         polling.get(timeout=0.02)
     assert deaf.looks >= 3
@@ -275,7 +278,7 @@ def test_what_celery_shows_of_a_job(store: MemoryStore, result: AsyncResult[Any]
 
 
 def test_what_celery_shows_of_a_job_that_nobody_knows(store: MemoryStore) -> None:
-    gone: AsyncResult[Any] = AsyncResult("gone", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events()))
+    gone: AsyncResult[Any] = AsyncResult("gone", keeper_of(store, clock=FakeClock(NOW_MS)))
     assert (gone.name, gone.args, gone.kwargs, gone.queue) == (None, None, None, None)
     assert (gone.retries, gone.eta, gone.date_done, gone.info) == (None, None, None, None)
     assert not gone.exists()
@@ -327,7 +330,7 @@ def test_a_failed_job_can_be_run_once_more(store: MemoryStore, result: AsyncResu
 
 
 def test_a_job_that_nobody_knows_cannot_be_run_once_more(store: MemoryStore) -> None:
-    gone: AsyncResult[Any] = AsyncResult("gone", SimpleNamespace(store=store, clock=FakeClock(NOW_MS), on=Events()))
+    gone: AsyncResult[Any] = AsyncResult("gone", keeper_of(store, clock=FakeClock(NOW_MS)))
     assert gone.retry() is Found.UNKNOWN
 
 
@@ -358,6 +361,6 @@ def test_results_are_forgotten_together(store: MemoryStore, result: AsyncResult[
 
 
 def test_a_store_that_cannot_forget_is_named(store: MemoryStore) -> None:
-    result = AsyncResult[Any]("a", SimpleNamespace(store=Deaf(store), clock=FakeClock(NOW_MS), on=Events()))
+    result = AsyncResult[Any]("a", keeper_of(Deaf(store), clock=FakeClock(NOW_MS)))
     with pytest.raises(StoreError, match="Deaf.* cannot drop jobs"):
         result.forget()
