@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any, cast
 
 from hourwheel.job import Job, State, Succeeded
 from hourwheel.store import MemoryStore
 from hourwheel.testing import FakeClock
 from hourwheel.worker.late import Late
 from hourwheel.worker.pool.protocol import Done
+from hourwheel.worker.run import ending
 
 NOW_MS = 1_700_000_000_000
 
@@ -53,3 +55,22 @@ def test_the_program_waits_for_the_worker_of_the_last_job_which_closes_the_store
     late.leave(list)
     assert told == ["closed"]
     worker.join()
+
+
+def test_the_end_of_the_program_did_not_wait_for_a_worker_that_was_closing_the_store() -> None:
+    """Its life sign was left."""
+    waited_for: list[bool] = []
+
+    class Left:
+        late = Late(MemoryStore(), FakeClock())
+
+    class Closing:
+        def close(self) -> None:
+            waited_for.append(left in ending._LEFT)
+
+    left: Any = Left()
+    left.late.expect(1)
+    assert ending.leave_open(left, cast("Any", Closing()))
+    left.late.expect(0)  # the last job has ended
+    assert waited_for == [True]
+    assert left not in ending._LEFT

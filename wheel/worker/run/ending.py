@@ -75,8 +75,10 @@ def leave_open(ticker: Ticker, store: Store) -> bool:
     """Close the store when the last of the ticker's jobs has ended; False if none runs."""
 
     def close() -> None:
-        _LEFT.discard(ticker)
-        store.close()
+        try:
+            store.close()
+        finally:
+            _LEFT.discard(ticker)  # not before: until then the end of the program waits for it
 
     _LEFT.add(ticker)
     if ticker.late.when_over(close):
