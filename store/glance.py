@@ -5,14 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .records import decode_job
+from .records import PLAIN_HEAD, decode_job
 
 _HEAD: Final = re.compile(rb'\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),')
-_PLAIN: Final = re.compile(
-    rb'\{"id":"[^"\\\x00-\x1f]+","due_ms":(0|[1-9][0-9]{0,17}),"task":"[^"\\\x00-\x1f]+",'
-    rb'"created_ms":(?:0|[1-9][0-9]{0,17}),"payload":'
-)
-"""As records.py has it, up to the payload."""
+_PLAIN: Final = re.compile(PLAIN_HEAD.encode("ascii"))
 
 
 def peek(raw: bytes) -> tuple[str, int]:
@@ -27,4 +23,4 @@ def peek(raw: bytes) -> tuple[str, int]:
 def is_plain(raw: bytes, due_ms: int) -> bool:
     """Whether an encoded job surely is due at ``due_ms``, scheduled, and of the default queue and priority."""
     found = _PLAIN.match(raw)
-    return found is not None and int(found[1]) == due_ms and b',"returned":' not in raw and raw.isascii()
+    return found is not None and int(found[2]) == due_ms and b',"returned":' not in raw and raw.isascii()

@@ -40,11 +40,12 @@ _MOST_IDS: Final = 10_000
 MOST: Final = 1 << 62
 """Instants and numbers stay below: the index of a snapshot keeps them in 64 bits."""
 _KNOWN: Final = frozenset(Job._fields) - {"extra"}
-_PLAIN: Final = re.compile(
+PLAIN_HEAD: Final = (
     r'\{"id":"([^"\\\x00-\x1f]+)","due_ms":(0|[1-9][0-9]{0,17}),"task":"([^"\\\x00-\x1f]+)",'
-    r'"created_ms":(0|[1-9][0-9]{0,17}),"payload":(.*)\}'
+    r'"created_ms":(0|[1-9][0-9]{0,17}),"payload":'
 )
-"""A job with nothing but defaults, as most are when they are claimed."""
+"""How a job begins that has nothing but defaults, as most have when they are claimed: id, due_ms, task, created_ms."""
+_PLAIN: Final = re.compile(PLAIN_HEAD + r"(.*)\}")
 
 
 class UnreadableJob(StoreError, ValueError):
