@@ -277,7 +277,7 @@ def faults_of(app: Scheduler, marks: Sequence[Mark], ids: Sequence[str], killer:
     """What is not as it was promised, in words."""
     faults = [] if killer.pid is not None else ["no worker was killed in mid-flight"]
     for id in ids:
-        job = app.store.get(id)
+        job = app.store.get([id])[0]
         began = [mark for mark in marks if mark.id == id and mark.what == "began"]
         if job is None or job.state is not State.SUCCEEDED or not began:
             faults.append(f"job {id} did not run to its end: {job}")

@@ -35,6 +35,13 @@ def checked_max_pending(value: int | None) -> int | None:
     return value
 
 
+def checked_lease_ms(value: int) -> int:
+    """The length of a lease, if it keeps its rule."""
+    if type(value) is not int or value < 1:
+        raise InvalidValue.of("lease_ms", "whole milliseconds, 1 or more", value)
+    return value
+
+
 def _is_whole(value: object) -> bool:
     return type(value) is int and 0 <= value < MOST
 
@@ -115,7 +122,6 @@ _RULES: Final[tuple[tuple[str, str, Callable[[object], bool]], ...]] = (
     ("crashes", "a whole number", _is_whole),
     ("token", "0 for a job that nobody has claimed", lambda value: type(value) is int and value == 0),
     ("owner", "None for a job that nobody has claimed", _is_nothing),
-    ("lease_until_ms", "None for a job that nobody has claimed", _is_nothing),
     ("started_ms", "whole milliseconds since the epoch (int) or None", _is_whole_or_none),
     ("finished_ms", "None for a job that has not finished", _is_nothing),
     ("returned", "None for a job that has not finished", _is_nothing),

@@ -12,7 +12,6 @@ from typing import Final
 
 from ..errors import InvalidValue
 from ..job import Job, State
-from .state.tombstone import is_tombstone
 
 FAILED_TTL_S: Final = 7 * 86_400.0
 FAILED_TTL_MS: Final = int(FAILED_TTL_S * 1000)
@@ -22,10 +21,13 @@ _EVIDENCE: Final = (State.FAILED, State.EXPIRED)
 
 def is_over(job: Job, now_ms: int, failed_ttl_ms: int) -> bool:
     """Whether a finished job need not be kept any longer."""
-    if is_tombstone(job):
-        return True
+    return job.finished_ms is not None and over_ms(job, failed_ttl_ms) <= now_ms
+
+
+def over_ms(job: Job, failed_ttl_ms: int) -> int:
+    """The instant from which a finished job need not be kept."""
     kept_ms = max(job.result_ttl_ms, failed_ttl_ms) if job.state in _EVIDENCE else job.result_ttl_ms
-    return job.finished_ms is not None and job.finished_ms + kept_ms <= now_ms
+    return (job.finished_ms or 0) + kept_ms
 
 
 def checked_failed_ttl_ms(ttl: float | timedelta) -> int:

@@ -12,49 +12,57 @@ from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreClosed, StoreRe
 from ..job import Job
 from ..job import State as JobState
 from ..safety.gate import Gate
-from .admission import checked_max_pending
+from .admission import checked_lease_ms, checked_max_pending
 from .doorbell import Doorbell
-from .keeping import FAILED_TTL_S, checked_failed_ttl_ms, is_over
+from .keeping import FAILED_TTL_S, checked_failed_ttl_ms
 from .records import Record
 from .state.counts import Counts
+from .state.leases import Leases
 from .state.limits import Limits
 from .state.state import Row, State, job_of
 from .state.verbs import StateVerbs
 
 R = TypeVar("R")
 
-_FORGET_EVERY = 1024
-
 
 class MemoryStore(StateVerbs):
     """Keeps the ring in this process's memory.
 
     >>> store = MemoryStore()
-    >>> store.add([Job(id="a", task="app.remind", due_ms=1000)])
+    >>> store.add([Job(id="a", task="app.remind", due_ms=1000)], 0)
     ['a']
     >>> [claim.token for claim in store.claim("me", 1000, 10)]
     [1]
     """
 
-    def __init__(self, *, max_pending: int | None = None, failed_ttl: float | timedelta = FAILED_TTL_S) -> None:
+    def __init__(
+        self,
+        *,
+        max_pending: int | None = None,
+        failed_ttl: float | timedelta = FAILED_TTL_S,
+        lease_ms: int | None = None,
+    ) -> None:
         """An empty store.
 
         Args:
             max_pending: while so many jobs are scheduled, adding one raises TooManyPending.
             failed_ttl: how long failed and expired jobs are kept at least, in seconds or as a timedelta.
+            lease_ms: take an owner for dead that has given no sign of life for so long, as a store on a server does,
+                in milliseconds; None to take all for alive, as they live in this process.
 
         Raises:
-            InvalidValue: that is no whole number, 1 or more.
+            InvalidValue: max_pending or lease_ms is no whole number, 1 or more.
         """
         self.max_pending = checked_max_pending(max_pending)
         self.failed_ttl_ms = checked_failed_ttl_ms(failed_ttl)
+        if lease_ms is not None:
+            self.leases = Leases(checked_lease_ms(lease_ms))
         self._state = State(rows=_Rows())
         self._gate = Gate("the store in memory")
         self._before: _Before | None = None
         """While a change is made: what it changes. An exception from outside (Ctrl-C) may leave it half made."""
         self._bell = Doorbell()
         self._closed = False
-        self._settled = 0
 
     def __repr__(self) -> str:
         return "MemoryStore()"
@@ -92,14 +100,18 @@ class MemoryStore(StateVerbs):
             self._before = None
         return self._state
 
-    def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", fresh: bool = False) -> list[str]:
+    def add(
+        self, jobs: Sequence[Job], now_ms: int, *, on_conflict: OnConflict = "keep", fresh: bool = False
+    ) -> list[str]:
         """See Store.add."""
         try:
-            return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
+            return super().add(jobs, now_ms, on_conflict=on_conflict, fresh=fresh)
         except StoreReentered:
             if not fresh:
                 raise
-        self._gate.defer(lambda: self.add(jobs, fresh=True))  # by the thread that the signal's handler has interrupted
+        self._gate.defer(
+            lambda: self.add(jobs, now_ms, fresh=True)
+        )  # by the thread that the signal's handler has interrupted
         return [job.id for job in jobs]
 
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
@@ -108,17 +120,6 @@ class MemoryStore(StateVerbs):
             state.apply(record)
         for job in new:
             state.insert(job.id, job.due_ms, job, job.key)
-        self._forget_now_and_then(records)
-
-    def _is_over(self, job: Job, now_ms: int) -> bool:
-        return is_over(job, now_ms, self.failed_ttl_ms)
-
-    def _forget_now_and_then(self, records: Sequence[Record]) -> None:
-        self._settled += len(records)
-        if self._settled >= _FORGET_EVERY:
-            self._settled = 0
-            now_ms = max((getattr(record, "now_ms", 0) for record in records), default=0)
-            self._state.forget(now_ms, self.failed_ttl_ms)
 
     def wait(self, timeout_s: float) -> bool:
         """See Wakeup.wait."""
@@ -161,11 +162,12 @@ class _Before(NamedTuple):
     token: int
     hand: int
     limits: Limits
+    left: dict[str, int]
 
     @classmethod
     def of(cls, state: State) -> _Before:
         rows: Any = state.rows
-        return cls(rows, {}, copy(state.counts), state.token, state.ring.hand, state.limits.copy())
+        return cls(rows, {}, copy(state.counts), state.token, state.ring.hand, state.limits.copy(), dict(state.left))
 
     def restored(self) -> State:
         """It, made anew. To be struck by an exception in here and to begin once more does no harm."""
@@ -179,8 +181,6 @@ class _Before(NamedTuple):
             limits=self.limits.copy(),
         )  # fmt: skip
         for job in jobs:
-            if job.state is JobState.SCHEDULED:
-                state.ring.add(job.id, job.due_ms)
-                if job.key is not None:
-                    state.keys[job.key] = job.id
+            state.place(job)
+        state.left = dict(self.left)
         return state

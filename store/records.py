@@ -21,8 +21,9 @@ from simplejson.encoder import encode_basestring_ascii as quote
 
 from .. import payload as _payload
 from ..errors import InvalidValue, StoreError
-from ..job import After, Bound, Failure, Fire, Job, Outcome, State, bare
-from .outcomes import decode_outcome, encode_outcome
+from ..job import After, Bound, Failure, Fire, Job, State, bare
+from ..turn import Effect
+from .effects import decode_effect, encode_effect
 
 _ENCODER: Final = simplejson.JSONEncoder(
     allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
@@ -31,7 +32,7 @@ _DEFAULT: Final = Job(id="", task="", due_ms=0)
 _TAIL_FROM: Final = Job._fields.index("queue")
 _DEFAULT_TAIL: Final = tuple(_DEFAULT[_TAIL_FROM:])
 _SCALARS: Final = (
-    "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms "
+    "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner "
     "started_ms finished_ms reason grace_ms cancel_ms latest_ms note ignore_result"
 ).split()
 _MOST_ITEMS: Final = 16
@@ -59,14 +60,13 @@ class Claimed(NamedTuple):
     now_ms: int
     token: int
     ids: list[str]
-    lease_until_ms: int | None = None
 
 
 class Settled(NamedTuple):
-    """Claims ended: (id, token, outcome) each, every one of them the newest claim of its job."""
+    """What runs came to: (id, token, effect) each, every one of them the newest claim of its job."""
 
     now_ms: int
-    items: list[tuple[str, int, Outcome]]
+    items: list[tuple[str, int, Effect]]
 
 
 class Cancelled(NamedTuple):
@@ -75,6 +75,8 @@ class Cancelled(NamedTuple):
     now_ms: int
     ids: list[str]
     reason: str | None = None
+    ttl_ms: int | None = None
+    """They are kept no longer than this, in milliseconds; None for their result_ttl."""
 
 
 class Expired(NamedTuple):
@@ -85,16 +87,16 @@ class Expired(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A scheduled job got another due instant."""
+    """Scheduled jobs got another due instant."""
 
-    id: str
+    ids: list[str]
     due_ms: int
 
 
 class Revived(NamedTuple):
-    """A finished job is scheduled once more."""
+    """Finished jobs are scheduled once more."""
 
-    id: str
+    ids: list[str]
     due_ms: int
 
 
@@ -104,19 +106,19 @@ class Forgotten(NamedTuple):
     ids: list[str]
 
 
+class Tidied(NamedTuple):
+    """Finished jobs whose time was over at ``now_ms`` are dropped."""
+
+    now_ms: int
+    failed_ttl_ms: int
+
+
 class Rescued(NamedTuple):
     """Running jobs lost their owner: back to scheduled, or set aside after max_crashes."""
 
     now_ms: int
     ids: list[str]
     reason: str
-
-
-class Renewed(NamedTuple):
-    """Leases hold until a later instant."""
-
-    ids: list[str]
-    lease_until_ms: int
 
 
 class Paused(NamedTuple):
@@ -131,9 +133,9 @@ class Resumed(NamedTuple):
     names: list[str]
 
 
-JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Forgotten | Rescued | Renewed
-"""What can happen to jobs."""
-Record = JobRecord | Paused | Resumed
+JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Forgotten | Rescued
+"""What can happen to jobs by their ids."""
+Record = JobRecord | Tidied | Paused | Resumed
 
 _OPS: Final[dict[str, type[Record]]] = {
     "claim": Claimed,
@@ -144,7 +146,7 @@ _OPS: Final[dict[str, type[Record]]] = {
     "revive": Revived,
     "forget": Forgotten,
     "rescue": Rescued,
-    "renew": Renewed,
+    "tidy": Tidied,
     "pause": Paused,
     "resume": Resumed,
 }
@@ -239,7 +241,7 @@ _TYPES: Final[dict[str, _Kinds]] = {
     **dict.fromkeys(("key", "owner", "reason", "note", "extra", "returned"), _TEXT_OR_NONE),
     **dict.fromkeys(("due_ms", "created_ms", "max_crashes", "result_ttl_ms", "attempt", "crashes", "token"), _WHOLE),
     **dict.fromkeys(
-        ("expires_ms", "lease_until_ms", "started_ms", "finished_ms", "grace_ms", "cancel_ms", "latest_ms"),
+        ("expires_ms", "started_ms", "finished_ms", "grace_ms", "cancel_ms", "latest_ms"),
         _WHOLE_OR_NONE,
     ),
     "ignore_result": ((bool,), 0),
@@ -347,7 +349,7 @@ _DECODER: Final = simplejson.JSONDecoder(allow_nan=False, object_pairs_hook=_no_
 def encode_record(seq: int, record: Record) -> str:
     """A record as one line of JSON text."""
     if type(record) is Settled:
-        items = ",".join(f"[{quote(id)},{token},{encode_outcome(outcome)}]" for id, token, outcome in record.items)
+        items = ",".join(f"[{quote(id)},{token},{encode_effect(effect)}]" for id, token, effect in record.items)
         return f'{{"seq":{seq},"op":"settle","now_ms":{record.now_ms},"items":[{items}]}}'
     fields = {name: value for name, value in record._asdict().items() if value is not None}
     return str(_ENCODER.encode({"seq": seq, "op": _OP_OF[type(record)], **fields}))
@@ -362,9 +364,14 @@ def portions(record: Record) -> Iterator[Record]:
         case Claimed(ids=ids) if len(ids) > _MOST_IDS:
             for at in range(0, len(ids), _MOST_IDS):
                 yield record._replace(token=record.token + at, ids=ids[at : at + _MOST_IDS])
-        case Cancelled(ids=ids) | Expired(ids=ids) | Forgotten(ids=ids) | Rescued(ids=ids) | Renewed(ids=ids) if (
-            len(ids) > _MOST_IDS
-        ):
+        case (
+            Cancelled(ids=ids)
+            | Expired(ids=ids)
+            | Forgotten(ids=ids)
+            | Rescued(ids=ids)
+            | Moved(ids=ids)
+            | Revived(ids=ids)
+        ) if len(ids) > _MOST_IDS:
             for at in range(0, len(ids), _MOST_IDS):
                 yield record._replace(ids=ids[at : at + _MOST_IDS])
         case _:
@@ -383,9 +390,7 @@ def decode_record(fields: dict[str, Any]) -> Record:
         raise ValueError(f"unknown operation {op!r:.80}")
     try:
         if kind is Settled:
-            return Settled(
-                fields["now_ms"], [(id, token, decode_outcome(rest)) for id, token, *rest in fields["items"]]
-            )
+            return Settled(fields["now_ms"], [(id, token, decode_effect(rest)) for id, token, *rest in fields["items"]])
         return kind(**{name: value for name, value in fields.items() if name not in ("seq", "op")})
     except (TypeError, KeyError) as error:
         raise ValueError(f"not a {op} record: {error}") from None

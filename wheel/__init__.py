@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .clock import Clock, SystemClock
-    from .contract import Erasing, Filter, Found, OnConflict, Pausable, Stats, Store, Wakeup
+    from .contract import Filter, Found, OnConflict, Stats, Store, Wakeup
     from .errors import (
         Deadlock,
         DuplicateJob,
@@ -71,7 +71,7 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "clock": "Clock SystemClock",
-    "contract": "Erasing Filter Found OnConflict Pausable Stats Store Wakeup",
+    "contract": "Filter Found OnConflict Stats Store Wakeup",
     "errors": (
         "Deadlock DuplicateJob HourwheelError InvalidValue JobCancelled JobExpired JobFailed NoScheduler "
         "NotRegistered PayloadError ResultError ResultTimeout SchedulerError SoftTimeLimitExceeded "
@@ -110,7 +110,6 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "Crashed",
     "Deadlock",
     "DuplicateJob",
-    "Erasing",
     "Events",
     "Failed",
     "Failure",
@@ -129,7 +128,6 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "NotRegistered",
     "OnConflict",
     "Outcome",
-    "Pausable",
     "PayloadError",
     "Registry",
     "Released",

@@ -1,4 +1,4 @@
-"""The nouns: Job, Claim, the Outcomes, and the one table of legal transitions.
+"""The nouns: Job, Claim, and the Outcomes of a run. What an outcome does to its job is in turn.py.
 
 A Job is one call of a task, stored. It is a value: a store never changes one, it replaces it. Job and Claim are
 named tuples rather than frozen dataclasses because a Job is built on every delay(): 0.6 us against 2.2 us
@@ -7,7 +7,7 @@ named tuples rather than frozen dataclasses because a Job is built on every dela
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
@@ -33,45 +33,6 @@ class State(StrEnum):
 
 
 FINISHED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED})
-
-
-class Event(StrEnum):
-    """What can happen to a job."""
-
-    CLAIM = "claim"
-    SUCCEED = "succeed"
-    FAIL = "fail"
-    RETRY = "retry"
-    SNOOZE = "snooze"
-    RELEASE = "release"
-    RESCUE = "rescue"
-    SET_ASIDE = "set_aside"
-    CANCEL = "cancel"
-    SUPERSEDE = "supersede"
-    EXPIRE = "expire"
-    RESCHEDULE = "reschedule"
-    REVIVE = "revive"
-
-
-TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
-    (State.SCHEDULED, Event.CLAIM): State.RUNNING,
-    (State.SCHEDULED, Event.CANCEL): State.CANCELLED,
-    (State.SCHEDULED, Event.EXPIRE): State.EXPIRED,
-    (State.SCHEDULED, Event.RESCHEDULE): State.SCHEDULED,
-    (State.RUNNING, Event.SUCCEED): State.SUCCEEDED,
-    (State.RUNNING, Event.FAIL): State.FAILED,
-    (State.RUNNING, Event.RETRY): State.SCHEDULED,
-    (State.RUNNING, Event.SNOOZE): State.SCHEDULED,
-    (State.RUNNING, Event.RELEASE): State.SCHEDULED,
-    (State.RUNNING, Event.RESCUE): State.SCHEDULED,
-    (State.RUNNING, Event.SET_ASIDE): State.FAILED,
-    (State.RUNNING, Event.SUPERSEDE): State.CANCELLED,
-    (State.RUNNING, Event.CANCEL): State.CANCELLED,
-    **{(state, Event.REVIVE): State.SCHEDULED for state in sorted(FINISHED)},
-}
-"""(state, event) -> next state. What is not in the table cannot happen.
-
-A finished job stays so unless somebody says that it is to run again (revive)."""
 
 
 class Failure(NamedTuple):
@@ -166,8 +127,6 @@ class Job(NamedTuple):
     token: int = 0
     """The fencing token of the newest claim; grows by each claim over the whole store."""
     owner: str | None = None
-    lease_until_ms: int | None = None
-    """Until when a remote claim holds; None where the kernel tells that the owner lives."""
     started_ms: int | None = None
     finished_ms: int | None = None
     returned: str | None = None
@@ -277,18 +236,6 @@ class Claim(NamedTuple):
     """The job as it runs: state running, this attempt counted."""
     token: int
     owner: str
-    lease_until_ms: int | None = None
-    """Until when a remote claim holds; None where the kernel tells that the owner lives."""
-
-
-class Claims(list[Claim]):
-    """What claim() gives; ``unrun`` are the jobs that ended by it because it was too late to run them."""
-
-    __slots__ = ("unrun",)
-
-    def __init__(self, claims: Iterable[Claim] = (), unrun: Iterable[Job] = ()) -> None:
-        super().__init__(claims)
-        self.unrun: Final = tuple(unrun)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,35 +290,10 @@ class Crashed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
-    """Not an end: the next fire of the job's schedule is added, once, and takes over the key; the job runs on."""
-
-    job: Job
-    missed: int = 0
-    """How many fires between the two come to nothing: this one stands for them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
-    """The function says how far it has come, or what it waits for; the job goes on running."""
-
-    note: str | None = None
-    """JSON text; None to leave it as it is, and say the reason."""
-    reason: str | None = None
-    """What it waits for; None when it goes on."""
-
-    def on(self, job: Job) -> Job:
-        """The job with what it says. What was said of its being cancelled stays."""
-        if self.note is not None:
-            return job._replace(note=self.note)
-        return job if job.cancel_ms is not None else job._replace(reason=self.reason)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
     """Not to be run after all: it ends as cancelled."""
 
     reason: str
 
 
-Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed | Noted | Skipped | Followed
+Outcome = Succeeded | Failed | Retried | Snoozed | Released | Crashed | Skipped

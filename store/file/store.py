@@ -60,7 +60,7 @@ class JsonStore(Keeper, StateVerbs):
         StoreCorrupt: it is damaged; nothing was changed.
 
     >>> store = JsonStore("tasks.json", durability="os")
-    >>> store.add([Job(id="a", task="app.remind", due_ms=1000)])
+    >>> store.add([Job(id="a", task="app.remind", due_ms=1000)], 0)
     ['a']
     >>> store.close()
     """
@@ -106,10 +106,12 @@ class JsonStore(Keeper, StateVerbs):
 
     # ---- the verbs' ground -------------------------------------------------------------------------------
 
-    def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", fresh: bool = False) -> list[str]:
+    def add(
+        self, jobs: Sequence[Job], now_ms: int, *, on_conflict: OnConflict = "keep", fresh: bool = False
+    ) -> list[str]:
         """See Store.add. One fresh job, which is what delay() brings, takes the short way."""
         if not fresh or len(jobs) != 1 or self.max_pending is not None:
-            return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
+            return super().add(jobs, now_ms, on_conflict=on_conflict, fresh=fresh)
         job = jobs[0]
         item = (job, encode_job(job))
         try:
@@ -193,7 +195,8 @@ class JsonStore(Keeper, StateVerbs):
 
     # ---- owners ------------------------------------------------------------------------------------------
 
-    def _watch(self, owner: str) -> None:
+    def _watch(self, owner: str, now_ms: int) -> None:
+        super()._watch(owner, now_ms)
         self._signs.show(self._place.owner(owner))
 
     def begin(self, owner: str, token: int) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...errors import DuplicateJob
-from ...job import Claim, Followed, Job, Noted, Outcome
+from ...job import Claim, Job
 from ...job import State as JobState
+from ...turn import Effect, Keep, is_stale
 from .limits import Trial, paused_queues
 from .ready import Entry
-from .staleness import is_stale
 from .state import State, job_of
 
 
@@ -130,28 +130,28 @@ def unchoose(state: State, ids: Sequence[str]) -> None:
 
 
 def judge(
-    state: State, settlements: Sequence[tuple[Claim, Outcome]]
-) -> tuple[list[tuple[str, int, Outcome]], list[Claim], list[Job]]:
+    state: State, settlements: Sequence[tuple[Claim, Effect]]
+) -> tuple[list[tuple[str, int, Effect]], list[Claim], list[Job]]:
     """(items that hold, claims that are lost, jobs to add): a settlement holds if its token is its job's newest."""
-    items: list[tuple[str, int, Outcome]] = []
+    items: list[tuple[str, int, Effect]] = []
     lost: list[Claim] = []
     new: dict[str, Job] = {}
     ended: set[str] = set()
     followed: set[str] = set()
-    for claim, outcome in settlements:
+    for claim, effect in settlements:
         id = claim.job.id
         if id in ended or not state.holds(claim):
             lost.append(claim)
-        elif isinstance(outcome, Followed):
+        elif type(effect) is Keep and effect.next is not None:
             if id not in followed and _is_to_be_followed(state, id):
                 followed.add(id)
-                items.append((id, claim.token, outcome))
-                if state.get(outcome.job.id) is None:
-                    new[outcome.job.id] = outcome.job
+                items.append((id, claim.token, effect))
+                if state.get(effect.next.id) is None:
+                    new[effect.next.id] = effect.next
         else:
-            if not isinstance(outcome, Noted):  # a note leaves the claim as it was
+            if type(effect) is not Keep:  # a note leaves the claim as it was
                 ended.add(id)
-            items.append((id, claim.token, outcome))
+            items.append((id, claim.token, effect))
     return items, lost, list(new.values())
 
 
@@ -160,9 +160,16 @@ def _is_to_be_followed(state: State, id: str) -> bool:
     return job is not None and job.fire is not None and not job.fire.followed
 
 
-def refuse_taken_key(state: State, id: str) -> None:
-    """Raise DuplicateJob if another unfinished job holds the key of a finished one that is to run again."""
-    job = state.get(id)
-    holder = None if job is None or job.key is None else state.holder(job.key)
-    if job is not None and holder is not None:
-        raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")
+def refuse_taken_keys(state: State, ids: Sequence[str]) -> None:
+    """Raise DuplicateJob if finished jobs that are to run again would share a key with an unfinished job."""
+    taken: dict[str, str] = {}
+    for id in ids:
+        job = state.get(id)
+        if job is None or job.key is None:
+            continue
+        holder = state.holder(job.key)
+        if holder is not None:
+            raise DuplicateJob(f"key {job.key!r} is held by job {holder.id}, which is {holder.state}")
+        if job.key in taken:
+            raise DuplicateJob(f"key {job.key!r} is held by job {taken[job.key]}, which is to run again, too")
+        taken[job.key] = id

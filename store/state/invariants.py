@@ -10,19 +10,19 @@ from itertools import groupby
 from ...job import Job
 from ...job import State as JobState
 from . import views
-from .state import State
+from .state import State, job_of
 
 
 def violations(state: State) -> list[str]:
     """Every violated invariant, in words; [] when the state is sound. The jobs are read one by one, none is kept."""
-    census = _Census()
+    census = _Census(state)
     for job in views.jobs(state):
         census.take(job)
     return [
         *_ledger(state, census.states),
         *_places(state),
         *_claims(state, census),
-        *_keys(census.keys),
+        *_keys(state, census),
         *_limits(state, census.limits),
         *census.odd,
     ]
@@ -31,12 +31,15 @@ def violations(state: State) -> list[str]:
 class _Census:
     """What must be known of all jobs together."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: State) -> None:
+        self._rows = state.rows
         self.states: Counter[JobState] = Counter()
         self.tokens = array("Q")
         self.running: dict[str, str | None] = {}
         self.keys: Counter[str] = Counter()
         """Of scheduled jobs."""
+        self.keyed: list[tuple[str, str]] = []
+        """(key, id) of each unfinished job in the rows."""
         self.limits: Counter[str] = Counter()
         """Of running jobs."""
         self.odd: list[str] = []
@@ -47,6 +50,8 @@ class _Census:
             self.tokens.append(job.token)
         if job.state is JobState.SCHEDULED and job.key is not None:
             self.keys[job.key] += 1
+        if job.key is not None and not job.finished and job.id in self._rows:
+            self.keyed.append((job.key, job.id))
         if job.state is JobState.RUNNING:
             self.running[job.id] = job.owner
             self.limits.update(bound.name for bound in job.limits if not bound.per_ms)
@@ -106,12 +111,24 @@ def _claims(state: State, census: _Census) -> list[str]:
     running = census.running
     if running != state.running:
         found.append(f"running by the jobs: {running!r}, by the claims: {state.running!r}")
-    found.extend(f"job {id} has a lease, but is not running" for id in state.leases if id not in running)
+    order = [job_of(state.rows[id]).token for id in state.running if id in state.rows]
+    if order != sorted(order):
+        found.append(f"the running jobs are not in the order of their tokens: {order!r}")
     return found
 
 
-def _keys(held: Counter[str]) -> list[str]:
-    return [f"key {key!r} is held by {count} scheduled jobs" for key, count in held.items() if count > 1]
+def _keys(state: State, census: _Census) -> Iterator[str]:
+    for key, count in census.keys.items():
+        if count > 1:
+            yield f"key {key!r} is held by {count} scheduled jobs"
+    for key, ids in state.keys.items():
+        for id in ids:
+            job = state.get(id)
+            if job is None or job.finished or job.key != key:
+                yield f"key {key!r} is said to be held by job {id}, which does not hold it"
+    for key, id in census.keyed:
+        if id not in state.keys.all_of(key):
+            yield f"key {key!r} of job {id} is not known"
 
 
 def _limits(state: State, held: Counter[str]) -> list[str]:

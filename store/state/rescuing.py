@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...job import Outcome, Released
+from ...job import Released
+from ...turn import Effect, turn
 from ..records import Record, Rescued, Settled
 from .state import State, job_of
 
@@ -21,12 +22,13 @@ def rescued(state: State, ids: Sequence[str], mark: tuple[int, int] | None, reas
     """
     given_back = Released(reason=f"{reason} before it began")
     begun: list[str] = []
-    unbegun: list[tuple[str, int, Outcome]] = []
+    unbegun: list[tuple[str, int, Effect]] = []
     for id in ids:
-        token = job_of(state.rows[id]).token
+        job = job_of(state.rows[id])
+        token = job.token
         if mark is None or token <= mark[0]:
             begun.append(id)
         else:
-            unbegun.append((id, token, given_back))
+            unbegun.append((id, token, turn(job, given_back)))
     records: list[Record] = [Rescued(now_ms, begun, reason)] if begun else []
     return [*records, Settled(now_ms, unbegun)] if unbegun else records

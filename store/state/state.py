@@ -19,29 +19,15 @@ they are due. Looking at a State without changing it is in views.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Any, Final
 
-from ...job import (
-    TRANSITIONS,
-    Claim,
-    Crashed,
-    Event,
-    Failed,
-    Failure,
-    Followed,
-    Job,
-    Noted,
-    Released,
-    Retried,
-    Skipped,
-    Snoozed,
-    Succeeded,
-    changing,
-)
+from ...job import Claim, Job
 from ...job import State as JobState
 from ...ring import Ring
+from ...turn import Again, Effect, Keep, begun, crashed, ended, revived, settled, unrun
 from ..glance import is_plain
-from ..keeping import is_over
+from ..keeping import is_over, over_ms
 from ..records import (
     Cancelled,
     Claimed,
@@ -50,28 +36,23 @@ from ..records import (
     Moved,
     Paused,
     Record,
-    Renewed,
     Rescued,
     Resumed,
     Revived,
     Settled,
+    Tidied,
     decode_job,
 )
-from .changed import changed
 from .counts import Counts
 from .frozen import NOTHING, Frozen
+from .keys import Keys
 from .limits import Limits
 from .ready import Ready
-from .staleness import why_unrun
-from .tombstone import is_tombstone, tombstone
+from .tombstone import TOMBSTONE, is_tombstone
 
 Row = Job | bytes
 SCHEDULED: Final = JobState.SCHEDULED
 RUNNING: Final = JobState.RUNNING
-
-
-_CLAIMED: Final = changing("state", "attempt", "token", "owner", "lease_until_ms", "started_ms", "reason")
-_ENDED: Final = changing("state", "finished_ms", "returned", "owner", "lease_until_ms", "cancel_ms", "wakes")
 
 
 def job_of(row: Row) -> Job:
@@ -82,7 +63,10 @@ def job_of(row: Row) -> Job:
 class State:
     """All jobs of a store and where they stand."""
 
-    __slots__ = ("counts", "frozen", "hides", "keys", "leases", "limits", "ready", "ring", "rows", "running", "token")
+    __slots__ = (
+        "counts", "dropped", "frozen", "hides", "keys", "left", "limits", "over", "ready", "ring", "rows", "running",
+        "tidied", "token",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -101,21 +85,35 @@ class State:
         """Whether what is frozen under an id is out of date."""
         self.ring: Ring[str] = Ring(hand)
         self.ready = Ready()
-        self.keys: dict[str, str] = {}
+        self.keys = Keys()
+        self.left: dict[str, int] = {}
+        """By id of a job that waits for others, how many of them have not ended; only where that has changed."""
         self.running: dict[str, str] = {}
-        self.leases: dict[str, int] = {}
+        """The owner of each running job, in the order of their tokens."""
+        self.over: list[tuple[int, str]] = []
+        """A heap: when each finished row may be dropped at the earliest, and its id."""
+        self.tidied = (0, 0)
+        """What is frozen and was over at this instant, with this failed_ttl_ms, is not shown any more."""
+        self.dropped = 0
+        """How many finished rows have been dropped."""
         self.counts = counts or Counts()
         self.token = token
         self.limits = limits or Limits()
-        for job in running:
+        for job in sorted(running, key=lambda job: job.token):
             self.limits.resume(job)
             self.rows[job.id] = job
             self.running[job.id] = job.owner or ""
-            if job.lease_until_ms is not None:
-                self.leases[job.id] = job.lease_until_ms
-        for job in sorted(running, key=lambda job: job.token):  # of two with one key the later has replaced the earlier
-            if job.key is not None and self._frozen_holder(job.key) is None:
-                self.keys[job.key] = job.id
+            if job.key is not None:
+                self.keys.add(job.key, job.id)
+
+    def place(self, job: Job) -> None:
+        """Find its place for a row that is there already and does not run."""
+        if job.finished:
+            heappush(self.over, ((job.finished_ms or 0) + job.result_ttl_ms, job.id))
+        elif job.state is SCHEDULED:
+            self.ring.add(job.id, job.due_ms)
+            if job.key is not None:
+                self.keys.add(job.key, job.id)
 
     # ---- reading -----------------------------------------------------------------------------------------
 
@@ -123,20 +121,33 @@ class State:
         """The job of that id, or None."""
         row = self.rows.get(id)
         if row is None:
-            return self.frozen.get(id)
+            job = self.frozen.get(id)
+            return None if job is None or self.was_tidied(job) else self.counted(job)
         job = job_of(row)
-        return None if is_tombstone(job) else job
+        return None if is_tombstone(job) else self.counted(job)
+
+    def was_tidied(self, job: Job) -> bool:
+        """Whether a frozen job has been dropped because its time was over."""
+        return job.finished and is_over(job, *self.tidied)
+
+    def counted(self, job: Job) -> Job:
+        """The job with the number of those that it waits for now."""
+        left = self.left.get(job.id)
+        return job if left is None or job.after is None else job._replace(after=job.after._replace(left=left))
+
+    def fold(self) -> None:
+        """Put those numbers into the rows, for who copies them."""
+        for id in list(self.left):
+            self.rows[id] = job = self._take(id)
+            self.ring.add(id, job.due_ms)
 
     def holder(self, key: str) -> Job | None:
         """The unfinished job that holds a key."""
-        id = self.keys.get(key)
-        if id is not None:
-            return self.get(id)
-        job = self._frozen_holder(key)
-        if job is not None:
+        id = self.keys.newest(key)
+        job = None if id is None else self.get(id)
+        if job is not None and job.state is SCHEDULED:
             return job
-        running = map(job_of, map(self.rows.__getitem__, self.running))  # replaced while it ran, by one that has ended
-        return max((job for job in running if job.key == key), key=lambda job: job.token, default=None)
+        return self._frozen_holder(key) or job  # one that runs was replaced by the one that is frozen
 
     def _frozen_holder(self, key: str) -> Job | None:
         for id in self.frozen.find_key(key):
@@ -146,14 +157,21 @@ class State:
                     return job
         return None
 
-    def dead_leases(self, now_ms: int) -> list[str]:
-        """Running jobs whose lease has lapsed."""
-        return [id for id, until in self.leases.items() if until <= now_ms]
-
     def holds(self, claim: Claim) -> bool:
         """Whether the claim is the newest of a running job."""
         row = self.rows.get(claim.job.id)
         return isinstance(row, Job) and row.state is RUNNING and row.token == claim.token
+
+    def claimed_since(self, owner: str, token: int) -> list[str]:
+        """Ids of the jobs that run for an owner with a greater token than this one, in the order of their tokens."""
+        found: list[str] = []
+        if self.token > token:
+            for id, holder in reversed(self.running.items()):
+                if job_of(self.rows[id]).token <= token:
+                    break
+                if holder == owner:
+                    found.append(id)
+        return found[::-1]
 
     # ---- sweeping ----------------------------------------------------------------------------------------
 
@@ -174,8 +192,16 @@ class State:
         for job in self.frozen.take_due(now_ms, self.hides):
             self.rows[job.id] = job
             if job.key is not None:
-                self.keys[job.key] = job.id
+                self.keys.add(job.key, job.id)
             self.ready.put(job)
+
+    def tidy_frozen(self, now_ms: int, failed_ttl_ms: int) -> bool:
+        """Show no frozen job any more that is over by now; whether there may be rows that are, too.
+
+        Nothing is recorded for the frozen ones: whether one is over is seen when it is read.
+        """
+        self.tidied = now_ms, failed_ttl_ms
+        return bool(self.over) and self.over[0][0] <= now_ms
 
     # ---- applying ----------------------------------------------------------------------------------------
 
@@ -187,7 +213,7 @@ class State:
         counts.accepted += 1
         counts.scheduled += 1
         if key is not None:
-            self.keys[key] = id
+            self.keys.add(key, id)
 
     def apply(self, record: Record) -> None:
         """Make a recorded change; the same live and on replay."""
@@ -197,13 +223,11 @@ class State:
     def _claimed(self, record: Claimed) -> None:
         token, now_ms, owner = record.token, record.now_ms, record.owner
         for id in record.ids:
-            job = self._take(id, Event.CLAIM)
-            self.rows[id] = _CLAIMED(job, RUNNING, job.attempt + 1, token, owner, record.lease_until_ms, now_ms, None)
+            job = self._take(id)
+            self.rows[id] = begun(job, token, owner, now_ms)
             self.running[id] = owner
             if job.limits:
                 self.limits.started(job, now_ms)
-            if record.lease_until_ms is not None:
-                self.leases[id] = record.lease_until_ms
             token += 1
         self.token = max(self.token, token - 1)
         self.counts.running += len(record.ids)
@@ -211,109 +235,134 @@ class State:
         self.ring.advance(now_ms // 1000)  # no effect live, where take_due swept before; on replay it is the sweep
 
     def _settled(self, record: Settled) -> None:
-        for id, _, outcome in record.items:
-            job = job_of(self.rows[id])
-            if isinstance(outcome, Noted):
-                self.rows[id] = outcome.on(job)
-                continue
-            if isinstance(outcome, Followed):
-                self._followed(job, outcome.missed)
-                continue
-            self._leave(job)
-            match outcome:
-                case Succeeded(returned=returned):
-                    self._finish(job, Event.SUCCEED, record.now_ms, returned=returned)
-                case Failed(error=error, reason=reason):
-                    self._finish(job, Event.FAIL, record.now_ms, error=error, reason=reason)
-                case Retried(due_ms=due_ms, error=error):
-                    self._again(changed(job, outcome), Event.RETRY, record.now_ms, due_ms, error=error or job.error)
-                case Snoozed(due_ms=due_ms, reason=reason):
-                    self._again(job, Event.SNOOZE, record.now_ms, due_ms, attempt=job.attempt - 1, reason=reason)
-                case Released(reason=reason):
-                    self._again(job, Event.RELEASE, record.now_ms, job.due_ms, attempt=job.attempt - 1, reason=reason)
-                case Skipped(reason=reason):
-                    self._finish(job._replace(attempt=job.attempt - 1), Event.CANCEL, record.now_ms, reason=reason)
-                case Crashed(reason=reason):  # pragma: no branch - there are no more outcomes
-                    self._crashed(job, record.now_ms, reason)
+        for id, _, effect in record.items:
+            self._turned(job_of(self.rows[id]), effect, record.now_ms)
 
-    def _followed(self, job: Job, missed: int) -> None:
-        """Its key is free for the next fire, which is added with this record."""
-        assert job.fire is not None
-        if job.key is not None and self.keys.get(job.key) == job.id:
-            del self.keys[job.key]
-        self.rows[job.id] = job._replace(key=None, fire=job.fire._replace(followed=True, missed=missed))
+    def _rescued(self, record: Rescued) -> None:
+        for id in record.ids:
+            job = job_of(self.rows[id])
+            self._turned(job, crashed(job, record.reason), record.now_ms)
+
+    def _turned(self, job: Job, effect: Effect, now_ms: int) -> None:
+        if type(effect) is Keep:
+            if effect.next is not None and job.key is not None:  # free for the next fire, which this record adds
+                self.keys.discard(job.key, job.id)
+            self.rows[job.id] = settled(job, effect, now_ms)
+            return
+        self._leave(job)
+        superseded = type(effect) is Again and self._is_superseded(job)
+        after = settled(job, effect, now_ms, superseded=superseded)
+        if after.state is SCHEDULED:
+            self._schedule(after)
+        else:
+            self._end(job, after)
+
+    def _is_superseded(self, job: Job) -> bool:
+        if job.key is None:
+            return False
+        return self.keys.newest(job.key) != job.id or self._frozen_holder(job.key) is not None
+
+    def _leave(self, job: Job) -> None:
+        """It runs no longer."""
+        del self.running[job.id]
+        self.counts.running -= 1
+        if job.limits:
+            for barrier in self.limits.ended(job):
+                self.ready.open(barrier)
+
+    def _schedule(self, job: Job) -> None:
+        """A job that ran, or had finished, is scheduled again."""
+        self.rows[job.id] = job
+        self.counts.scheduled += 1
+        self.ring.add(job.id, job.due_ms)
+        if job.key is not None:
+            self.keys.add(job.key, job.id)
+
+    def _end(self, before: Job, job: Job) -> None:
+        """A job has finished; ``before`` is what it was."""
+        self.rows[job.id] = job
+        self.counts.add(job.state)
+        heappush(self.over, ((job.finished_ms or 0) + job.result_ttl_ms, job.id))
+        if job.key is not None:
+            self.keys.discard(job.key, job.id)
+        for id in before.wakes:
+            self._arrive(id, job.finished_ms or 0)
+
+    def _arrive(self, id: str, now_ms: int) -> None:
+        """One of those that a job waits for has ended."""
+        left = self.left.get(id)
+        if left is None:
+            job = self.get(id)
+            if job is None or job.state is not SCHEDULED or job.after is None:
+                return
+            left = job.after.left
+        if left > 1:
+            self.left[id] = left - 1
+        elif left == 1:
+            self.left[id] = 0
+            job = self._take(id)
+            assert job.after is not None
+            self.rows[id] = job._replace(due_ms=now_ms + job.after.delay_ms)
+            self.ring.add(id, now_ms + job.after.delay_ms)
 
     def _cancelled(self, record: Cancelled) -> None:
         for id in record.ids:
             if id in self.running:
                 self.rows[id] = job_of(self.rows[id])._replace(cancel_ms=record.now_ms, reason=record.reason)
                 continue
-            job = self._take(id, Event.CANCEL)
+            job = self._take(id)
+            changes: dict[str, Any] = {"reason": record.reason}
+            if record.ttl_ms is not None:
+                changes["result_ttl_ms"] = min(record.ttl_ms, job.result_ttl_ms)
             self.counts.scheduled -= 1
-            self._finish(job, Event.CANCEL, record.now_ms, reason=record.reason)
+            self._end(job, ended(job, JobState.CANCELLED, record.now_ms, changes=changes))
 
     def _expired(self, record: Expired) -> None:
         for id in record.ids:
-            job = self._take(id, Event.EXPIRE)
+            job = self._take(id)
             self.counts.scheduled -= 1
-            self._finish(job, Event.EXPIRE, record.now_ms, reason=why_unrun(job, record.now_ms))
+            self._end(job, unrun(job, record.now_ms))
 
     def _moved(self, record: Moved) -> None:
-        job = self._take(record.id, Event.RESCHEDULE)  # off the ring first: an id is never on it twice
-        self.rows[job.id] = job._replace(due_ms=record.due_ms)
-        self.ring.add(job.id, record.due_ms)
+        for id in record.ids:
+            job = self._take(id)  # off the ring first: an id is never on it twice
+            self.rows[id] = job._replace(due_ms=record.due_ms)
+            self.ring.add(id, record.due_ms)
 
     def _revived(self, record: Revived) -> None:
-        job = self._take(record.id, Event.REVIVE)
-        self.counts.add(job.state, -1)
-        self.counts.scheduled += 1
-        self.rows[job.id] = job._replace(
-            state=SCHEDULED,
-            due_ms=record.due_ms,
-            attempt=0,
-            crashes=0,
-            finished_ms=None,
-            returned=None,
-            reason=None,
-            note=None,
-        )
-        self.ring.add(job.id, record.due_ms)
-        if job.key is not None:
-            self.keys[job.key] = job.id
+        for id in record.ids:
+            job = self._raw(id)
+            if job is None or not job.finished:
+                raise ValueError(f"job {id!r} cannot be revived: it is {'unknown' if job is None else job.state}")
+            self.counts.add(job.state, -1)
+            self._schedule(revived(job, record.due_ms))
 
     def _forgotten(self, record: Forgotten) -> None:
         for id in record.ids:
-            job = self.get(id)
+            job = self._raw(id)
             if job is not None and job.finished:  # a new epoch may have left it out
-                self.rows[id] = tombstone(job)
+                self._drop(id)
 
-    def _rescued(self, record: Rescued) -> None:
-        for id in record.ids:
-            job = job_of(self.rows[id])
-            self._leave(job)
-            self._crashed(job, record.now_ms, record.reason)
+    def _tidied(self, record: Tidied) -> None:
+        """Drop the finished rows whose time is over; the totals still count them."""
+        now_ms, failed_ttl_ms = self.tidied = record
+        over = self.over
+        while over and over[0][0] <= now_ms:
+            _, id = heappop(over)
+            row = self.rows.get(id)
+            if not isinstance(row, Job) or not row.finished or is_tombstone(row):
+                continue  # revived, or dropped already
+            if is_over(row, now_ms, failed_ttl_ms):
+                self._drop(id)
+            else:
+                heappush(over, (over_ms(row, failed_ttl_ms), id))
 
-    def _leave(self, job: Job) -> None:
-        """It runs no longer."""
-        del self.running[job.id]
-        self.leases.pop(job.id, None)
-        self.counts.running -= 1
-        if job.limits:
-            for barrier in self.limits.ended(job):
-                self.ready.open(barrier)
-
-    def _crashed(self, job: Job, now_ms: int, reason: str) -> None:
-        crashes = job.crashes + 1
-        if crashes < job.max_crashes:
-            self._again(job, Event.RESCUE, now_ms, job.due_ms, crashes=crashes, reason=reason)
+    def _drop(self, id: str) -> None:
+        self.dropped += 1
+        if self.frozen is NOTHING:
+            del self.rows[id]
         else:
-            error = Failure("WorkerCrashed", f"its worker died {crashes} times, the last: {reason}")
-            self._finish(job, Event.SET_ASIDE, now_ms, crashes=crashes, error=error, reason=reason)
-
-    def _renewed(self, record: Renewed) -> None:
-        for id in record.ids:
-            self.leases[id] = record.lease_until_ms
-            self.rows[id] = job_of(self.rows[id])._replace(lease_until_ms=record.lease_until_ms)
+            self.rows[id] = TOMBSTONE
 
     def _paused(self, record: Paused) -> None:
         self.limits.paused.update(record.names)
@@ -323,64 +372,26 @@ class State:
         for name in record.names:
             self.ready.open(name)
 
-    def _take(self, id: str, event: Event) -> Job:
-        """A job that is not running; off the ring, if it was scheduled."""
+    def _raw(self, id: str) -> Job | None:
+        """What rows or the snapshot have; records mean this, whatever this process has tidied."""
+        row = self.rows.get(id)
+        return self.frozen.get(id) if row is None else job_of(row)
+
+    def _take(self, id: str) -> Job:
+        """A scheduled job, off the ring or out of what is ready."""
         row = self.rows.get(id)
         job = self.frozen.get(id) if row is None else job_of(row)
-        if job is None or (job.state, event) not in TRANSITIONS:
-            raise ValueError(f"job {id!r} cannot {event}: it is {'unknown' if job is None else job.state}")
-        if job.finished:
-            return job
-        if row is not None:
-            if not self.ready.discard(id):
-                self.ring.discard(id, job.due_ms)
-        elif job.key is not None:
-            self.keys[job.key] = id
+        if job is None or job.state is not SCHEDULED:
+            raise ValueError(f"job {id!r} must be scheduled, it is {'unknown' if job is None else job.state}")
+        if row is None:
+            if job.key is not None:
+                self.keys.add(job.key, id)
+        elif not self.ready.discard(id):
+            self.ring.discard(id, job.due_ms)
+        if self.left:
+            job = self.counted(job)
+            self.left.pop(id, None)
         return job
-
-    def _again(self, job: Job, event: Event, now_ms: int, due_ms: int, **changes: Any) -> None:
-        if job.cancel_ms is not None:
-            self._finish(job._replace(**changes), Event.CANCEL, now_ms, reason=job.reason)
-            return
-        if job.key is not None:
-            if self.keys.get(job.key, job.id) != job.id or self._frozen_holder(job.key) is not None:
-                reason = f"replaced by a newer job with the same key before it could {event}"
-                self._finish(job._replace(**changes), Event.SUPERSEDE, now_ms, reason=reason)
-                return
-            self.keys[job.key] = job.id
-        state = TRANSITIONS[job.state, event]
-        self.rows[job.id] = job._replace(state=state, due_ms=due_ms, owner=None, lease_until_ms=None, **changes)
-        self.counts.scheduled += 1
-        self.ring.add(job.id, due_ms)
-
-    def _finish(self, job: Job, event: Event, now_ms: int, *, returned: str | None = None, **changes: Any) -> None:
-        state = TRANSITIONS[job.state, event]
-        ended = _ENDED(job, state, now_ms, returned, None, None, None, ())
-        self.rows[job.id] = ended._replace(**changes) if changes else ended
-        self.counts.add(state)
-        if job.key is not None and self.keys.get(job.key) == job.id:
-            del self.keys[job.key]
-        for id in job.wakes:
-            self._arrive(id, now_ms)
-
-    def _arrive(self, id: str, now_ms: int) -> None:
-        """One of those that a job waits for has ended."""
-        job = self.get(id)
-        if job is None or job.state is not SCHEDULED or job.after is None or job.after.left < 1:
-            return
-        after = job.after._replace(left=job.after.left - 1)
-        due_ms = job.due_ms if after.left else now_ms + after.delay_ms
-        self._take(id, Event.RESCHEDULE)
-        self.rows[id] = job._replace(after=after, due_ms=due_ms)
-        self.ring.add(id, due_ms)
-
-    def forget(self, now_ms: int, failed_ttl_ms: int) -> int:
-        """Drop finished rows whose time is over, and say how many; the totals still count them."""
-        rows = self.rows.items()
-        over = [id for id, row in rows if isinstance(row, Job) and is_over(row, now_ms, failed_ttl_ms)]
-        for id in over:
-            del self.rows[id]
-        return len(over)
 
 
 _APPLY: Final[dict[type[Record], Any]] = {
@@ -391,8 +402,8 @@ _APPLY: Final[dict[type[Record], Any]] = {
     Moved: State._moved,
     Revived: State._revived,
     Forgotten: State._forgotten,
+    Tidied: State._tidied,
     Rescued: State._rescued,
-    Renewed: State._renewed,
     Paused: State._paused,
     Resumed: State._resumed,
 }

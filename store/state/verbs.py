@@ -10,9 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, TypeVar
 
-from ...contract import Filter, Found, OnConflict, Stats
+from ...contract import Claims, Cursor, Filter, Found, OnConflict, Stats
 from ...errors import InvalidValue, TooManyPending
-from ...job import Claim, Claims, Followed, Job, Outcome, bare
+from ...job import Claim, Job, bare
+from ...turn import Effect, Keep
 from ..admission import refuse_unsound
 from ..keeping import FAILED_TTL_MS
 from ..records import (
@@ -23,15 +24,15 @@ from ..records import (
     Moved,
     Paused,
     Record,
-    Renewed,
-    Rescued,
     Resumed,
     Revived,
     Settled,
+    Tidied,
 )
 from . import views
-from .deciding import Wanted, choose, judge, plan_add, refuse_taken_key, unchoose
+from .deciding import Wanted, choose, judge, plan_add, refuse_taken_keys, unchoose
 from .invariants import violations
+from .leases import Leases
 from .limits import MOST_PAUSED, refuse_odd_name
 from .state import State, job_of
 
@@ -39,6 +40,9 @@ R = TypeVar("R")
 
 _OWNER_MOST: Final = 150
 """Characters; some stores keep a file named after an owner."""
+_REPLACED: Final = "replaced by a newer job with the same key"
+_REPLACED_TTL_MS: Final = 60_000
+"""A replaced job is kept no longer: a key that is debounced leaves one each time."""
 
 
 class StateVerbs(ABC):
@@ -48,6 +52,17 @@ class StateVerbs(ABC):
     """How many scheduled jobs there may be for more to be added; None for any number."""
     failed_ttl_ms: int = FAILED_TTL_MS
     """How long failed and expired jobs are kept, in milliseconds, unless their result_ttl is longer."""
+    leases: Leases | None = None
+    """How it is known which owners live; None if the kernel tells."""
+
+    @property
+    def lease_ms(self) -> int | None:
+        """See Store.lease_ms."""
+        return None if self.leases is None else self.leases.lease_ms
+
+    def now_ms(self) -> int | None:
+        """See Store.now_ms."""
+        return None
 
     @abstractmethod
     def _changing(self, change: Callable[[State], R]) -> R:
@@ -69,17 +84,20 @@ class StateVerbs(ABC):
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
         """Write jobs to add and records as one indivisible change, then apply them, the records first."""
 
-    def _watch(self, owner: str) -> None:  # noqa: B027 - a memory dies with its owners
-        """Be able to tell from now on whether ``owner`` lives."""
+    def _watch(self, owner: str, now_ms: int) -> None:
+        """The owner lives; be able to tell from now on whether it still does."""
+        if self.leases is not None:
+            self.leases.begin(owner, now_ms)
 
-    def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:  # noqa: ARG002 - for who knows more
+    def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:  # noqa: ARG002 - for a store that knows more
         """What becomes of running jobs whose owner is dead."""
-        lapsed = state.dead_leases(now_ms)
-        return [Rescued(now_ms, lapsed, f"its lease lapsed before {now_ms}")] if lapsed else []
+        return [] if self.leases is None else self.leases.rescues(state, now_ms)
 
-    # ---- changing ----------------------------------------------------------------------------------------
+    # ---- adding and running ------------------------------------------------------------------------------
 
-    def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", fresh: bool = False) -> list[str]:
+    def add(
+        self, jobs: Sequence[Job], now_ms: int, *, on_conflict: OnConflict = "keep", fresh: bool = False
+    ) -> list[str]:
         """See Store.add."""
         if on_conflict not in ("keep", "replace", "raise"):
             raise InvalidValue.of("on_conflict", '"keep", "replace" or "raise"', on_conflict)
@@ -93,7 +111,7 @@ class StateVerbs(ABC):
                 self._commit(jobs, ())
                 return [job.id for job in jobs]
             plan = plan_add(state, jobs, on_conflict)
-            records = [] if not plan.replaced else [self._replacement(plan.replaced, plan.new)]
+            records = [Cancelled(now_ms, plan.replaced, _REPLACED, _REPLACED_TTL_MS)] if plan.replaced else []
             self._refuse_too_many(state, len(plan.new) - len(plan.replaced))
             if plan.new or records:
                 self._commit(plan.new, records)
@@ -109,70 +127,59 @@ class StateVerbs(ABC):
                 "nothing was added"
             )
 
-    def _replacement(self, replaced: list[str], new: list[Job]) -> Cancelled:
-        now_ms = max((job.created_ms for job in new), default=0)
-        return Cancelled(now_ms, replaced, "replaced by a newer job with the same key")
-
     def claim(
         self,
         owner: str,
         now_ms: int,
         limit: int,
         *,
-        lease_ms: int | None = None,
         queues: Collection[str] | None = None,
         without: Collection[str] = (),
         ids: Collection[str] | None = None,
-    ) -> list[Claim]:
+        ask: int | None = None,
+    ) -> Claims:
         """See Store.claim."""
         if limit < 0:
             raise InvalidValue.of("limit", "0 or more", limit)
         if not 0 < len(owner) <= _OWNER_MOST:
             raise InvalidValue.of("owner", f"1 to {_OWNER_MOST} characters", owner)
 
-        def change(state: State) -> list[Claim]:
-            self._watch(owner)
+        def change(state: State) -> Claims:
             if rescues := self._rescues(state, owner, now_ms):
                 self._commit((), rescues)
+            self._watch(owner, now_ms)
+            unheard = [] if ask is None else state.claimed_since(owner, ask)
             state.take_due(now_ms)
             chosen, expired = choose(state, now_ms, Wanted(limit, queues, without, ids))
-            if not chosen and not expired:
-                return []
             taken = [job.id for job in chosen]
-            token = state.token + 1
-            lease_until_ms = None if lease_ms is None else now_ms + lease_ms
-            records: list[Record] = [Expired(now_ms, expired)] if expired else []
-            if taken:
-                records.append(Claimed(owner, now_ms, token, taken, lease_until_ms))
-            try:
-                self._commit((), records)
-            except BaseException:
-                unchoose(state, taken + expired)
-                raise
-            rows = state.rows
-            claims = [bare(Claim, (job_of(rows[id]), token + n, owner, lease_until_ms)) for n, id in enumerate(taken)]
-            return Claims(claims, filter(None, map(state.get, expired))) if expired else claims
+            if taken or expired:
+                records: list[Record] = [Expired(now_ms, expired)] if expired else []
+                if taken:
+                    records.append(Claimed(owner, now_ms, state.token + 1, taken))
+                try:
+                    self._commit((), records)
+                except BaseException:
+                    unchoose(state, taken + expired)
+                    raise
+            jobs = [job_of(state.rows[id]) for id in (*unheard, *taken)]
+            return Claims(
+                [bare(Claim, (job, job.token, owner)) for job in jobs],
+                next_ms=now_ms if limit and len(taken) == limit else views.next_due(state, queues, without),
+                ask=state.token,
+                unrun=filter(None, map(state.get, expired)),
+            )
 
         return self._changing(change)
 
-    def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
-        """See Store.renew."""
+    def beat(self, owner: str, now_ms: int) -> bool:
+        """See Store.beat."""
+        return self.leases is None or self._changing(lambda _: self.leases is None or self.leases.beat(owner, now_ms))
 
-        def change(state: State) -> list[Claim]:
-            lapsed = set(state.dead_leases(now_ms))
-            lost = [claim for claim in claims if not state.holds(claim) or claim.job.id in lapsed]
-            held = [claim.job.id for claim in claims if claim not in lost]
-            if held:
-                self._commit((), [Renewed(held, now_ms + lease_ms)])
-            return lost
-
-        return self._changing(change)
-
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         """See Store.settle."""
-        for _, outcome in settlements:
-            if isinstance(outcome, Followed):
-                refuse_unsound(outcome.job)
+        for _, effect in settlements:
+            if type(effect) is Keep and effect.next is not None:
+                refuse_unsound(effect.next)
 
         def change(state: State) -> list[Claim]:
             items, lost, new = judge(state, settlements)
@@ -181,6 +188,8 @@ class StateVerbs(ABC):
             return lost
 
         return self._changing(change)
+
+    # ---- changing ----------------------------------------------------------------------------------------
 
     def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
         """See Store.cancel."""
@@ -199,33 +208,50 @@ class StateVerbs(ABC):
 
         return self._changing(change)
 
-    def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:  # noqa: ARG002 - of the contract
+    def reschedule(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:  # noqa: ARG002 - of the contract
         """See Store.reschedule."""
+        return self._changing_some(ids, Found.SCHEDULED, lambda _, some: Moved(some, due_ms))
 
-        def change(state: State) -> Found:
-            found = views.find(state, id)
-            if found is Found.SCHEDULED:
-                self._commit((), [Moved(id, due_ms)])
-            elif found is Found.FINISHED and finished:
-                refuse_taken_key(state, id)
-                self._commit((), [Revived(id, due_ms)])
-            return found
+    def revive(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:  # noqa: ARG002 - of the contract
+        """See Store.revive."""
 
-        return self._changing(change)
+        def record(state: State, some: list[str]) -> Record:
+            refuse_taken_keys(state, some)
+            return Revived(some, due_ms)
+
+        return self._changing_some(ids, Found.FINISHED, record)
 
     def forget(self, ids: Sequence[str]) -> list[Found]:
-        """See Erasing.forget."""
+        """See Store.forget."""
+        return self._changing_some(ids, Found.FINISHED, lambda _, some: Forgotten(some))
+
+    def _changing_some(
+        self, ids: Sequence[str], wanted: Found, record: Callable[[State, list[str]], Record]
+    ) -> list[Found]:
+        """Change the jobs that stand where it is wanted; for each id where it was found."""
 
         def change(state: State) -> list[Found]:
             found = {id: views.find(state, id) for id in ids}
-            if over := [id for id, stands in found.items() if stands is Found.FINISHED]:
-                self._commit((), [Forgotten(over)])
+            if some := [id for id, stands in found.items() if stands is wanted]:
+                self._commit((), [record(state, some)])
             return [found[id] for id in ids]
 
         return self._changing(change)
 
+    def tidy(self, now_ms: int, limit: int = 10_000) -> int:  # noqa: ARG002 - one short record drops them all
+        """See Store.tidy."""
+        if not self._reading(lambda state: state.tidy_frozen(now_ms, self.failed_ttl_ms)):
+            return 0
+
+        def change(state: State) -> int:
+            before = state.dropped
+            self._commit((), [Tidied(now_ms, self.failed_ttl_ms)])
+            return state.dropped - before
+
+        return self._changing(change)
+
     def pause(self, names: Sequence[str]) -> list[str]:
-        """See Pausable.pause."""
+        """See Store.pause."""
         for name in names:
             refuse_odd_name(name)
 
@@ -241,7 +267,7 @@ class StateVerbs(ABC):
         return self._changing(change)
 
     def resume(self, names: Sequence[str]) -> list[str]:
-        """See Pausable.resume."""
+        """See Store.resume."""
 
         def change(state: State) -> list[str]:
             held = [name for name in dict.fromkeys(names) if name in state.limits.paused]
@@ -252,18 +278,18 @@ class StateVerbs(ABC):
         return self._changing(change)
 
     def paused(self) -> list[str]:
-        """See Pausable.paused."""
+        """See Store.paused."""
         return self._reading(lambda state: sorted(state.limits.paused))
 
     # ---- reading -----------------------------------------------------------------------------------------
 
-    def get(self, id: str) -> Job | None:
+    def get(self, ids: Sequence[str]) -> list[Job | None]:
         """See Store.get."""
-        return self._reading(lambda state: state.get(id), one=True)
+        return self._reading(lambda state: [state.get(id) for id in ids], one=len(ids) == 1)
 
-    def scan(self, filter: Filter = Filter(), limit: int | None = None) -> list[Job]:  # noqa: B008 - a frozen value
+    def scan(self, filter: Filter = Filter(), limit: int | None = None, *, after: Cursor | None = None) -> list[Job]:  # noqa: B008 - a frozen value
         """See Store.scan."""
-        return self._reading(lambda state: views.scan(state, filter, limit))
+        return self._reading(lambda state: views.scan(state, filter, limit, after))
 
     def next_due(self, queues: Collection[str] | None = None, without: Collection[str] = ()) -> int | None:
         """See Store.next_due."""
@@ -274,7 +300,7 @@ class StateVerbs(ABC):
         return self._reading(lambda state: views.stats(state, now_ms))
 
     def density(self, now_ms: int, horizon_s: int = 3600) -> list[int]:
-        """See Store.density."""
+        """See Density.density."""
         return self._reading(lambda state: views.density(state, now_ms, horizon_s))
 
     def check(self) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from heapq import merge
-from itertools import filterfalse, islice
+from itertools import dropwhile, filterfalse, islice
 
-from ...contract import Filter, Found, Stats
+from ...contract import Cursor, Filter, Found, Stats
 from ...job import FINISHED, Job
 from ...job import State as JobState
 from .limits import paused_queues
@@ -15,7 +16,7 @@ from .tombstone import is_tombstone
 
 
 def find(state: State, id: str) -> Found:
-    """How a job stands for somebody who wants to change his mind about it."""
+    """The job's state as a Found, for the verbs that change jobs."""
     job = state.get(id)
     if job is None:
         return Found.UNKNOWN
@@ -52,7 +53,7 @@ def stats(state: State, now_ms: int) -> Stats:
 
 
 def density(state: State, now_ms: int, horizon_s: int) -> list[int]:
-    """See Store.density."""
+    """See Density.density."""
     cells = [0] * 3600
     for due_ms in _due_instants(state, now_ms + horizon_s * 1000):
         cells[due_ms // 1000 % 3600] += 1
@@ -80,17 +81,26 @@ def _due_instants(state: State, before_ms: int) -> Iterator[int]:
 def jobs(state: State) -> Iterator[Job]:
     """Every job, in no particular order."""
     yield from _unfrozen(state)
-    yield from (job for job in state.frozen.jobs() if not state.hides(job.id))
+    for job in state.frozen.jobs():
+        if not state.hides(job.id) and not state.was_tidied(job):
+            yield state.counted(job)
 
 
-def scan(state: State, filter: Filter, limit: int | None) -> list[Job]:
+def scan(state: State, filter: Filter, limit: int | None, after: Cursor | None = None) -> list[Job]:
     """See Store.scan."""
     if limit is not None and limit <= 0:
         return []
-    if filter.key is not None and filter.states is not None and not filter.states & FINISHED:
-        held = _holders(state, filter.key)
-        return sorted((job for job in held if passes(job, filter)), key=_by_due)[:limit]
-    return list(islice(each(state, filter), limit))
+    if after is not None:
+        found: Iterator[Job] = dropwhile(lambda job: _by_due(job) <= after, each(state, _from(filter, after.due_ms)))
+    elif filter.key is not None and filter.states is not None and not filter.states & FINISHED:
+        found = iter(sorted((job for job in _holders(state, filter.key) if passes(job, filter)), key=_by_due))
+    else:
+        found = each(state, filter)
+    return list(islice(found, limit))
+
+
+def _from(filter: Filter, due_ms: int) -> Filter:
+    return filter if (filter.due_from_ms or 0) >= due_ms else replace(filter, due_from_ms=due_ms)
 
 
 def each(state: State, filter: Filter) -> Iterator[Job]:
@@ -105,19 +115,14 @@ def each(state: State, filter: Filter) -> Iterator[Job]:
 def _holders(state: State, key: str) -> Iterator[Job]:
     """The unfinished jobs with a key, without a look at all jobs."""
     holder = state.holder(key)
-    if holder is not None:
-        yield holder
-    for id in state.running:
-        job = state.get(id)
-        if job is not None and job.key == key and (holder is None or job.id != holder.id):
-            yield job
+    ids = dict.fromkeys(state.keys.all_of(key) if holder is None else [*state.keys.all_of(key), holder.id])
+    return filter(None, map(state.get, ids))
 
 
 def _unfrozen_in_order(state: State, filter: Filter) -> Iterator[Job]:
-    rows = state.rows
     passed = [(job.due_ms, job.id) for job in _unfrozen(state) if passes(job, filter)]
     passed.sort()
-    return (job_of(rows[id]) for _, id in passed)
+    return (job for _, id in passed if (job := state.get(id)) is not None)
 
 
 def _frozen_scheduled(state: State, filter: Filter) -> Iterator[Job]:
@@ -130,14 +135,16 @@ def _frozen_scheduled(state: State, filter: Filter) -> Iterator[Job]:
             continue
         job = found or state.frozen.get(id)
         if job is not None and passes(job, filter):
-            yield job
+            yield state.counted(job)
 
 
 def _frozen_finished(state: State, filter: Filter) -> Iterator[Job]:
     if filter.states is not None and not filter.states & FINISHED:
         return
     frozen = state.frozen
-    ended = (job for job in frozen.jobs() if job.finished and not state.hides(job.id) and passes(job, filter))
+    hides = state.hides
+    shown = (job for job in frozen.jobs() if job.finished and not hides(job.id) and not state.was_tidied(job))
+    ended = (job for job in shown if passes(job, filter))
     for _, id in sorted((job.due_ms, job.id) for job in ended):
         job = frozen.get(id)
         if job is not None:
@@ -145,7 +152,7 @@ def _frozen_finished(state: State, filter: Filter) -> Iterator[Job]:
 
 
 def _unfrozen(state: State) -> Iterator[Job]:
-    return filterfalse(is_tombstone, map(job_of, list(state.rows.values())))
+    return map(state.counted, filterfalse(is_tombstone, map(job_of, list(state.rows.values()))))
 
 
 def passes(job: Job, filter: Filter) -> bool:

@@ -29,6 +29,7 @@ from hourwheel.job import (
     State,
     Succeeded,
 )
+from hourwheel.turn import effects
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -137,9 +138,9 @@ class StoreMachine(RuleBasedStateMachine):
             standing = self.model.add(jobs, on_conflict)
         except DuplicateJob:
             with pytest.raises(DuplicateJob):
-                self.store.add(jobs, on_conflict=on_conflict)
+                self.store.add(jobs, 0, on_conflict=on_conflict)
         else:
-            assert self.store.add(jobs, on_conflict=on_conflict) == standing
+            assert self.store.add(jobs, 0, on_conflict=on_conflict) == standing
 
     @rule(
         count=st.integers(1, 3),
@@ -195,7 +196,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert (claim.owner, claim.lease_until_ms is None) == (owner, lease_ms is None)
             assert _plain(claim.job) == _plain(self.model.claimed(claim, self.now_ms, lease_ms))
         for id in self.model.expiring(self.now_ms):
-            job = self.store.get(id)
+            job = self.store.get([id])[0]
             if job is not None and job.state is State.EXPIRED:
                 self.model.expired(id, self.now_ms)
         self.claims += claims
@@ -210,14 +211,14 @@ class StoreMachine(RuleBasedStateMachine):
     def some_are_claimed_given_back_and_claimed_again(self, limit: int, lease_ms: int | None) -> None:
         self.claim("me", limit, None, None)
         given_back = [(claim, Released()) for claim in self.claims[-limit:] if self.model.holds(claim)]
-        assert self.store.settle(given_back, self.now_ms) == self.model.settle(given_back, self.now_ms) == []
+        assert self.store.settle(effects(given_back), self.now_ms) == self.model.settle(given_back, self.now_ms) == []
         self.claim("you", limit, lease_ms, None)
 
     @rule(place=PLACES)
     def one_who_has_lost_his_claim_settles_it(self, place: int) -> None:
         running = [claim for claim in self.claims if self.model.find(claim.job.id) is Found.RUNNING]
         for claim in [claim for claim in running if not self.model.holds(claim)][place : place + 1]:
-            assert self.store.settle([(claim, Succeeded())], self.now_ms) == [claim]
+            assert self.store.settle(effects([(claim, Succeeded())]), self.now_ms) == [claim]
 
     @rule(places=st.lists(PLACES, max_size=4, unique=True), lease_ms=st.sampled_from([1, 1_000, HOUR_MS]))
     def renew(self, places: list[int], lease_ms: int) -> None:
@@ -297,7 +298,7 @@ class StoreMachine(RuleBasedStateMachine):
             self._reschedule(job.id, job.due_ms)
 
     def _reschedule(self, id: str, due_ms: int) -> None:
-        assert self.store.reschedule(id, due_ms, self.now_ms) is self.model.reschedule(id, due_ms)
+        assert self.store.reschedule([id], due_ms, self.now_ms)[0] is self.model.reschedule(id, due_ms)
 
     @rule(places=st.lists(PLACES, max_size=3))
     def forget(self, places: list[int]) -> None:
@@ -326,9 +327,9 @@ class StoreMachine(RuleBasedStateMachine):
             found = self.model.reschedule(id, due_ms, finished=True)
         except DuplicateJob:
             with pytest.raises(DuplicateJob):
-                assert self.store.reschedule(id, due_ms, self.now_ms, finished=True) is None
+                assert self.store.revive([id], due_ms, self.now_ms)[0] is None
         else:
-            assert self.store.reschedule(id, due_ms, self.now_ms, finished=True) is found
+            assert self.store.revive([id], due_ms, self.now_ms)[0] is found
 
     @rule(passed=st.sampled_from([1, 999, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
     def time_passes(self, passed: int) -> None:
@@ -386,7 +387,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.close()
 
     def _settle(self, some: Sequence[tuple[Claim, Outcome]]) -> None:
-        assert self.store.settle(some, self.now_ms) == self.model.settle(some, self.now_ms)
+        assert self.store.settle(effects(some), self.now_ms) == self.model.settle(some, self.now_ms)
 
     def _outcomes(self, delay: int, error: Failure | None) -> list[Outcome]:
         """One of each kind; ``delay``: of what is to run again."""

@@ -10,7 +10,9 @@ import pytest
 from hourwheel.contract import Store
 from hourwheel.job import Job, State, Succeeded
 from hourwheel.store import JsonStore
+from hourwheel.store.state.leases import Leases
 from hourwheel.testing import StoreContract
+from hourwheel.turn import effects
 
 NOW = 1_800_000_000_000
 
@@ -25,6 +27,12 @@ class TestJsonStore(StoreContract):
     def make_store(self) -> JsonStore:
         self.made += 1
         return JsonStore(self.directory / f"tasks-{self.made}.json", durability="os")
+
+    def make_leased_store(self, lease_ms: int) -> JsonStore:
+        """As a store on a server would be: the kernel tells it of no owner's death."""
+        store = self.make_store()
+        store.leases = Leases(lease_ms)
+        return store
 
     def reopen(self, store: Store) -> JsonStore:
         assert isinstance(store, JsonStore)
@@ -61,29 +69,28 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "tasks.json"
 
 
-def test_jobs_of_a_dead_owner_and_jobs_with_a_lapsed_lease_come_back_in_one_claim(path: Path) -> None:
+def test_the_jobs_of_a_dead_owner_come_back_with_the_next_claim(path: Path) -> None:
     store, other = JsonStore(path, durability="os"), JsonStore(path, durability="os")
-    store.add([job("leased"), job("owned")])
-    store.claim("store-1", NOW, 1, lease_ms=10)
+    store.add([job("owned")], NOW)
     other.claim("other-1", NOW, 1)
     other.close()
-    assert [claim.job.id for claim in store.claim("store-1", NOW + 10, 9)] == ["leased", "owned"]
+    assert [claim.job.id for claim in store.claim("store-1", NOW + 10, 9)] == ["owned"]
     store.close()
 
 
 def test_a_job_of_a_live_owner_stays_his_whoever_else_claims(path: Path) -> None:
     store, other = JsonStore(path, durability="os"), JsonStore(path, durability="os")
-    store.add([job("a")])
+    store.add([job("a")], NOW)
     (claim,) = store.claim("store-1", NOW, 1)
     assert other.claim("other-1", NOW + 10**9, 1) == []
-    assert store.settle([(claim, Succeeded())], NOW) == []
+    assert store.settle(effects([(claim, Succeeded())]), NOW) == []
     store.close()
     other.close()
 
 
 def test_a_job_that_a_forked_child_claims_at_once_is_not_taken_from_it_while_it_lives(path: Path) -> None:
     store = JsonStore(path, durability="os")
-    store.add([job("a")])
+    store.add([job("a")], NOW)
     claimed, go = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:  # pragma: no cover - the child is not measured
@@ -104,32 +111,19 @@ def test_a_job_that_a_forked_child_claims_at_once_is_not_taken_from_it_while_it_
         os.close(end)
 
 
-def test_a_lease_outlives_compaction(path: Path) -> None:
-    store = JsonStore(path, durability="os")
-    store.add([job("a"), job("b")])
-    lapses, held = store.claim("store-1", NOW, 9, lease_ms=1_000)
-    assert store.renew([held], NOW, 60_000) == []
-    store.compact()
-    assert store.claim("store-1", NOW + 999, 9) == []
-    (again,) = store.claim("store-1", NOW + 1_000, 9, lease_ms=1_000)
-    assert (again.job.id, again.job.crashes) == ("a", 1)
-    assert store.settle([(lapses, Succeeded()), (held, Succeeded())], NOW + 1_000) == [lapses]
-    store.close()
-
-
 def test_a_second_opener_sees_what_the_first_does_before_and_after_a_compaction(path: Path) -> None:
     store, other = JsonStore(path, durability="os"), JsonStore(path, durability="os")
     for number in range(6):
-        store.add([job(f"job-{number}")])
+        store.add([job(f"job-{number}")], NOW)
         if number % 2:
             store.compact()
-        assert other.get(f"job-{number}") == job(f"job-{number}")
+        assert other.get([f"job-{number}"])[0] == job(f"job-{number}")
         (claim,) = other.claim("other-1", NOW, 9)
         if number % 3 == 0:
             other.compact()
-        assert store.get(f"job-{number}") == claim.job
-        assert other.settle([(claim, Succeeded())], NOW) == []
-        job_now = store.get(f"job-{number}")
+        assert store.get([f"job-{number}"])[0] == claim.job
+        assert other.settle(effects([(claim, Succeeded())]), NOW) == []
+        job_now = store.get([f"job-{number}"])[0]
         assert job_now is not None and job_now.state is State.SUCCEEDED
     assert store.scan() == other.scan()
     assert store.check() == other.check() == []
@@ -144,7 +138,7 @@ def test_who_waits_is_woken_by_another_opener_that_adds(path: Path) -> None:
     woken: list[bool] = []
     waiting = threading.Thread(target=lambda: woken.append(store.wait(30)))
     waiting.start()
-    other.add([job("a")])
+    other.add([job("a")], NOW)
     waiting.join(30)
     assert woken == [True]
     store.close()

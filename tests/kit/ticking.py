@@ -67,7 +67,7 @@ class World:
 
     def add(self, count: int = 1, *, in_ms: int = 0, prefix: str = "job") -> list[str]:
         due_ms = self.clock.now_ms() + in_ms
-        return self.store.add([Job(id=f"{prefix}{n}", task="t", due_ms=due_ms) for n in range(count)], fresh=True)
+        return self.store.add([Job(id=f"{prefix}{n}", task="t", due_ms=due_ms) for n in range(count)], 0, fresh=True)
 
     def count(self, state: State) -> int:
         return len(self.store.scan(Filter(states=frozenset({state})), limit=1_000_000))

@@ -158,7 +158,7 @@ def test_procrastinate_1518_a_job_was_doing_for_ever(another: Opened, clock: Fak
         dies_with(another(), clock)
     app = another()
     assert app.run_due() == 0
-    job = app.store.get(result.id)
+    job = app.store.get([result.id])[0]
     assert job is not None and job.error is not None
     assert (job.state, job.crashes, app.store.stats(clock.now_ms()).running) == (State.FAILED, 3, 0)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from hourwheel import Scheduler, Succeeded, Task
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 from .conftest import Opened
 
@@ -73,7 +74,7 @@ def test_rq_1354_who_was_slower_than_the_lock_had_company(another: Opened, clock
     (claim,) = slow.store.claim(slow.owner, clock.now_ms(), 10)
     clock.advance(7 * 86_400)
     assert other.store.claim(other.owner, clock.now_ms(), 10) == []
-    assert slow.store.settle([(claim, Succeeded())], clock.now_ms()) == []
+    assert slow.store.settle(effects([(claim, Succeeded())]), clock.now_ms()) == []
 
 
 def test_apscheduler_1116_a_lease_ran_out_and_the_late_outcome_killed_the_scheduler(
@@ -86,8 +87,8 @@ def test_apscheduler_1116_a_lease_ran_out_and_the_late_outcome_killed_the_schedu
     clock.advance(10)
     (new,) = other.store.claim(other.owner, clock.now_ms(), 10)
     assert new.token > old.token
-    assert slow.store.settle([(old, Succeeded(returned='"old"'))], clock.now_ms()) == [old]
-    assert other.store.settle([(new, Succeeded(returned='"new"'))], clock.now_ms()) == []
+    assert slow.store.settle(effects([(old, Succeeded(returned='"old"'))]), clock.now_ms()) == [old]
+    assert other.store.settle(effects([(new, Succeeded(returned='"new"'))]), clock.now_ms()) == []
     assert other.AsyncResult(result.id).get(timeout=0) == "new"
     assert slow.run_due() == 0  # and goes on
 

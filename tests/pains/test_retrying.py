@@ -15,7 +15,7 @@ def waits_s(app: Scheduler, clock: FakeClock, id: str) -> list[float]:
     found: list[float] = []
     while True:
         app.run_due()
-        job = app.store.get(id)
+        job = app.store.get([id])[0]
         assert job is not None
         if job.finished:
             return found
@@ -53,7 +53,7 @@ def test_attempts_were_forgotten_with_the_worker(another: Opened, clock: FakeClo
         app.close()
         clock.advance(1)
         app = opened()
-    job = app.store.get(id)
+    job = app.store.get([id])[0]
     assert job is not None and (job.state, job.attempt) == (State.FAILED, 3)
 
 
@@ -72,7 +72,7 @@ def test_lago_4625_retries_came_back_together(another: Opened, clock: FakeClock)
 
     ids = [send.delay(number).id for number in range(40)]
     app.run_due()
-    jobs = [app.store.get(id) for id in ids]
+    jobs = [app.store.get([id])[0] for id in ids]
     dues = {job.due_ms for job in jobs if job is not None}
     assert len(dues) > 30
     assert max(dues) - min(dues) > 20_000

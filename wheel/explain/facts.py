@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ..contract import Filter, Pausable, Store
+from ..contract import Filter, Store
 from ..job import Bound, Job, State
 from ..results.deadlock import awaited
 from .known import Judge
@@ -40,19 +40,19 @@ def facts_of(
     """
     if job.finished:
         return Facts(now_ms=now_ms)
-    paused = frozenset(store.paused() if isinstance(store, Pausable) else ())
+    paused = frozenset(store.paused())
     running = store.scan(_RUNNING, _ALL)
     processes = look(store)
     return Facts(
         now_ms=now_ms,
         paused=paused,
-        before=tuple((id, store.get(id)) for id in (() if job.after is None else job.after.ids)),
+        before=_each(store, () if job.after is None else job.after.ids),
         holders={bound.name: _holders(bound, running) for bound in job.limits if not bound.per_ms},
         opens_ms={bound.name: _opens_ms(bound, job, store) for bound in job.limits if bound.per_ms},
         ahead=_ahead(job, store, paused, now_ms),
         running=len(running),
         waiting=sum(1 for one in running if awaited(one.reason)),
-        awaited=tuple((id, store.get(id)) for id in awaited(job.reason)) if job.state is State.RUNNING else (),
+        awaited=_each(store, awaited(job.reason)) if job.state is State.RUNNING else (),
         processes=None if processes is None else tuple(processes),
         taken_ms=store.stats(now_ms).hand * 1000,
         known=None if app is None else Judge.of(app).known(job),
@@ -65,8 +65,8 @@ def few_facts_of(job: Job, store: Store, now_ms: int, *, nobody: bool = False) -
     processes = processes_of(store)
     return Facts(
         now_ms=now_ms,
-        paused=frozenset(store.paused() if isinstance(store, Pausable) else ()),
-        before=tuple((id, store.get(id)) for id in (() if job.after is None else job.after.ids[:_FEW])),
+        paused=frozenset(store.paused()),
+        before=_each(store, () if job.after is None else job.after.ids[:_FEW]),
         processes=() if nobody else None if processes is None else tuple(processes),
         taken_ms=store.stats(now_ms).hand * 1000,
     )
@@ -96,3 +96,7 @@ def _ahead(job: Job, store: Store, paused: frozenset[str], now_ms: int) -> int:
     place = (-job.priority, job.due_ms, job.id)
     due = store.scan(Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1), _ALL)
     return sum((-one.priority, one.due_ms, one.id) < place for one in due if not held_back(one, paused))
+
+
+def _each(store: Store, ids: Sequence[str]) -> tuple[tuple[str, Job | None], ...]:
+    return tuple(zip(ids, store.get(ids), strict=True))

@@ -144,15 +144,13 @@ def _running(job: Job, facts: Facts) -> Iterator[str]:
         yield f"It runs: {what}, in {_named(holder) if holder is not None else job.owner}."
     for id, one in facts.awaited:
         yield f"It waits in get() for job {id}, which {_stands(one, facts.now_ms)}. `hourwheel why {id}` says more."
-    if job.lease_until_ms is not None:
-        yield f"Its lease holds until {local(job.lease_until_ms)} ({_from_now(job.lease_until_ms, facts.now_ms)})."
     if job.cancel_ms is not None:
         yield f"It was asked to end {since(job.cancel_ms, facts.now_ms)}; its function has not ended yet."
 
 
 def _holder(job: Job, facts: Facts) -> Process | None:
     """The process that runs it; a dead one if there is no sign of it; None if that cannot be known."""
-    if facts.processes is None or job.owner is None or job.lease_until_ms is not None:
+    if facts.processes is None or job.owner is None:
         return None
     return next((one for one in facts.processes if one.owner == job.owner), Process(owner=job.owner, alive=False))
 

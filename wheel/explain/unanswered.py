@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from ..contract import find
 from ..job import Job
 from ..worker import log
 from .facts import few_facts_of
@@ -30,7 +31,7 @@ def why_not_ended(keeper: Keeper, job: Job) -> str:
 def warn_if_nobody_runs(keeper: Keeper, id: str) -> None:
     """Log, once for each scheduler, that no process is alive which could run a job that is waited for."""
     try:
-        job = keeper.store.get(id)
+        job = find(keeper.store, id)
         if job is None or job.finished or keeper in _WARNED:
             return
         facts = few_facts_of(job, keeper.store, keeper.clock.now_ms(), nobody=_is_alone(keeper))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ..contract import Filter, Store
+from ..contract import Filter, Store, find
 from ..job import Bound, Job, State
 
 _SAYS: Final = "waits in get() for job "
@@ -44,7 +44,7 @@ class _Circle:
 
     def why(self, id: str, path: tuple[str, ...]) -> str | None:
         """Why the job cannot end while those of the path cannot."""
-        job = self._store.get(id)
+        job = find(self._store, id)
         if job is None or job.finished:
             return None
         if job.state is State.RUNNING:

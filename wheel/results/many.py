@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 from ..contract import Found
 from ..shape import Shape, leaves, renumbered
 from ..tasks.options.times import Seconds
-from .result import AsyncResult, erasing
+from .result import AsyncResult
 from .waiting import Keeper, seconds_of
 
 R = TypeVar("R")
@@ -128,4 +128,4 @@ class Results(Sequence[Any], Generic[R]):
 
     def forget(self) -> list[Found]:
         """Drop those that have finished, in one durable write; for each how it was found, see AsyncResult.forget."""
-        return [] if self._keeper is None else erasing(self._keeper.store).forget(list(self.ids))
+        return [] if self._keeper is None else self._keeper.store.forget(list(self.ids))

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from ..clock import as_datetime
-from ..contract import Erasing, Found, Store, Wakeup
-from ..errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, StoreError, UnknownJob
+from ..contract import Found, Wakeup, find
+from ..errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, UnknownJob
 from ..job import FINISHED, Job, State
 from ..tasks.options.times import Seconds, due_ms, refuse_new_time, refuse_too_late
 from .waiting import Awaiting, Keeper, Patience
@@ -48,7 +48,7 @@ class AsyncResult(Generic[R_co]):
 
     def job(self) -> Job | None:
         """The job as it is now, or None if the store holds none of this id."""
-        return self._keeper.store.get(self.id)
+        return find(self._keeper.store, self.id)
 
     @property
     def state(self) -> str:
@@ -258,8 +258,8 @@ class AsyncResult(Generic[R_co]):
         """
         now_ns = self._keeper.clock.now_ns()
         store, due = self._keeper.store, due_ms(now_ns, countdown, eta)
-        refuse_new_time(store.get(self.id), due)
-        found = store.reschedule(self.id, due, now_ns // 1_000_000)
+        refuse_new_time(find(store, self.id), due)
+        found = store.reschedule([self.id], due, now_ns // 1_000_000)[0]
         if found is Found.SCHEDULED and isinstance(store, Wakeup):
             store.notify()  # it may be due before the ticker's nap is over
         return found
@@ -285,7 +285,7 @@ class AsyncResult(Generic[R_co]):
         now_ns = self._keeper.clock.now_ns()
         store, due = self._keeper.store, due_ms(now_ns, countdown, None)
         refuse_too_late(due, None if job is None else job.expires_ms)
-        found = store.reschedule(self.id, due, now_ns // 1_000_000, finished=True)
+        found = store.revive([self.id], due, now_ns // 1_000_000)[0]
         if found is Found.FINISHED and isinstance(store, Wakeup):
             store.notify()
         return found
@@ -298,24 +298,10 @@ class AsyncResult(Generic[R_co]):
         Returns:
             How it was found: only Found.FINISHED was dropped. A job that has not finished is kept: see cancel().
 
-        Raises:
-            StoreError: the store cannot drop jobs.
-
         >>> remind.delay(1, "x").forget()
         <Found.SCHEDULED: 'scheduled'>
         """
-        return erasing(self._keeper.store).forget([self.id])[0]
-
-
-def erasing(store: Store) -> Erasing:
-    """The store as one that can forget.
-
-    Raises:
-        StoreError: it cannot.
-    """
-    if not isinstance(store, Erasing):
-        raise StoreError(f"{store!r} cannot drop jobs before their result_ttl is over")
-    return store
+        return self._keeper.store.forget([self.id])[0]
 
 
 def _error_of(job: Job) -> ResultError:

@@ -12,9 +12,10 @@ from ..clock import Clock, Passing
 from ..contract import Store, Wakeup
 from ..errors import Deadlock, InvalidValue, StoreError
 from ..events import Events
-from ..job import Claim, Job, Noted
+from ..job import Claim, Job
 from ..tasks.context import current_job
 from ..tasks.options.times import Seconds
+from ..turn import Keep
 from .deadlock import why_never, words_for
 from .waits import HERE
 
@@ -161,9 +162,9 @@ class Awaiting:
         me = self._me
         assert me is not None
         ids = [] if self._here is None else self._here.ids
-        claim = Claim(me, me.token, me.owner or "", me.lease_until_ms)
+        claim = Claim(me, me.token, me.owner or "")
         with suppress(StoreError):  # it is for those who ask, and the wait goes on without
-            note = Noted(reason=words_for(ids) if ids else None)
+            note = Keep(reason=words_for(ids) if ids else None)
             self._keeper.store.settle([(claim, note)], self._keeper.clock.now_ms())
 
 

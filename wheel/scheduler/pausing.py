@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..contract import Pausable, Store
-from ..errors import InvalidValue, StoreError
+from ..contract import Store
+from ..errors import InvalidValue
 from ..tasks.options.plan import checked_queue
 
 if TYPE_CHECKING:
@@ -29,17 +29,6 @@ def name_of(queue: object, task: Task[..., Any] | str | None) -> str:
     if type(name) is not str or not name:
         raise InvalidValue.of("task", "a task, or the name of one", task)
     return f"task:{name}"
-
-
-def pausable(store: Store) -> Pausable:
-    """The store as one that can pause.
-
-    Raises:
-        StoreError: it cannot.
-    """
-    if not isinstance(store, Pausable):
-        raise StoreError(f"{store!r} cannot pause queues and tasks")
-    return store
 
 
 class Steered(Protocol):
@@ -75,7 +64,7 @@ class Pausing:
         >>> app.pause(queue="mail")
         True
         """
-        return bool(pausable(self.store).pause([name_of(queue, task)]))
+        return bool(self.store.pause([name_of(queue, task)]))
 
     def resume(self: Steered, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
         """Let the jobs of a queue or a task go on; see pause().
@@ -83,11 +72,11 @@ class Pausing:
         >>> app.resume(queue="mail")
         True
         """
-        resumed = pausable(self.store).resume([name_of(queue, task)])
+        resumed = self.store.resume([name_of(queue, task)])
         if resumed:
             self.wake()
         return bool(resumed)
 
     def paused(self: Steered) -> list[str]:
         """What is paused: ``queue:<name>`` and ``task:<name>``, sorted."""
-        return pausable(self.store).paused()
+        return self.store.paused()

@@ -29,6 +29,7 @@ from ..tasks.decorator import TaskDecorator
 from ..tasks.default_app import offer_default, withdraw_default
 from ..tasks.registry import SHARED, Registry
 from ..worker import log, starting
+from ..worker.heart import Heart
 from ..worker.looking import held_back
 from ..worker.pool import PoolArguments, inside
 from ..worker.pool.make import make_pool
@@ -193,7 +194,8 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             store = self.store
         if self.on.before_add:
             self.on.before_add.tell(job)
-        id = store.add((job,), on_conflict=on_conflict, fresh=fresh)[0]
+        now_ms = job.created_ms if fresh else self.clock.now_ms()
+        id = store.add((job,), now_ms, on_conflict=on_conflict, fresh=fresh)[0]
         ticker = self._ticker
         if ticker is not None and job.due_ms < ticker.horizon_ms:
             ticker.wake()
@@ -215,7 +217,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         if self.on.before_add:
             for job in jobs:
                 self.on.before_add.tell(job)
-        ids = self.store.add(jobs, on_conflict=on_conflict, fresh=fresh)
+        ids = self.store.add(jobs, self.clock.now_ms(), on_conflict=on_conflict, fresh=fresh)
         ticker = self._ticker
         if ticker is not None and min(job.due_ms for job in jobs) < ticker.horizon_ms:
             ticker.wake()
@@ -262,7 +264,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             self._starts = True  # a hook may call start(), too
             try:
                 self.on.worker_init.tell(self)
-                self._ticker = self._new_ticker(store, owed=[] if before is None else before.owes())
+                self._ticker = self._new_ticker(store, before)
                 starting.start(self._ticker, partial(self.on.worker_ready.tell, self))
             except BaseException:
                 self._ticker = before
@@ -270,11 +272,12 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             finally:
                 self._starts = False
 
-    def _new_ticker(self, store: Store, owed: Sequence[Any]) -> Ticker:
+    def _new_ticker(self, store: Store, before: Ticker | None) -> Ticker:
         self._begin_in(store)
-        refused = Refused(self.registry, self._schedules)
-        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store)
-        ticker = Ticker(store, pool, self.clock, owner=self.owner, owed=owed, without=refused.option, **self._shared())
+        refused, heart = Refused(self.registry, self._schedules), Heart(store, self.clock, self.owner)
+        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store, heart)
+        rest = self._shared() if before is None else {**self._shared(), "owed": before.owes(), "ask": before.ask}
+        ticker = Ticker(store, pool, self.clock, owner=self.owner, heart=heart, without=refused.option, **rest)
         ticker.on_end = partial(self.on.shutdown.tell, self)
         if not self.pool.kind.imports:  # else each worker process tells its own
             self.on.worker_process_init.tell(self)
@@ -380,7 +383,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         with self._lock:
             owner = f"{self.owner}-due"
             if self._account is None or self._account.store is not self.store or self._account.owner != owner:
-                self._account = Account(self.store, owner)
+                self._account = Account(self.store, owner, self.clock)
             return self._account
 
 

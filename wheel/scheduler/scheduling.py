@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clock import as_datetime
-from ..contract import Found, Pausable
+from ..contract import Found
 from ..errors import InvalidValue, UnknownSchedule
 from ..job import State
 from ..results.result import AsyncResult
@@ -22,7 +22,6 @@ from ..tasks.decorator import TaskDecorator
 from ..tasks.naming import checked_name
 from ..tasks.sender import P, R, Sender
 from ..tasks.task import Carrier, Task
-from .pausing import pausable
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -175,7 +174,7 @@ class Scheduling:
         [('reminder', 'every 300000 ms')]
         """
         store = self.store
-        paused = set(store.paused() if isinstance(store, Pausable) else ())
+        paused = set(store.paused())
         return [_scheduled(self, entry, paused) for _, entry in sorted(self._schedules.entries.items())]
 
     def pause_schedule(self: Planner, name: str) -> bool:
@@ -184,7 +183,7 @@ class Scheduling:
         Raises:
             UnknownSchedule: there is none of that name.
         """
-        return bool(pausable(self.store).pause([_entry(self, name).key]))
+        return bool(self.store.pause([_entry(self, name).key]))
 
     def resume_schedule(self: Planner, name: str) -> bool:
         """Let it fire again, from the next instant on; what was missed meanwhile is not made up for.
@@ -197,7 +196,7 @@ class Scheduling:
         next_ms = entry.schedule.after(now_ms)
         if held is not None and held.state is State.SCHEDULED and held.due_ms <= now_ms and next_ms is not None:
             self.submit(entry.fire(next_ms, now_ms, self), on_conflict="replace")
-        return bool(pausable(self.store).resume([entry.key]))
+        return bool(self.store.resume([entry.key]))
 
     def run_schedule(self: Planner, name: str) -> AsyncResult[Any]:
         """Make its call now, beside its fires.

@@ -1,7 +1,7 @@
 """Schedules of a scheduler: who has them, and what becomes of their fires.
 
 In the store a schedule is one pending job, its next fire, which holds the key ``schedule:<name>``. Whoever claims it
-says in one step of the store that it is followed and by which fire (the outcome Followed), before he runs it: so each
+tells the store in one step that it is followed and by which fire (the effect Keep with a next), before it runs it: so each
 fire is issued once, whatever the number of processes and whatever becomes of them, and none is forgotten in between.
 The id of a fire is ``<name>@<instant>``. Nobody is elected, and nothing is in the memory of a process alone.
 
@@ -15,11 +15,12 @@ from dataclasses import replace
 from datetime import tzinfo
 from typing import Final
 
-from ..contract import Filter, Store
+from ..contract import Filter, Store, find
 from ..errors import TooManyPending
 from ..events import Events
-from ..job import FINISHED, Claim, Followed, Job, Outcome, Released, Skipped, State
+from ..job import FINISHED, Claim, Job, Outcome, Released, Skipped, State
 from ..tasks.options.plan import SCHEDULE_KEY
+from ..turn import Keep
 from .entry import LOG, Defaults, Entry, NoDefaults, alike, is_reload, refuse_other
 from .following import add_next, hold
 from .misfires import decide, in_words
@@ -128,8 +129,8 @@ class Schedules:
             elif self._moves and _planned_otherwise(held, entry, now_ms):
                 moved.append(self._next(store, entry, now_ms, held.id))
         try:
-            store.add([job for job in moved if job is not None], on_conflict="replace")
-            self._begin_all(store, [job for job in missing if job is not None])
+            store.add([job for job in moved if job is not None], now_ms, on_conflict="replace")
+            self._begin_all(store, [job for job in missing if job is not None], now_ms)
         except TooManyPending as error:
             if not self._refused:
                 LOG.warning("Not all of %d new schedules can begin yet: %s", len(missing) + len(moved), error)
@@ -145,12 +146,12 @@ class Schedules:
             if misfit is not None:
                 LOG.error("Each run of schedule %s will fail: %s", entry.name, misfit)
 
-    def _begin_all(self, store: Store, jobs: Sequence[Job]) -> None:
+    def _begin_all(self, store: Store, jobs: Sequence[Job], now_ms: int) -> None:
         try:
-            store.add(jobs)
+            store.add(jobs, now_ms)
         except TooManyPending:
             for job in jobs if len(jobs) > 1 else ():
-                store.add([job])
+                store.add([job], now_ms)
             raise
 
     def spare_look(self, now_ms: int) -> None:
@@ -169,7 +170,7 @@ class Schedules:
             job = entry.fire(at_ms, now_ms, self._carrier)
             if job.id == held:
                 return None
-            if store.get(job.id) is None:
+            if find(store, job.id) is None:
                 return job
             at_ms = entry.after(at_ms)
         return None
@@ -189,7 +190,7 @@ class Schedules:
         if not fires:
             return claims, []
         ended: dict[int, Outcome] = {}
-        following: list[tuple[Claim, Outcome]] = []
+        following: list[tuple[Claim, Keep]] = []
         changed: dict[int, Claim] = {}
         for claim in fires:
             try:
@@ -211,7 +212,7 @@ class Schedules:
         claim: Claim,
         now_ms: int,
         ended: dict[int, Outcome],
-        following: list[tuple[Claim, Outcome]],
+        following: list[tuple[Claim, Keep]],
         changed: dict[int, Claim],
     ) -> None:
         job = claim.job
@@ -224,7 +225,7 @@ class Schedules:
         decision = decide(policy, entry.after, job.fire.at_ms, now_ms, job.fire.missed)
         if decision.next_ms is not None:
             next_fire = entry.fire(decision.next_ms, now_ms, self._carrier, decision.stands)
-            following.append((claim, Followed(job=next_fire, missed=decision.missed)))
+            following.append((claim, Keep(next=next_fire, missed=decision.missed)))
         if decision.skip is not None:
             ended[claim.token] = Skipped(reason=decision.skip)
             return

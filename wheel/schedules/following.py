@@ -9,18 +9,17 @@ from ..contract import Store
 from ..errors import StoreError
 from ..job import Claim, Job, Outcome, Released, Snoozed
 from ..safety.calm import CalmLogger
+from ..turn import Keep
 
 _LOG: Final = CalmLogger("hourwheel.schedules")
 _HOLD_MS: Final = 60_000
 
 
-def add_next(
-    following: Sequence[tuple[Claim, Outcome]], ended: dict[int, Outcome], store: Store, now_ms: int
-) -> set[int]:
+def add_next(following: Sequence[tuple[Claim, Keep]], ended: dict[int, Outcome], store: Store, now_ms: int) -> set[int]:
     """Add the fires that come next.
 
     Args:
-        following: for each claim the outcome Followed.
+        following: for each claim the next fire.
         ended: by token, what becomes of claims that are not run; those that cannot be followed are put in.
         store: where.
         now_ms: the present.

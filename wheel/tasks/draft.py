@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import MAX_MS
+from ..contract import find
 from ..errors import DuplicateJob, InvalidValue
 from ..job import After, Job
 from ..payload import encode_call
@@ -97,7 +98,7 @@ class Draft:
             DuplicateJob: one of them has an id that the caller gave, and that the store knows.
         """
         for id in self._named:
-            if self.carrier.store.get(id) is not None:
+            if find(self.carrier.store, id) is not None:
                 raise DuplicateJob(f"job {id} is in the store already, so it cannot become one of several that wait")
         self.carrier.submit_many(list(self.jobs.values()), fresh=fresh and not self._named)
 
@@ -195,7 +196,7 @@ def send_linked(carrier: Carrier, jobs: Sequence[Job], plan: Plan) -> list[str]:
     """
     if plan.key is not None:
         raise InvalidValue.of("key", "absent when link or link_error is given", plan.key)
-    if plan.task_id is None or carrier.store.get(plan.task_id) is None:
+    if plan.task_id is None or find(carrier.store, plan.task_id) is None:
         draft = Draft(carrier, jobs[0].created_ms * 1_000_000 if jobs else 0)
         for job in jobs:
             draft.put(job, named=False)

@@ -14,12 +14,13 @@ from datetime import datetime
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from ..contract import OnConflict
+from ..contract import OnConflict, find
 from ..errors import SchedulerError
-from ..job import Claim, Job, Noted
+from ..job import Claim, Job
 from ..payload import encode, encode_call
 from ..results.result import AsyncResult
 from ..results.waiting import Keeper
+from ..turn import Keep
 from .context import Request, current_job, say
 from .default_app import get_default
 from .draft import send_linked
@@ -150,9 +151,9 @@ class Task(Sender[P, R]):
         if job is None:
             raise SchedulerError("update_state() says how far a job has come, and no job runs here")
         note = encode({"state": state, "meta": meta} if state is not None else meta, "meta")
-        claim = Claim(job, job.token, job.owner or "", job.lease_until_ms)
+        claim = Claim(job, job.token, job.owner or "")
         scheduler = self.scheduler
-        if scheduler.store.settle([(claim, Noted(note=note))], scheduler.clock.now_ms()):
+        if scheduler.store.settle([(claim, Keep(note=note))], scheduler.clock.now_ms()):
             raise SchedulerError(f"job {job.id} has lost its claim: another worker runs it, or it was settled")
 
     def is_cancelled(self) -> bool:
@@ -168,7 +169,7 @@ class Task(Sender[P, R]):
         ...             raise Snooze(0)  # give up: a job that was cancelled does not run again
         """
         job = current_job()
-        found = None if job is None else self.scheduler.store.get(job.id)
+        found = None if job is None else find(self.scheduler.store, job.id)
         return found is not None and found.cancel_ms is not None
 
     def retry(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..clock import Clock
-from ..contract import Filter
+from ..contract import Cursor, Filter
 from ..job import FINISHED, Job
+from ..store.keeping import is_over
 from ..store.memory import MemoryStore
 
 _EVERYTHING = Filter()
@@ -23,17 +26,13 @@ class Forgetful(MemoryStore):
         counts = self._state.counts
         return counts.cancelled + counts.expired
 
-    def get(self, id: str) -> Job | None:
+    def get(self, ids: Sequence[str]) -> list[Job | None]:
         """See Store.get."""
-        job = super().get(id)
-        return None if job is None or self._is_over(job, self._clock.now_ms()) else job
+        now_ms = self._clock.now_ms()
+        return [None if job is None or is_over(job, now_ms, self.failed_ttl_ms) else job for job in super().get(ids)]
 
-    def scan(self, filter: Filter = _EVERYTHING, limit: int | None = None) -> list[Job]:
+    def scan(self, filter: Filter = _EVERYTHING, limit: int | None = None, *, after: Cursor | None = None) -> list[Job]:
         """See Store.scan."""
         if filter.states is None or filter.states & FINISHED:
-            self.drop_over()
-        return super().scan(filter, limit)
-
-    def drop_over(self) -> None:
-        """Drop what is over."""
-        self._changing(lambda state: state.forget(self._clock.now_ms(), self.failed_ttl_ms))
+            self.tidy(self._clock.now_ms())
+        return super().scan(filter, limit, after=after)

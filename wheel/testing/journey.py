@@ -33,7 +33,6 @@ from .ran import RUNS_MOST, Due, Ran, Record, RecordingRunner, due_of
 from .travel_clock import NS_IN_MS, Frozen, TravelClock, moment_ms, stands_still
 
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
-_RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
 _ALL: Final = 1 << 62
 _FAR_NS: Final = 1 << 67
 """In the year 6645: before the end of all time, at which those jobs are due that wait for others."""
@@ -53,7 +52,6 @@ class Travel:
         self._clock = TravelClock(base, frozen, self._pass_time)
         self._store: Forgetful | None = None
         self._unrun = 0
-        self._lapses: list[int] = []
         self._lock = threading.Lock()
         self._sweeps = 0
         self._added = False
@@ -159,13 +157,12 @@ class Travel:
         self._refuse_if_over()
         before = len(self._record)
         self._record.begin()
-        self._lapses = self._leases()
         while self._step(until_ns):
             pass
         self._clock.move_to(until_ns)
         self._sweep()  # the tick in which leases lapse and time is over for what waits
         if self._store is not None:
-            self._store.drop_over()
+            self._store.tidy(self._clock.now_ms())
         return self._record.runs(self._zone, before)
 
     def _step(self, until_ns: int) -> bool:
@@ -200,19 +197,7 @@ class Travel:
         return True
 
     def _next_ms(self) -> int | None:
-        due_ms = self.app.store.next_due(self.app.queues, **self.app._runner.refused.option())
-        if self._lapses:
-            now_ms = self._clock.now_ms()
-            self._lapses = [lapse_ms for lapse_ms in self._lapses if lapse_ms > now_ms]
-            return min([*self._lapses, *([] if due_ms is None else [due_ms])], default=None)
-        return due_ms
-
-    def _leases(self) -> list[int]:
-        """When the claims of others lapse."""
-        store = self.app.store
-        if not store.stats(self._clock.now_ms()).running:
-            return []
-        return [job.lease_until_ms for job in store.scan(_RUNNING, _ALL) if job.lease_until_ms is not None]
+        return self.app.store.next_due(self.app.queues, **self.app._runner.refused.option())
 
     def _sweep(self) -> int:
         """Run what is due, also what is added meanwhile; how much that was."""

@@ -26,11 +26,14 @@ class Late:
     Args:
         store: where they are settled.
         clock: says when.
+        over: called when the last has ended, once it is known that there are no more.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, over: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._clock = clock
+        self._over = over
+        self._expects = False
         self._lock = threading.Lock()
         self._ended = 0
         self._awaited = 0
@@ -53,6 +56,7 @@ class Late:
         """The ticker has ended, and so many jobs had not."""
         with self._lock:
             self._awaited = count
+            self._expects = True
         self._look()
 
     def when_over(self, then: Callable[[], None]) -> bool:
@@ -68,6 +72,8 @@ class Late:
             self._end()
 
     def _end(self) -> None:
+        if self._expects:
+            self._over()
         with self._lock:
             then, self._then = self._then, None
         if then is not None:

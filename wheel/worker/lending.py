@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..contract import Store
+from ..contract import Store, find
 from ..job import State
 from .pool.protocol import Pool
 
@@ -47,7 +47,7 @@ def due_for(store: Store, ids: list[str], now_ms: int) -> tuple[list[str], int |
     left, seen = list(ids), set[str]()
     while left and len(seen) < _LOOKS_MOST:
         id = left.pop()
-        job = None if id in seen else store.get(id)
+        job = None if id in seen else find(store, id)
         seen.add(id)
         if job is None or job.state is not State.SCHEDULED:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..contract import Store
 from ..errors import StoreError
 from ..job import Claim, Failed, Outcome
+from ..turn import effects
 from . import log
 from .run.failure import failure_of
 
@@ -24,7 +25,7 @@ def settle(store: Store, settlements: Settlements, now_ms: int) -> list[Claim]:
     """
     some = settlements.copy()
     try:
-        lost = store.settle(some, now_ms)
+        lost = store.settle(effects(some), now_ms)
     except StoreError:
         raise
     except Exception as error:
@@ -39,7 +40,7 @@ def _one_by_one(store: Store, settlements: Settlements, now_ms: int) -> list[Cla
     while settlements:
         claim, outcome = settlements[0]
         try:
-            lost += store.settle([(claim, outcome)], now_ms)
+            lost += store.settle(effects([(claim, outcome)]), now_ms)
         except StoreError:
             raise
         except Exception as error:
@@ -52,7 +53,7 @@ def _set_aside(store: Store, claim: Claim, error: Exception, now_ms: int) -> lis
     failed = Failed(error=failure_of(error), reason="what came of it could not be recorded")
     log.failed(claim.job, failed.error, error)
     try:
-        return store.settle([(claim, failed)], now_ms)
+        return store.settle(effects([(claim, failed)]), now_ms)
     except StoreError:
         raise
     except Exception:

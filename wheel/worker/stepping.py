@@ -12,41 +12,48 @@ _SECOND_NS: Final = 1_000_000_000
 _MS_NS: Final = 1_000_000
 
 
-def claim_limit(now_ms: int, *, ticks: bool, credit: int, next_due_ms: int | None) -> int | None:
+def claim_limit(now_ms: int, *, ticks: bool, stale: bool, credit: int, next_ms: int | None) -> int | None:
     """How many jobs to claim now; None for no call at all.
 
     A tick always calls, if only for nothing: the store moves its hand and takes the jobs of dead owners back.
 
-    >>> claim_limit(5_000, ticks=False, credit=4, next_due_ms=5_001) is None
+    Args:
+        now_ms: the present.
+        ticks: whether this is the first step in its second.
+        stale: whether something has changed since ``next_ms`` was told.
+        credit: for how many there is room.
+        next_ms: when the store has said that it is worth asking again; None for not at all.
+
+    >>> claim_limit(5_000, ticks=False, stale=False, credit=4, next_ms=5_001) is None
     True
-    >>> claim_limit(5_001, ticks=False, credit=4, next_due_ms=5_001)
+    >>> claim_limit(5_001, ticks=False, stale=False, credit=4, next_ms=5_001)
     4
     """
-    if ticks or (credit > 0 and next_due_ms is not None and next_due_ms <= now_ms):
+    if ticks or (credit > 0 and (stale or (next_ms is not None and next_ms <= now_ms))):
         return max(0, min(credit, CLAIM_MOST))
     return None
 
 
-def nap(now_ns: int, *, credit: int, next_due_ms: int | None, waiting: bool) -> tuple[float, int]:
+def nap(now_ns: int, *, credit: int, next_ms: int | None, waiting: bool) -> tuple[float, int]:
     """How long to sleep, in seconds, and the horizon: jobs due before it (ms) shall cut the sleep short.
 
-    >>> nap(5_200_000_000, credit=4, next_due_ms=5_500, waiting=False)
+    >>> nap(5_200_000_000, credit=4, next_ms=5_500, waiting=False)
     (0.3, 5500)
-    >>> nap(5_200_000_000, credit=0, next_due_ms=5_500, waiting=False)
+    >>> nap(5_200_000_000, credit=0, next_ms=5_500, waiting=False)
     (0.8, 0)
     """
     until_ns = (now_ns // _SECOND_NS + 1) * _SECOND_NS
-    if credit > 0 and next_due_ms is not None:
-        until_ns = min(until_ns, next_due_ms * _MS_NS)
+    if credit > 0 and next_ms is not None:
+        until_ns = min(until_ns, next_ms * _MS_NS)
     sleep_s = max(0.0, (until_ns - now_ns) / _SECOND_NS)
     horizon_ms = until_ns // _MS_NS if credit > 0 else 0
     return (min(sleep_s, LINGER_S) if waiting else sleep_s), horizon_ms
 
 
-def penance_s(in_vain: int) -> float:
-    """A store that names a due job and then has none must not make the ticker spin: twice is chance, then wait.
+def backoff_s(in_vain: int) -> float:
+    """How long to wait after claims that came back empty although a job was said to be due: twice is chance.
 
-    >>> penance_s(2), penance_s(3)
+    >>> backoff_s(2), backoff_s(3)
     (0.0, 0.008)
     """
     return 0.0 if in_vain < 3 else min(1.0, 0.001 * 2.0 ** min(in_vain, 16))

@@ -7,20 +7,20 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import Clock
-from ..contract import Beginning, Store
+from ..contract import Beginning, Claims, Store
 from ..events import Events
-from ..job import Claim, Claims, Failed, Job, Outcome, Released, Snoozed
+from ..job import Claim, Failed, Job, Outcome, Released, Snoozed
 from ..results.waits import HERE, Here
 from ..safety.gate import Gate
 from ..schedules.fires import Schedules
 from . import log
+from .heart import Heart
 from .lending import due_for
 from .pool.credit import STUCK_S, Pace
 from .run.ctrl_c import noted
 from .run.refused import Without
 from .run.runner import Runner
 from .settling import settle
-from .unheard import unheard
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _INTERRUPTED: Final = Released(reason="Ctrl-C while it ran")
 _UNRUN: Final = Released(reason="the sweep did not begin it")
 _BROKEN_OFF: Final = Released(reason="the sweep that had taken it was broken off")
-_UNHEARD: Final = Released(reason="the answer to its claim was lost")
 _SETTLE_S: Final = 0.01
 """An outcome waits at most so long (and for the end of the run that follows it) until it is settled."""
 
@@ -42,14 +41,17 @@ class Account:
     Args:
         store: the one.
         owner: in whose name they claim, and nobody else does: not a ticker of the same process.
+        clock: times the signs of life.
     """
 
-    def __init__(self, store: Store, owner: str) -> None:
+    def __init__(self, store: Store, owner: str, clock: Clock) -> None:
         self.store: Final = store
         self.owner: Final = owner
+        self.heart: Final = Heart(store, clock, owner)
+        self._clock = clock
+        self._mark = self.heart.marks()
         self._gate = Gate("run_due()")
-        self._asked_ms: int | None = None
-        self._newest = 0
+        self._ask = 0
         self._unsettled: list[tuple[Claim, Outcome]] = []
 
     def claim(
@@ -61,31 +63,30 @@ class Account:
         *,
         into: dict[int, Claim],
         **without: Unpack[Without],
-    ) -> list[Claim]:
-        """Store.claim, one at a time, after paying; ``into`` holds what was claimed, by its token, whatever strikes."""
+    ) -> Claims:
+        """Store.claim, one at a time, after paying; ``into`` holds what was claimed, by its token, whatever strikes.
+
+        What an earlier call has claimed whose answer was lost comes again.
+        """
         rest: dict[str, Any] = {**without, "queues": queues} | ({} if ids is None else {"ids": ids})
         return self._gate.run(self._claim, now_ms, limit, rest, into)
 
-    def _claim(self, now_ms: int, limit: int, rest: dict[str, Any], into: dict[int, Claim]) -> list[Claim]:
-        if self._asked_ms is not None:
-            given = unheard(self.store, self.owner, self._asked_ms, self._newest)
-            self._unsettled += [(claim, _UNHEARD) for claim in given]
-            self._asked_ms = None
+    def _claim(self, now_ms: int, limit: int, rest: dict[str, Any], into: dict[int, Claim]) -> Claims:
         if self._unsettled:
             settle(self.store, self._unsettled, now_ms)
-        if not self._newest and isinstance(self.store, Beginning):
+        if not self._ask and isinstance(self.store, Beginning):
             self.store.begin(self.owner, 0)
-        self._asked_ms = now_ms
-        claims = self.store.claim(self.owner, now_ms, limit, **rest)
+        sent = self._clock.monotonic()
+        claims = self.store.claim(self.owner, now_ms, limit, ask=self._ask, **rest)
         into.update({claim.token: claim for claim in claims})
-        self._newest = max((claim.token for claim in claims), default=self._newest)
-        self._asked_ms = None
+        self._ask = claims.ask
+        self.heart.claimed(sent, claims.ask)
         return claims
 
     def begin(self, claim: Claim) -> None:
         """Let the store know, if it wants to, that this claim is about to begin."""
-        if isinstance(self.store, Beginning):
-            self.store.begin(self.owner, claim.token)
+        if self._mark is not None:
+            self._mark(self.owner, claim.token)
 
     def settle(self, settlements: list[tuple[Claim, Outcome]], now_ms: int) -> None:
         """Store.settle."""
@@ -136,9 +137,14 @@ class Sweep:
         """
         now_ms = self._clock.now_ms()
         self._schedules.look_after(self._account.store, now_ms)
-        with noted() as self._interrupted:
-            while self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
-                pass
+        self._account.heart.start()
+        try:
+            with noted() as self._interrupted:
+                while self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
+                    pass
+        finally:
+            self._account.heart.stop()
+        self._account.store.tidy(now_ms)
         return self._runs
 
     def _claim_and_run(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> bool:
@@ -152,8 +158,7 @@ class Sweep:
 
     def _turn(self, now_ms: int, limit: int, ids: Collection[str] | None) -> bool:
         claims = self._account.claim(now_ms, limit, self._queues, ids, into=self._held, **self._run.refused.option())
-        if isinstance(claims, Claims):
-            log.unrun(claims.unrun, self._on)
+        log.unrun(claims.unrun, self._on)
         log.received(claims, self._on)
         to_run, ended = self._schedules.follow(claims, self._account.store, now_ms, self._on)
         if not claims:

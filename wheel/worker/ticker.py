@@ -26,16 +26,16 @@ from operator import length_hint
 from typing import Final
 
 from ..clock import Clock
-from ..contract import Store, Wakeup
+from ..contract import Claims, Store, Wakeup
 from ..errors import StoreClosed, StoreError
 from ..events import Events
-from ..job import Claim, Claims, Job, Outcome, Released
+from ..job import Claim, Job, Outcome, Released, Succeeded
 from ..results.waits import without_waits
 from ..safety.latch import Latch
 from ..schedules.fires import Schedules
 from . import log
+from .heart import Heart
 from .late import Late
-from .leases import Leases
 from .lending import Lending
 from .outage import Bugs, Jumps, Trouble
 from .pool.credit import STUCK_S, Pace
@@ -43,11 +43,11 @@ from .pool.protocol import Done, Pool
 from .quarantine import Quarantine
 from .run.refused import Without
 from .settling import settle
-from .stepping import claim_limit, nap, penance_s
-from .unheard import unheard
+from .stepping import backoff_s, claim_limit, nap
 
 _ALWAYS: Final = 1 << 62
 _NO_WAITS: Final = "get() cannot wait in a hook that the scheduler's own thread calls: it would wait for itself"
+_TIDY_MS: Final = 10_000
 _JOIN_S: Final = 0.75
 """stop() waits so much longer than it was told for the ticker's last settling."""
 
@@ -64,6 +64,8 @@ class Ticker:
         owner: str,
         queues: Collection[str] | None = None,
         owed: Sequence[tuple[Claim, Outcome]] = (),
+        ask: int = 0,
+        heart: Heart | None = None,
         on: Events | None = None,
         schedules: Schedules | None = None,
         without: Callable[[], Without] = Without,
@@ -78,6 +80,8 @@ class Ticker:
             owner: in whose name to claim; unique among all that use the store.
             queues: claim from these only; None for all.
             owed: outcomes that an earlier ticker could not settle.
+            ask: where an earlier ticker of the same owner has stopped asking.
+            heart: gives the signs of life of the owner; made here if there is none.
             on: the hooks to tell.
             schedules: to look after.
             without: gives an option of claims: what cannot be run here; see Refused.
@@ -101,22 +105,23 @@ class Ticker:
         self._schedules = schedules or Schedules()
         self._without = without
         self._lending = Lending(store, pool)
-        self._leases = Leases(store, clock)
+        self._heart = heart or Heart(store, clock, owner)
         self._quarantine = Quarantine(isolates=pool.isolates)
         self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
         self._inflight = 0  # claims handed to the pool and not collected yet
-        self._next_due_ms: int | None = None
-        self._next_known = False
-        self._swept_ms = -1  # the last claim took everything that was due by then
-        self._in_vain = 0  # how often in a row the store then named one that was due all the same
+        self._next_ms: int | None = None  # when the store has said that it is worth asking again
+        self._stale = True  # something may have changed since
+        self._in_vain = 0  # how often in a row nothing came although something was said to be due
         self._second = -1
-        self._newest = 0  # the newest token heard of
-        self._asked_ms: int | None = None  # when claim() was called that has not answered
+        self.ask = ask
+        """What to give the next claim; see Store.claim."""
+        self._unheard = False  # a claim has been sent whose answer is not in good hands yet
+        self._tidied_ms = -_TIDY_MS
         self._jumps = Jumps(log.LOG)
         self._queue_seen = (0, 0.0)
         self._trouble = Trouble(log.LOG)
         self._bugs = Bugs(log.LOG)
-        self.late = Late(store, clock)  # what becomes of jobs that outlive this ticker
+        self.late = Late(store, clock, self._heart.stop)  # what becomes of jobs that outlive this ticker
         self._stop_at: float | None = None
         self._gone = threading.Event()
         self._begun = self._over = self._woken = self._asleep = False
@@ -130,7 +135,12 @@ class Ticker:
     # ---- from other threads ------------------------------------------------------------------------------
 
     def wake(self) -> None:
-        """End the nap, if there is one."""
+        """A job was added that is due before the horizon: end the nap, if there is one."""
+        self._stale = True
+        self.nudge()
+
+    def nudge(self) -> None:
+        """End the nap, if there is one: a worker has ended something, or wants more."""
         self._woken = True
         if self._asleep:
             self._ring()
@@ -138,8 +148,9 @@ class Ticker:
     def start(self, ready: Callable[[], None] = lambda: None) -> None:
         """Start the workers and, when ``ready`` has returned, the thread."""
         self._begun = True
-        self.pool.start(wake=self.wake, settle_late=self.late.settle)
+        self.pool.start(wake=self.nudge, settle_late=self.late.settle)
         ready()
+        self._heart.start()
         self.thread.start()
 
     @property
@@ -151,7 +162,7 @@ class Ticker:
         """Claim no more; end when the running jobs have, or in ``timeout_s`` seconds. Another call can shorten that."""
         stop_at = self._clock.monotonic() + timeout_s
         self._stop_at = stop_at if self._stop_at is None else min(self._stop_at, stop_at)
-        self.wake()
+        self.nudge()
 
     def stop(self, timeout_s: float) -> list[Job]:
         """Stop claiming, and wait until the running jobs have ended, at most ``timeout_s`` seconds.
@@ -200,8 +211,8 @@ class Ticker:
 
     def _sleep(self, sleep_s: float) -> None:
         self._asleep = True
-        if not self._woken and not self._over:
-            self._wait(sleep_s)
+        if not self._woken and not self._over and self._wait(sleep_s):
+            self._stale = True  # another process may have changed something
         self._asleep = False
 
     def step(self) -> float:
@@ -221,30 +232,28 @@ class Ticker:
                 self._over = True
                 log.LOG.error("The store was closed; this scheduler runs nothing any more")
             except StoreError as error:
-                self._next_known = False
+                self._stale = True
                 pause_s = self._trouble.begin(error, monotonic)
-        pause_s = self._leases.nap_s(pause_s)
+        pause_s = self._heart.nap_s(pause_s)
         return pause_s if self._stop_at is None else min(pause_s, max(0.0, self._stop_at - monotonic))
 
     def _turn(self) -> float:
         """Claim, settle, and say how long to sleep. What the store refuses is tried again by a later step."""
-        self._leases.renew(self._clock.now_ms())
+        self._heart.beat_if_due()
         if self._trouble:
             self._settle()  # first what the store owes: it must not hand out more than it can take back
-        asked, came = self._claim()
+        self._claim()
         self._settle()
         self._lend()
         if self._stop_at is not None:
             return 0.0 if self._inflight <= 0 else 1.0
         credit = self._credit()
-        if asked and came == asked and credit > 0:
-            return 0.0  # more may be due than one call takes
-        if not self._next_known and credit > 0:
-            self._look_ahead()
+        if self._stale and credit > 0:
+            return 0.0
         sleep_s, self.horizon_ms = nap(
-            self._clock.now_ns(), credit=credit, next_due_ms=self._next_due_ms, waiting=self.pool.waiting() > 0
+            self._clock.now_ns(), credit=credit, next_ms=self._next_ms, waiting=self.pool.waiting() > 0
         )
-        return max(self._lending.nap_s(sleep_s, self._clock.now_ms()), penance_s(self._in_vain))
+        return max(self._lending.nap_s(sleep_s, self._clock.now_ms()), backoff_s(self._in_vain))
 
     # ---- claiming ----------------------------------------------------------------------------------------
 
@@ -252,78 +261,75 @@ class Ticker:
         room = self.pool.ready + self.pace.queue_room() - self._inflight
         return self._quarantine.credit(room, self._inflight, self._clock.monotonic())
 
-    def _claim(self) -> tuple[int, int]:
-        """(how many were asked for, how many came)."""
+    def _claim(self) -> None:
         if self._stop_at is not None:
-            return 0, 0
-        if self._asked_ms is not None:
-            self._give_back_unheard(self._asked_ms)
+            return
         now_ms = self._clock.now_ms()
         credit = self._credit()
         ticks = now_ms // 1000 != self._second
-        if not ticks and credit > 0 and self._must_look(now_ms):
-            self._look_ahead()
-        limit = claim_limit(now_ms, ticks=ticks, credit=credit, next_due_ms=self._next_due_ms)
+        limit = claim_limit(now_ms, ticks=ticks, stale=self._stale, credit=credit, next_ms=self._next_ms)
         if limit is None:
-            return 0, 0
+            if not self._unheard:
+                return
+            limit = 0
         if ticks:
             self._jumps.look(now_ms, self._clock.monotonic())
             self._schedules.look_after(self._store, now_ms)
-        self._asked_ms = now_ms
-        claims = self._store.claim(self._owner, now_ms, limit, queues=self._queues, **self._without())
+            self._tidy(now_ms)
+        self._stale = False  # what changes from here on is not in the answer
+        claims = self._ask_for(now_ms, limit)
         self._second = now_ms // 1000
-        if len(claims) < limit:
-            self._swept_ms = now_ms
-            self._next_known = False
-        elif limit:
-            self._next_due_ms, self._next_known = now_ms, True  # there may be more: not worth a look before the claim
-        if isinstance(claims, Claims):
-            log.unrun(claims.unrun, self._on)
+        self._next_ms = claims.next_ms
+        in_vain = limit > 0 and not claims and claims.next_ms is not None and claims.next_ms <= now_ms
+        self._in_vain = self._in_vain + 1 if in_vain else 0
+        log.unrun(claims.unrun, self._on)
         taken, back = self._quarantine.admit(claims, self._inflight, self._clock.monotonic(), now_ms)
-        self._unsettled += back
-        self._hand_over(taken, self.pool.put)
-        self._asked_ms = None
-        return limit, len(claims)
+        self._hand_over(taken, back, claims.ask, self.pool.put)
+
+    def _ask_for(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> Claims:
+        """Store.claim; what an earlier call has claimed whose answer was lost comes again."""
+        sent = self._clock.monotonic()
+        self._unheard = True
+        claims = self._store.claim(
+            self._owner, now_ms, limit, queues=self._queues, ids=ids, ask=self.ask, **self._without()
+        )
+        self._heart.claimed(sent, claims.ask)
+        return claims
 
     def _lend(self) -> None:
         """Take what jobs of this pool wait for, though all workers are busy, and also while they are to end."""
         room = self._lending.room(self._inflight)
-        if room <= 0:
+        if room <= 0 or self._unheard:
             return
         now_ms = self._clock.now_ms()
         ids = self._lending.wanted(now_ms)
         if ids:
-            self._asked_ms = now_ms
-            self._hand_over(
-                self._store.claim(self._owner, now_ms, room, queues=self._queues, ids=ids, **self._without()),
-                self.pool.lend,
-            )
-            self._asked_ms = None
+            claims = self._ask_for(now_ms, room, ids)
+            self._hand_over(claims, (), claims.ask, self.pool.lend)
 
-    def _give_back_unheard(self, asked_ms: int) -> None:
-        given = Released(reason="the answer to its claim was lost")
-        self._unsettled += [(claim, given) for claim in unheard(self._store, self._owner, asked_ms, self._newest)]
-        self._asked_ms = None
+    def _tidy(self, now_ms: int) -> None:
+        """Now and then: drop finished jobs whose time is over."""
+        if not 0 <= now_ms - self._tidied_ms < _TIDY_MS:
+            self._tidied_ms = now_ms
+            self._store.tidy(now_ms)
 
-    def _must_look(self, now_ms: int) -> bool:
-        """Whether it is not known what is next, or not due: then it was something newer that ended the nap."""
-        return not self._next_known or self._next_due_ms is None or self._next_due_ms > now_ms
-
-    def _look_ahead(self) -> None:
-        self._next_due_ms = self._store.next_due(self._queues, **self._without())
-        self._next_known = True
-        contradicts = self._next_due_ms is not None and self._next_due_ms <= self._swept_ms
-        self._in_vain = self._in_vain + 1 if contradicts else 0
-
-    def _hand_over(self, claims: Sequence[Claim], put: Callable[[Iterable[Claim]], None]) -> None:
-        if not claims:
+    def _hand_over(
+        self,
+        claims: Sequence[Claim],
+        back: Sequence[tuple[Claim, Outcome]],
+        ask: int,
+        put: Callable[[Iterable[Claim]], None],
+    ) -> None:
+        """Give claims to the workers, and have those in ``back`` settled."""
+        taken, ended = claims, list[tuple[Claim, Outcome]]()
+        if claims:
+            taken, ended = self._schedules.follow(claims, self._store, self._clock.now_ms(), self._on)
+            self.pool.low_water = self.pace.queue_room() // 2
+            log.received(taken, self._on)
+        self._unsettled += [*back, *ended]
+        self.ask, self._unheard = ask, False  # until here they count as not heard of, should anything fail
+        if not taken:
             return
-        newest = claims[-1].token
-        taken, ended = self._schedules.follow(claims, self._store, self._clock.now_ms(), self._on)
-        self.pool.low_water = self.pace.queue_room() // 2
-        log.received(taken, self._on)
-        self._newest = newest  # until here all of them count as not heard of, should anything fail
-        self._unsettled += ended
         todo = iter(taken)
         try:
             put(todo)
@@ -334,7 +340,6 @@ class Ticker:
             raise
         finally:
             self._inflight += len(taken)
-            self._leases.took(taken)
 
     # ---- settling ----------------------------------------------------------------------------------------
 
@@ -347,7 +352,8 @@ class Ticker:
 
     def _settle(self) -> None:
         if self._unsettled:
-            self._leases.leave(self._unsettled)
+            if any(map(_may_bring_more, self._unsettled)):
+                self._stale = True
             for claim in settle(self._store, self._unsettled, self._clock.now_ms()):
                 log.lost(claim)
             if self._shared_bell:
@@ -385,8 +391,10 @@ class Ticker:
         self.pool.join(_JOIN_S / 2)
         self._take(self.pool.abandon())
         try:
-            if self._asked_ms is not None:
-                self._give_back_unheard(self._asked_ms)
+            if self._unheard:
+                given = self._ask_for(self._clock.now_ms(), 0)
+                self._unsettled += [(claim, Released(reason="the answer to its claim was lost")) for claim in given]
+                self._unheard = False
             self._settle()
         except Exception as error:
             left = len(self._unsettled)
@@ -398,3 +406,9 @@ class Ticker:
         # not join(), which takes a thread for dead after a Ctrl-C has interrupted it (CPython 3.11)
         if self._begun and self._gone.wait(min(self._left_s(), _JOIN_S)):
             self.late.leave(self.pool.running)
+
+
+def _may_bring_more(settlement: tuple[Claim, Outcome]) -> bool:
+    """Whether a job may come due by what is settled: this one again, or another one that it held back."""
+    (job, *_), outcome = settlement
+    return type(outcome) is not Succeeded or bool(job.wakes or job.limits or job.key)

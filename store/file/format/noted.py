@@ -45,6 +45,7 @@ class Noted(NamedTuple):
 def note(epoch: Epoch) -> Noted:
     """Note the state of an epoch. Quick; the caller holds the epoch."""
     state = epoch.state
+    state.fold()
     return Noted(
         epoch.snapshot,
         dict(state.rows),
@@ -127,14 +128,14 @@ class _Sorting:
                 due_ms = peek(row)[1]
                 self.slots[due_ms // 1000 % SLOTS].append((due_ms, id))
             else:
-                self._sort_job(row)  # type: ignore[arg-type]
+                self._sort_job(id, row)  # type: ignore[arg-type]
             if n % _PIECE == 0:
                 yield
         for entries in self.slots.values():
             entries.sort()
 
-    def _sort_job(self, job: Job) -> None:
-        self.changed.add(job.id.encode("utf-8", "surrogatepass"))
+    def _sort_job(self, id: str, job: Job) -> None:
+        self.changed.add(id.encode("utf-8", "surrogatepass"))
         if job.state is JobState.SCHEDULED:
             self.slots[job.slot].append((job.due_ms, job.id))
         elif job.state is JobState.RUNNING:

@@ -15,7 +15,7 @@ from ....job import State as JobState
 from ...records import MOST, decode_job
 from ...state.state import Row, State
 
-_ODD_IN_SCHEDULED: Final = (b'"owner":', b'"cancel_ms":', b'"crashes":', b'"token":', b'"lease_until_ms":')
+_ODD_IN_SCHEDULED: Final = (b'"owner":', b'"cancel_ms":', b'"crashes":', b'"token":')
 """Without any of these a scheduled job has nothing that could be odd."""
 
 
@@ -57,14 +57,14 @@ _Change = Iterator[tuple[Job, str]]
 def _running(job: Job) -> _Change:
     if job.state is JobState.RUNNING and (job.attempt < 1 or job.token < 1 or job.owner is None):
         yield (
-            job._replace(state=JobState.SCHEDULED, owner=None, lease_until_ms=None, cancel_ms=None),
+            job._replace(state=JobState.SCHEDULED, owner=None, cancel_ms=None),
             "it was running, by whom or for which time is gone, so it starts again",
         )
 
 
 def _scheduled(job: Job) -> _Change:
-    if job.state is JobState.SCHEDULED and (job.owner is not None or job.lease_until_ms is not None):
-        yield job._replace(owner=None, lease_until_ms=None), "it is scheduled, and nobody's any more"
+    if job.state is JobState.SCHEDULED and job.owner is not None:
+        yield job._replace(owner=None), "it is scheduled, and nobody's any more"
 
 
 def _finished(job: Job) -> _Change:

@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ....job import Job, Retried
+from ....job import Job
 from ....job import State as JobState
+from ....turn import Again, End, Keep
 from ...glance import peek
 from ...records import (
     Cancelled,
@@ -26,11 +27,11 @@ from ...records import (
     Moved,
     Paused,
     Record,
-    Renewed,
     Rescued,
     Resumed,
     Revived,
     Settled,
+    Tidied,
     decode_job,
     decode_record,
 )
@@ -69,15 +70,12 @@ class Replay:
         job = row if isinstance(row, Job) else decode_job(row)
         state.rows[job.id] = row
         state.token = max(state.token, job.token)
-        if job.state is JobState.SCHEDULED:
-            state.ring.add(job.id, job.due_ms)
-        elif job.state is JobState.RUNNING:
+        state.place(job)
+        if job.state is JobState.RUNNING:
             state.running[job.id] = job.owner or UNKNOWN_OWNER
             state.limits.resume(job)
-            if job.lease_until_ms is not None:
-                state.leases[job.id] = job.lease_until_ms
-        if job.key is not None and (job.state is JobState.SCHEDULED or not (job.finished or job.key in state.keys)):
-            state.keys[job.key] = job.id
+            if job.key is not None and state.holder(job.key) is None:
+                state.keys.add(job.key, job.id)
 
     def apply(self, fields: Mapping[str, Any], text: bytes) -> None:
         """Apply one record of the journal, as far as it fits."""
@@ -101,11 +99,20 @@ class Replay:
         self.unknown.pop(job.id, None)
 
     def _apply(self, record: Record) -> None:
+        if isinstance(record, Tidied):
+            self._tidy(record)
+            return
         if isinstance(record, (Paused, Resumed)):
             self.state.apply(record)
             return
         for id, single in _singles(record):
             self._apply_single(id, single)
+
+    def _tidy(self, record: Tidied) -> None:
+        rows = self.state.rows
+        over = [id for over_ms, id in self.state.over if over_ms <= record.now_ms and id in rows]
+        self.state.apply(record)
+        self.forgotten.update(id for id in over if id not in rows)
 
     def _apply_single(self, id: str, record: JobRecord) -> None:
         job = self.state.get(id)
@@ -126,8 +133,6 @@ def _singles(record: JobRecord) -> Iterator[tuple[str, JobRecord]]:
         case Settled(items=items):
             for item in items:
                 yield item[0], record._replace(items=[item])
-        case Moved(id=id) | Revived(id=id):
-            yield id, record
         case Claimed(ids=ids, token=token):
             for n, id in enumerate(ids):
                 yield id, record._replace(ids=[id], token=token + n)
@@ -144,10 +149,10 @@ def _bridge(job: Job, record: JobRecord) -> list[JobRecord]:
         return []
     match record:
         case Revived():
-            return [*_end_run(job, 0), Moved(job.id, record.due_ms)]
+            return [*_end_run(job, 0), Moved([job.id], record.due_ms)]
         case Settled(items=[(_, token, _)], now_ms=now_ms) if token > job.token:
             before = [*_end_run(job, now_ms), Claimed(UNKNOWN_OWNER, now_ms, token, [job.id])]
-        case Settled() | Rescued() | Renewed():
+        case Settled() | Rescued():
             before = []
         case Forgotten():
             before = [*_end_run(job, 0), Cancelled(0, [job.id], _ENDED)]
@@ -166,7 +171,7 @@ def _is_news(job: Job, record: JobRecord) -> bool:
             return token > job.token
         case Settled(items=[(_, token, _)]):
             return token > job.token or (running and token == job.token)
-        case Rescued() | Renewed():
+        case Rescued():
             return running
     return True
 
@@ -175,11 +180,15 @@ def _end_run(job: Job, now_ms: int) -> list[JobRecord]:
     """Bring a running job back to scheduled: that it went on proves that its run had ended without finishing it."""
     if job.state is not JobState.RUNNING:
         return []
-    return [Settled(now_ms, [(job.id, job.token, Retried(due_ms=job.due_ms))])]
+    return [Settled(now_ms, [(job.id, job.token, Again(job.due_ms))])]
 
 
 def _word(record: JobRecord) -> str:
     match record:
-        case Settled(items=[(_, _, outcome)]):
-            return type(outcome).__name__.lower()
+        case Settled(items=[(_, _, End(state=state))]):
+            return state.value
+        case Settled(items=[(_, _, Again())]):
+            return "scheduled again"
+        case Settled(items=[(_, _, Keep())]):
+            return "running"
     return type(record).__name__.lower()

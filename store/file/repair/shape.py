@@ -71,7 +71,6 @@ _RULES: Final[dict[str, _Rule]] = {
     "crashes": _COUNT,
     "token": _COUNT,
     "owner": _or_null(_TEXT),
-    "lease_until_ms": _or_null(_COUNT),
     "started_ms": _or_null(_COUNT),
     "finished_ms": _or_null(_COUNT),
     "reason": _or_null((lambda value: type(value) is str, "a string")),

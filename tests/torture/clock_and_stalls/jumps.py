@@ -73,7 +73,7 @@ class Jumps:
         self._add_jobs([(f"long-{self._number()}", self._clock.now_ms())])
 
     def _add_jobs(self, jobs: list[tuple[str, int]]) -> None:
-        self._machine.store.add([Job(id=id, task="t", due_ms=due_ms, result_ttl_ms=TTL_MS) for id, due_ms in jobs])
+        self._machine.store.add([Job(id=id, task="t", due_ms=due_ms, result_ttl_ms=TTL_MS) for id, due_ms in jobs], 0)
         self._due.update(jobs)
         self._pending.update(id for id, _ in jobs)
 
@@ -89,7 +89,7 @@ class Jumps:
         cancelled, moved = self._random.sample(waiting, 2)
         now_ms, store = self._clock.now_ms(), self._machine.store
         due_ms = now_ms + self._random.randint(0, 4000)
-        found = store.cancel([cancelled], now_ms)[0], store.reschedule(moved, due_ms, now_ms)
+        found = store.cancel([cancelled], now_ms)[0], store.reschedule([moved], due_ms, now_ms)[0]
         if found != (Found.SCHEDULED, Found.SCHEDULED):
             self._wrong(f"{cancelled} and {moved}, which wait, were found {found}")
         self._pending.discard(cancelled)

@@ -24,7 +24,7 @@ def stall(seconds: int, jobs: int, *, durable: bool, wrong: Wrong) -> float:
         machine.tick()
         step_ms = max(1, seconds * 1000 // jobs)
         dues = [START_MS + 1500 + min(n * step_ms, seconds * 1000 - 1) for n in range(jobs)]
-        store.add([Job(id=f"job-{n}", task="t", due_ms=due_ms) for n, due_ms in enumerate(dues)])
+        store.add([Job(id=f"job-{n}", task="t", due_ms=due_ms) for n, due_ms in enumerate(dues)], 0)
         clock.advance(seconds + 1)
         began = perf_counter()
         machine.tick()

@@ -66,7 +66,7 @@ def _stop_and_go(pid: int, store: JsonStore, seconds: float, jobs: int) -> float
     now_ms = time.time_ns() // 1_000_000
     dues = [now_ms + 200 + n * round(seconds * 1000) // jobs for n in range(jobs)]
     store.add(
-        [Job(id=f"job-{n}", task="note", due_ms=due, payload=f'[["{n}",{due}],{{}}]') for n, due in enumerate(dues)]
+        [Job(id=f"job-{n}", task="note", due_ms=due, payload=f'[["{n}",{due}],{{}}]') for n, due in enumerate(dues)], 0
     )
     time.sleep(0.3)  # some have begun
     os.kill(pid, signal.SIGSTOP)

@@ -13,6 +13,7 @@ from hourwheel.errors import StoreReentered
 from hourwheel.job import Claim, Job, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 FORMS: Final = ("sync", "interval", "os", "memory")
 _EVERYTHING: Final = Filter()
@@ -64,7 +65,7 @@ class Site:
     def added(self, **fields: Any) -> Job:
         """A job that the store has promised to keep."""
         job = self.job(**fields)
-        self.store.add([job])
+        self.store.add([job], NOW)
         self._promised.add(job.id)
         return job
 
@@ -76,7 +77,7 @@ class Site:
         """What a signal's handler does by delay()."""
         job = self.job()
         try:
-            self.store.add([job], fresh=True)
+            self.store.add([job], NOW, fresh=True)
         except StoreReentered:  # the same thread is just opening the store once more
             return
         self._from_handlers.add(job.id)
@@ -84,12 +85,12 @@ class Site:
     def use(self) -> str | None:
         """The next call of somebody who has nothing to do with it: add, look, check."""
         job = self.job()
-        self.store.add([job], fresh=True)
+        self.store.add([job], NOW, fresh=True)
         self._promised.add(job.id)
         self.store.notify()
-        if self.store.get(job.id) is None:
+        if self.store.get([job.id])[0] is None:
             return "the next call's job is not there"
-        missing = [id for id in self._from_handlers if self.store.get(id) is None]
+        missing = [id for id in self._from_handlers if self.store.get([id])[0] is None]
         if missing:
             return f"a job that a handler added is lost: {missing[0]}"
         self._promised |= self._from_handlers
@@ -132,7 +133,7 @@ def _nothing() -> None:
 
 
 def _states(site: Site, jobs: list[Job]) -> list[State | None]:
-    found = [site.store.get(job.id) for job in jobs]
+    found = [site.store.get([job.id])[0] for job in jobs]
     return [None if job is None else job.state for job in found]
 
 
@@ -154,12 +155,12 @@ def _all_or_nothing(
 
 def _add_one(site: Site) -> Prepared:
     job = site.job()
-    return Prepared(lambda: site.store.add([job], fresh=True), _all_or_nothing(site, [job], State.SCHEDULED, None))
+    return Prepared(lambda: site.store.add([job], NOW, fresh=True), _all_or_nothing(site, [job], State.SCHEDULED, None))
 
 
 def _add_many(site: Site) -> Prepared:
     jobs = [site.job() for _ in range(5)]
-    return Prepared(lambda: site.store.add(jobs, fresh=True), _all_or_nothing(site, jobs, State.SCHEDULED, None))
+    return Prepared(lambda: site.store.add(jobs, NOW, fresh=True), _all_or_nothing(site, jobs, State.SCHEDULED, None))
 
 
 def _replace(site: Site) -> Prepared:
@@ -171,7 +172,7 @@ def _replace(site: Site) -> Prepared:
         done, before = [State.CANCELLED, State.SCHEDULED], [State.SCHEDULED, None]
         return None if states == done or (raised is not None and states == before) else f"half of a change: {states}"
 
-    return Prepared(lambda: site.store.add([new], on_conflict="replace"), wrong)
+    return Prepared(lambda: site.store.add([new], NOW, on_conflict="replace"), wrong)
 
 
 def _cancel(site: Site) -> Prepared:
@@ -186,7 +187,7 @@ def _run(site: Site) -> Prepared:
 
     def do() -> None:
         claims = site.store.claim("me", NOW + 1, 3)
-        site.store.settle([(claim, Succeeded()) for claim in claims], NOW + 2)
+        site.store.settle(effects([(claim, Succeeded()) for claim in claims]), NOW + 2)
 
     def wrong(raised: BaseException | None) -> str | None:
         states = set(_states(site, jobs))
@@ -200,9 +201,9 @@ def _run(site: Site) -> Prepared:
 
 def _clear_away(site: Site, jobs: list[Job]) -> None:
     """So that the next case claims its own: who was struck between claim and settle knows what it holds, as a ticker does."""
-    found = [site.store.get(job.id) for job in jobs]
+    found = [site.store.get([job.id])[0] for job in jobs]
     running = [job for job in found if job.state is State.RUNNING]
-    site.store.settle([(Claim(job, job.token, job.owner), Succeeded()) for job in running], NOW + 3)
+    site.store.settle(effects([(Claim(job, job.token, job.owner), Succeeded()) for job in running]), NOW + 3)
     site.store.cancel([job.id for job in found if job.state is State.SCHEDULED], NOW)
 
 
@@ -210,11 +211,11 @@ def _reschedule(site: Site) -> Prepared:
     job = site.added()
 
     def wrong(raised: BaseException | None) -> str | None:
-        due_ms = site.store.get(job.id).due_ms
+        due_ms = site.store.get([job.id])[0].due_ms
         return None if due_ms == NOW + 5 or (raised is not None and due_ms == job.due_ms) else f"due at {due_ms}"
 
     def do() -> None:
-        site.store.reschedule(job.id, NOW + 5, NOW)
+        site.store.reschedule([job.id], NOW + 5, NOW)[0]
 
     return Prepared(do, lambda raised: wrong(raised) or (site.store.cancel([job.id], NOW) and None))
 
@@ -223,7 +224,7 @@ def _look(site: Site) -> Prepared:
     job = site.added()
 
     def do() -> None:
-        assert site.store.get(job.id) is not None
+        assert site.store.get([job.id])[0] is not None
         site.store.stats(NOW)
         site.store.next_due()
         site.store.scan(_EVERYTHING, 5)
@@ -235,20 +236,21 @@ def _look_at_news(site: Site) -> Prepared:
     """Somebody else has written, so it must be read first."""
     job = site.job()
     if site.form == "memory":
-        site.store.add([job])
+        site.store.add([job], NOW)
     else:
         with site.opened_again() as other:
-            other.add([job])
+            other.add([job], NOW)
     site.promise(job.id)
     return Prepared(
-        lambda: site.store.get(job.id), lambda _: None if site.store.get(job.id) else "what another wrote is not seen"
+        lambda: site.store.get([job.id])[0],
+        lambda _: None if site.store.get([job.id])[0] else "what another wrote is not seen",
     )
 
 
 def _compact(site: Site) -> Prepared:
     job = site.added()
     compact = getattr(site.store, "compact", lambda: None)
-    return Prepared(compact, lambda _: None if site.store.get(job.id) else "lost by a compaction")
+    return Prepared(compact, lambda _: None if site.store.get([job.id])[0] else "lost by a compaction")
 
 
 def _open(site: Site) -> Prepared:
@@ -259,7 +261,7 @@ def _open(site: Site) -> Prepared:
         if site.form != "memory":
             site.opened().close()
 
-    return Prepared(do, lambda _: None if site.store.get(job.id) else "lost by an opening")
+    return Prepared(do, lambda _: None if site.store.get([job.id])[0] else "lost by an opening")
 
 
 def _wait(site: Site) -> Prepared:
@@ -289,7 +291,7 @@ def _call(site: Site) -> Prepared:
 def _sweep(site: Site) -> Prepared:
     """run_due(): what it had claimed as it was struck is run by the next sweep."""
     jobs = [site.job(task="swept", due_ms=NOW) for _ in range(2)]
-    site.store.add(jobs)
+    site.store.add(jobs, NOW)
 
     def wrong(_: BaseException | None) -> str | None:
         site.clock.advance(120)  # what could not be begun is put off by a minute

@@ -101,7 +101,7 @@ def _soft_limit(_: Site) -> None:
 def _calls(site: Site) -> None:
     """A handler that adds a job, looks, and asks for a change that it may be refused."""
     site.add_in_handler()
-    site.store.get("job-1")
+    site.store.get(["job-1"])[0]
     for refused in (lambda: site.store.stats(site.now_ms), lambda: site.store.pause(["queue:handler"])):
         try:
             refused()

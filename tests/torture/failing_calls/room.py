@@ -14,6 +14,7 @@ from hourwheel.job import Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.store.file.store import Durability
 from hourwheel.store.file.system.system import SYSTEM, System
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content
 
@@ -61,11 +62,11 @@ def _store(path: str, system: System, durability: Durability) -> JsonStore:
 
 def _fill(store: JsonStore, rng: random.Random, make_room: Callable[[], None]) -> str:
     accepted = {f"early-{n}" for n in range(_CLAIMED)}
-    store.add([a_job(id) for id in sorted(accepted)])
+    store.add([a_job(id) for id in sorted(accepted)], NOW)
     claims = store.claim("owner", NOW, _CLAIMED)
     accepted |= _add_until_refused(store, rng)
     try:
-        lost = store.settle([(claim, Succeeded(returned='"done"')) for claim in claims], NOW)
+        lost = store.settle(effects([(claim, Succeeded(returned='"done"')) for claim in claims]), NOW)
         store.cancel(sorted(accepted)[-1:], NOW)
     except StoreFull as error:
         return f"what runs cannot be settled without room: {error}"
@@ -74,7 +75,7 @@ def _fill(store: JsonStore, rng: random.Random, make_room: Callable[[], None]) -
     if content(store).keys() != accepted:
         return "what was refused is there, or what was accepted is not"
     make_room()
-    store.add([a_job("later")])  # by itself: nothing was closed or opened
+    store.add([a_job("later")], NOW)  # by itself: nothing was closed or opened
     store.compact()
     if content(store).keys() != accepted | {"later"} or store.check():
         return "it is not as it should be once there is room"
@@ -87,7 +88,7 @@ def _add_until_refused(store: JsonStore, rng: random.Random) -> set[str]:
     for number in range(2000):
         job = a_job(f"job-{number}", payload=f'[["{"x" * rng.randint(0, 3000)}"],{{}}]')
         try:
-            store.add([job], fresh=rng.random() < 0.5)
+            store.add([job], NOW, fresh=rng.random() < 0.5)
         except StoreFull:
             return accepted
         accepted.add(job.id)

@@ -11,6 +11,7 @@ from typing import Final
 from hourwheel.clock import SystemClock
 from hourwheel.job import Succeeded
 from hourwheel.store import JsonStore
+from hourwheel.turn import effects
 
 from tests.kit.jobs import a_job
 from tests.torture.processes import ended, forked
@@ -46,10 +47,10 @@ def _one(store: JsonStore, path: str, id: str, rng: random.Random) -> str:
         mine = JsonStore(path, durability="os")
         (claim,) = mine.claim(f"zombie-{id}", clock.now_ms(), 1, lease_ms=_LEASE_MS)
         os.kill(os.getpid(), signal.SIGSTOP)
-        lost = mine.settle([(claim, outcome)], clock.now_ms())
+        lost = mine.settle(effects([(claim, outcome)]), clock.now_ms())
         os._exit(_REFUSED if lost == [claim] else _ACCEPTED)
 
-    store.add([a_job(id, clock.now_ms())])
+    store.add([a_job(id, clock.now_ms())], 0)
     pid = forked(work)
     _wait_until_stopped(pid)
     later_ms = clock.now_ms() + _LEASE_MS + 1  # what the others' clocks show while it stands still
@@ -57,18 +58,18 @@ def _one(store: JsonStore, path: str, id: str, rng: random.Random) -> str:
     if [claim.job.id for claim in claims] != [id]:
         return "its job could not be taken over after its lease"
     if settles:
-        store.settle([(claims[0], Succeeded(returned='"of the other"'))], later_ms)
+        store.settle(effects([(claims[0], Succeeded(returned='"of the other"'))]), later_ms)
     if leaves:
         store.compact()
-    before = store.get(id)
+    before = store.get([id])[0]
     os.kill(pid, signal.SIGCONT)
     status = ended(pid, _LONG_S)
     if status != _REFUSED:
         return f"its {type(outcome).__name__} was {'accepted' if status == _ACCEPTED else f'not made: {status}'}"
-    if store.get(id) != before:
+    if store.get([id])[0] != before:
         return f"its {type(outcome).__name__} changed something"
     if not settles:
-        store.settle([(claims[0], Succeeded())], later_ms)
+        store.settle(effects([(claims[0], Succeeded())]), later_ms)
     return ""
 
 

@@ -22,6 +22,7 @@ from hourwheel.job import (
     Succeeded,
 )
 from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, a_job
 from tests.kit.memory_system import DIRECTORY, MemorySystem
@@ -71,7 +72,7 @@ class Scene:
             if claim.job.id == id:
                 mine = claim
             else:
-                self.store.settle([(claim, Released())], self.now_ms)
+                self.store.settle(effects([(claim, Released())]), self.now_ms)
         return mine
 
 
@@ -89,38 +90,40 @@ def _lease_lapses_and_nobody_takes_it(scene: Scene, claim: Claim) -> None:
 
 
 def _given_back_and_taken_by_another(scene: Scene, claim: Claim) -> None:
-    scene.store.settle([(claim, Released())], scene.now_ms)
+    scene.store.settle(effects([(claim, Released())]), scene.now_ms)
     scene.claim("other", claim.job.id)
 
 
 def _given_back_and_taken_again_by_itself(scene: Scene, claim: Claim) -> None:
-    scene.store.settle([(claim, Retried(due_ms=scene.now_ms))], scene.now_ms)
+    scene.store.settle(effects([(claim, Retried(due_ms=scene.now_ms))]), scene.now_ms)
     scene.claim(claim.owner, claim.job.id)
 
 
 def _given_back_and_cancelled(scene: Scene, claim: Claim) -> None:
-    scene.store.settle([(claim, Snoozed(due_ms=scene.now_ms))], scene.now_ms)
+    scene.store.settle(effects([(claim, Snoozed(due_ms=scene.now_ms))]), scene.now_ms)
     scene.store.cancel([claim.job.id], scene.now_ms)
 
 
 def _given_back_and_moved(scene: Scene, claim: Claim) -> None:
-    scene.store.settle([(claim, Released())], scene.now_ms)
-    scene.store.reschedule(claim.job.id, scene.now_ms + 3_600_000, scene.now_ms)
+    scene.store.settle(effects([(claim, Released())]), scene.now_ms)
+    scene.store.reschedule([claim.job.id], scene.now_ms + 3_600_000, scene.now_ms)[0]
 
 
 def _given_back_and_replaced_by_key(scene: Scene, claim: Claim) -> None:
-    scene.store.settle([(claim, Released())], scene.now_ms)
+    scene.store.settle(effects([(claim, Released())]), scene.now_ms)
     newer = a_job(f"{claim.job.id}-newer", scene.now_ms, key=claim.job.key)
-    scene.store.add([newer], on_conflict="replace")
+    scene.store.add([newer], NOW, on_conflict="replace")
 
 
 def _settled_already(scene: Scene, claim: Claim) -> None:
-    scene.store.settle([(claim, scene.rng.choice([Succeeded(returned="1"), Failed(error=_FAILURE)]))], scene.now_ms)
+    scene.store.settle(
+        effects([(claim, scene.rng.choice([Succeeded(returned="1"), Failed(error=_FAILURE)]))]), scene.now_ms
+    )
 
 
 def _settled_and_run_once_more(scene: Scene, claim: Claim) -> None:
     _settled_already(scene, claim)
-    scene.store.reschedule(claim.job.id, scene.now_ms, scene.now_ms, finished=True)
+    scene.store.revive([claim.job.id], scene.now_ms, scene.now_ms)[0]
     scene.claim("other", claim.job.id)
 
 
@@ -128,7 +131,7 @@ def _finished_by_another(scene: Scene, claim: Claim) -> None:
     scene.now_ms += LEASE_MS + 1
     other = scene.claim("other", claim.job.id)
     if other is not None:
-        scene.store.settle([(other, Succeeded(returned="2"))], scene.now_ms)
+        scene.store.settle(effects([(other, Succeeded(returned="2"))]), scene.now_ms)
 
 
 LOSSES: Final[tuple[Loss, ...]] = (
@@ -160,7 +163,7 @@ def run(report: Report, rng: random.Random, zombies: int) -> None:
 
 def _one(scene: Scene, id: str) -> str:
     rng = scene.rng
-    scene.store.add([a_job(id, scene.now_ms, key=f"key-{id}", max_crashes=99, result_ttl_ms=1 << 40)])
+    scene.store.add([a_job(id, scene.now_ms, key=f"key-{id}", max_crashes=99, result_ttl_ms=1 << 40)], NOW)
     zombie = scene.claim("zombie", id)
     if zombie is None:
         return "a due job could not be claimed"
@@ -178,7 +181,7 @@ def _one(scene: Scene, id: str) -> str:
 
 def _held(scene: Scene, id: str) -> Claim | None:
     """The claim that is the newest now, if the job runs; a job that waits is claimed."""
-    job = scene.store.get(id)
+    job = scene.store.get([id])[0]
     if job is None or job.finished:
         return None
     if job.owner is None:
@@ -192,7 +195,7 @@ def _tried(scene: Scene, zombie: Claim, names: list[str]) -> str:
     outcomes = list(OUTCOMES)
     scene.rng.shuffle(outcomes)
     for outcome in outcomes:
-        if store.settle([(zombie, outcome)], scene.now_ms) != [zombie]:
+        if store.settle(effects([(zombie, outcome)]), scene.now_ms) != [zombie]:
             return f"after {names} its {type(outcome).__name__} was accepted"
         if _picture(scene, zombie) != before:
             return f"after {names} its {type(outcome).__name__} changed something"
@@ -202,5 +205,5 @@ def _tried(scene: Scene, zombie: Claim, names: list[str]) -> str:
 
 
 def _picture(scene: Scene, zombie: Claim) -> Any:
-    job: Job | None = scene.store.get(zombie.job.id)
+    job: Job | None = scene.store.get([zombie.job.id])[0]
     return job, scene.store.stats(scene.now_ms)

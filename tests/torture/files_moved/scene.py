@@ -88,7 +88,7 @@ class _Play:
         ALL[self.case.mischief](self.site)
         if self.site.begins_anew:
             self.other = opened(self.site.home)
-            self.other.add([a_job("theirs-1"), a_job("theirs-2")])
+            self.other.add([a_job("theirs-1"), a_job("theirs-2")], NOW)
             self.theirs = {"theirs-1", "theirs-2"}
 
     # ---- what is done ------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ class _Play:
         for number in range(6, 12):
             self._verb(number, store)
         if self.other is not None:
-            self.other.add([a_job("theirs-3")])
+            self.other.add([a_job("theirs-3")], NOW)
             self.theirs.add("theirs-3")
         if self.case.mischief == "the life signs are removed":
             self._rival(store)
@@ -206,11 +206,11 @@ def _stage() -> Iterator[Site]:
         with unfolded():
             for path, name in ((site.home, "first"), (site.stranger, "strange")):
                 store = opened(path)
-                store.add([a_job(name)])
+                store.add([a_job(name)], NOW)
                 store.close()
             shutil.copytree(site.home, site.copy)
             store = opened(site.home)
-            store.add([a_job("second")])
+            store.add([a_job("second")], NOW)
             store.close()
         yield site
     finally:

@@ -109,7 +109,7 @@ def _add_payloads(expected: Expected) -> None:
     now_ms = app.clock.now_ms()
     for number, (name, text) in enumerate(poisons.PAYLOADS.items()):
         id = f"payload-{number}-{choose_id()}"
-        app.store.add([Job(id=id, task="takes", due_ms=now_ms, created_ms=now_ms, payload=text)], fresh=True)
+        app.store.add([Job(id=id, task="takes", due_ms=now_ms, created_ms=now_ms, payload=text)], 0, fresh=True)
         expected.put(id, f"payload {name}", "failed", 0)
 
 
@@ -131,7 +131,7 @@ def _until_over(expected: Expected) -> bool:
     """Whether all have ended as far as they can; by what ends, not by the clock."""
     left, since = -1, time.monotonic()
     while True:
-        jobs = [app.store.get(id) for id in expected.states]
+        jobs = [app.store.get([id])[0] for id in expected.states]
         now = sum(1 for job in jobs if job is None or not (job.state in FINISHED or job.reason))
         if not now or not app.running:
             return not now
@@ -145,7 +145,7 @@ def _until_over(expected: Expected) -> bool:
 def _wrong(expected: Expected) -> Iterator[str]:
     runs = Counter(_lines(os.environ["RUNS"]))
     for id, state in expected.states.items():
-        job, name = app.store.get(id), expected.names[id]
+        job, name = app.store.get([id])[0], expected.names[id]
         if job is None:
             yield f"{name}: lost"
             continue

@@ -58,7 +58,7 @@ def _call(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = task.apply_async(args, **said)
-        job = store.get(result.id)
+        job = store.get([result.id])[0]
     except _OUR_REFUSALS as error:
         report.demand(store._state.counts.accepted == before, f"{what}: refused, but stored: {error!r:.100}")
         return
@@ -79,7 +79,7 @@ def jobs(report: Report, choose: random.Random, count: int) -> None:
         what = f"job {number} with {_shown(changed)}"
         try:
             refuse_unsound(job)
-            store.add([job])
+            store.add([job], NOW)
         except HourwheelError:
             continue
         except Exception as error:

@@ -90,9 +90,9 @@ def _one(report: Report, app: Scheduler, name: str, what: str) -> None:
     report.demand(name not in app.registry, f"{what}: there is a task of that name")
     job = Job(id="a", task=name, due_ms=NOW, payload='[["id"],{}]')
     report.demand(decode_job(encode_job(job).encode()) == job, f"{what}: reads back otherwise")
-    app.store.add([job])
+    app.store.add([job], NOW)
     app.run_due()
-    found = app.store.get("a")
+    found = app.store.get(["a"])[0]
     known = f"task:{name}" in app._runner.refused.names()  # from then on it does without
     shown = known or (found is not None and "unregistered" in (found.reason or ""))
     stays = found is not None and found.state is State.SCHEDULED and shown

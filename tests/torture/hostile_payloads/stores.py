@@ -25,6 +25,7 @@ from hourwheel.store import JsonStore
 from hourwheel.store import records as store_records
 from hourwheel.store.file.format.lines import PREFIX, classify, split
 from hourwheel.store.records import decode_job, decode_record, encode_job
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock
 from tests.kit.memory_system import MemorySystem
@@ -144,9 +145,9 @@ def _use(files: Mapping[str, bytes]) -> None:
         store.stats(NOW)
         store.density(NOW, 3600)
         store.next_due()
-        store.get("job-0001")
+        store.get(["job-0001"])[0]
         claims = store.claim("enemy", _LATER, 50)
-        store.settle([(claim, Succeeded()) for claim in claims], _LATER)
+        store.settle(effects([(claim, Succeeded()) for claim in claims]), _LATER)
         store.compact()
         store.check()
     finally:

@@ -142,7 +142,7 @@ def _judged(app: Scheduler, directory: str, acknowledged: list[str]) -> list[str
     ended = Counter(id for word, id, *_ in lines if word == "end")
     wrong = []
     for id in acknowledged:
-        job = app.store.get(id)
+        job = app.store.get([id])[0]
         if job is None or job.state != "succeeded" or not ended[id]:
             wrong.append(
                 f"job {id} was acknowledged and is {None if job is None else job.state}, ended {ended[id]} times"

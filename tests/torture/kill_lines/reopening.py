@@ -12,6 +12,7 @@ from typing import Final
 
 from hourwheel.job import Released
 from hourwheel.store import JsonStore
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, a_job
 from tests.torture.processes import ended, forked
@@ -61,7 +62,7 @@ def _fill(path: str, jobs: int) -> None:
     os.mkdir(path)
     store = _opened(path)
     for start in range(0, jobs, 10_000):
-        store.add([a_job(f"job-{n}", NOW + n * 100) for n in range(start, min(jobs, start + 10_000))], fresh=True)
+        store.add([a_job(f"job-{n}", NOW + n * 100) for n in range(start, min(jobs, start + 10_000))], NOW, fresh=True)
     store.compact()
     store.close()
 
@@ -69,9 +70,9 @@ def _fill(path: str, jobs: int) -> None:
 def _work(path: str, *, close: bool = False) -> None:
     store = _opened(path)
     for number in range(_ADDED):
-        store.add([a_job(f"new-{number}", NOW + number)], fresh=True)
+        store.add([a_job(f"new-{number}", NOW + number)], NOW, fresh=True)
         if number % 10 == 0:
-            store.settle([(claim, Released()) for claim in store.claim("worker", NOW + number * 100, 20)], NOW)
+            store.settle(effects([(claim, Released()) for claim in store.claim("worker", NOW + number * 100, 20)]), NOW)
     if close:
         store.close()
         return

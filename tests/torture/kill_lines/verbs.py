@@ -12,6 +12,7 @@ from typing import Final
 from hourwheel.errors import HourwheelError
 from hourwheel.job import Claim, Job, State, Succeeded
 from hourwheel.store import JsonStore
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, content
 from tests.torture.power_loss.workload import Content, Scene, Step, history, steps
@@ -122,14 +123,14 @@ def _go_on(store: JsonStore, found: Content, path: str) -> str:
     orphans = [job for job in found.values() if job.state is State.RUNNING]
     claims = store.claim("rescuer", NOW + 10_000, 10_000)
     for job in orphans:
-        now = store.get(job.id)
+        now = store.get([job.id])[0]
         assert now is not None
         if now.state is State.RUNNING and now.token == job.token:
             return f"job {job.id} still runs in the name of the dead"
     stale = [(_claim_of(job), Succeeded()) for job in orphans]
-    if len(store.settle(stale, NOW + 10_001)) != len(orphans):
+    if len(store.settle(effects(stale), NOW + 10_001)) != len(orphans):
         return "the claim of a dead process settled a job"
-    if store.settle([(claim, Succeeded()) for claim in claims], NOW + 10_001):
+    if store.settle(effects([(claim, Succeeded()) for claim in claims]), NOW + 10_001):
         return "a claim made after the kill was lost"
     if store.check():
         return f"an invariant afterwards: {store.check()[0]}"

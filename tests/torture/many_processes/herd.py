@@ -144,8 +144,8 @@ class Herd:
         store = JsonStore(self.path, durability="os")
         jobs = [a_job(n, now_ms + self._choose.choice([0, 0, 500, 2_000]), now_ms) for n in range(self._preloaded)]
         self._witness.tell_all([self._witness.packed(Kind.WILL_ADD, n, ms=job.due_ms) for n, job in enumerate(jobs)])
-        store.add(jobs, fresh=True)
-        assert store.get(name_of(0)) is not None
+        store.add(jobs, 0, fresh=True)
+        assert store.get([name_of(0)])[0] is not None
         self._witness.tell_all([self._witness.packed(Kind.ADDED, n) for n in range(self._preloaded)])
         store.close()
 

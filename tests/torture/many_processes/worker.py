@@ -17,6 +17,7 @@ from hourwheel.contract import Found
 from hourwheel.errors import StoreBusy
 from hourwheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
 from hourwheel.store import JsonStore
+from hourwheel.turn import effects
 
 from tests.kit.systems import Watched
 
@@ -245,7 +246,9 @@ class Worker:
         ]
         self._witness.tell_all([self._witness.packed(Kind.WILL_SETTLE, job, **fields) for job, fields in told])
         items = [(claim, outcome) for claim, _, outcome in settlements]
-        lost = {claim.token for claim in self._patiently(lambda: self._store.settle(items, self._clock.now_ms()))}
+        lost = {
+            claim.token for claim in self._patiently(lambda: self._store.settle(effects(items), self._clock.now_ms()))
+        }
         self._witness.tell_all(
             [
                 self._witness.packed(Kind.LOST if fields["token"] in lost else Kind.SETTLED, job, **fields)
@@ -285,7 +288,7 @@ class Worker:
         jobs = [a_job(first + n, now_ms + self._choose.choice([-10, 0, 20, 300]), now_ms) for n in range(count)]
         self._witness.tell_all([self._witness.packed(Kind.WILL_ADD, number_of(job), ms=job.due_ms) for job in jobs])
         fresh = self._choose.random() < 0.5
-        self._patiently(lambda: self._store.add(jobs, fresh=fresh))
+        self._patiently(lambda: self._store.add(jobs, 0, fresh=fresh))
         self._witness.tell_all([self._witness.packed(Kind.ADDED, number_of(job)) for job in jobs])
 
     def _now_and_then(self) -> None:
@@ -298,7 +301,7 @@ class Worker:
             self._patiently(self._store.compact, timed=False)
             self._witness.tell(Kind.COMPACTED)
         elif chance < 0.08:
-            self._patiently(lambda: self._store.get(name_of(self._some_job())))
+            self._patiently(lambda: self._store.get([name_of(self._some_job())])[0])
         elif chance < 0.08 + self._given.reopens:
             self._store.close()
             self._store = self._open()
@@ -319,4 +322,4 @@ class Worker:
         now_ms = self._clock.now_ms()
         due_ms = now_ms + self._choose.choice([-1_000, 10, 400])
         self._witness.tell(Kind.WILL_MOVE, number, ms=due_ms)
-        self._patiently(lambda: self._store.reschedule(name_of(number), due_ms, now_ms))
+        self._patiently(lambda: self._store.reschedule([name_of(number)], due_ms, now_ms)[0])

@@ -56,7 +56,7 @@ def preload(app: Scheduler, seconds: float, rate: float) -> int:
     start = app.clock.now_ms() + 300
     jobs = [_job(n, start + round(n * 1000 / rate), "preloaded") for n in range(count)]
     for first in range(0, count, 5_000):
-        app.store.add(jobs[first : first + 5_000], fresh=True)
+        app.store.add(jobs[first : first + 5_000], 0, fresh=True)
     return count
 
 
@@ -83,7 +83,7 @@ def produce(path: str, witness: str, seconds: float, rate: float) -> None:
         if ahead_s > 0:
             time.sleep(ahead_s)
         now = time.monotonic()
-        store.add([_job(n, time.time_ns() // 1_000_000, "produced")], fresh=True)
+        store.add([_job(n, time.time_ns() // 1_000_000, "produced")], 0, fresh=True)
         took.append(time.monotonic() - now)
         n += 1
     took.sort()

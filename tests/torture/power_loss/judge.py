@@ -112,7 +112,7 @@ class Judge:
         wanted = dict(found)
         for number in range(8):
             job = a_job(f"new-{number}", payload=f'[["{"y" * self._rng.randint(0, 300)}"],{{}}]', result_ttl_ms=1 << 40)
-            store.add([job], fresh=True)
+            store.add([job], 0, fresh=True)
             wanted[job.id] = job
             if content(store) != wanted:
                 return "what was left behind came back to life"

@@ -38,7 +38,7 @@ def recover(
         if content(store) != found:
             return watcher.states, "another process reads something else"
         watcher.high = 1
-        store.add([added], fresh=True)
+        store.add([added], 0, fresh=True)
         watcher.low = 1
         store.close()
     except Exception as error:

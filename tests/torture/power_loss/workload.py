@@ -31,6 +31,7 @@ from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.records import Record
 from hourwheel.store.state import views
 from hourwheel.store.state.verbs import StateVerbs
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, a_job, content
 
@@ -125,7 +126,7 @@ def steps(seed: int, count: int, kinds: str = USUAL) -> list[Step]:
 def add(rng: random.Random, numbers: Iterator[int]) -> Step:
     job = _new_job(rng, numbers)
     fresh = job.key is None and rng.random() < 0.5
-    return lambda scene: scene.store.add([job], fresh=fresh)
+    return lambda scene: scene.store.add([job], NOW, fresh=fresh)
 
 
 def _new_job(rng: random.Random, numbers: Iterator[int]) -> Job:
@@ -143,7 +144,7 @@ def _new_job(rng: random.Random, numbers: Iterator[int]) -> Job:
 @_kind
 def add_many(rng: random.Random, numbers: Iterator[int]) -> Step:
     jobs = [_new_job(rng, numbers)._replace(key=None) for _ in range(rng.randint(2, 6))]
-    return lambda scene: scene.store.add(jobs, fresh=True)
+    return lambda scene: scene.store.add(jobs, NOW, fresh=True)
 
 
 @_kind
@@ -171,7 +172,7 @@ def _outcome(rng: random.Random) -> Outcome:
 @_kind
 def fire(rng: random.Random, numbers: Iterator[int]) -> Step:
     job = _fire(next(numbers), NOW - 1)
-    return lambda scene: scene.store.add([job])
+    return lambda scene: scene.store.add([job], NOW)
 
 
 def _fire(number: int, at_ms: int) -> Job:
@@ -187,7 +188,7 @@ def follow(rng: random.Random, numbers: Iterator[int]) -> Step:
     def step(scene: Scene) -> None:
         scene.claims += scene.store.claim("worker", NOW, 6)
         fires = [claim for claim in scene.claims if claim.job.fire is not None]
-        scene.store.settle([(claim, Followed(job=_fire(number, NOW + 5))) for claim in fires * 2], NOW)
+        scene.store.settle(effects([(claim, Followed(job=_fire(number, NOW + 5))) for claim in fires * 2]), NOW)
 
     return step
 
@@ -205,7 +206,7 @@ def settle(rng: random.Random, numbers: Iterator[int]) -> Step:
 
     def step(scene: Scene) -> None:
         ended, scene.claims = scene.claims[: len(outcomes)], scene.claims[len(outcomes) :]
-        scene.store.settle(list(zip(ended, outcomes, strict=False)), NOW)
+        scene.store.settle(effects(list(zip(ended, outcomes, strict=False))), NOW)
         scene.stale += ended
 
     return step
@@ -213,7 +214,7 @@ def settle(rng: random.Random, numbers: Iterator[int]) -> Step:
 
 @_kind
 def settle_stale(rng: random.Random, numbers: Iterator[int]) -> Step:
-    return lambda scene: scene.store.settle([(claim, Succeeded()) for claim in scene.stale[-3:]], NOW)
+    return lambda scene: scene.store.settle(effects([(claim, Succeeded()) for claim in scene.stale[-3:]]), NOW)
 
 
 @_kind
@@ -246,7 +247,7 @@ def move(rng: random.Random, numbers: Iterator[int]) -> Step:
     def step(scene: Scene) -> None:
         ids = sorted(content(scene.store))
         if ids:
-            scene.store.reschedule(ids[int(pick * len(ids))], due_ms, NOW)
+            scene.store.reschedule([ids[int(pick * len(ids))]], due_ms, NOW)[0]
 
     return step
 
@@ -277,13 +278,13 @@ def compact_while_adding(rng: random.Random, numbers: Iterator[int]) -> Step:
             nonlocal pauses
             pauses -= 1
             if pauses <= 0 and left:
-                scene.store.add([left.pop(0)])
+                scene.store.add([left.pop(0)], NOW)
                 scene.acknowledged(1)
 
         if isinstance(scene.store, JsonStore):
             scene.store._compactor.run(pause)
         for job in left:
-            scene.store.add([job])
+            scene.store.add([job], NOW)
 
     return step
 
@@ -294,9 +295,9 @@ def other_adds(rng: random.Random, numbers: Iterator[int]) -> Step:
 
     def step(scene: Scene) -> None:
         if scene.others is None:
-            scene.store.add([job])
+            scene.store.add([job], NOW)
         else:
-            scene.others.work(lambda store: store.add([job]))
+            scene.others.work(lambda store: store.add([job], NOW))
 
     return step
 
@@ -307,11 +308,11 @@ def other_adds_and_dies(rng: random.Random, numbers: Iterator[int]) -> Step:
 
     def step(scene: Scene) -> None:
         if scene.others is None:
-            scene.store.add([job])
+            scene.store.add([job], NOW)
             return
 
         def work(store: JsonStore) -> None:
-            store.add([job])
+            store.add([job], NOW)
             raise Died
 
         scene.others.work(work)
@@ -378,7 +379,7 @@ def other_tears_a_write(rng: random.Random, numbers: Iterator[int]) -> Step:
 
     def step(scene: Scene) -> None:
         if scene.others is not None:
-            scene.others.work(lambda store: store.add([job]), arrange)
+            scene.others.work(lambda store: store.add([job], NOW), arrange)
 
     return step
 
@@ -410,7 +411,7 @@ def write_fails(rng: random.Random, numbers: Iterator[int]) -> Step:
 def _add_failing(scene: Scene, job: Job, failing: str) -> None:
     process = scene.process
     if process is None:
-        scene.store.add([job])
+        scene.store.add([job], NOW)
         return
 
     scene.store.stats(NOW)  # mends what an earlier step has broken, so that it is this change that fails
@@ -422,7 +423,7 @@ def _add_failing(scene: Scene, job: Job, failing: str) -> None:
 
     process.before = before
     try:
-        scene.store.add([job])
+        scene.store.add([job], NOW)
     except StoreError:
         process.before = lambda call, path: None
     else:

@@ -21,6 +21,7 @@ from hourwheel.job import Failed, Failure, Job, Succeeded
 from hourwheel.payload import encode_call
 from hourwheel.store import JsonStore
 from hourwheel.store.file.repair import EditRefused, accept_edit
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, content
 from tests.torture.report import Report
@@ -160,16 +161,16 @@ def _by_program(report: Report, at: Bench, case: Taken | Refused) -> None:
 def _make(path: Path) -> Content:
     """Snapshot: s0 finished, s1 running, s2 failed, s3 to s9 scheduled; in the journal n0 to n5, and s3 has run."""
     store = JsonStore(path, durability="os", clock=StoppedClock())  # type: ignore[arg-type]
-    store.add([_job(f"s{n}", NOW + 500 * n, key=f"key{n}" if n % 3 == 0 else None) for n in range(10)])
+    store.add([_job(f"s{n}", NOW + 500 * n, key=f"key{n}" if n % 3 == 0 else None) for n in range(10)], NOW)
     claims = {claim.job.id: claim for claim in store.claim("worker-a", NOW + 1000, 3)}
     failed = Failed(error=Failure("ValueError", "no", "Traceback ..."))
-    store.settle([(claims["s0"], Succeeded(returned='{"a":1}')), (claims["s2"], failed)], NOW + 1001)
+    store.settle(effects([(claims["s0"], Succeeded(returned='{"a":1}')), (claims["s2"], failed)]), NOW + 1001)
     store.compact()
     for n in range(6):
-        store.add([_job(f"n{n}", NOW + 3_600_000 + n)], fresh=True)
+        store.add([_job(f"n{n}", NOW + 3_600_000 + n)], NOW, fresh=True)
     store.cancel(["n2"], NOW + 301)
     [claim] = store.claim("worker-a", NOW + 1500, 1)
-    store.settle([(claim, Succeeded(returned="3"))], NOW + 1501)
+    store.settle(effects([(claim, Succeeded(returned="3"))]), NOW + 1501)
     held = content(store)
     store.close()
     return held

@@ -10,6 +10,7 @@ from hourwheel.job import Failed, Failure, Job, Released, Retried, Snoozed, Succ
 from hourwheel.payload import encode, encode_call
 from hourwheel.store import JsonStore
 from hourwheel.store.file.system.place import Place
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, content
 from tests.kit.memory_system import DIRECTORY, MemorySystem
@@ -104,23 +105,23 @@ class _Maker:
     def _before_snapshot(self) -> None:
         target = int(self._size * _SNAPSHOT_SHARE)
         while self._store._epoch.journal.end < target:
-            self._store.add([self._job()], fresh=True)
+            self._store.add([self._job()], NOW, fresh=True)
             if self._count % 40 == 0:
                 self._run_some()
 
     def _some_change(self) -> None:
         match self._choose.randrange(6):
             case 0:
-                self._store.add([self._job() for _ in range(self._choose.randrange(2, 4))], fresh=True)
+                self._store.add([self._job() for _ in range(self._choose.randrange(2, 4))], NOW, fresh=True)
             case 1:
                 self._run_some()
                 return
             case 2:
                 self._store.cancel([self._choose.choice(self._scheduled())], NOW + 5, reason="no longer wanted")
             case 3:
-                self._store.reschedule(self._choose.choice(self._scheduled()), NOW + 5 * _DAY_MS, NOW + 6)
+                self._store.reschedule([self._choose.choice(self._scheduled())], NOW + 5 * _DAY_MS, NOW + 6)[0]
             case _:
-                self._store.add([self._job()], fresh=True)
+                self._store.add([self._job()], NOW, fresh=True)
         self._note()
 
     def _run_some(self) -> None:
@@ -128,20 +129,20 @@ class _Maker:
         self._note()
         settled = [(claim, self._outcome()) for claim in claims[:-1]]
         if settled:
-            self._store.settle(settled, NOW + self._count + 1)
+            self._store.settle(effects(settled), NOW + self._count + 1)
             self._note()
 
     def _last_changes(self, room: int) -> None:
         """One change as long as there is room, one of three records, two of one."""
         filler = encode_call(("x" * (room - self._journal_end() - _LAST_BYTES),), {})
-        self._store.add([Job(id="filler", task="app.remind", due_ms=NOW, payload=filler)], fresh=True)
+        self._store.add([Job(id="filler", task="app.remind", due_ms=NOW, payload=filler)], NOW, fresh=True)
         self._note()
         self._longest = 60
-        self._store.add([self._job() for _ in range(3)], fresh=True)
+        self._store.add([self._job() for _ in range(3)], NOW, fresh=True)
         self._note()
-        self._store.reschedule(self._scheduled()[0], NOW + 7 * _DAY_MS, NOW + 6)
+        self._store.reschedule([self._scheduled()[0]], NOW + 7 * _DAY_MS, NOW + 6)[0]
         self._note()
-        self._store.add([self._job()], fresh=True)
+        self._store.add([self._job()], NOW, fresh=True)
         self._note()
 
     def _job(self) -> Job:

@@ -74,18 +74,19 @@ def store(tmp_path: Path) -> Path:
     """A store: soon (14 m 32 s), late (3 m 2 s), mail (in a day, other queue and task), run, done, bad."""
     path = tmp_path / "tasks.json"
     opened = JsonStore(path, durability="os", clock=FakeClock(NOW_MS))
-    opened.add([job(id, NOW_MS - 10_000) for id in ("bad", "done", "run")])
+    opened.add([job(id, NOW_MS - 10_000) for id in ("bad", "done", "run")], 0)
     bad, done, _ = opened.claim("worker-a", NOW_MS - 5_000, 3)
     failed = Failed(error=Failure("ValueError", "no", 'Traceback ...\n  File "x.py"\nValueError: no'))
-    opened.settle([(bad, failed), (done, Succeeded(returned='{"sent":true}'))], NOW_MS - 2_000)
-    opened.add([job("soon", NOW_MS + 872_000), job("late", NOW_MS - 182_000)])
-    opened.add([job("mail", NOW_MS + DAY_MS, task="app.mail", queue="mail", key="m", priority=3)])
+    opened.settle(effects([(bad, failed), (done, Succeeded(returned='{"sent":true}'))]), NOW_MS - 2_000)
+    opened.add([job("soon", NOW_MS + 872_000), job("late", NOW_MS - 182_000)], 0)
+    opened.add([job("mail", NOW_MS + DAY_MS, task="app.mail", queue="mail", key="m", priority=3)], 0)
     opened.close()
     return path
 
 
 APP = """
 from hourwheel import Scheduler
+from hourwheel.turn import effects
 
 app = Scheduler({store!r}, workers=2)
 

@@ -15,7 +15,7 @@ from .conftest import DAY_MS, MINUTE_MS, NOW_MS, Run
 
 def get(store: Path, id: str) -> Job:
     opened = JsonStore(store, clock=FakeClock(NOW_MS))
-    found = opened.get(id)
+    found = opened.get([id])[0]
     opened.close()
     assert found is not None
     return found

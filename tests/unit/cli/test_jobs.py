@@ -11,6 +11,7 @@ import pytest
 from hourwheel.job import Claim, Noted
 from hourwheel.store import JsonStore
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 from .conftest import DAY_MS, NOW_MS, Run, job
 
@@ -115,7 +116,7 @@ def test_wrong_options_are_explained(run: Run, store: Path, words: list[str], me
 
 def test_what_a_task_was_called_with_cannot_touch_the_terminal(run: Run, tmp_path: Path) -> None:
     opened = JsonStore(tmp_path / "evil.json", clock=FakeClock(NOW_MS))
-    opened.add([job("evil", NOW_MS + DAY_MS, payload='[["\\u001b[2J\\u009b"],{}]', task="app\x1b]0;x\x07")])
+    opened.add([job("evil", NOW_MS + DAY_MS, payload='[["\\u001b[2J\\u009b"],{}]', task="app\x1b]0;x\x07")], 0)
     opened.close()
     for words in (("jobs", "evil.json"), ("show", "evil", "--store", "evil.json")):
         out = run(*words)[1]
@@ -164,7 +165,7 @@ def test_show_of_a_job_that_is_not_there_says_no(run: Run, store: Path) -> None:
 
 def test_an_id_may_be_spelt_in_any_way(run: Run, tmp_path: Path) -> None:
     opened = JsonStore(tmp_path / "uuid.json", clock=FakeClock(NOW_MS))
-    opened.add([job("0192e4c0-a1b2-7c3d-8e4f-5a6b7c8d9e0f", NOW_MS + DAY_MS)])
+    opened.add([job("0192e4c0-a1b2-7c3d-8e4f-5a6b7c8d9e0f", NOW_MS + DAY_MS)], 0)
     opened.close()
     assert run("show", "0192E4C0A1B27C3D8E4F5A6B7C8D9E0F", "--store", "uuid.json")[0] == 0
     assert run("show", "!!", "--store", "uuid.json")[0] == 1
@@ -181,7 +182,7 @@ def test_times_are_local_with_their_zone(run: Run, store: Path, zone: str, monke
 
 def test_a_running_job_shows_how_far_it_has_come(run: Run, store: Path) -> None:
     opened = JsonStore(store)
-    running = opened.get("run")
+    running = opened.get(["run"])[0]
     assert running is not None
     claim = Claim(running, running.token, running.owner or "")
     for note, words in (
@@ -191,7 +192,7 @@ def test_a_running_job_shows_how_far_it_has_come(run: Run, store: Path) -> None:
         ('"half"', "half"),
         ('"' + "x" * 90 + '"', "x" * 59 + "…"),
     ):
-        opened.settle([(claim, Noted(note=note))], NOW_MS)
+        opened.settle(effects([(claim, Noted(note=note))]), NOW_MS)
         assert words in run("jobs", store, "--state", "running")[1]
         assert f"progress  {words}" in run("show", "run", "--store", store)[1]
     opened.close()
@@ -200,9 +201,9 @@ def test_a_running_job_shows_how_far_it_has_come(run: Run, store: Path) -> None:
 def test_a_script_that_counts_failed_jobs_gets_all_of_them(run: Run, tmp_path: Path) -> None:
     """Once the list stopped at a hundred, and said nothing."""
     many = JsonStore(tmp_path / "many.json", durability="os")
-    many.add([job(f"job-{n:03d}", NOW_MS + n) for n in range(130)])
+    many.add([job(f"job-{n:03d}", NOW_MS + n) for n in range(130)], 0)
     many.compact()
-    many.add([job(f"late-{n:03d}", NOW_MS + 1 + 2 * n) for n in range(130)])
+    many.add([job(f"late-{n:03d}", NOW_MS + 1 + 2 * n) for n in range(130)], 0)
     assert len(many.scan()) == 260
     many.close()
     told = json.loads(run("jobs", "many.json", "--json")[1])

@@ -182,5 +182,5 @@ def test_a_look_waits_for_nobody_who_holds_the_lock(run: Run, store: Path) -> No
     writer._lock.acquire()
     assert run("stats", store)[0] == 0
     writer._lock.release()
-    writer.add([Job(id="new", task="app.remind", due_ms=1)])
+    writer.add([Job(id="new", task="app.remind", due_ms=1)], 0)
     writer.close()

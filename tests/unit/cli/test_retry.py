@@ -45,7 +45,7 @@ def test_all_that_failed_can_be_run_once_more(run: Run, store: Path) -> None:
 def test_a_job_whose_key_is_taken_is_not_scheduled_and_the_holder_is_named(run: Run, store: Path) -> None:
     run("cancel", "mail", "--store", store)
     opened = JsonStore(store, clock=FakeClock(NOW_MS))
-    opened.add([job("newer", NOW_MS + MINUTE_MS, key="m")])
+    opened.add([job("newer", NOW_MS + MINUTE_MS, key="m")], 0)
     opened.close()
     status, out, _ = run("retry", "mail", "--store", store)
     assert (status, out) == (1, "mail: not scheduled, key 'm' is held by job newer, which is scheduled\n")

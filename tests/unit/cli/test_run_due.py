@@ -42,8 +42,8 @@ def due(tmp_path: Path, *tasks: str, queue: str = "default") -> Path:
     (tmp_path / "due_app.py").write_text(APP)
     path = tmp_path / "due.json"
     opened = JsonStore(path, durability="os")
-    opened.add([Job(id=task, task=f"due_app.{task}", due_ms=1_000, queue=queue) for task in tasks])
-    opened.add([Job(id="far", task="due_app.good", due_ms=250_000_000_000_000)])
+    opened.add([Job(id=task, task=f"due_app.{task}", due_ms=1_000, queue=queue) for task in tasks], 0)
+    opened.add([Job(id="far", task="due_app.good", due_ms=250_000_000_000_000)], 0)
     opened.close()
     return path
 
@@ -85,7 +85,7 @@ def test_a_job_that_the_app_does_not_know_is_given_back_and_counted(run: Run, tm
 def test_one_that_had_expired_is_said_to_have_ended_unrun(run: Run, tmp_path: Path) -> None:
     path = due(tmp_path)
     opened = JsonStore(path, durability="os")
-    opened.add([Job(id="old", task="due_app.good", due_ms=1_000, expires_ms=2_000)])
+    opened.add([Job(id="old", task="due_app.good", due_ms=1_000, expires_ms=2_000)], 0)
     opened.close()
     assert run("run-due", "-A", "due_app")[:2] == (0, "0 jobs were run: 1 ended unrun\n")
 

@@ -16,7 +16,7 @@ def busy(tmp_path: Path) -> Path:
     """Two hundred jobs within ten minutes, of two tasks."""
     path = tmp_path / "busy.json"
     opened = JsonStore(path, durability="os")
-    opened.add([job(f"job-{n}", NOW_MS + n * 3000, task="mail" if n % 4 else "bill") for n in range(200)])
+    opened.add([job(f"job-{n}", NOW_MS + n * 3000, task="mail" if n % 4 else "bill") for n in range(200)], 0)
     opened.close()
     return path
 

@@ -152,9 +152,9 @@ def limited(id: str, due_ms: int, *bounds: Bound, **fields: Any) -> Job:
 def test_the_holders_of_a_limit_are_found(store: Path) -> None:
     with_limits = opened(store)
     two = Bound("smtp", 2)
-    with_limits.add([limited(f"n{n}", NOW_MS - 4_000 + n, two) for n in range(3)])
+    with_limits.add([limited(f"n{n}", NOW_MS - 4_000 + n, two) for n in range(3)], 0)
     with_limits.claim("me", NOW_MS - 3_000, 10)
-    left = with_limits.get("n2")
+    left = with_limits.get(["n2"])[0]
     assert left is not None
     found = facts_of(left, with_limits, None, NOW_MS)
     assert [one.id for one in found.holders["smtp"]] == ["n0", "n1"]
@@ -165,9 +165,9 @@ def test_a_rate_opens_when_the_store_lets_the_next_one_start(store: Path) -> Non
     """The estimate is the very instant at which the store gives the job away."""
     with_limits = opened(store)
     rate = Bound("task:app.sms", 7, 60_000)
-    with_limits.add([limited(f"n{n}", NOW_MS - 4_000 + n, rate, task="app.sms") for n in range(2)])
+    with_limits.add([limited(f"n{n}", NOW_MS - 4_000 + n, rate, task="app.sms") for n in range(2)], 0)
     assert [claim.job.id for claim in with_limits.claim("me", NOW_MS, 10) if claim.job.task == "app.sms"] == ["n0"]
-    left = with_limits.get("n1")
+    left = with_limits.get(["n1"])[0]
     assert left is not None
     opens_ms = facts_of(left, with_limits, None, NOW_MS).opens_ms["task:app.sms"]
     assert NOW_MS + 8_571 <= opens_ms <= NOW_MS + 8_572
@@ -179,7 +179,7 @@ def test_a_rate_opens_when_the_store_lets_the_next_one_start(store: Path) -> Non
 def test_a_rate_of_which_nothing_has_started_is_open(store: Path) -> None:
     with_limits = opened(store)
     waiting = limited("n", NOW_MS - 1, Bound("shared", 1, 60_000))
-    with_limits.add([waiting])
+    with_limits.add([waiting], 0)
     assert facts_of(waiting, with_limits, None, NOW_MS).opens_ms == {"shared": 0}
     with_limits.close()
 
@@ -189,9 +189,9 @@ def test_what_goes_before_it_is_counted_but_not_what_is_paused() -> None:
     memory.add([
         job("it", NOW_MS - 1_000), job("earlier", NOW_MS - 2_000), job("later", NOW_MS - 500), job("first", NOW_MS - 1, priority=1),
         job("held", NOW_MS - 9_000, queue="mail"), job("held too", NOW_MS - 9_000, task="app.x"), job("last", NOW_MS - 9_000, priority=-1),
-    ])  # fmt: skip
+    ], 0)  # fmt: skip
     memory.pause(["queue:mail", "task:app.x"])
-    it = memory.get("it")
+    it = memory.get(["it"])[0]
     assert it is not None
     found = facts_of(it, memory, None, NOW_MS)
     assert (found.ahead, found.running, found.processes) == (2, 0, None)
@@ -204,8 +204,8 @@ def test_what_the_app_says_and_what_it_waits_for_are_facts() -> None:
     memory.add([
         job("first", NOW_MS + MINUTE_MS, wakes=("then",)),
         job("then", 253_402_300_799_999, after=After(ids=("first", "gone"), left=2)),
-    ])  # fmt: skip
-    then = memory.get("then")
+    ], 0)  # fmt: skip
+    then = memory.get(["then"])[0]
     assert then is not None
     found = facts_of(then, memory, app, NOW_MS)
     assert [(id, one and one.id) for id, one in found.before] == [("first", "first"), ("gone", None)]
@@ -216,15 +216,17 @@ def test_what_the_app_says_and_what_it_waits_for_are_facts() -> None:
 
 def test_a_retry_and_progress_of_a_real_store_are_told(run: Run, store: Path) -> None:
     with_more = opened(store)
-    with_more.add([job("again", NOW_MS - 3_000), job("far", NOW_MS - 3_000)])
+    with_more.add([job("again", NOW_MS - 3_000), job("far", NOW_MS - 3_000)], 0)
     claims = {claim.job.id: claim for claim in with_more.claim("me", NOW_MS - 1_000, 10)}
     with_more.settle(
-        [
-            (claims["again"], Retried(due_ms=NOW_MS + 8_000, error=Failure("OSError", "no route"))),
-            (claims["far"], Noted(note='{"done":3}')),
-            (claims["late"], Succeeded()),
-            (claims["run"], Failed(error=Failure("E", "x"))),
-        ],
+        effects(
+            [
+                (claims["again"], Retried(due_ms=NOW_MS + 8_000, error=Failure("OSError", "no route"))),
+                (claims["far"], Noted(note='{"done":3}')),
+                (claims["late"], Succeeded()),
+                (claims["run"], Failed(error=Failure("E", "x"))),
+            ]
+        ),
         NOW_MS,
     )
     with_more.close()
@@ -254,7 +256,7 @@ def fire(schedule: str, due_ms: int, **fields: Any) -> Job:
 
 def test_a_fire_is_told_as_one_and_an_app_without_its_schedule_says_so(run: Run, store: Path, tmp_path: Path) -> None:
     with_fire = opened(store)
-    with_fire.add([fire("hourly", NOW_MS + 60_000)])
+    with_fire.add([fire("hourly", NOW_MS + 60_000)], 0)
     with_fire.pause(["schedule:hourly"])
     with_fire.close()
     (tmp_path / "with_it.py").write_text(SCHEDULED.format(store=str(store), name="hourly"))
@@ -278,6 +280,7 @@ def test_a_fire_that_stands_for_others_says_so() -> None:
 WORKER = """
 import sys
 from hourwheel.store import JsonStore
+from hourwheel.turn import effects
 store = JsonStore(sys.argv[1], durability="os")
 store.claim(sys.argv[2], 0, 0)
 print("ready", flush=True)

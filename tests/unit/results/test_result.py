@@ -19,6 +19,7 @@ from hourwheel.results.many import Results
 from hourwheel.results.result import AsyncResult
 from hourwheel.store.memory import MemoryStore
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 NOW_MS = 1_767_225_600_000
 BOOM = Failure("builtins.ValueError", "boom", "Traceback (most recent call last): ...")
@@ -40,7 +41,7 @@ class Deaf:
 
     def get(self, id: str) -> Job | None:
         self.looks += 1
-        return self._store.get(id)
+        return self._store.get([id])[0]
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def result(store: MemoryStore) -> AsyncResult[Any]:
-    store.add([Job(id="a", task="app.remind", due_ms=NOW_MS, payload='[[1],{"b":2}]', expires_ms=NOW_MS + 5_000)])
+    store.add([Job(id="a", task="app.remind", due_ms=NOW_MS, payload='[[1],{"b":2}]', expires_ms=NOW_MS + 5_000)], 0)
     return AsyncResult("a", keeper_of(store, clock=FakeClock(NOW_MS)))
 
 
@@ -60,7 +61,7 @@ def claim(store: MemoryStore) -> Any:
 
 
 def settle(store: MemoryStore, outcome: Outcome) -> None:
-    assert store.settle([(claim(store), outcome)], NOW_MS) == []
+    assert store.settle(effects([(claim(store), outcome)]), NOW_MS) == []
 
 
 def test_a_scheduled_job(result: AsyncResult[Any]) -> None:
@@ -224,7 +225,7 @@ def test_get_returns_when_another_thread_ends_the_job(store: MemoryStore, result
 
     def end() -> None:
         assert looked.wait(10)
-        store.settle([(claimed, Succeeded(returned="7"))], NOW_MS)
+        store.settle(effects([(claimed, Succeeded(returned="7"))]), NOW_MS)
         store.notify()
 
     thread = threading.Thread(target=end)
@@ -319,7 +320,7 @@ def test_a_failed_job_can_be_run_once_more(store: MemoryStore, result: AsyncResu
     assert result.retry() is Found.SCHEDULED
     claimed = claim(store)
     assert result.retry() is Found.RUNNING
-    store.settle([(claimed, Failed(error=BOOM))], NOW_MS)
+    store.settle(effects([(claimed, Failed(error=BOOM))]), NOW_MS)
     assert result.retry(countdown=1) is Found.FINISHED
     job = result.job()
     assert job is not None and (job.due_ms, job.attempt) == (NOW_MS + 1_000, 0)
@@ -338,7 +339,7 @@ def test_a_job_that_nobody_knows_cannot_be_run_once_more(store: MemoryStore) -> 
 
 
 def test_forget_drops_a_job_that_has_ended_and_says_so(store: MemoryStore, result: AsyncResult[Any]) -> None:
-    store.settle([(claim(store), Succeeded(returned="42"))], NOW_MS)
+    store.settle(effects([(claim(store), Succeeded(returned="42"))]), NOW_MS)
     assert result.forget() is Found.FINISHED
     assert (result.state, result.exists(), result.result) == ("unknown", False, None)
     with pytest.raises(UnknownJob):
@@ -350,13 +351,13 @@ def test_forget_keeps_a_job_that_has_not_ended(store: MemoryStore, result: Async
     assert result.forget() is Found.SCHEDULED
     held = claim(store)
     assert result.forget() is Found.RUNNING
-    assert store.settle([(held, Succeeded(returned="42"))], NOW_MS) == []
+    assert store.settle(effects([(held, Succeeded(returned="42"))]), NOW_MS) == []
     assert result.get() == 42
 
 
 def test_results_are_forgotten_together(store: MemoryStore, result: AsyncResult[Any]) -> None:
     results = Results[Any](["a", "b"], result._keeper)
-    store.settle([(claim(store), Succeeded())], NOW_MS)
+    store.settle(effects([(claim(store), Succeeded())]), NOW_MS)
     assert results.forget() == [Found.FINISHED, Found.UNKNOWN]
 
 

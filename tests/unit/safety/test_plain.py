@@ -54,7 +54,7 @@ def test_an_exception_s_message_does_not_forge_a_line_of_the_log(lines: io.Strin
     app.task(name="returns")(lambda: EVIL)
     for name in ("fails", "retried", "returns", "nobody" + "knows"):
         app.send_task(name)
-    app.store.add([Job(id="late", task="fails", due_ms=1, expires_ms=2)])
+    app.store.add([Job(id="late", task="fails", due_ms=1, expires_ms=2)], 0)
 
     @app.on.failed
     def hook(*_: object) -> None:
@@ -73,7 +73,7 @@ def test_a_name_in_a_store_does_not_repaint_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: io.StringIO
 ) -> None:
     app = Scheduler(tmp_path / "tasks.json")
-    app.store.add([Job(id="a", task="t" + EVIL, due_ms=1, queue="q" + EVIL, reason=EVIL)])
+    app.store.add([Job(id="a", task="t" + EVIL, due_ms=1, queue="q" + EVIL, reason=EVIL)], 0)
     app.run_due()
     app.close()
     assert is_harmless(lines.getvalue())

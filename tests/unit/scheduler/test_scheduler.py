@@ -139,9 +139,9 @@ def test_store_that_another_thread_opens_at_the_same_moment_is_not_opened_twice(
 
 def test_closed_scheduler_opens_its_store_again_when_it_is_used_again(tmp_path: Any) -> None:
     app = Scheduler(tmp_path / "tasks.json", durability="os")
-    app.store.add([Job(id="a", task="t", due_ms=0)])
+    app.store.add([Job(id="a", task="t", due_ms=0)], 0)
     app.close()
-    assert app.store.get("a") is not None
+    assert app.store.get(["a"])[0] is not None
     app.close()
 
 

@@ -90,7 +90,7 @@ def test_a_fire_is_a_job_with_the_name_and_the_instant(another: Apps, clock: Fak
     )  # fmt: skip
     clock.advance(0.5)
     assert app.run_due() == 1
-    done = store.get(job.id)
+    done = store.get([job.id])[0]
     assert done is not None
     assert (done.result, done.key) == ("x", None)
 
@@ -198,7 +198,7 @@ def test_what_was_missed_is_run_once_by_default_and_it_says_for_how_many(
     app.run_due()
     clock.advance(3600)
     assert app.run_due() == 1
-    job = store.get("beat@2027-01-15T08:00:05Z")
+    job = store.get(["beat@2027-01-15T08:00:05Z"])[0]
     assert job is not None
     assert job.fire is not None
     assert job.fire.missed == 719
@@ -213,7 +213,7 @@ def test_skipped_fires_are_recorded_and_told(another: Apps, clock: FakeClock, st
     app.run_due()
     clock.advance(3603)
     assert app.run_due() == 0
-    job = store.get("beat@2027-01-15T08:00:05Z")
+    job = store.get(["beat@2027-01-15T08:00:05Z"])[0]
     assert job is not None
     assert (job.state, [one.id for one in told]) == (State.CANCELLED, [job.id])
     assert str(job.reason).startswith("skipped: it was 3598 s late")

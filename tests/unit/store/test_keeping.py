@@ -11,6 +11,7 @@ from hourwheel.contract import Filter
 from hourwheel.job import Failed, Failure, Job, State, Succeeded
 from hourwheel.store import JsonStore, open_store
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -20,10 +21,10 @@ def kept_after(path: Path, ms: int, **options: object) -> dict[str, State]:
     """What is left of jobs with the default result_ttl, when so much time has passed and a compaction came."""
     clock = FakeClock(0)
     store = JsonStore(path, durability="os", clock=clock, **options)  # type: ignore[arg-type]
-    store.add([Job(id=id, task="t", due_ms=n) for n, id in enumerate(("failed", "done", "cancelled"))])
-    store.add([Job(id="late", task="t", due_ms=5, expires_ms=6)])
+    store.add([Job(id=id, task="t", due_ms=n) for n, id in enumerate(("failed", "done", "cancelled"))], 0)
+    store.add([Job(id="late", task="t", due_ms=5, expires_ms=6)], 0)
     failed, done, _ = store.claim("me", 2, 3)
-    store.settle([(failed, Failed(error=Failure("E", "no", "tb"))), (done, Succeeded())], 10)
+    store.settle(effects([(failed, Failed(error=Failure("E", "no", "tb"))), (done, Succeeded())]), 10)
     store.cancel(["cancelled"], 10)
     store.claim("me", 10, 1)
     clock.advance(ms / 1000)

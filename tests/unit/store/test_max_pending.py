@@ -12,6 +12,7 @@ from hourwheel.contract import Found, Store
 from hourwheel.job import Failure, Retried, Snoozed, Succeeded
 from hourwheel.store import MemoryStore, open_store
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 from tests.kit.forms import new_store
 from tests.kit.jobs import NOW, a_job, claim_all, content, some_jobs
@@ -33,59 +34,59 @@ def test_what_would_be_one_too_many_is_refused_and_nothing_of_it_is_added(
     bounded: Bounded, fresh: bool, count: int
 ) -> None:
     store = bounded(3)
-    store.add(some_jobs(4 - count), fresh=fresh)
+    store.add(some_jobs(4 - count), NOW, fresh=fresh)
     before = content(store)
     with pytest.raises(TooManyPending, match=f"{4 - count} jobs wait .* {count} more .* max_pending is 3"):
-        store.add([a_job(f"more-{n}", NOW) for n in range(count)], fresh=fresh)
+        store.add([a_job(f"more-{n}", NOW) for n in range(count)], NOW, fresh=fresh)
     assert content(store) == before
-    store.add([a_job("last", NOW)] * (count - 1), fresh=fresh)
+    store.add([a_job("last", NOW)] * (count - 1), NOW, fresh=fresh)
     assert store.check() == []
 
 
 def test_there_is_room_again_as_soon_as_one_is_claimed_or_cancelled(bounded: Bounded) -> None:
     store = bounded(2)
-    store.add(some_jobs(2))
+    store.add(some_jobs(2), NOW)
     first = store.claim("owner", NOW + 1_000_000, 1)
-    store.add([a_job("a", NOW)])
+    store.add([a_job("a", NOW)], NOW)
     store.cancel(["a"], NOW)
-    store.add([a_job("b", NOW)])
+    store.add([a_job("b", NOW)], NOW)
     with pytest.raises(StoreError):
-        store.add([a_job("c", NOW)])
+        store.add([a_job("c", NOW)], NOW)
     assert len(first) == 1
 
 
 def test_what_runs_may_always_end_and_come_again(bounded: Bounded) -> None:
     store = bounded(3)
-    store.add(some_jobs(3))
+    store.add(some_jobs(3), NOW)
     claims = claim_all(store, now_ms=NOW + 1_000_000)
-    store.add([a_job(f"more-{n}", NOW) for n in range(3)])
+    store.add([a_job(f"more-{n}", NOW) for n in range(3)], NOW)
     again = [
         (claims[0], Retried(due_ms=NOW + 5, error=Failure("OSError", "no"))),
         (claims[1], Snoozed(due_ms=NOW + 5)),
         (claims[2], Succeeded()),
     ]
-    assert store.settle(again, NOW) == []
+    assert store.settle(effects(again), NOW) == []
     assert store.stats(NOW).scheduled == 5
     with pytest.raises(TooManyPending):
-        store.add([a_job("one", NOW)])
+        store.add([a_job("one", NOW)], NOW)
 
 
 def test_a_job_that_is_there_or_takes_the_place_of_another_is_no_job_more(bounded: Bounded) -> None:
     store = bounded(2)
-    store.add([a_job("a", NOW, key="k"), a_job("b", NOW)])
-    assert store.add([a_job("a", NOW)]) == ["a"]
-    assert store.add([a_job("c", NOW, key="k")]) == ["a"]
-    assert store.add([a_job("d", NOW, key="k")], on_conflict="replace") == ["d"]
+    store.add([a_job("a", NOW, key="k"), a_job("b", NOW)], NOW)
+    assert store.add([a_job("a", NOW)], NOW) == ["a"]
+    assert store.add([a_job("c", NOW, key="k")], NOW) == ["a"]
+    assert store.add([a_job("d", NOW, key="k")], NOW, on_conflict="replace") == ["d"]
     assert store.stats(NOW).scheduled == 2
 
 
 def test_each_process_that_shares_a_file_keeps_its_own_bound() -> None:
     system = MemorySystem()
     free, bound = new_store(system), new_store(system, max_pending=2)
-    free.add(some_jobs(2))
+    free.add(some_jobs(2), NOW)
     with pytest.raises(TooManyPending):
-        bound.add([a_job("one", NOW)], fresh=True)
-    free.add([a_job("one", NOW)], fresh=True)
+        bound.add([a_job("one", NOW)], NOW, fresh=True)
+    free.add([a_job("one", NOW)], NOW, fresh=True)
     assert content(bound) == content(free)
 
 
@@ -113,7 +114,7 @@ def test_a_store_without_room_for_a_new_schedule_was_a_store_in_which_nothing_ra
     app.task(name="work")(lambda: ran.append("work"))
     for name in ("first", "second", "third"):
         app.periodic(every(60), name=name)(partial(ran.append, name))
-    app.store.add([a_job(id, clock.now_ms())._replace(task="work") for id in ("a", "b")])
+    app.store.add([a_job(id, clock.now_ms())._replace(task="work") for id in ("a", "b")], NOW)
     assert app.run_due() == 2
     (told,) = [record.message for record in caplog.records if "schedules" in record.message]
     assert told.startswith(
@@ -141,11 +142,11 @@ def test_a_schedule_that_has_begun_goes_on_however_many_wait() -> None:
 
 def test_a_finished_job_is_run_again_however_many_wait(bounded: Bounded) -> None:
     store = bounded(1)
-    store.add([a_job("a", NOW)])
+    store.add([a_job("a", NOW)], NOW)
     (claim,) = claim_all(store, now_ms=NOW)
-    store.settle([(claim, Succeeded())], NOW)
-    store.add([a_job("b", NOW)])
-    assert store.reschedule("a", NOW + 5, NOW, finished=True) is Found.FINISHED
+    store.settle(effects([(claim, Succeeded())]), NOW)
+    store.add([a_job("b", NOW)], NOW)
+    assert store.revive(["a"], NOW + 5, NOW)[0] is Found.FINISHED
     assert store.stats(NOW).scheduled == 2
     assert store.check() == []
 

@@ -235,7 +235,7 @@ def test_link_is_called_with_the_result_and_link_error_is_not(app: Scheduler, ta
     result = tasks.add.apply_async((1, 2), link=tasks.note.s("ok"), link_error=[tasks.note.s("bad")])
     assert app.run_due() == 2
     assert result.get() == 3
-    ok, bad = (app.store.get(f"{result.id}:{need}-0") for need in ("succeeded", "failed"))
+    ok, bad = (app.store.get([f"{result.id}:{need}-0"])[0] for need in ("succeeded", "failed"))
     assert ok is not None and bad is not None
     assert (ok.result, bad.state) == ([3, "ok"], State.CANCELLED)
     assert bad.reason == "not needed: nothing that it waited for has failed"
@@ -244,7 +244,7 @@ def test_link_is_called_with_the_result_and_link_error_is_not(app: Scheduler, ta
 def test_link_error_is_called_with_the_id_when_no_attempt_is_left(app: Scheduler, tasks: Any) -> None:
     result = tasks.fail.apply_async(link=tasks.note.si("ok"), link_error=tasks.note.s("bad"))
     app.run_due()
-    ok, bad = (app.store.get(f"{result.id}:{need}-0") for need in ("succeeded", "failed"))
+    ok, bad = (app.store.get([f"{result.id}:{need}-0"])[0] for need in ("succeeded", "failed"))
     assert ok is not None and bad is not None
     assert (bad.result, ok.state) == ([result.id, "bad"], State.FAILED)
 

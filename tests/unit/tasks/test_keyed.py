@@ -99,7 +99,7 @@ def test_the_pending_job_is_found_by_its_key(app: Scheduler, close_order: Task[.
     found = timer.pending()
     assert found == result and found.state == "running"
     assert timer.cancel() is Found.RUNNING
-    job = app.store.get(claim.job.id)
+    job = app.store.get([claim.job.id])[0]
     assert job is not None and job.cancel_ms == clock.now_ms()
 
 

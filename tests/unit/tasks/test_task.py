@@ -44,7 +44,7 @@ class Desk:
 
     def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
         self.submitted.append((fresh, on_conflict))
-        return self.store.add([job], fresh=fresh, on_conflict=on_conflict)[0]
+        return self.store.add([job], 0, fresh=fresh, on_conflict=on_conflict)[0]
 
     def only(self) -> Job:
         (job,) = self.store.scan()

@@ -90,7 +90,7 @@ def test_results_that_are_too_much_together_fail_the_job_that_wants_them_and_not
     assert waits is not None and waits.after is not None
     [body] = waits.after.ids
     run_all(app)
-    failed = app.store.get(body)
+    failed = app.store.get([body])[0]
     assert failed is not None and failed.state is State.FAILED and failed.error is not None
     assert "more than the 5000 that a job can be given; let those jobs return ids" in failed.error.message
     assert [type(error) for error in errors] == [PayloadError]
@@ -130,7 +130,7 @@ def test_a_store_that_fails_while_a_result_is_read_costs_the_job_no_attempt() ->
 
     app = Scheduler(MemoryStore(), clock=FakeClock())
     last = chain(app.task(page).s(1), app.task(length).s()).delay()
-    job = app.store.get(last.id)
+    job = app.store.get([last.id])[0]
     assert job is not None
     runner = Runner(app.registry, app.clock, look=busy)
     outcome = runner(Claim(job, 1, "me"))
@@ -208,11 +208,11 @@ def test_ignore_result_takes_whatever_is_returned_for_the_task_or_for_one_call(a
 def test_ignore_result_is_on_the_disk(tmp_path: Path) -> None:
     with_option = Job(id="a", task="t", due_ms=1, ignore_result=True)
     store = JsonStore(tmp_path / "t.json", durability="os")
-    store.add([with_option])
+    store.add([with_option], 0)
     store.compact()
     store.close()
     again = JsonStore(tmp_path / "t.json", durability="os")
-    assert again.get("a") == with_option
+    assert again.get(["a"])[0] == with_option
     again.close()
 
 
@@ -436,14 +436,14 @@ def test_ctrl_c_in_a_hook_of_the_main_thread_is_a_persons_and_gives_the_claims_b
 
 def test_an_outcome_that_cannot_be_written_does_not_keep_its_neighbours_from_being_settled(tmp_path: Path) -> None:
     store = JsonStore(tmp_path / "t.json", durability="os")
-    store.add([Job(id=f"j{n}", task="t", due_ms=1) for n in range(4)])
+    store.add([Job(id=f"j{n}", task="t", due_ms=1) for n in range(4)], 0)
     claims = store.claim("me", 2, 10)
     worse: Any = Failed(error=failure_of(ValueError("x")), reason=object())  # type: ignore[arg-type]
     outcomes = [Succeeded(), worse, Snoozed(due_ms=9), Released()]
     settlements: Any = list(zip(claims, outcomes, strict=True))
     assert settle(store, settlements, 3) == []
     assert settlements == []
-    found = [store.get(f"j{n}") for n in range(4)]
+    found = [store.get([f"j{n}"])[0] for n in range(4)]
     assert [job and job.state for job in found] == ["succeeded", "failed", "scheduled", "scheduled"]
     assert found[1] is not None and found[1].reason == "what came of it could not be recorded"
     store.close()
@@ -495,7 +495,7 @@ def test_a_coalesced_run_was_told_that_nothing_had_been_missed(app: Scheduler, c
     def tick() -> None:
         job = current_job()
         assert job is not None
-        stored = app.store.get(job.id)
+        stored = app.store.get([job.id])[0]
         assert stored is not None
         seen.append((job.fire, stored.fire, job.key, stored.key))
 

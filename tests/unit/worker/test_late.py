@@ -19,7 +19,7 @@ NOW_MS = 1_700_000_000_000
 def test_a_job_that_had_just_ended_as_the_program_did_stayed_running_in_the_store() -> None:
     """It runs no more, and its worker is about to settle it; then the life sign was left, and the job ran once more."""
     store = MemoryStore()
-    store.add([Job(id=id, task="t", due_ms=NOW_MS) for id in ("ended", "runs")])
+    store.add([Job(id=id, task="t", due_ms=NOW_MS) for id in ("ended", "runs")], 0)
     ended, runs = store.claim("me", NOW_MS, 2)
     late = Late(store, FakeClock(NOW_MS))
     late.expect(2)
@@ -34,7 +34,7 @@ def test_a_job_that_had_just_ended_as_the_program_did_stayed_running_in_the_stor
 
     late.leave(running)
     assert looks >= 3
-    assert [store.get(id).state for id in ("ended", "runs")] == [State.SUCCEEDED, State.SCHEDULED]  # type: ignore[union-attr]
+    assert [store.get([id])[0].state for id in ("ended", "runs")] == [State.SUCCEEDED, State.SCHEDULED]  # type: ignore[union-attr]
 
 
 def test_the_program_waits_for_the_worker_of_the_last_job_which_closes_the_store() -> None:

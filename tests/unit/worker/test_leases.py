@@ -44,7 +44,7 @@ def test_a_lease_that_was_lost_is_not_renewed_and_the_ticker_goes_on(world: Worl
     world.ticker.step()
     world.pool.end(claims)
     world.ticker.step()
-    job = world.store.get(other.job.id)
+    job = world.store.get([other.job.id])[0]
     assert job is not None
     assert (job.state, job.token) == (State.RUNNING, other.token)
     assert world.ticker._leases.nap_s(7.0) == 7.0

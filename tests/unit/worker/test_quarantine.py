@@ -121,14 +121,14 @@ def rescue(tmp_path: Path, marked: int | None, **fields: int) -> list[Job | None
     dead, heir = (JsonStore(tmp_path / "t.json", durability="os") for _ in range(2))
     if marked is not None:
         dead.begin("dead", 0)
-    dead.add([Job(id=f"j{n}", task="t", due_ms=DUE, **fields) for n in range(4)])
+    dead.add([Job(id=f"j{n}", task="t", due_ms=DUE, **fields) for n in range(4)], 0)
     claims = dead.claim("dead", DUE, 4)
     if marked:
         dead.begin("dead", claims[marked - 1].token)
         dead.begin("dead", claims[0].token)
     died(tmp_path, dead)
     heir.claim("heir", DUE, 0)
-    found = [heir.get(f"j{n}") for n in range(4)]
+    found = [heir.get([f"j{n}"])[0] for n in range(4)]
     assert heir.check() == []
     heir.close()
     return found
@@ -161,13 +161,13 @@ def test_what_was_written_in_another_life_of_the_kernel_is_not_believed(
     monkeypatch.setattr(begun, "_boot_id", lambda: b"before the power failed" + bytes(13))
     dead = JsonStore(tmp_path / "t.json", durability="os")
     dead.begin("dead", 0)
-    dead.add([Job(id="j", task="t", due_ms=DUE, max_crashes=1)])
+    dead.add([Job(id="j", task="t", due_ms=DUE, max_crashes=1)], 0)
     dead.claim("dead", DUE, 1)
     monkeypatch.undo()
     died(tmp_path, dead)
     heir = JsonStore(tmp_path / "t.json", durability="os")
     heir.claim("heir", DUE, 0)
-    job = heir.get("j")
+    job = heir.get(["j"])[0]
     assert job is not None and job.state is State.FAILED
     heir.close()
 
@@ -230,8 +230,8 @@ def test_of_eight_innocent_jobs_beside_a_poisonous_one_none_fails(tmp_path: Path
     env = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     store = JsonStore(tmp_path / "tasks.json", durability="os")
     now_ms = time.time_ns() // 1_000_000
-    store.add([Job(id="poison", task="poison", due_ms=now_ms - 1)])
-    store.add([Job(id=f"good{n}", task="good", due_ms=now_ms) for n in range(8)])
+    store.add([Job(id="poison", task="poison", due_ms=now_ms - 1)], 0)
+    store.add([Job(id=f"good{n}", task="good", due_ms=now_ms) for n in range(8)], 0)
     ends = [
         subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env=env, timeout=LONG_S).returncode
         for _ in range(4)
@@ -244,7 +244,7 @@ def test_of_eight_innocent_jobs_beside_a_poisonous_one_none_fails(tmp_path: Path
 
 def test_a_forked_child_starts_a_scheduler_before_it_has_touched_the_store(tmp_path: Path) -> None:
     store = JsonStore(tmp_path / "t.json", durability="os")
-    store.add([Job(id="j", task="t", due_ms=DUE)])
+    store.add([Job(id="j", task="t", due_ms=DUE)], 0)
     pid = os.fork()
     if not pid:
         try:

@@ -9,6 +9,7 @@ import pytest
 from hourwheel.contract import Filter
 from hourwheel.errors import StoreBusy
 from hourwheel.job import Claim, Job, State, Succeeded
+from hourwheel.turn import effects
 from hourwheel.worker.stepping import LINGER_S, claim_limit, nap
 from hourwheel.worker.ticker import Ticker
 
@@ -215,7 +216,7 @@ def test_queue_that_moves_is_not_given_back(world: World) -> None:
 def test_only_jobs_of_the_queues_that_were_named_are_claimed() -> None:
     world = World(queues={"mail"})
     due_ms = world.clock.now_ms()
-    world.store.add([Job(id=queue, task="t", due_ms=due_ms, queue=queue) for queue in ("mail", "other")])
+    world.store.add([Job(id=queue, task="t", due_ms=due_ms, queue=queue) for queue in ("mail", "other")], 0)
     world.drain()
     assert [id for id, _ in world.started] == ["mail"]
 
@@ -274,7 +275,7 @@ def test_after_a_stall_of_two_hours_everything_runs_exactly_once_and_in_due_orde
     now_ms = world.clock.now_ms()
     jobs = [Job(id=f"{n:05}", task="t", due_ms=now_ms + n * 1440) for n in range(5_000)]  # over two hours
     jobs += [Job(id="later", task="t", due_ms=now_ms + 7_201_000)]
-    world.store.add(jobs, fresh=True)
+    world.store.add(jobs, 0, fresh=True)
     world.ticker.step()
     world.clock.advance(7200)
     world.drain(seconds=0.000_1)
@@ -437,10 +438,10 @@ def test_outcome_of_a_claim_that_was_lost_is_said_and_changes_nothing(
     [id] = world.add()
     world.ticker.step()
     [claim] = world.pool.take()
-    world.store.settle([(claim, Succeeded(returned='"other"'))], 0)
+    world.store.settle(effects([(claim, Succeeded(returned='"other"'))]), 0)
     world.pool.end([claim])
     world.ticker.step()
-    job = world.store.get(id)
+    job = world.store.get([id])[0]
     assert job is not None and job.result == "other"
     assert "claim was lost" in caplog.text
 

@@ -86,7 +86,7 @@ def test_jobs_that_are_not_run_are_told_to_the_hooks_and_end() -> None:
     world = World(on=on)
     now_ms = world.clock.now_ms()
     late = Job(id="late", task="t", due_ms=now_ms, expires_ms=now_ms + 1)
-    world.store.add([late])
+    world.store.add([late], 0)
     world.clock.advance(1.0)
     world.drain()
     assert told == [("late", "it had expired before its turn came")]

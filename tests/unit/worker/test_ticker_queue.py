@@ -314,7 +314,7 @@ def test_a_job_that_outlives_its_ticker_is_recorded_when_it_ends(
     [claim] = world.pool.take()
     world.ticker.finish()
     world.ticker.late.settle([Done(claim, Succeeded(returned="7"), 0.0)])
-    job = world.store.get(id)
+    job = world.store.get([id])[0]
     assert job is not None
     assert (job.state, job.result, job.finished_ms) == (State.SUCCEEDED, 7, world.clock.now_ms())
     world.ticker.late.settle([Done(claim, Succeeded(), 0.0)])
@@ -361,7 +361,7 @@ def test_what_a_claim_was_received_for_is_logged_for_who_wants_to_see_it(
 
 def test_a_job_is_never_started_early_by_a_claim_that_rounds_up(world: World) -> None:
     world.clock.travel(1_000_000_000_400)
-    world.store.add([Job(id="a", task="t", due_ms=1_000_000_000_401)], fresh=True)
+    world.store.add([Job(id="a", task="t", due_ms=1_000_000_000_401)], 0, fresh=True)
     for _ in range(3):
         world.ticker.step()
     assert world.pool.waiting() == 0

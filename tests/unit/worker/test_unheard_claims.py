@@ -12,6 +12,7 @@ from hourwheel.errors import StoreError
 from hourwheel.job import Claim, Job, Outcome, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 from hourwheel.worker.ticker import Ticker
 
 from tests.kit.memory_system import MemorySystem
@@ -51,7 +52,7 @@ def turn(ticker: Ticker, pool: StillPool, clock: FakeClock, seconds: int = 3) ->
 def test_jobs_whose_claim_was_made_and_not_answered_run_all_the_same() -> None:
     clock, store = FakeClock(), Swallowing()
     ticker, pool = ticker_on(store, clock)
-    store.add([Job(id=f"job-{n}", task="t", due_ms=0) for n in range(3)])
+    store.add([Job(id=f"job-{n}", task="t", due_ms=0) for n in range(3)], 0)
     store.swallows = True
     ticker.step()
     assert store.stats(clock.now_ms()).running == 2
@@ -66,7 +67,7 @@ def test_a_failed_sync_of_a_claim_does_not_leave_its_jobs_running_until_the_proc
     system, clock = MemorySystem(), FakeClock()
     store = JsonStore("/model/tasks.json", system=system, clock=clock)
     ticker, pool = ticker_on(store, clock)
-    store.add([Job(id="job", task="t", due_ms=0)])
+    store.add([Job(id="job", task="t", due_ms=0)], 0)
     sync = system.fdatasync
 
     def fail(fd: int) -> None:
@@ -76,7 +77,7 @@ def test_a_failed_sync_of_a_claim_does_not_leave_its_jobs_running_until_the_proc
     ticker.step()
     system.fdatasync = sync
     assert turn(ticker, pool, clock) == 1
-    job = store.get("job")
+    job = store.get(["job"])[0]
     assert job is not None
     assert (job.state, job.attempt) == (State.SUCCEEDED, 1)
     store.close()
@@ -87,7 +88,7 @@ def test_what_runs_already_is_not_given_back(heard_first: bool) -> None:
     """Claims that were answered, and claims of an earlier ticker of the same owner, are none that were not heard of."""
     clock, store = FakeClock(), Swallowing()
     first, first_pool = ticker_on(store, clock)
-    store.add([Job(id="long", task="t", due_ms=0)])
+    store.add([Job(id="long", task="t", due_ms=0)], 0)
     first.step()
     running = first_pool.take()
     clock.advance(1)
@@ -97,7 +98,7 @@ def test_what_runs_already_is_not_given_back(heard_first: bool) -> None:
     store.swallows = False
     assert turn(ticker, pool, clock) == 0
     assert store.stats(clock.now_ms()).running == 1
-    assert store.settle([(running[0], Succeeded())], clock.now_ms()) == []
+    assert store.settle(effects([(running[0], Succeeded())]), clock.now_ms()) == []
 
 
 # ---- sweeps ----------------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def test_a_sweep_does_not_give_back_what_the_ticker_of_its_process_claimed_in_th
         app.run_due()
     store.swallows = False
     assert app.run_due() == 0
-    assert store.settle([(held, Succeeded())], app.clock.now_ms()) == []
+    assert store.settle(effects([(held, Succeeded())]), app.clock.now_ms()) == []
 
 
 def test_a_store_that_stays_broken_keeps_what_is_owed_to_it(app: Scheduler, store: Flaky) -> None:

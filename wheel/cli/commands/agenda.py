@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ...clock import MAX_MS
-from ...contract import Filter, Pausable, Store
+from ...contract import Filter, Store
 from ...errors import InvalidValue
 from ...explain.plan import Plan, bars, durations_of, plan_of
 from ...explain.processes import processes_of
@@ -89,7 +89,7 @@ def _run(args: Namespace, context: Context) -> int:
     app = known_app(args, context.environ)
     with opened(args, context.environ) as store:
         jobs = store.scan(Filter(states=_SCHEDULED, due_before_ms=until_ms), _ALL)
-        paused = store.paused() if isinstance(store, Pausable) else []
+        paused = store.paused()
         fires, cut = upcoming(app, now_ms, until_ms)
         plan = plan_of(jobs, fires, paused, now_ms, until_ms)
         world = _world(args, app, store)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ...clock import as_datetime
-from ...contract import Store
+from ...contract import Store, find
 from ...errors import NotRegistered, PayloadError
 from ...explain.known import near
 from ...explain.when import read_instant, read_span, utc
@@ -133,7 +133,7 @@ def _checked(args: Namespace, context: Context, call: _Call, options: dict[str, 
         raise CommandError(f"{task.name} cannot be called so: {error}") from None
     if args.store:
         with opened(args, context.environ) as store:
-            id = store.add(jobs, on_conflict=plan.on_conflict, fresh=plan.fresh)[0]
+            id = store.add(jobs, context.clock.now_ms(), on_conflict=plan.on_conflict, fresh=plan.fresh)[0]
             return id, _due_ms(store, id)
     try:
         id = app.submit_many(jobs, fresh=plan.fresh, on_conflict=plan.on_conflict)[0]
@@ -143,7 +143,7 @@ def _checked(args: Namespace, context: Context, call: _Call, options: dict[str, 
 
 
 def _due_ms(store: Store, id: str) -> int | None:
-    job = store.get(id)
+    job = find(store, id)
     return None if job is None else job.due_ms
 
 

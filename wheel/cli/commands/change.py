@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Final
 
 from ...clock import MAX_MS
-from ...contract import Found
+from ...contract import Found, find
 from ...errors import InvalidValue
 from ...explain.when import local, read_instant, read_span, until, utc
 from ...tasks.options.times import refuse_new_time
@@ -64,8 +64,8 @@ def _run_reschedule(args: Namespace, context: Context) -> int:
     if due_ms > MAX_MS:
         raise InvalidValue.of("countdown", "a time up to the year 9999", f"{args.countdown} ms")
     with opened(args, context.environ) as store:
-        refuse_new_time(store.get(args.id), due_ms)
-        found = store.reschedule(args.id, due_ms, now_ms)
+        refuse_new_time(find(store, args.id), due_ms)
+        found = store.reschedule([args.id], due_ms, now_ms)[0]
     moved = found is Found.SCHEDULED
     if args.json:
         console.json({"id": args.id, "rescheduled": moved, "found": str(found), "due_ms": due_ms, "due": utc(due_ms)})

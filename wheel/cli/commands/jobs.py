@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from ...contract import Filter
+from ...contract import Filter, find
 from ...explain.when import local, read_either
 from ...job import Job, State
 from ...store import ReadOnlyStore
@@ -90,7 +90,7 @@ def _show_arguments(parser: ArgumentParser) -> None:
 def _run_show(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
-        job = store.get(args.id)
+        job = find(store, args.id)
     if job is None:
         console.error(f"hourwheel: no job {args.id}: there never was one, or its result_ttl is over")
         return NO

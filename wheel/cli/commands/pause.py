@@ -6,9 +6,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ...contract import Pausable
+from ...contract import Store
 from ...errors import InvalidValue
-from ...scheduler.pausing import name_of, pausable
+from ...scheduler.pausing import name_of
 from ..command import Command, Context, names, take_app, take_json
 from ..outcome import YES
 from ..places import opened
@@ -23,14 +23,13 @@ def _arguments(parser: ArgumentParser) -> None:
     take_json(parser, "what is paused now")
 
 
-def _runner(change: Callable[[Pausable, Sequence[str]], list[str]], done: str) -> Callable[[Namespace, Context], int]:
+def _runner(change: Callable[[Store, Sequence[str]], list[str]], done: str) -> Callable[[Namespace, Context], int]:
     def run(args: Namespace, context: Context) -> int:
         wanted = [name_of(queue, None) for queue in args.queue] + [name_of(None, task) for task in args.task]
         wanted += [f"schedule:{name}" for name in args.schedule]
         if not wanted:
             raise InvalidValue.of("--queue", "given, or --task or --schedule", None)
-        with opened(args, context.environ) as opened_store:
-            store = pausable(opened_store)
+        with opened(args, context.environ) as store:
             changed = change(store, wanted)
             paused = store.paused()
         if args.json:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ...contract import Filter, Found, Store
+from ...contract import Filter, Found, Store, find
 from ...errors import DuplicateJob, InvalidValue
 from ...explain.when import read_span
 from ...job import State
@@ -61,12 +61,12 @@ def _ids(args: Namespace, store: Store) -> Iterator[str]:
 
 
 def _again(store: Store, id: str, due_ms: int, now_ms: int) -> dict[str, Any]:
-    job = store.get(id)
+    job = find(store, id)
     if job is not None and job.state is State.SCHEDULED:
         return {"id": id, "scheduled": False, "why": _WHY[Found.SCHEDULED]}
     try:
         refuse_too_late(due_ms, None if job is None else job.expires_ms)
-        found = store.reschedule(id, due_ms, now_ms, finished=True)
+        found = store.revive([id], due_ms, now_ms)[0]
     except (DuplicateJob, InvalidValue) as error:
         return {"id": id, "scheduled": False, "why": str(error)}
     if found is Found.FINISHED:

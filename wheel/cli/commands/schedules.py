@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import Any, Final
 
-from ...contract import Filter, Pausable, Store
+from ...contract import Filter, Store
 from ...explain.when import local, until, utc
 from ...job import Job, State
 from ...schedules.entry import Entry
@@ -27,7 +27,7 @@ def _run(args: Namespace, context: Context) -> int:
     app = known_app(args, context.environ)
     known = {} if app is None else dict(app._schedules.entries)
     with opened(args, context.environ) as store:
-        rows = _rows(known, _pending(store), store.paused() if isinstance(store, Pausable) else [], app is not None)
+        rows = _rows(known, _pending(store), store.paused(), app is not None)
     if args.json:
         console.json(rows)
         return YES

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Final
 
 from ...clock import MAX_MS
+from ...contract import find
 from ...explain.facts import facts_of
 from ...explain.processes import Process
 from ...explain.reasons import Facts, reasons
@@ -109,7 +110,7 @@ def _run(args: Namespace, context: Context) -> int:
     now_ms = context.clock.now_ms()
     app = known_app(args, context.environ)
     with opened(args, context.environ) as store:
-        job = store.get(args.id)
+        job = find(store, args.id)
         facts = None if job is None else facts_of(job, store, app, now_ms)
     if job is None or facts is None:
         context.console.error(f"hourwheel: no job {args.id}: there never was one, or its result_ttl is over")

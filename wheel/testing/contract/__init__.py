@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .adding import AddContract
+from .asking import AskContract
 from .awaiting import AwaitContract
 from .changing import ChangeContract
 from .choosing import ChoosingContract
@@ -21,6 +22,7 @@ __all__ = ["StoreContract"]
 class StoreContract(
     AddContract,
     ClaimContract,
+    AskContract,
     LeaseContract,
     SettleContract,
     AwaitContract,

@@ -7,6 +7,7 @@ from typing import Final
 from ...clock import MAX_MS
 from ...contract import Found
 from ...job import After, Claim, Failed, Failure, Job, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
+from ...turn import effects
 from .base import HOUR, NOW, SECOND, ContractBase, a_job
 
 _FAILED: Final = Failed(error=Failure("E", "no"))
@@ -51,7 +52,7 @@ class AwaitContract(ContractBase):
         failed, succeeded, unrun = self.claim()
         assert self.store.cancel([unrun.job.id], NOW) == [Found.RUNNING]
         ends: list[tuple[Claim, Outcome]] = [(failed, _FAILED), (succeeded, Succeeded()), (unrun, Released())]
-        self.store.settle(ends, NOW)
+        self.store.settle(effects(ends), NOW)
         assert self.state(unrun.job.id) is State.CANCELLED
         assert self.claimed_ids() == ["last"]
 
@@ -61,9 +62,10 @@ class AwaitContract(ContractBase):
         assert self.claimed_ids(1) == ["last"]
 
     def test_one_whose_worker_died_too_often_has_ended(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a", max_crashes=1, wakes=("last",)), self.waiting("a"))
-        self.claim_one(lease_ms=SECOND)
-        later = self.lapse(NOW, SECOND) - NOW
+        self.claim_one()
+        later = self.lapse(NOW) - NOW
         self.claim(later)
         assert self.state("a") is State.FAILED
         assert self.state("last") is State.RUNNING or self.claimed_ids(later) == ["last"]
@@ -80,7 +82,7 @@ class AwaitContract(ContractBase):
         self.one_after(2)
         first, _ = self.claim()
         self.settle(first, _FAILED)
-        self.store.reschedule(first.job.id, NOW, NOW, finished=True)
+        self.store.revive([first.job.id], NOW, NOW)[0]
         self.settle(self.claim_one(), Succeeded())
         assert self.left("last") == 1
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
+from unittest import SkipTest
 
-from ...contract import Filter, Pausable, Stats, Store
+from ...contract import Claims, Filter, Stats, Store
 from ...job import Claim, Job, Outcome, State
+from ...turn import Keep, effects
 
 NOW: Final = 1_800_000_000_000
 """The present of the suite, in milliseconds since the epoch: a whole second, the first of slot 0."""
@@ -17,6 +19,7 @@ SECOND: Final = 1_000
 HOUR: Final = 3_600_000
 YEAR: Final = 365 * 24 * HOUR
 ALL: Final = 1_000_000
+LEASE: Final = 10 * SECOND
 
 
 def a_job(id: str, due_in: int = 0, **fields: Any) -> Job:
@@ -52,12 +55,19 @@ class ContractBase:
         """Close the store and open another on the same data; None (the default) if it keeps none."""
         return None
 
-    def lapse(self, now_ms: int, lease_ms: int) -> int:
-        """Let leases lapse that were given at ``now_ms``; the present after that.
+    def make_leased_store(self, lease_ms: int) -> Store | None:  # noqa: ARG002 - a hook
+        """A new store that takes an owner for dead after ``lease_ms`` without a sign of life.
+
+        None (the default) if the kernel tells it when an owner dies; the tests of leases are skipped then.
+        """
+        return None
+
+    def lapse(self, now_ms: int) -> int:
+        """Let a lease lapse whose owner has given its last sign of life at ``now_ms``; the present after that.
 
         A store on a server that has a clock of its own waits here.
         """
-        return now_ms + lease_ms
+        return now_ms + LEASE
 
     # ---- around each test --------------------------------------------------------------------------------
 
@@ -67,6 +77,12 @@ class ContractBase:
         if self._store is None:
             self._store = self.make_store()
         return self._store
+
+    def take_leased_store(self) -> None:
+        """Go on with a store that knows by leases which owners live."""
+        self._store = self.make_leased_store(LEASE)
+        if self._store is None:
+            raise SkipTest("the kernel tells this store which owners live")
 
     def teardown_method(self) -> None:
         """After every test: the store is sound, and what it holds is on its disk."""
@@ -102,8 +118,7 @@ class ContractBase:
     def _counts(self) -> Stats:
         """The stats but for what a claim finds out and need not write down: the hand, and what is held back."""
         stats = replace(self.store.stats(NOW), hand=0)
-        held_back = any(job.limits for job in self.everything())
-        if held_back or (isinstance(self.store, Pausable) and self.store.paused()):
+        if self.store.paused() or any(job.limits for job in self.everything()):
             stats = replace(stats, next_due_ms=None)
         return stats
 
@@ -115,9 +130,9 @@ class ContractBase:
 
     def add(self, *jobs: Job) -> None:
         """Add jobs that are to be accepted."""
-        assert self.store.add(jobs) == [job.id for job in jobs]
+        assert self.store.add(jobs, NOW) == [job.id for job in jobs]
 
-    def claim(self, after: int = 0, limit: int = 100, **options: Any) -> list[Claim]:
+    def claim(self, after: int = 0, limit: int = 100, **options: Any) -> Claims:
         """Claim for owner "me", ``after`` milliseconds from NOW."""
         return self.store.claim(options.pop("owner", "me"), NOW + after, limit, **options)
 
@@ -132,13 +147,17 @@ class ContractBase:
 
     def settle(self, claim: Claim, outcome: Outcome, after: int = 0) -> None:
         """Settle a claim that is to hold."""
-        assert self.store.settle([(claim, outcome)], NOW + after) == []
+        assert self.store.settle(effects([(claim, outcome)]), NOW + after) == []
 
     def job(self, id: str) -> Job:
         """A job that is to be there."""
-        job = self.store.get(id)
+        job = self.store.get([id])[0]
         assert job is not None, f"job {id!r} is not in the store"
         return job
+
+    def keep(self, claim: Claim, keep: Keep, after: int = 0) -> None:
+        """Say something of a claim that runs on, and is to hold."""
+        assert self.store.settle([(claim, keep)], NOW + after) == []
 
     def state(self, id: str) -> State:
         """The state of a job that is to be there."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...job import Bound, Fire, Followed, Job, Released
+from ...job import Bound, Fire, Job, Released
+from ...turn import Keep
 from .base import HOUR, NOW, SECOND, ContractBase, a_job
 
 
@@ -51,10 +52,10 @@ class ChoosingContract(ContractBase):
         self.add(self._fire("mine", 0), self._fire("yours", 0))
         mine = self.claim_one(without=["schedule:yours"])
         assert mine.job.id == "mine@0"
-        self.settle(mine, Followed(job=self._fire("mine", SECOND)))
+        self.keep(mine, Keep(next=self._fire("mine", SECOND)))
         yours = self.claim_one(owner="you", without=["schedule:mine"])
         assert yours.job.id == "yours@0"
-        self.settle(yours, Followed(job=self._fire("yours", SECOND)))
+        self.keep(yours, Keep(next=self._fire("yours", SECOND)))
         self.settle(yours, Released())
         assert self.claimed_ids(without=["schedule:yours"]) == ["yours@0"], "it was followed: it is a job like others"
 

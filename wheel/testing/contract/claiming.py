@@ -6,21 +6,17 @@ import random
 import threading
 
 from ...job import Claim, Failure, Released, Retried, Snoozed, State, Succeeded
+from ...turn import effects
 from .base import HOUR, NOW, SECOND, YEAR, ContractBase, a_job
 
 
 class ClaimContract(ContractBase):
-    """Tests of claim(), but for leases."""
+    """Tests of claim(), but for leases and what else it can be asked for."""
 
     def test_a_claim_shows_the_job_as_it_runs(self) -> None:
         self.add(a_job("a", -5, priority=3))
         claim = self.claim_one(7, owner="worker-1")
-        assert (claim.owner, claim.job.owner, claim.token, claim.lease_until_ms) == (
-            "worker-1",
-            "worker-1",
-            claim.job.token,
-            None,
-        )
+        assert (claim.owner, claim.job.owner, claim.token) == ("worker-1", "worker-1", claim.job.token)
         assert claim.token >= 1
         assert claim.job == self.job("a")
         assert claim.job == a_job(
@@ -195,7 +191,7 @@ class ClaimContract(ContractBase):
         def work(number: int) -> None:
             while got := store.claim(f"owner-{number}", NOW, 7):
                 claims[number] += got
-                assert store.settle([(claim, Succeeded()) for claim in got], NOW) == []
+                assert store.settle(effects([(claim, Succeeded()) for claim in got]), NOW) == []
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
         for thread in threads:

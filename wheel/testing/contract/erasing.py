@@ -1,75 +1,105 @@
-"""Erasing: finished jobs are dropped before their result_ttl is over."""
+"""Erasing: finished jobs are dropped, by name before their result_ttl is over, or all of which it is."""
 
 from __future__ import annotations
 
-from ...contract import Erasing, Filter, Found
-from ...job import Succeeded
-from .base import NOW, ContractBase, a_job
+from ...contract import Filter, Found
+from ...job import Failed, Failure, Succeeded
+from .base import HOUR, NOW, SECOND, ContractBase, a_job
 
 
 class EraseContract(ContractBase):
-    """Tests of Erasing, which a store may leave out."""
+    """Tests of forget() and tidy()."""
 
     def test_a_forgotten_job_is_found_by_no_verb(self) -> None:
-        store = self.erasing()
-        if store is None:
-            return
         self.add(a_job("a", payload='[["secret"],{}]', key="k"), a_job("b"))
         for claim in self.claim():
             self.settle(claim, Succeeded(returned="17"))
         before = self.store.stats(NOW)
-        self.forget(store, "a")
-        assert self.store.get("a") is None
+        self.forget("a")
+        assert self.store.get(["a"]) == [None]
         assert [job.id for job in self.everything()] == ["b"]
         assert self.store.scan(Filter(key="k")) == []
         assert self.store.cancel(["a"], NOW) == [Found.UNKNOWN]
-        assert self.store.reschedule("a", NOW, NOW, finished=True) is Found.UNKNOWN
-        assert store.forget(["a"]) == [Found.UNKNOWN]
+        assert self.store.revive(["a"], NOW, NOW) == [Found.UNKNOWN]
+        assert self.store.forget(["a"]) == [Found.UNKNOWN]
         assert self.store.stats(NOW) == before  # the totals count it for ever
 
     def test_only_what_has_finished_is_forgotten(self) -> None:
-        store = self.erasing()
-        if store is None:
-            return
         self.add(a_job("running"))
         claim = self.claim_one()
         self.add(a_job("scheduled", 5), a_job("over", 5))
         self.store.cancel(["over"], NOW)
-        found = store.forget(["running", "scheduled", "over", "unknown"])
+        found = self.store.forget(["running", "scheduled", "over", "unknown"])
         self.forgotten += 1
         assert found == [Found.RUNNING, Found.SCHEDULED, Found.FINISHED, Found.UNKNOWN]
         self.settle(claim, Succeeded())
         assert self.claimed_ids(5) == ["scheduled"]
 
     def test_the_id_of_a_forgotten_job_may_be_used_again(self) -> None:
-        store = self.erasing()
-        if store is None:
-            return
         self.add(a_job("a"))
         self.settle(self.claim_one(), Succeeded())
-        self.forget(store, "a")
+        self.forget("a")
         self.add(a_job("a", 5))
         assert self.claimed_ids(5) == ["a"]
 
     def test_a_job_stays_forgotten_when_the_store_is_opened_anew(self) -> None:
-        store = self.erasing()
-        if store is None:
-            return
         self.add(a_job("a"), a_job("b"))
         for claim in self.claim():
             self.settle(claim, Succeeded())
-        self.forget(store, "a")
+        self.forget("a")
         reopened = self.reopen(self.store)
         if reopened is None:
             return
         self._store = reopened
         assert [job.id for job in self.everything()] == ["b"]
 
-    def forget(self, store: Erasing, id: str) -> None:
+    # ---- tidy --------------------------------------------------------------------------------------------
+
+    def test_what_is_over_is_dropped_and_nothing_else(self) -> None:
+        self.add(a_job("over", result_ttl_ms=SECOND), a_job("kept", result_ttl_ms=HOUR))
+        for claim in self.claim():
+            self.settle(claim, Succeeded(returned="17"))
+        self.add(a_job("waits", -HOUR, result_ttl_ms=0), a_job("later", HOUR, result_ttl_ms=0))
+        self.tidy(SECOND - 1, [])
+        self.tidy(SECOND, ["over"])
+        assert self.store.get(["over"]) == [None]
+        assert [job.id for job in self.everything()] == ["waits", "kept", "later"]
+        self.tidy(HOUR, ["kept"])
+
+    def test_what_has_failed_or_expired_is_kept_for_longer(self) -> None:
+        self.add(a_job("fails", result_ttl_ms=0), a_job("expires", expires_ms=NOW, result_ttl_ms=0))
+        self.settle(self.claim_one(), Failed(error=Failure("E", "no")))
+        self.tidy(24 * HOUR, [])
+        assert [job.id for job in self.everything()] == ["expires", "fails"]
+
+    def test_what_was_tidied_stays_away_when_the_store_is_opened_anew(self) -> None:
+        self.add(a_job("a", result_ttl_ms=0), a_job("b"))
+        for claim in self.claim():
+            self.settle(claim, Succeeded())
+        reopened = self.reopen(self.store)
+        if reopened is not None:
+            self._store = reopened
+        self.tidy(SECOND, ["a"])
+        self.add(a_job("a", 5))
+        self.tidy(HOUR, [])
+        assert self.claimed_ids(5) == ["a"]
+
+    def test_a_job_that_was_replaced_is_not_kept_for_long(self) -> None:
+        self.add(a_job("first", HOUR, key="k"))
+        for number in range(20):
+            self.store.add([a_job(f"next-{number}", HOUR, key="k")], NOW, on_conflict="replace")
+        self.forgotten += 20
+        self.store.tidy(NOW + 60 * SECOND)
+        assert [job.id for job in self.everything()] == ["next-19"]
+
+    def forget(self, id: str) -> None:
         """Forget a job that has finished."""
-        assert store.forget([id]) == [Found.FINISHED]
+        assert self.store.forget([id]) == [Found.FINISHED]
         self.forgotten += 1
 
-    def erasing(self) -> Erasing | None:
-        """The store, if it can forget."""
-        return self.store if isinstance(self.store, Erasing) else None
+    def tidy(self, after: int, gone: list[str]) -> None:
+        """Tidy up ``after`` milliseconds from NOW; these jobs must go by it."""
+        before = {job.id for job in self.everything()}
+        self.store.tidy(NOW + after)
+        self.forgotten += len(gone)
+        assert before - {job.id for job in self.everything()} == set(gone)

@@ -1,10 +1,11 @@
-"""Followed: the next fire of a schedule is added in the step that says that this one was taken, exactly once."""
+"""The next fire of a schedule is added in the step that says that this one was taken, exactly once."""
 
 from __future__ import annotations
 
 from ...errors import InvalidValue
-from ...job import Crashed, Fire, Followed, Job, Noted, Outcome, Retried, State, Succeeded
-from .base import HOUR, NOW, SECOND, ContractBase, a_job, refused
+from ...job import Crashed, Fire, Job, Retried, State, Succeeded
+from ...turn import Effect, End, Keep
+from .base import HOUR, NOW, ContractBase, a_job, refused
 
 
 def a_fire(number: int, **fields: object) -> Job:
@@ -14,12 +15,12 @@ def a_fire(number: int, **fields: object) -> Job:
 
 
 class FollowContract(ContractBase):
-    """Tests of the outcome Followed."""
+    """Tests of the effect Keep with a next fire."""
 
     def test_the_next_fire_is_added_and_this_one_runs_on(self) -> None:
         self.add(a_fire(0))
         claim = self.claim_one()
-        self.settle(claim, Followed(job=a_fire(1), missed=3))
+        self.keep(claim, Keep(next=a_fire(1), missed=3))
         assert self.job("hourly@1") == a_fire(1)
         job = self.job("hourly@0")
         assert (job.state, job.token, job.key) == (State.RUNNING, claim.token, None)
@@ -30,84 +31,85 @@ class FollowContract(ContractBase):
     def test_one_call_may_say_it_and_settle(self) -> None:
         self.add(a_fire(0))
         claim = self.claim_one()
-        both: list[Outcome] = [Followed(job=a_fire(1)), Noted(note="1"), Succeeded()]
-        assert self.store.settle([(claim, outcome) for outcome in both], NOW) == []
+        both: list[Effect] = [Keep(next=a_fire(1)), Keep(note="1"), End(State.SUCCEEDED, "null")]
+        assert self.store.settle([(claim, effect) for effect in both], NOW) == []
         assert (self.state("hourly@0"), self.state("hourly@1")) == (State.SUCCEEDED, State.SCHEDULED)
 
     def test_a_fire_whose_key_a_newer_job_holds_leaves_it_to_that(self) -> None:
         self.add(a_fire(0))
         claim = self.claim_one()
-        self.store.add([a_job("newer", 2 * HOUR, key="schedule:hourly")], on_conflict="replace")
-        self.settle(claim, Followed(job=a_job("next", HOUR, fire=a_fire(1).fire)))
-        assert self.store.add([a_job("another", key="schedule:hourly")]) == ["newer"]
+        self.store.add([a_job("newer", 2 * HOUR, key="schedule:hourly")], NOW, on_conflict="replace")
+        self.keep(claim, Keep(next=a_job("next", HOUR, fire=a_fire(1).fire)))
+        assert self.store.add([a_job("another", key="schedule:hourly")], NOW) == ["newer"]
 
     def test_the_key_of_a_fire_that_was_followed_is_free(self) -> None:
         self.add(a_fire(0))
-        self.settle(self.claim_one(), Followed(job=a_fire(1)._replace(key=None)))
-        assert self.store.add([a_job("another", key="schedule:hourly")]) == ["another"]
+        self.keep(self.claim_one(), Keep(next=a_fire(1)._replace(key=None)))
+        assert self.store.add([a_job("another", key="schedule:hourly")], NOW) == ["another"]
 
     def test_a_fire_without_a_key_is_followed_too(self) -> None:
         self.add(a_fire(0)._replace(key=None))
         claim = self.claim_one()
-        self.settle(claim, Followed(job=a_fire(1)._replace(key=None)))
+        self.keep(claim, Keep(next=a_fire(1)._replace(key=None)))
         self.settle(claim, Succeeded())
         assert self.claimed_ids(HOUR) == ["hourly@1"]
 
     def test_it_is_followed_once_however_often_it_is_said(self) -> None:
         self.add(a_fire(0))
         claim = self.claim_one()
-        self.settle(claim, Followed(job=a_fire(1)))
-        self.settle(claim, Followed(job=a_fire(2)))
-        assert self.store.get("hourly@2") is None
+        self.keep(claim, Keep(next=a_fire(1)))
+        self.keep(claim, Keep(next=a_fire(2)))
+        assert self.store.get(["hourly@2"])[0] is None
 
     def test_one_call_that_says_it_twice_adds_the_first(self) -> None:
         self.add(a_fire(0))
         claim = self.claim_one()
-        assert self.store.settle([(claim, Followed(job=a_fire(number))) for number in (1, 2)], NOW) == []
+        assert self.store.settle([(claim, Keep(next=a_fire(number))) for number in (1, 2)], NOW) == []
         assert [job.id for job in self.everything()] == ["hourly@0", "hourly@1"]
 
     def test_one_that_is_tried_again_is_not_followed_again(self) -> None:
         self.add(a_fire(0, max_crashes=5))
         for outcome in (Retried(due_ms=NOW), Crashed(reason="gone"), Retried(due_ms=NOW)):
             claim = self.claim_one()
-            self.settle(claim, Followed(job=a_fire(1 if claim.job.attempt == 1 else 9)))
+            self.keep(claim, Keep(next=a_fire(1 if claim.job.attempt == 1 else 9)))
             self.settle(claim, outcome)
         assert [job.id for job in self.everything()] == ["hourly@0", "hourly@1"]
         assert self.state("hourly@0") is State.SCHEDULED, "the key of the next fire does not supersede it"
 
-    def test_who_has_lost_his_claim_adds_nothing(self) -> None:
+    def test_a_claim_that_was_lost_adds_nothing(self) -> None:
+        self.take_leased_store()
         self.add(a_fire(0))
-        lost = self.claim_one(lease_ms=SECOND)
-        later = self.lapse(NOW, SECOND)
+        lost = self.claim_one()
+        later = self.lapse(NOW)
         (claim,) = self.store.claim("you", later, 10)
-        assert self.store.settle([(lost, Followed(job=a_fire(1)))], later) == [lost]
-        assert self.store.get("hourly@1") is None
-        assert self.store.settle([(claim, Followed(job=a_fire(1)))], later) == []
+        assert self.store.settle([(lost, Keep(next=a_fire(1)))], later) == [lost]
+        assert self.store.get(["hourly@1"])[0] is None
+        assert self.store.settle([(claim, Keep(next=a_fire(1)))], later) == []
         assert self.state("hourly@1") is State.SCHEDULED
 
     def test_a_fire_that_is_there_already_is_left_as_it_is(self) -> None:
         self.add(a_fire(0), a_job("hourly@1", 5))
         claim = self.claim_one(limit=1)
-        self.settle(claim, Followed(job=a_fire(1)))
+        self.keep(claim, Keep(next=a_fire(1)))
         assert self.job("hourly@1") == a_job("hourly@1", 5)
 
     def test_what_is_not_of_a_schedule_cannot_be_followed(self) -> None:
         self.add(a_job("a"))
         claim = self.claim_one()
-        self.settle(claim, Followed(job=a_fire(1)))
-        assert self.store.get("hourly@1") is None
+        self.keep(claim, Keep(next=a_fire(1)))
+        assert self.store.get(["hourly@1"])[0] is None
 
     def test_an_unsound_fire_is_refused_and_nothing_is_changed(self) -> None:
         self.add(a_fire(0))
         claim = self.claim_one()
         with refused(InvalidValue):
-            self.store.settle([(claim, Followed(job=a_fire(1)._replace(attempt=-1))), (claim, Succeeded())], NOW)
+            self.store.settle([(claim, Keep(next=a_fire(1)._replace(attempt=-1))), (claim, End(State.SUCCEEDED))], NOW)
         assert self.state("hourly@0") is State.RUNNING
 
     def test_a_key_that_is_kept_tells_that_the_schedule_has_its_place(self) -> None:
         self.add(a_fire(0))
-        assert self.store.add([a_fire(5)]) == ["hourly@0"]
+        assert self.store.add([a_fire(5)], NOW) == ["hourly@0"]
         claim = self.claim_one()
-        assert self.store.add([a_fire(5)]) == ["hourly@0"], "it has not been followed yet"
-        self.settle(claim, Followed(job=a_fire(1)))
-        assert self.store.add([a_fire(5)]) == ["hourly@1"]
+        assert self.store.add([a_fire(5)], NOW) == ["hourly@0"], "it has not been followed yet"
+        self.keep(claim, Keep(next=a_fire(1)))
+        assert self.store.add([a_fire(5)], NOW) == ["hourly@1"]

@@ -1,58 +1,71 @@
-"""Leases: what happens to claims whose holder is not heard of, and Store.renew."""
+"""Leases: what happens to the jobs of an owner that gives no sign of life, and Store.beat."""
 
 from __future__ import annotations
 
 from ...job import State, Succeeded
-from .base import HOUR, NOW, SECOND, ContractBase, a_job
-
-LEASE = 10 * SECOND
+from ...turn import effects
+from .base import LEASE, NOW, ContractBase, a_job
 
 
 class LeaseContract(ContractBase):
-    """Tests of claims with lease_ms, and of renew()."""
+    """Tests of stores that take an owner for dead after a lease without a sign of life."""
 
-    def test_a_claim_with_a_lease_says_until_when_it_holds(self) -> None:
-        self.add(a_job("a"), a_job("b"))
-        with_lease = self.claim_one(limit=1, lease_ms=LEASE)
-        without = self.claim_one()
-        assert with_lease.lease_until_ms is not None
-        assert without.lease_until_ms is None
+    def test_a_store_says_how_long_a_lease_is(self) -> None:
+        self.take_leased_store()
+        assert self.store.lease_ms == LEASE
 
-    def test_a_job_is_not_given_to_another_while_its_lease_holds(self) -> None:
+    def test_the_jobs_of_an_owner_that_beats_are_its_own(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a"))
-        self.claim_one(lease_ms=LEASE)
-        assert self.claim(LEASE // 2, owner="you", lease_ms=LEASE) == []
+        claim = self.claim_one()
+        for half in range(1, 9):
+            after = half * LEASE // 2
+            assert self.store.beat("me", NOW + after)
+            assert self.claim(after + 1, owner="you") == []
+        self.settle(claim, Succeeded(), 4 * LEASE + 2)
+        assert (self.state("a"), self.job("a").attempt) == (State.SUCCEEDED, 1)
+
+    def test_a_claim_is_a_sign_of_life_even_one_for_nothing(self) -> None:
+        self.take_leased_store()
+        self.add(a_job("a"))
+        self.claim_one()
+        for half in range(1, 9):
+            assert self.claim(half * LEASE // 2, limit=0) == []
+            assert self.claim(half * LEASE // 2 + 1, owner="you") == []
         assert self.state("a") is State.RUNNING
 
-    def test_a_job_whose_lease_has_lapsed_starts_again_with_a_larger_token(self) -> None:
+    def test_a_job_whose_owner_is_silent_starts_again_with_a_larger_token(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a"))
-        lost = self.claim_one(lease_ms=LEASE)
-        later = self.lapse(NOW, LEASE)
-        (claim,) = self.store.claim("you", later, 10, lease_ms=LEASE)
+        lost = self.claim_one()
+        later = self.lapse(NOW)
+        (claim,) = self.store.claim("you", later, 10)
         assert claim.token > lost.token
         job = self.job("a")
         assert (job.owner, job.attempt, job.crashes, job.state) == ("you", 2, 1, State.RUNNING)
-        assert self.store.settle([(lost, Succeeded(returned='"mine"'))], later) == [lost]
+        assert self.store.settle(effects([(lost, Succeeded(returned='"mine"'))]), later) == [lost]
         assert self.job("a") == claim.job
-        assert self.store.settle([(claim, Succeeded(returned='"yours"'))], later) == []
+        assert self.store.settle(effects([(claim, Succeeded(returned='"yours"'))]), later) == []
         assert self.job("a").returned == '"yours"'
 
-    def test_a_job_whose_lease_has_lapsed_goes_back_even_if_the_claimer_has_no_room_for_it(self) -> None:
+    def test_it_goes_back_even_if_the_claimer_has_no_room_for_it(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a"))
-        self.claim_one(lease_ms=LEASE)
-        later = self.lapse(NOW, LEASE)
+        self.claim_one()
+        later = self.lapse(NOW)
         assert self.store.claim("you", later, 0) == []
         job = self.job("a")
         assert (job.state, job.owner, job.crashes, job.due_ms) == (State.SCHEDULED, None, 1, NOW)
         assert self.store.next_due() == NOW
 
-    def test_a_job_that_crashes_its_worker_too_often_is_set_aside_as_failed(self) -> None:
+    def test_a_job_that_silences_its_owners_too_often_is_set_aside_as_failed(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a", max_crashes=3))
         now = NOW
         for _ in range(3):
-            assert len(self.store.claim("me", now, 10, lease_ms=LEASE)) == 1
-            now = self.lapse(now, LEASE)
-        assert self.store.claim("me", now, 10, lease_ms=LEASE) == []
+            assert len(self.store.claim("me", now, 10)) == 1
+            now = self.lapse(now)
+        assert self.store.claim("me", now, 10) == []
         job = self.job("a")
         assert (job.state, job.crashes, job.attempt, job.owner) == (State.FAILED, 3, 3, None)
         assert job.error is not None
@@ -60,57 +73,29 @@ class LeaseContract(ContractBase):
         assert self.store.stats(now).failed == 1
 
     def test_with_max_crashes_of_one_a_job_is_started_at_most_once(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a", max_crashes=1))
-        self.claim_one(lease_ms=LEASE)
-        later = self.lapse(NOW, LEASE)
-        assert self.store.claim("you", later, 10) == []
+        self.claim_one()
+        assert self.store.claim("you", self.lapse(NOW), 10) == []
         assert (self.state("a"), self.job("a").attempt) == (State.FAILED, 1)
 
-    def test_a_claim_without_a_lease_does_not_lapse_while_its_owner_lives(self) -> None:
+    def test_a_beat_that_comes_too_late_says_so_and_saves_nothing(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a"))
-        claim = self.claim_one()
-        assert self.claim(100 * HOUR) == []
-        self.settle(claim, Succeeded(), 100 * HOUR)
+        lost = self.claim_one()
+        later = self.lapse(NOW)
+        assert not self.store.beat("me", later)
+        (claim,) = self.store.claim("you", later, 10)
+        assert not self.store.beat("me", later)
+        assert self.store.settle(effects([(lost, Succeeded())]), later) == [lost]
+        assert self.job("a") == claim.job
 
-    # ---- renew -------------------------------------------------------------------------------------------
-
-    def test_a_renewed_claim_holds_beyond_its_first_lease(self) -> None:
+    def test_an_owner_that_was_taken_for_dead_lives_again_by_its_next_claim(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a"))
-        claim = self.claim_one(lease_ms=LEASE)
-        assert self.store.renew([claim], NOW + LEASE // 2, 100 * LEASE) == []
-        later = self.lapse(NOW, LEASE)
-        assert self.store.claim("you", later, 10) == []
-        assert self.store.settle([(claim, Succeeded())], later) == []
-
-    def test_a_renewed_lease_lapses_too(self) -> None:
-        self.add(a_job("a"))
-        claim = self.claim_one(lease_ms=LEASE)
-        assert self.store.renew([claim], NOW + 1, LEASE) == []
-        later = self.lapse(NOW + 1, LEASE)
-        assert [claim.job.id for claim in self.store.claim("you", later, 10)] == ["a"]
-
-    def test_renew_names_the_claims_that_were_lost_and_holds_the_others(self) -> None:
-        self.add(a_job("done"), a_job("held"), a_job("taken"))
-        done, held, taken = self.claim(lease_ms=LEASE)
-        self.settle(done, Succeeded())
-        assert self.store.renew([held], NOW, 100 * LEASE) == []
-        later = self.lapse(NOW, LEASE)
-        (newer,) = self.store.claim("you", later, 10, lease_ms=LEASE)
-        assert newer.job.id == "taken"
-        unknown = held._replace(job=held.job._replace(id="unknown"))
-        assert self.store.renew([done, held, taken, unknown], later, LEASE) == [done, taken, unknown]
-        assert self.job("taken") == newer.job
-
-    def test_a_lost_claim_is_not_revived_by_renewing_it(self) -> None:
-        self.add(a_job("a"))
-        lost = self.claim_one(lease_ms=LEASE)
-        later = self.lapse(NOW, LEASE)
-        (newer,) = self.store.claim("you", later, 10, lease_ms=LEASE)
-        assert self.store.renew([lost], later, 100 * LEASE) == [lost]
-        assert self.store.settle([(lost, Succeeded())], later) == [lost]
-        last = self.lapse(later, LEASE)
-        (claim,) = self.store.claim("third", last, 10)
-        assert claim.token > newer.token
-
-    def test_renewing_nothing_is_nothing(self) -> None:
-        assert self.store.renew([], NOW, LEASE) == []
+        lost = self.claim_one()
+        later = self.lapse(NOW)
+        (again,) = self.store.claim("me", later, 10)
+        assert again.token > lost.token
+        assert self.store.beat("me", later)
+        assert self.store.settle(effects([(lost, Succeeded()), (again, Succeeded())]), later) == [lost]

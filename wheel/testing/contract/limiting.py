@@ -1,8 +1,8 @@
-"""Limits: how many run at once, how many start in a while. Pausable: what is held back altogether."""
+"""Limits: how many run at once, how many start in a while. Pauses: what is held back altogether."""
 
 from __future__ import annotations
 
-from ...contract import Found, Pausable
+from ...contract import Found
 from ...errors import InvalidValue
 from ...job import Bound, Crashed, Failed, Failure, Outcome, Released, Retried, Snoozed, State, Succeeded
 from .base import HOUR, NOW, SECOND, ContractBase, a_job, refused
@@ -37,9 +37,10 @@ class LimitContract(ContractBase):
         assert self.claimed_ids() == [f"job-{len(outcomes) - 1}"], "it was given back"
 
     def test_a_lapsed_lease_frees_the_place(self) -> None:
+        self.take_leased_store()
         self.add(a_job("a", limits=ONE, max_crashes=1), a_job("b", limits=ONE))
-        self.claim_one(lease_ms=SECOND)
-        later = self.lapse(NOW, SECOND)
+        self.claim_one()
+        later = self.lapse(NOW)
         assert [claim.job.id for claim in self.store.claim("you", later, 10)] == ["b"]
         assert self.state("a") is State.FAILED
 
@@ -75,7 +76,7 @@ class LimitContract(ContractBase):
         self.add(a_job("expires", limits=ONE, expires_ms=NOW + SECOND))
         assert self.claim() == []
         assert self.store.cancel(["cancelled"], NOW) == [Found.SCHEDULED]
-        assert self.store.reschedule("later", NOW + HOUR, NOW) is Found.SCHEDULED
+        assert self.store.reschedule(["later"], NOW + HOUR, NOW)[0] is Found.SCHEDULED
         self.settle(running, Succeeded())
         stays = self.claim_one(2 * SECOND)
         assert (stays.job.id, self.claim(HOUR)) == ("stays", [])
@@ -140,83 +141,60 @@ class LimitContract(ContractBase):
     def test_a_bound_that_lets_nothing_through_is_refused(self) -> None:
         for limits in ((Bound("none", 0),), (Bound("", 1),), (Bound("x", 1, -1),), (("x", 1, 0),)):
             with refused(InvalidValue):
-                self.store.add([a_job("a", limits=limits)])
+                self.store.add([a_job("a", limits=limits)], NOW)
         assert self.everything() == []
 
 
 class PauseContract(ContractBase):
-    """Tests of Pausable, which a store may leave out."""
+    """Tests of pause() and resume()."""
 
     def test_nothing_of_a_paused_queue_or_task_is_claimed(self) -> None:
-        store = self.pausable()
-        if store is None:
-            return
         self.add(a_job("a", queue="mail"), a_job("b", task="app.sms"), a_job("c"))
-        assert store.pause(["queue:mail", "task:app.sms"]) == ["queue:mail", "task:app.sms"]
+        assert self.store.pause(["queue:mail", "task:app.sms"]) == ["queue:mail", "task:app.sms"]
         assert self.claimed_ids() == ["c"]
         assert self.store.next_due() is None
-        assert store.resume(["queue:mail"]) == ["queue:mail"]
+        assert self.store.resume(["queue:mail"]) == ["queue:mail"]
         assert self.store.next_due() == NOW
         assert self.claimed_ids() == ["a"]
-        assert store.resume(["task:app.sms"]) == ["task:app.sms"]
+        assert self.store.resume(["task:app.sms"]) == ["task:app.sms"]
         assert self.claimed_ids() == ["b"]
 
     def test_to_pause_and_to_resume_says_what_it_has_changed(self) -> None:
-        store = self.pausable()
-        if store is None:
-            return
-        assert store.pause(["queue:b", "task:a", "queue:b"]) == ["queue:b", "task:a"]
-        assert store.pause(["queue:b", "queue:c"]) == ["queue:c"]
-        assert store.paused() == ["queue:b", "queue:c", "task:a"]
-        assert store.resume(["queue:b", "queue:x"]) == ["queue:b"]
-        assert store.paused() == ["queue:c", "task:a"]
+        assert self.store.pause(["queue:b", "task:a", "queue:b"]) == ["queue:b", "task:a"]
+        assert self.store.pause(["queue:b", "queue:c"]) == ["queue:c"]
+        assert self.store.paused() == ["queue:b", "queue:c", "task:a"]
+        assert self.store.resume(["queue:b", "queue:x"]) == ["queue:b"]
+        assert self.store.paused() == ["queue:c", "task:a"]
 
     def test_what_runs_goes_on_and_comes_back_paused(self) -> None:
-        store = self.pausable()
-        if store is None:
-            return
         self.add(a_job("a"))
         claim = self.claim_one()
-        store.pause(["queue:default"])
+        self.store.pause(["queue:default"])
         self.settle(claim, Retried(due_ms=NOW))
         assert self.claim() == []
-        store.resume(["queue:default"])
+        self.store.resume(["queue:default"])
         assert self.claimed_ids() == ["a"]
 
     def test_a_pause_outlives_the_process_that_made_it(self) -> None:
-        store = self.pausable()
-        if store is None:
-            return
         self.add(a_job("a"))
-        store.pause(["task:app.work"])
+        self.store.pause(["task:app.work"])
         reopened = self.reopen(self.store)
         if reopened is None:
             return
         self._store = reopened
-        assert isinstance(reopened, Pausable)
         assert reopened.paused() == ["task:app.work"]
         assert self.claim() == []
 
     def test_what_expires_while_it_is_paused_does_not_run(self) -> None:
-        store = self.pausable()
-        if store is None:
-            return
         self.add(a_job("a", expires_ms=NOW + SECOND), a_job("b", grace_ms=SECOND))
-        store.pause(["task:app.work"])
+        self.store.pause(["task:app.work"])
         assert self.claim() == []
-        store.resume(["task:app.work"])
+        self.store.resume(["task:app.work"])
         assert self.claim(2 * SECOND) == []
         assert (self.state("a"), self.state("b")) == (State.EXPIRED, State.EXPIRED)
 
     def test_names_that_are_neither_a_queue_nor_a_task_are_refused(self) -> None:
-        store = self.pausable()
-        if store is None:
-            return
         for name in ("", "mail", "queue:", "slot:7", "queue:" + "x" * 300):
             with refused(InvalidValue):
-                store.pause(["queue:fine", name])
-        assert store.paused() == []
-
-    def pausable(self) -> Pausable | None:
-        """The store, if it can pause."""
-        return self.store if isinstance(self.store, Pausable) else None
+                self.store.pause(["queue:fine", name])
+        assert self.store.paused() == []

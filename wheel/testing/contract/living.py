@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ...contract import Store, Wakeup
 from ...errors import StoreClosed
 from ...job import Released, Succeeded
+from ...turn import effects
 from .base import NOW, ContractBase, a_job, refused
 
 
@@ -20,24 +21,28 @@ class LifeContract(ContractBase):
 
     def test_closing_twice_is_fine_and_any_other_verb_afterwards_is_refused(self) -> None:
         store = self.make_store()
-        store.add([a_job("a"), a_job("b")])
+        store.add([a_job("a"), a_job("b")], NOW)
         (claim,) = store.claim("me", NOW, 1)
         store.close()
         store.close()
         verbs: list[Callable[[Store], object]] = [
-            lambda store: store.add([a_job("c")]),
-            lambda store: store.add([a_job("c")], fresh=True),
-            lambda store: store.add([a_job("c"), a_job("d")], fresh=True),
+            lambda store: store.add([a_job("c")], NOW),
+            lambda store: store.add([a_job("c")], NOW, fresh=True),
+            lambda store: store.add([a_job("c"), a_job("d")], NOW, fresh=True),
             lambda store: store.claim("me", NOW, 1),
-            lambda store: store.renew([claim], NOW, 1),
-            lambda store: store.settle([(claim, Succeeded())], NOW),
+            lambda store: store.settle(effects([(claim, Succeeded())]), NOW),
             lambda store: store.cancel(["b"], NOW),
-            lambda store: store.reschedule("b", NOW, NOW),
-            lambda store: store.get("a"),
+            lambda store: store.reschedule(["b"], NOW, NOW),
+            lambda store: store.revive(["b"], NOW, NOW),
+            lambda store: store.forget(["b"]),
+            lambda store: store.tidy(NOW),
+            lambda store: store.pause(["queue:mail"]),
+            lambda store: store.resume(["queue:mail"]),
+            lambda store: store.paused(),
+            lambda store: store.get(["a"]),
             lambda store: store.scan(),
             lambda store: store.next_due(),
             lambda store: store.stats(NOW),
-            lambda store: store.density(NOW),
             lambda store: store.check(),
         ]
         for verb in verbs:
@@ -56,7 +61,7 @@ class LifeContract(ContractBase):
             return
         self._store = reopened
         assert self.everything() == before
-        assert reopened.add([a_job("d", key="k")]) == ["b"]
+        assert reopened.add([a_job("d", key="k")], NOW) == ["b"]
         claims = self.claim(5)
         assert [claim.job.id for claim in claims] == ["a", "b"]
         assert min(claim.token for claim in claims) > max(first.token, second.token)

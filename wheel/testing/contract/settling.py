@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from ...job import (
-    Claim,
     Crashed,
     Failed,
     Failure,
-    Noted,
     Outcome,
     Released,
     Retried,
@@ -16,6 +14,7 @@ from ...job import (
     State,
     Succeeded,
 )
+from ...turn import Effect, End, Keep, effects
 from .base import HOUR, NOW, SECOND, ContractBase, a_job
 
 FAILURE = Failure("app.Broken", 'it "broke"\nünïcödé', "Traceback ...\n  line 1")
@@ -129,10 +128,10 @@ class SettleContract(ContractBase):
     def test_a_note_is_kept_and_the_job_goes_on(self) -> None:
         self.add(a_job("a"))
         claim = self.claim_one()
-        self.settle(claim, Noted(note='{"done":3,"of":"\\u00e4"}'), 5)
+        self.keep(claim, Keep(note='{"done":3,"of":"\\u00e4"}'), 5)
         assert self.job("a") == claim.job._replace(note='{"done":3,"of":"\\u00e4"}')
-        self.settle(claim, Noted(note="4"))
-        self.settle(claim, Noted(reason="it waits"))
+        self.keep(claim, Keep(note="4"))
+        self.keep(claim, Keep(reason="it waits"))
         assert (self.job("a").note, self.job("a").reason) == ("4", "it waits")
         self.settle(claim, Retried(due_ms=NOW))
         assert (self.job("a").progress, self.claimed_ids()) == (4, ["a"])
@@ -140,18 +139,14 @@ class SettleContract(ContractBase):
     def test_one_call_may_note_and_settle_the_same_claim(self) -> None:
         self.add(a_job("a"))
         claim = self.claim_one()
-        three: list[tuple[Claim, Outcome]] = [
-            (claim, Noted(note="1")),
-            (claim, Succeeded(returned="2")),
-            (claim, Noted(note="3")),
-        ]
-        assert self.store.settle(three, NOW) == [claim]
+        three: list[Effect] = [Keep(note="1"), End(State.SUCCEEDED, "2"), Keep(note="3")]
+        assert self.store.settle([(claim, effect) for effect in three], NOW) == [claim]
         assert (self.state("a"), self.job("a").note, self.job("a").returned) == (State.SUCCEEDED, "1", "2")
 
     def test_one_call_settles_many_each_in_its_own_way(self) -> None:
         self.add(*[a_job(f"job-{number}", number - 50) for number in range(len(OUTCOMES))])
         claims = self.claim()
-        assert self.store.settle(list(zip(claims, OUTCOMES, strict=True)), NOW) == []
+        assert self.store.settle(effects(list(zip(claims, OUTCOMES, strict=True))), NOW) == []
         assert [self.state(claim.job.id) for claim in claims] == [
             State.SUCCEEDED,
             State.FAILED,
@@ -164,7 +159,7 @@ class SettleContract(ContractBase):
         assert self.claimed_ids() == ["job-4", "job-5"]
 
     def test_settling_nothing_is_nothing(self) -> None:
-        assert self.store.settle([], NOW) == []
+        assert self.store.settle(effects([]), NOW) == []
 
     # ---- the fence ---------------------------------------------------------------------------------------
 
@@ -174,7 +169,7 @@ class SettleContract(ContractBase):
         self.settle(older, Released())
         newer = self.claim_one()
         for outcome in OUTCOMES:
-            assert self.store.settle([(older, outcome)], NOW) == [older]
+            assert self.store.settle(effects([(older, outcome)]), NOW) == [older]
             assert self.job("a") == newer.job
         self.settle(newer, Succeeded())
 
@@ -186,7 +181,7 @@ class SettleContract(ContractBase):
             self.settle(claim, outcome)
             settled = self.job(id)
             for again in OUTCOMES:
-                assert self.store.settle([(claim, again)], NOW + 1) == [claim]
+                assert self.store.settle(effects([(claim, again)]), NOW + 1) == [claim]
                 assert self.job(id) == settled
             self.store.cancel([id], NOW)
 
@@ -195,28 +190,28 @@ class SettleContract(ContractBase):
         claim = self.claim_one()
         for token in (claim.token + 1, claim.token - 1, 0, -1):
             forged = claim._replace(token=token)
-            assert self.store.settle([(forged, Succeeded())], NOW) == [forged]
+            assert self.store.settle(effects([(forged, Succeeded())]), NOW) == [forged]
         assert self.job("a") == claim.job
 
     def test_a_claim_of_a_job_that_is_not_there_is_lost(self) -> None:
         self.add(a_job("a"))
         claim = self.claim_one()
         stray = claim._replace(job=a_job("unknown"))
-        assert self.store.settle([(stray, Succeeded())], NOW) == [stray]
-        assert self.store.get("unknown") is None
+        assert self.store.settle(effects([(stray, Succeeded())]), NOW) == [stray]
+        assert self.store.get(["unknown"])[0] is None
 
     def test_the_fence_is_for_each_item_by_itself(self) -> None:
         self.add(a_job("a"), a_job("b"), a_job("c"))
         a, b, c = self.claim()
         self.settle(b, Released())
         newer = self.claim_one()
-        assert self.store.settle([(a, Succeeded()), (b, Succeeded()), (c, Failed(error=FAILURE))], NOW) == [b]
+        assert self.store.settle(effects([(a, Succeeded()), (b, Succeeded()), (c, Failed(error=FAILURE))]), NOW) == [b]
         assert (self.state("a"), self.job("b"), self.state("c")) == (State.SUCCEEDED, newer.job, State.FAILED)
 
     def test_of_one_claim_twice_in_one_call_the_first_holds(self) -> None:
         self.add(a_job("a"))
         claim = self.claim_one()
-        assert self.store.settle([(claim, Succeeded(returned="1")), (claim, Released())], NOW) == [claim]
+        assert self.store.settle(effects([(claim, Succeeded(returned="1")), (claim, Released())]), NOW) == [claim]
         assert (self.state("a"), self.job("a").returned) == (State.SUCCEEDED, "1")
 
     # ---- keys --------------------------------------------------------------------------------------------
@@ -225,4 +220,4 @@ class SettleContract(ContractBase):
         self.add(a_job("a", key="k"))
         for outcome in (Retried(due_ms=NOW), Snoozed(due_ms=NOW), Released()):
             self.settle(self.claim_one(), outcome)
-            assert self.store.add([a_job("b", key="k")]) == ["a"]
+            assert self.store.add([a_job("b", key="k")], NOW) == ["a"]

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 from ...clock import Clock
-from ...contract import Beginning, Store
+from ...contract import Store
 from ...errors import SchedulerError
 from ...events import Events
 from ...tasks.options.routes import Routes
 from ...tasks.registry import Registry
 from ...tasks.task import Task
+from ..heart import Heart
 from ..run.refused import Refused
 from ..run.runner import Known, Runner, known
 from . import inside
@@ -30,6 +31,7 @@ def make_pool(
     routes: Routes | None = None,
     refused: Refused | None = None,
     store: Store | None = None,
+    heart: Heart | None = None,
 ) -> Pool:
     """A pool that is not started.
 
@@ -42,6 +44,7 @@ def make_pool(
         routes: where calls go whose task names no queue.
         refused: is told of tasks whose jobs are given back.
         store: where its jobs are.
+        heart: says which claims may begin.
 
     Raises:
         SchedulerError: it cannot be had here, or a task that it would have to run asks for what it cannot do.
@@ -54,7 +57,7 @@ def make_pool(
         return known(task, limits, options.kind.refusal(task, limits))
 
     look = None if store is None else store.get
-    mark = store.begin if isinstance(store, Beginning) else None
+    mark = None if heart is None else heart.marks()
     runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=look, mark=mark)
 
     # What a kind needs is imported when it is asked for: threads must not pay for the others.

@@ -7,14 +7,14 @@ function.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ...errors import PayloadError
 from ...job import After, Failed, Failure, Job, Outcome, Skipped, State
 from ...payload import GATHERED_BYTES, decode_call, encode, encode_call
 
-Look = Callable[[str], Job | None]
+Look = Callable[[Sequence[str]], Sequence[Job | None]]
 _BARE: Final = "[["
 
 
@@ -23,7 +23,7 @@ def gathered(job: Job, look: Look) -> Job | Outcome:
 
     Args:
         job: one that has been claimed.
-        look: gives a job by its id, or None.
+        look: gives for each id the job, or None.
 
     Raises:
         PayloadError: it is more than a job can be given, or the job's own arguments cannot be read.
@@ -32,7 +32,7 @@ def gathered(job: Job, look: Look) -> Job | Outcome:
     after = job.after
     if after is None:
         return job
-    ended = [look(id) for id in after.ids]
+    ended = list(look(after.ids))
     bad = next((one for one in ended if one is None or one.state is not State.SUCCEEDED), None)
     good = bad is None and None not in ended
     if after.need == "failed" and not any(one is not None and one.state is State.FAILED for one in ended):

@@ -106,7 +106,7 @@ class Runner:
             know: what is to be known of a task before its first job is run.
             guard: holds a plain function to limits.
             refused: is told of tasks whose jobs are given back.
-            look: gives a job by its id, for those that waited for others; None if they have been given theirs.
+            look: gives jobs by their ids, for those that waited for others; None if they have been given theirs.
             mark: is told by whom and with which token a job is begun; see contract.Beginning.
         """
         self._registry = registry

@@ -15,6 +15,7 @@ from hourwheel.store import JsonStore
 from hourwheel.store.file import ahead
 from hourwheel.store.file.epoch import Epoch
 from hourwheel.store.file.format import journal
+from hourwheel.turn import effects
 
 from tests.kit.forms import new_store
 from tests.kit.jobs import NOW, a_job, content, some_jobs
@@ -67,13 +68,13 @@ def raised(error: Exception) -> Any:
 
 
 def adds(store: JsonStore, id: str) -> None:
-    store.add([a_job(id, NOW)])
+    store.add([a_job(id, NOW)], NOW)
 
 
 def test_whoever_opens_a_store_with_a_long_journal_reads_hardly_any_of_it_under_the_lock() -> None:
     system = Shared()
     first = new_store(system)
-    first.add(many(0))
+    first.add(many(0), NOW)
     system.under_lock = 0
     second = new_store(system)
     assert system.under_lock < LITTLE < len(system.files()["tasks.json.journal.1"].rstrip(b"\n"))
@@ -83,9 +84,9 @@ def test_whoever_opens_a_store_with_a_long_journal_reads_hardly_any_of_it_under_
 def test_whoever_was_idle_for_long_reads_hardly_anything_of_what_others_wrote_under_the_lock() -> None:
     system = Shared()
     idle, busy = new_store(system), new_store(system)
-    busy.add(many(0))
+    busy.add(many(0), NOW)
     system.under_lock = 0
-    idle.add([a_job("one", NOW)], fresh=True)
+    idle.add([a_job("one", NOW)], NOW, fresh=True)
     assert system.under_lock < LITTLE
     assert content(idle) == content(busy)
 
@@ -94,9 +95,9 @@ def test_whoever_goes_over_to_a_newer_epoch_reads_hardly_any_of_it_under_the_loc
     system = Shared()
     idle, busy = new_store(system), new_store(system)
     busy.compact()
-    busy.add(many(0))
+    busy.add(many(0), NOW)
     system.under_lock = 0
-    idle.add([a_job("one", NOW)], fresh=True)
+    idle.add([a_job("one", NOW)], NOW, fresh=True)
     assert system.under_lock < LITTLE
     assert content(idle) == content(busy)
 
@@ -110,14 +111,14 @@ def test_whoever_goes_over_to_a_newer_epoch_does_not_read_all_of_its_snapshot(
         monkeypatch.setattr(ahead, "_LONG", 1 << 30)  # and under the lock nobody reads all of it either
     system = Shared()
     idle, busy = new_store(system), new_store(system)
-    busy.add([a_job(f"far-{n}", NOW + 10**8 + n) for n in range(MANY)])
-    idle.add([a_job("one", NOW)], fresh=True)
+    busy.add([a_job(f"far-{n}", NOW + 10**8 + n) for n in range(MANY)], NOW)
+    idle.add([a_job("one", NOW)], NOW, fresh=True)
     busy.compact()
     for number in range(changes):
-        busy.add(many(100 * number, 100))
+        busy.add(many(100 * number, 100), NOW)
     long = len(system.files()["tasks.json.journal.2"].rstrip(b"\n"))
     system.read = 0
-    idle.add([a_job("two", NOW)], fresh=True)
+    idle.add([a_job("two", NOW)], NOW, fresh=True)
     assert system.read < long + LITTLE < long + len(system.files()["tasks.json"])
 
 
@@ -125,13 +126,13 @@ def test_whoever_goes_over_to_a_newer_epoch_does_not_read_all_of_its_snapshot(
 def test_a_lock_file_that_was_removed_while_it_was_given_back_is_locked_under_its_name(opens: bool) -> None:
     system = Shared()
     store, busy = new_store(system), new_store(system)
-    busy.add(many(0))
+    busy.add(many(0), NOW)
     system.meanwhile.append(lambda: system.unlink(LOCK))
     if opens:
         new_store(system)
     else:
         system.meanwhile.insert(0, lambda: None)  # the first attempt to take the lock is that of the verb itself
-        store.add([a_job("one", NOW)], fresh=True)
+        store.add([a_job("one", NOW)], NOW, fresh=True)
     assert system.meanwhile == []
     assert LOCK in system._names
 
@@ -139,21 +140,21 @@ def test_a_lock_file_that_was_removed_while_it_was_given_back_is_locked_under_it
 def test_a_job_added_while_somebody_opens_the_store_is_there_for_him() -> None:
     system = Shared()
     first = new_store(system)
-    first.add(some_jobs(3))
+    first.add(some_jobs(3), NOW)
     system.meanwhile.append(lambda: adds(first, "meanwhile"))
     second = new_store(system)
-    assert second.get("meanwhile") is not None
+    assert second.get(["meanwhile"])[0] is not None
     assert content(second) == content(first)
 
 
 def test_an_epoch_begun_while_somebody_opens_the_store_is_the_one_he_opens() -> None:
     system = Shared()
     first = new_store(system)
-    first.add(some_jobs(3))
+    first.add(some_jobs(3), NOW)
 
     def compact() -> None:
         first.compact()
-        first.add([a_job("afterwards", NOW)])
+        first.add([a_job("afterwards", NOW)], NOW)
 
     system.meanwhile.append(compact)
     before = system.open_count()
@@ -168,7 +169,7 @@ def test_a_program_that_started_just_as_the_last_other_one_ended_was_told_that_i
     """Who closes as the last writes one whole file and removes its journal: the newcomer had read that one ahead."""
     system = Shared()
     last = new_store(system)
-    last.add(some_jobs(3))
+    last.add(some_jobs(3), NOW)
     before, journal = content(last), f"{DIRECTORY}/tasks.json.journal.2"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(system, "unlink", lambda path: None)
@@ -184,10 +185,10 @@ def test_a_program_that_started_just_as_the_last_other_one_ended_was_told_that_i
 def test_two_epochs_begun_while_somebody_goes_over_to_a_newer_one_are_followed() -> None:
     system = Shared()
     idle, busy = new_store(system), new_store(system)
-    busy.add(some_jobs(3))
+    busy.add(some_jobs(3), NOW)
     busy.compact()
     system.meanwhile += [lambda: None, busy.compact]  # the first attempt to take the lock is that of the verb itself
-    idle.add([a_job("one", NOW)], fresh=True)
+    idle.add([a_job("one", NOW)], NOW, fresh=True)
     assert idle._epoch.number == 3
     assert content(idle) == content(busy)
 
@@ -195,13 +196,13 @@ def test_two_epochs_begun_while_somebody_goes_over_to_a_newer_one_are_followed()
 def test_a_store_made_anew_while_somebody_opens_it_is_not_taken_for_the_old_one() -> None:
     system = Shared()
     first = new_store(system)
-    first.add(some_jobs(3))
+    first.add(some_jobs(3), NOW)
 
     def make_anew() -> None:
         for name in list(system.files()):
             if name != "tasks.json.lock":
                 system.unlink(f"{DIRECTORY}/{name}")
-        new_store(system).add([a_job("of-the-new", NOW)])
+        new_store(system).add([a_job("of-the-new", NOW)], NOW)
 
     system.meanwhile.append(make_anew)
     second = new_store(system)
@@ -211,11 +212,11 @@ def test_a_store_made_anew_while_somebody_opens_it_is_not_taken_for_the_old_one(
 def test_a_seal_lifted_by_another_while_it_was_looked_for_its_epoch_is_not_lifted_twice() -> None:
     system = Shared()
     here, there = new_store(system), new_store(system)
-    here.add(some_jobs(3))
-    there.get("none")
+    here.add(some_jobs(3), NOW)
+    there.get(["none"])[0]
     there._epoch.seal(2)  # and it dies before that epoch is there
     system.meanwhile += [lambda: None, lambda: adds(there, "lifts-it")]
-    here.add([a_job("one", NOW)], fresh=True)
+    here.add([a_job("one", NOW)], NOW, fresh=True)
     text = system.files()["tasks.json.journal.1"]
     assert text.count(b'"op":"seal"') == text.count(b'"op":"unseal"') == 1
     assert content(here) == content(there) == content(new_store(system))
@@ -227,9 +228,9 @@ def test_a_short_journal_is_read_under_the_lock_which_is_not_given_back(monkeypa
     idle, busy = new_store(system), new_store(system)
     busy.compact()
     for first in (0, MANY):  # in a newer epoch, and then in the one that it has open
-        busy.add(many(first))
+        busy.add(many(first), NOW)
         system.meanwhile += [lambda: None, lambda: pytest.fail("the lock was given back")]
-        idle.add([a_job(f"one-{first}", NOW)], fresh=True)
+        idle.add([a_job(f"one-{first}", NOW)], NOW, fresh=True)
         system.meanwhile.clear()
     assert content(idle) == content(busy)
 
@@ -237,13 +238,13 @@ def test_a_short_journal_is_read_under_the_lock_which_is_not_given_back(monkeypa
 def test_a_lock_that_cannot_be_had_again_after_reading_is_a_busy_store_and_nothing_is_lost() -> None:
     system = Shared()
     idle, busy = new_store(system, lock_timeout_s=0.0), new_store(system)
-    busy.add(many(0))
+    busy.add(many(0), NOW)
     holder = system.open(LOCK, os.O_RDWR, 0o600)
     system.meanwhile += [lambda: None, lambda: system.flock(holder, fcntl.LOCK_EX)]
     with pytest.raises(StoreBusy):
-        idle.add([a_job("one", NOW)], fresh=True)
+        idle.add([a_job("one", NOW)], NOW, fresh=True)
     system.close(holder)
-    idle.add([a_job("one", NOW)], fresh=True)
+    idle.add([a_job("one", NOW)], NOW, fresh=True)
     assert content(idle) == content(busy)
 
 
@@ -260,10 +261,10 @@ def test_a_newer_epoch_read_ahead_is_closed_if_the_lock_cannot_be_had_again(
     with monkeypatch.context() as patch, pytest.raises(StoreBusy):
         if in_vain:
             patch.setattr(Epoch, "read", lambda *_, **__: raised(StoreError("begun just now")))
-        idle.add([a_job("one", NOW)], fresh=True)
+        idle.add([a_job("one", NOW)], NOW, fresh=True)
     assert system.open_count() == before
     system.close(holder)
-    idle.add([a_job("one", NOW)], fresh=True)
+    idle.add([a_job("one", NOW)], NOW, fresh=True)
     assert list(content(busy)) == ["one"]
     assert content(idle) == content(busy)
 
@@ -276,9 +277,9 @@ def test_a_call_after_the_store_was_busy_was_written_to_the_epoch_that_was_over(
     real = Epoch.open
     with pytest.MonkeyPatch.context() as patch, pytest.raises(StoreBusy):
         patch.setattr(Epoch, "open", lambda *args, **kwargs: raised(StoreBusy("locked")))
-        idle.add([a_job("one", NOW)], fresh=True)
+        idle.add([a_job("one", NOW)], NOW, fresh=True)
     assert Epoch.open == real
-    idle.add([a_job("one", NOW)], fresh=True)
+    idle.add([a_job("one", NOW)], NOW, fresh=True)
     assert list(content(busy)) == ["one"]
 
 
@@ -300,7 +301,7 @@ def test_what_cannot_be_read_without_the_lock_is_read_and_told_under_it() -> Non
 def test_a_call_that_fails_while_the_newest_is_looked_for_is_told_and_leaves_nothing_open() -> None:
     system = Shared()
     store = new_store(system)
-    store.add(some_jobs(3))
+    store.add(some_jobs(3), NOW)
     before = system.open_count()
     real, fails = system.stat, [True]
 
@@ -319,14 +320,14 @@ def test_a_call_that_fails_while_the_newest_is_looked_for_is_told_and_leaves_not
 def test_a_claim_made_while_somebody_opens_the_store_is_his_no_second_time() -> None:
     system = Shared()
     first = new_store(system)
-    first.add(many(0, 5))
+    first.add(many(0, 5), NOW)
     claims: list[Any] = []
     system.meanwhile.append(lambda: claims.extend(first.claim("first", NOW + 10, 10)))
     second = new_store(system)
     assert len(claims) == 5
     assert second.claim("second", NOW + 10, 10) == []
-    assert first.settle([(claim, Succeeded()) for claim in claims], NOW) == []
-    found = second.get("many-0")
+    assert first.settle(effects([(claim, Succeeded()) for claim in claims]), NOW) == []
+    found = second.get(["many-0"])[0]
     assert found is not None
     assert found.state is State.SUCCEEDED
 
@@ -334,12 +335,12 @@ def test_a_claim_made_while_somebody_opens_the_store_is_his_no_second_time() -> 
 def test_a_journal_that_was_damaged_while_it_was_read_ahead_is_not_read_over() -> None:
     system = Shared()
     idle, busy = new_store(system), new_store(system)
-    busy.add(many(0))
+    busy.add(many(0), NOW)
     data = system._names[f"{DIRECTORY}/tasks.json.journal.1"].data
     at = data.index(b'"many-1000"')
     data[at + 1 : at + 2] = b"M"
     with pytest.raises(StoreCorrupt):
-        idle.get("many-0")
+        idle.get(["many-0"])[0]
     with pytest.raises(StoreError):
         JsonStore(STORE, durability="os", system=system)
     data[at + 1 : at + 2] = b"m"

@@ -13,6 +13,7 @@ from hourwheel.job import Failed, Failure, Job, Succeeded
 from hourwheel.store import JsonStore, MemoryStore, ReadOnlyStore
 from hourwheel.store.file.backup import backup, move
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 from tests.kit.systems import Watched
 
@@ -26,9 +27,11 @@ def job(id: str, due_ms: int = 1000, **fields: Any) -> Job:
 
 def fill(store: JsonStore | MemoryStore) -> None:
     """Jobs of every state, some in the snapshot and some in the journal."""
-    store.add([job(f"j{n:02d}", due_ms=1000 + n * 700, key=f"k{n}" if n % 3 == 0 else None) for n in range(12)])
+    store.add([job(f"j{n:02d}", due_ms=1000 + n * 700, key=f"k{n}" if n % 3 == 0 else None) for n in range(12)], 0)
     first, second, _ = store.claim("me", NOW_MS, 3)
-    store.settle([(first, Succeeded(returned='"e"')), (second, Failed(error=Failure("E", "no", "tb")))], NOW_MS)
+    store.settle(
+        effects([(first, Succeeded(returned='"e"')), (second, Failed(error=Failure("E", "no", "tb")))]), NOW_MS
+    )
     store.cancel(["j05"], NOW_MS)
     store.pause(["queue:mail"])
 
@@ -46,7 +49,7 @@ def path(tmp_path: Path) -> Path:
     store = JsonStore(path, durability="os", clock=FakeClock(NOW_MS))
     fill(store)
     store.compact()
-    store.add([job(f"late{n}", due_ms=20_000 + n) for n in range(5)])
+    store.add([job(f"late{n}", due_ms=20_000 + n) for n in range(5)], 0)
     store.close()
     return path
 
@@ -77,7 +80,7 @@ def test_nobody_waits_while_a_backup_is_made(path: Path, tmp_path: Path) -> None
     def write(*_: Any) -> None:
         n = next(calls, None)
         if n is not None:
-            writer.add([job(f"meanwhile-{n}")])
+            writer.add([job(f"meanwhile-{n}")], 0)
 
     before = writer.stats(NOW_MS).accepted
     backup(path, tmp_path / "copy.json", now_ms=NOW_MS, system=Watched(write))
@@ -200,11 +203,11 @@ def test_a_call_through_a_store_that_was_moved_is_refused_and_not_lost(path: Pat
     move(path, tmp_path / "new.json", now_ms=NOW_MS)
     for _ in range(3):
         with pytest.raises(StoreError):
-            producer.add([job("lost?")], fresh=True)
+            producer.add([job("lost?")], 0, fresh=True)
         with pytest.raises(StoreError):
             producer.cancel(["j11"], NOW_MS)
     with ReadOnlyStore(tmp_path / "new.json") as store:
-        assert store.get("lost?") is None
+        assert store.get(["lost?"])[0] is None
     assert not path.exists()
 
 

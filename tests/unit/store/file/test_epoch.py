@@ -12,6 +12,7 @@ from hourwheel.store import JsonStore
 from hourwheel.store.file.epoch import Epoch
 from hourwheel.store.file.format.lines import frame
 from hourwheel.store.file.system.place import Place
+from hourwheel.turn import effects
 
 from tests.kit.forms import new_store
 from tests.kit.jobs import NOW, a_job, content, some_jobs
@@ -28,7 +29,7 @@ SECTOR = 512
 
 def a_store(system: MemorySystem, jobs: int = 3) -> JsonStore:
     store = new_store(system)
-    store.add(some_jobs(jobs))
+    store.add(some_jobs(jobs), NOW)
     return store
 
 
@@ -181,7 +182,7 @@ def test_following_tells_how_many_records_there_were_and_none_is_applied_twice()
     system = MemorySystem()
     store = a_store(system)
     epoch = Epoch.open(PLACE, system)
-    store.add(some_jobs(4, prefix="more"))
+    store.add(some_jobs(4, prefix="more"), NOW)
     assert (epoch.follow(), epoch.follow()) == (4, 0)
     assert epoch.state.counts.accepted == 7
 
@@ -193,9 +194,9 @@ def test_a_job_of_any_name_is_followed_with_its_key(id: str, key: str | None) ->
     store = a_store(system)
     other = new_store(system)
     job = a_job(id, NOW + 5, key=key, payload='[[{"a":1}],{}]')
-    store.add([job])
-    assert other.get(id) == job
-    assert other.add([a_job("second", key=key)]) == [id if key else "second"]
+    store.add([job], NOW)
+    assert other.get([id])[0] == job
+    assert other.add([a_job("second", key=key)], NOW) == [id if key else "second"]
     assert other.check() == store.check() == []
     assert other.next_due() == NOW
 
@@ -328,7 +329,7 @@ def test_a_seal_is_read_by_whoever_follows_with_its_doubt_and_is_lifted_for_all(
     assert (here.sealed, there.sealed) == (None, None)
     assert here.journal.seq == there.journal.seq == 5
     assert here.journal.end == there.journal.end
-    store.add([a_job("after")])
+    store.add([a_job("after")], NOW)
     assert here.follow() == 1
 
 
@@ -375,7 +376,7 @@ def test_a_store_that_died_between_its_seal_and_its_new_epoch_goes_on_in_the_old
     store._epoch.seal(2)
     again = new_store(system)
     [claim] = again.claim("me", NOW, 1)
-    again.settle([(claim, Succeeded())], NOW)
+    again.settle(effects([(claim, Succeeded())]), NOW)
     assert len(content(again)) == 3
     assert again._epoch.sealed is None
     assert again.check() == []

@@ -37,7 +37,7 @@ def test_after_a_failed_sync_an_idle_program_does_not_leave_its_jobs_unsynced_un
 ) -> None:
     system = Failing("fdatasync", errno.EIO)
     store = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     failures = iter([OSError(errno.EIO, os.strerror(errno.EIO))])
 
     def fail_once(name: str, args: tuple[Any, ...]) -> None:
@@ -57,7 +57,7 @@ def test_jobs_of_a_killed_program_are_synced_by_another_that_lives(tmp_path: Pat
     system = Failing("fdatasync")
     living = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)
     dead = JsonStore(tmp_path / "tasks.json", durability="os")
-    dead.add([a_job("a")])
+    dead.add([a_job("a")], NOW)
     before = system.calls["fdatasync"]
     _half_a_second_later(living)
     assert system.calls["fdatasync"] > before
@@ -71,19 +71,19 @@ def test_closing_after_a_failed_sync_does_not_leave_what_was_acknowledged_to_the
 ) -> None:
     system = Failing("fdatasync", errno.EIO)
     store = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store._trouble = store._renew  # as a failed write leaves it
     store.close()
     assert (tmp_path / "tasks.json.journal.2").exists(), "what was not synced must be written anew, into a new epoch"
     with pytest.raises(StoreClosed):
-        store.add([a_job("b")])
+        store.add([a_job("b")], NOW)
 
 
 @pytest.mark.usefixtures("not_folded")
 def test_closing_after_a_failed_read_still_syncs_what_was_acknowledged(tmp_path: Path) -> None:
     system = Failing("fstat", errno.EIO)
     store = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     system.failing = True
     with pytest.raises(StoreError):
         store.cancel(["a"], 0)
@@ -96,7 +96,7 @@ def test_closing_after_a_failed_read_still_syncs_what_was_acknowledged(tmp_path:
 def test_a_change_that_is_written_is_not_called_refused_because_a_read_failed_after_it(tmp_path: Path) -> None:
     JsonStore(tmp_path / "tasks.json").close()
     store = JsonStore(tmp_path / "tasks.json", system=(system := Failing("pread", errno.EIO)), clock=StoppedClock())
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store.compact()
     real = Journal.append
 
@@ -116,7 +116,7 @@ def test_a_change_that_is_written_is_not_called_refused_because_a_read_failed_af
 def test_closing_says_so_if_what_was_acknowledged_cannot_be_put_on_the_disk(tmp_path: Path) -> None:
     system = Failing("fdatasync", errno.EIO)
     store = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store._trouble = store._renew  # as a failed write leaves it
     system.failing = True
     with pytest.raises(StoreError):

@@ -72,16 +72,16 @@ def move_files(home: Path) -> None:
 @pytest.mark.parametrize("how", [rename, switch, remove, remove_all, move_files])
 def test_jobs_were_acknowledged_into_files_that_nobody_will_open(home: Path, how: Callable[[Path], None]) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     how(home)
     for again in range(3):
         with pytest.raises(StoreMoved, match="nothing was accepted"):
-            store.add([a_job(f"lost-{again}")], fresh=True)
+            store.add([a_job(f"lost-{again}")], NOW, fresh=True)
     for verb in (
-        lambda: store.add([a_job("k", key="k")]),
+        lambda: store.add([a_job("k", key="k")], NOW),
         lambda: store.claim("me", NOW, 1),
         lambda: store.cancel(["a"], NOW),
-        lambda: store.get("a"),
+        lambda: store.get(["a"])[0],
         lambda: store.compact(),
     ):
         with pytest.raises(StoreMoved):
@@ -92,12 +92,12 @@ def test_jobs_were_acknowledged_into_files_that_nobody_will_open(home: Path, how
 
 def test_a_store_that_is_moved_back_goes_on(home: Path) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     home.rename(home.with_name("away"))
     with pytest.raises(StoreMoved, match=r"is gone: .*its files are in .*away now"):
-        store.add([a_job("b")], fresh=True)
+        store.add([a_job("b")], NOW, fresh=True)
     home.with_name("away").rename(home)
-    store.add([a_job("c")], fresh=True)
+    store.add([a_job("c")], NOW, fresh=True)
     store.close()
     with opened_again(home / "tasks.json") as again:
         assert content(again).keys() == {"a", "c"}
@@ -126,11 +126,11 @@ def test_a_compaction_wrote_over_the_store_that_was_begun_where_this_one_was(
                 if left == 0:
                     how(home)
                     other.append(opened(home / "tasks.json"))
-                    other[0].add([a_job("theirs")], fresh=True)
+                    other[0].add([a_job("theirs")], NOW, fresh=True)
 
         watching = False
         store = opened(home / "tasks.json", system=Watched(exchange))
-        store.add([a_job("a")], fresh=True)
+        store.add([a_job("a")], NOW, fresh=True)
         watching = True
         try:
             store.compact()
@@ -141,9 +141,9 @@ def test_a_compaction_wrote_over_the_store_that_was_begun_where_this_one_was(
             store.close()
             break
         with pytest.raises(StoreMoved):
-            store.add([a_job("lost")], fresh=True)
+            store.add([a_job("lost")], NOW, fresh=True)
         store.close()
-        other[0].add([a_job("theirs, later")], fresh=True)
+        other[0].add([a_job("theirs, later")], NOW, fresh=True)
         assert content(other[0]).keys() == {"theirs", "theirs, later"}
         other[0].close()
         with opened_again(home / "tasks.json") as again:
@@ -165,7 +165,7 @@ def test_a_compaction_wrote_over_the_store_that_was_begun_where_this_one_was(
 def test_a_copy_was_put_back_under_a_worker_that_went_on(home: Path, name: str, how: str) -> None:
     store = opened(home / "tasks.json")
     copy = (home / name).read_bytes()
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     before = files(home)
     if how == "moved":
         (home / name).rename(home / "elsewhere")
@@ -174,7 +174,7 @@ def test_a_copy_was_put_back_under_a_worker_that_went_on(home: Path, name: str, 
     if how == "replaced":
         (home / name).write_bytes(copy)
         before[name] = copy
-    for verb in (lambda: store.add([a_job("b")], fresh=True), lambda: store.claim("me", NOW, 1), store.compact):
+    for verb in (lambda: store.add([a_job("b")], NOW, fresh=True), lambda: store.claim("me", NOW, 1), store.compact):
         with pytest.raises(StoreMoved):
             verb()
     store.close()
@@ -186,25 +186,25 @@ def test_a_copy_was_put_back_under_a_worker_that_went_on(home: Path, name: str, 
 def test_an_older_copy_of_the_journal_copied_over_it_in_place_took_new_jobs_behind_a_hole(home: Path) -> None:
     store, journal = opened(home / "tasks.json"), home / "tasks.json.journal.1"
     copy = journal.read_bytes()
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     with journal.open("r+b") as file:
         file.write(copy)
     with pytest.raises(StoreMoved, match="its last record is gone"):
-        store.add([a_job("b")], fresh=True)
+        store.add([a_job("b")], NOW, fresh=True)
     journal.write_bytes(b"")
     with pytest.raises(StoreMoved):
-        store.add([a_job("b")], fresh=True)
+        store.add([a_job("b")], NOW, fresh=True)
     store.close()
 
 
 def test_a_snapshot_written_over_in_place_was_read_as_if_nothing_had_happened(home: Path) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store.compact()
     with (home / "tasks.json").open("r+b") as file:
         file.write(b"{}")
     os.utime(home / "tasks.json", ns=(1, 1))
-    for verb in (lambda: store.get("a"), lambda: store.claim("me", NOW, 1)):
+    for verb in (lambda: store.get(["a"])[0], lambda: store.claim("me", NOW, 1)):
         with pytest.raises(StoreMoved, match="written over in place"):
             verb()
     store.close()
@@ -214,7 +214,7 @@ def test_a_lock_that_was_removed_let_two_write_at_once(home: Path) -> None:
     here, there = opened(home / "tasks.json"), opened(home / "tasks.json")
     (home / "tasks.json.lock").rename(home / "away")
     for number, store in enumerate((here, there, here, there)):
-        store.add([a_job(f"job-{number}")], fresh=True)
+        store.add([a_job(f"job-{number}")], NOW, fresh=True)
     assert content(here).keys() == content(there).keys() == {f"job-{number}" for number in range(4)}
     assert os.fstat(here._lock._fd).st_ino == os.fstat(there._lock._fd).st_ino
     here.close()
@@ -223,27 +223,27 @@ def test_a_lock_that_was_removed_let_two_write_at_once(home: Path) -> None:
 
 def test_hard_links_made_two_stores_of_one_file(home: Path) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     os.link(home / "tasks.json.journal.1", home / "copy.json.journal.1")
     with pytest.raises(StoreMoved, match="hard links"):
-        store.add([a_job("b")], fresh=True)
+        store.add([a_job("b")], NOW, fresh=True)
     (home / "copy.json.journal.1").unlink()
     os.link(home / "tasks.json", home / "copy.json")
     with pytest.raises(StoreUnsafe, match="2 names"):
         opened(home / "copy.json")
-    store.add([a_job("c")], fresh=True)
+    store.add([a_job("c")], NOW, fresh=True)
     store.close()
 
 
 def test_one_who_holds_a_store_of_which_another_took_the_place_never_takes_it_for_his_own(home: Path) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     remove(home)
     other = opened(home / "tasks.json")
-    other.add([a_job("theirs")])
+    other.add([a_job("theirs")], NOW)
     store._trouble = store._reread  # as after Ctrl-C
     with pytest.raises(StoreMoved, match="replaced by another store"):
-        store.add([a_job("b")], fresh=True)
+        store.add([a_job("b")], NOW, fresh=True)
     store.close()
     assert content(other).keys() == {"theirs"}
     other.close()
@@ -251,7 +251,7 @@ def test_one_who_holds_a_store_of_which_another_took_the_place_never_takes_it_fo
 
 def test_clean_up_removes_the_files_of_its_own_store_only(home: Path) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     theirs = b'00000000 000000 {"journal":"hourwheel","version":1,"store_id":"theirs","epoch":0,"after":0}\n'
     (home / "tasks.json.journal.0").write_bytes(theirs)
     store.compact()
@@ -260,7 +260,7 @@ def test_clean_up_removes_the_files_of_its_own_store_only(home: Path) -> None:
     with pytest.raises(StoreError, match="belongs to another store"):
         store.compact()
     assert (home / "tasks.json.journal.3").read_bytes() == theirs
-    store.add([a_job("b")])
+    store.add([a_job("b")], NOW)
     store.close()
 
 
@@ -270,7 +270,7 @@ def test_clean_up_removes_the_files_of_its_own_store_only(home: Path) -> None:
 @pytest.mark.usefixtures("not_folded")
 def test_a_store_copied_without_its_journal_was_empty_and_called_sound(home: Path) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store.close()
     (home / "tasks.json.journal.1").unlink()
     before = files(home)
@@ -286,7 +286,7 @@ def test_a_store_copied_without_its_journal_was_empty_and_called_sound(home: Pat
 
 def test_a_closed_store_is_one_file_that_can_be_copied_and_opened(home: Path) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a"), a_job("b")])
+    store.add([a_job("a"), a_job("b")], NOW)
     [claim] = store.claim("me", NOW, 1)
     store.close()
     assert {path.name for path in home.iterdir()} - {"tasks.json.owner.me"} == {"tasks.json", "tasks.json.lock"}
@@ -295,20 +295,20 @@ def test_a_closed_store_is_one_file_that_can_be_copied_and_opened(home: Path) ->
     with opened_again(home / "copy" / "tasks.json") as copy:
         assert content(copy)[claim.job.id].owner == "me"
         assert copy.check() == []
-        copy.add([a_job("c")], fresh=True)
+        copy.add([a_job("c")], NOW, fresh=True)
         (home / "copy" / "tasks.json.journal.3").unlink()
         with pytest.raises(StoreMoved):
-            copy.add([a_job("d")], fresh=True)
+            copy.add([a_job("d")], NOW, fresh=True)
     with pytest.raises(StoreIncomplete):  # something was accepted since, so the one file is not all of it
         opened(home / "copy" / "tasks.json")
 
 
 def test_closing_folds_nothing_while_another_has_the_store_open(home: Path) -> None:
     here, there = opened(home / "tasks.json"), opened(home / "tasks.json")
-    here.add([a_job("a")], fresh=True)
+    here.add([a_job("a")], NOW, fresh=True)
     here.close()
     assert (home / "tasks.json.journal.1").exists()
-    there.add([a_job("b")], fresh=True)
+    there.add([a_job("b")], NOW, fresh=True)
     there.close()
     assert b'"whole":true' in (home / "tasks.json").read_bytes()
     with opened_again(home / "tasks.json") as again:
@@ -322,7 +322,7 @@ def test_closing_folds_nothing_while_another_has_the_store_open(home: Path) -> N
 def test_what_root_did_to_the_store_of_a_service_locked_the_service_out(home: Path) -> None:
     os.chown(home, NOBODY, NOBODY)
     store = opened(home / "tasks.json")  # a deploy script makes it, say
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store.claim("me", NOW, 1)
     store.compact()
     owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in home.iterdir()}
@@ -333,7 +333,7 @@ def test_what_root_did_to_the_store_of_a_service_locked_the_service_out(home: Pa
 def test_a_group_that_may_read_the_store_still_may_after_a_compaction(home: Path) -> None:
     store = opened(home / "tasks.json")
     (home / "tasks.json").chmod(0o640)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store.compact()
     assert stat.S_IMODE((home / "tasks.json").stat().st_mode) == 0o640
     assert stat.S_IMODE((home / "tasks.json.journal.2").stat().st_mode) == 0o640
@@ -355,7 +355,7 @@ def test_a_store_laid_out_by_somebody_else_in_a_sticky_directory_was_used(home: 
 
 def test_a_worker_whose_sign_was_cleaned_away_lost_its_running_jobs_to_another(home: Path) -> None:
     worker, other = opened(home / "tasks.json"), opened(home / "tasks.json")
-    worker.add([a_job("long")])
+    worker.add([a_job("long")], NOW)
     assert len(worker.claim("worker", NOW, 1)) == 1
     (home / "tasks.json.owner.worker").unlink()
     assert other.claim("other", NOW + 1000, 1) == []
@@ -368,7 +368,7 @@ def test_a_worker_whose_sign_was_cleaned_away_lost_its_running_jobs_to_another(h
 
 def test_a_worker_that_died_without_leaving_a_sign_is_found_out(home: Path) -> None:
     store = opened(home / "tasks.json")
-    store.add([a_job("a", NOW - 100_000)])
+    store.add([a_job("a", NOW - 100_000)], NOW)
     store.claim("worker", NOW, 1)
     store._signs.close(remove=True)
     assert store.claim("other", NOW + 5000, 1) == []

@@ -15,7 +15,7 @@ def test_owners_whose_names_are_alike_do_not_share_a_life_sign(tmp_path: Path) -
         JsonStore(tmp_path / "tasks.json", durability="os"),
         JsonStore(tmp_path / "tasks.json", durability="os"),
     )
-    store.add([Job(id="a", task="t", due_ms=0)])
+    store.add([Job(id="a", task="t", due_ms=0)], 0)
     assert len(store.claim("a/b", 1, 1)) == 1
     assert other.claim("a_b", 2, 1) == []
     store.close()
@@ -26,7 +26,7 @@ def test_owners_whose_names_are_alike_do_not_share_a_life_sign(tmp_path: Path) -
 @pytest.mark.parametrize("owner", ["", "x" * 151])
 def test_a_name_that_cannot_be_kept_is_refused_before_anything_is_claimed(tmp_path: Path, owner: str) -> None:
     for store in (MemoryStore(), JsonStore(tmp_path / "tasks.json", durability="os")):
-        store.add([Job(id="a", task="t", due_ms=0)])
+        store.add([Job(id="a", task="t", due_ms=0)], 0)
         with pytest.raises(InvalidValue, match="owner must be 1 to 150 characters"):
             store.claim(owner, 1, 1)
         assert store.stats(1).scheduled == 1
@@ -36,7 +36,7 @@ def test_a_name_that_cannot_be_kept_is_refused_before_anything_is_claimed(tmp_pa
 def test_the_sign_of_a_program_that_ended_without_closing_the_store_goes_when_it_is_next_opened(tmp_path: Path) -> None:
     path = tmp_path / "tasks.json"
     store = JsonStore(path, durability="os")
-    store.add([Job(id="a", task="t", due_ms=0)])
+    store.add([Job(id="a", task="t", due_ms=0)], 0)
     store.claim("alive", 1, 1)
     (tmp_path / "tasks.json.owner.gone").touch()
     JsonStore(path, durability="os").close()

@@ -11,6 +11,7 @@ from hourwheel.job import Job, Succeeded
 from hourwheel.store import JsonStore, ReadOnlyStore, open_store
 from hourwheel.store.file.system.system import System
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 pytestmark = pytest.mark.usefixtures("not_folded")
 
@@ -28,11 +29,11 @@ def test_each_look_tells_what_others_have_written_by_then(path: Path) -> None:
     with ReadOnlyStore(_with(path, job("a"))) as looking:
         writer = JsonStore(path, durability="os", clock=FakeClock(0))
         assert [one.id for one in looking.scan()] == ["a"]
-        writer.add([job("b")])
+        writer.add([job("b")], 0)
         assert looking.stats(0).scheduled == 2
         (claim,) = writer.claim("me", 1000, 1)
-        writer.settle([(claim, Succeeded(returned="7"))], 2000)
-        found = looking.get("a")
+        writer.settle(effects([(claim, Succeeded(returned="7"))]), 2000)
+        found = looking.get(["a"])[0]
         assert found is not None
         assert found.returned == "7"
         writer.close()
@@ -42,9 +43,9 @@ def test_a_compaction_is_followed_into_the_new_epoch(path: Path) -> None:
     writer = JsonStore(path, durability="os")
     with ReadOnlyStore(path) as looking:
         for n in range(3):
-            writer.add([job(f"before-{n}")])
+            writer.add([job(f"before-{n}")], 0)
             writer.compact()
-            writer.add([job(f"behind-{n}")])
+            writer.add([job(f"behind-{n}")], 0)
             assert looking.stats(0).scheduled == 2 * (n + 1)
         assert looking.check() == []
     writer.close()
@@ -53,7 +54,7 @@ def test_a_compaction_is_followed_into_the_new_epoch(path: Path) -> None:
 def test_a_compaction_between_the_opening_of_both_files_does_not_hide_jobs(path: Path) -> None:
     """Else the snapshot of an epoch whose journal has gone would be shown, without what was in that journal."""
     writer = JsonStore(path, durability="os")
-    writer.add([job("a")])
+    writer.add([job("a")], 0)
     compactions = iter([True, True])
 
     class Late(System):
@@ -75,7 +76,7 @@ def test_a_change_that_is_being_written_is_not_seen_before_it_is_whole(path: Pat
     whole = journal.read_bytes()
     end = len(whole.rstrip(b"\n")) + 1
     writer = JsonStore(path, durability="os")
-    writer.add([job("b")])
+    writer.add([job("b")], 0)
     written = journal.read_bytes().rstrip(b"\n")[end:]
     with ReadOnlyStore(path) as looking:
         assert looking.stats(0).scheduled == 2
@@ -91,13 +92,13 @@ def test_a_change_that_is_being_written_is_not_seen_before_it_is_whole(path: Pat
 @pytest.mark.parametrize(
     "change",
     [
-        lambda store: store.add([job("x")]),
-        lambda store: store.add([job("x")], fresh=True),
+        lambda store: store.add([job("x")], 0),
+        lambda store: store.add([job("x")], 0, fresh=True),
         lambda store: store.claim("me", 5000, 1),
         lambda store: store.renew([], 0, 1),
-        lambda store: store.settle([], 0),
+        lambda store: store.settle(effects([]), 0),
         lambda store: store.cancel(["a"], 0),
-        lambda store: store.reschedule("a", 1, 0),
+        lambda store: store.reschedule(["a"], 1, 0)[0],
         lambda store: store.forget(["a"]),
         lambda store: store.pause(["queue:mail"]),
         lambda store: store.resume(["queue:mail"]),
@@ -139,7 +140,7 @@ def test_a_store_that_was_removed_is_told(path: Path) -> None:
 def test_ctrl_c_in_the_midst_of_a_look_leaves_no_half_change(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = JsonStore(path, durability="os")
     looking = ReadOnlyStore(path)
-    writer.add([job("a")])
+    writer.add([job("a")], 0)
     epoch = type(looking._epoch)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(epoch, "apply", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -151,6 +152,6 @@ def test_ctrl_c_in_the_midst_of_a_look_leaves_no_half_change(path: Path, monkeyp
 
 def _with(path: Path, *jobs: Job) -> Path:
     store = JsonStore(path, durability="os")
-    store.add(jobs)
+    store.add(jobs, 0)
     store.close()
     return path

@@ -21,6 +21,7 @@ from hourwheel.store.file.system.lock import LifeSigns
 from hourwheel.store.file.system.system import SYSTEM
 from hourwheel.store.glance import peek
 from hourwheel.store.records import UnreadableJob, decode_job, encode_job
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, claim_all, content, some_jobs
 from tests.kit.systems import Failing, Watched
@@ -40,10 +41,10 @@ def path(tmp_path: Path) -> str:
 
 def test_a_job_that_came_back_to_its_due_instant_is_claimed_once_and_the_journal_stays_readable(path: str) -> None:
     here, there = JsonStore(path), JsonStore(path)
-    here.add([a_job("a")])
+    here.add([a_job("a")], NOW)
     here.claim("here", NOW, 0)  # takes it off the ring here, claims nothing
     [claim] = there.claim("there", NOW, 1)
-    there.settle([(claim, Released())], NOW)
+    there.settle(effects([(claim, Released())]), NOW)
     assert [claim.job.id for claim in here.claim("here", NOW, 5)] == ["a"]
     assert there.check() == here.check() == []
     here.close()
@@ -54,17 +55,17 @@ def test_a_job_that_came_back_to_its_due_instant_is_claimed_once_and_the_journal
 
 def test_a_job_that_was_moved_away_and_back_is_claimed_once() -> None:
     store = MemoryStore()
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store.claim("owner", NOW, 0)
-    store.reschedule("a", NOW + 5000, NOW)
-    store.reschedule("a", NOW, NOW)
+    store.reschedule(["a"], NOW + 5000, NOW)[0]
+    store.reschedule(["a"], NOW, NOW)[0]
     assert len(store.claim("owner", NOW, 5)) == 1
     assert store.check() == []
 
 
 def test_the_first_claim_in_a_forked_child_shows_its_life_sign_so_its_jobs_are_not_given_to_others(path: str) -> None:
     store = JsonStore(path)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store._forget_parent()  # what a fork does in the child
     assert claim_all(store, "child")
     assert LifeSigns(SYSTEM).lives(f"{path}.owner.child")
@@ -75,7 +76,7 @@ def test_the_first_claim_in_a_forked_child_shows_its_life_sign_so_its_jobs_are_n
 
 def test_a_life_sign_that_cannot_be_read_kills_nobody_and_stops_nobody_else(path: str) -> None:
     here = JsonStore(path)
-    here.add([a_job("a"), a_job("b")])
+    here.add([a_job("a"), a_job("b")], NOW)
     here.claim("here", NOW, 1)
     system = Watched(lambda name, args: _refuse_if(name == "open" and ".owner.here" in args[0]))
     there = JsonStore(path, system=system)
@@ -87,13 +88,13 @@ def test_a_life_sign_that_cannot_be_read_kills_nobody_and_stops_nobody_else(path
 
 def test_a_key_that_was_taken_over_from_a_running_job_stays_taken_over_after_reopening(path: str) -> None:
     store = JsonStore(path)
-    store.add([a_job("runs", key="k")])
+    store.add([a_job("runs", key="k")], NOW)
     claim_all(store)
-    store.add([a_job("waits", NOW + 5000, key="k")], on_conflict="replace")
+    store.add([a_job("waits", NOW + 5000, key="k")], NOW, on_conflict="replace")
     store.compact()
     with JsonStoreAgain(path) as again:
-        assert again.add([a_job("third", key="k")]) == ["waits"]
-        again.add([a_job("fourth", NOW + 5000, key="k")], on_conflict="replace")
+        assert again.add([a_job("third", key="k")], NOW) == ["waits"]
+        again.add([a_job("fourth", NOW + 5000, key="k")], NOW, on_conflict="replace")
         assert again.check() == []
     store.close()
 
@@ -129,9 +130,9 @@ def test_a_job_that_could_not_be_read_back_is_refused_and_the_store_can_still_be
     store = JsonStore(path) if kind == "json" else MemoryStore()
     good = a_job("good")
     with pytest.raises((InvalidValue, PayloadError)):
-        store.add([good, good._replace(**{"id": "bad", **fields})])
+        store.add([good, good._replace(**{"id": "bad", **fields})], NOW)
     assert content(store) == {}
-    assert store.add([good]) == ["good"]
+    assert store.add([good], NOW) == ["good"]
     store.close()
     if kind == "json":
         with JsonStoreAgain(path) as again:
@@ -141,7 +142,7 @@ def test_a_job_that_could_not_be_read_back_is_refused_and_the_store_can_still_be
 def test_a_float_for_an_instant_does_not_destroy_the_store_on_the_short_way_either(path: str) -> None:
     store = JsonStore(path)
     with pytest.raises(InvalidValue):
-        store.add([a_job("a", due_ms=NOW + 0.5)], fresh=True)  # type: ignore[arg-type]
+        store.add([a_job("a", due_ms=NOW + 0.5)], NOW, fresh=True)  # type: ignore[arg-type]
     store.close()
     with JsonStoreAgain(path) as again:
         assert again.check() == []
@@ -165,12 +166,12 @@ def _journal(path: str, epoch: int = 1) -> Path:
 
 def test_damage_to_a_last_record_that_ends_where_a_sector_does_is_not_taken_for_a_torn_write(path: str) -> None:
     store = JsonStore(path, durability="os")
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     filled = a_job("a", payload=f'[["{"x" * (512 - (store._epoch.journal.end - 1) % 512 - 2)}"],{{}}]')
     store.close()
     path2 = path + "2"
     store = JsonStore(path2, durability="os")
-    store.add([filled])
+    store.add([filled], NOW)
     end = store._epoch.journal.end
     store.close()
     assert (end - 1) % 512 == 0, "the record's line feed is to be the first byte of a sector"
@@ -183,7 +184,7 @@ def test_damage_to_a_last_record_that_ends_where_a_sector_does_is_not_taken_for_
 
 def test_a_journal_whose_first_sector_was_lost_is_refused_and_not_begun_anew(path: str) -> None:
     store = JsonStore(path)
-    store.add(some_jobs(100))
+    store.add(some_jobs(100), NOW)
     store.close()
     journal = _journal(path)
     data = bytearray(journal.read_bytes())
@@ -199,11 +200,11 @@ def test_a_journal_whose_first_sector_was_lost_is_refused_and_not_begun_anew(pat
 
 def test_the_remains_of_an_unfinished_write_behind_a_hole_do_not_come_back_to_life(path: str) -> None:
     store = JsonStore(path, durability="os")
-    store.add([a_job("acknowledged")])
+    store.add([a_job("acknowledged")], NOW)
     end = store._epoch.journal.end
     big = '[["' + "x" * 600 + '"],{}]'
-    store.add([a_job("lost", payload=big)])
-    store.add([a_job("remains", payload=big)])
+    store.add([a_job("lost", payload=big)], NOW)
+    store.add([a_job("remains", payload=big)], NOW)
     store.close()
     journal = _journal(path)
     data = bytearray(journal.read_bytes())
@@ -213,8 +214,8 @@ def test_the_remains_of_an_unfinished_write_behind_a_hole_do_not_come_back_to_li
     store = JsonStore(path)
     assert set(content(store)) == {"acknowledged"}
     for number in range(50):
-        store.add([a_job(f"new-{number}", payload='[["' + "y" * number + '"],{}]')])
-        store.get("acknowledged")
+        store.add([a_job(f"new-{number}", payload='[["' + "y" * number + '"],{}]')], NOW)
+        store.get(["acknowledged"])[0]
     assert len(content(store)) == 51
     store.close()
     with JsonStoreAgain(path) as again:
@@ -224,7 +225,7 @@ def test_the_remains_of_an_unfinished_write_behind_a_hole_do_not_come_back_to_li
 def test_whole_records_behind_a_hole_are_kept_in_a_file_that_nobody_else_can_read(path: str) -> None:
     store = JsonStore(path, durability="os")
     for number in range(8):
-        store.add([a_job(f"job-{number}", payload='[["' + "x" * 600 + '"],{}]')])
+        store.add([a_job(f"job-{number}", payload='[["' + "x" * 600 + '"],{}]')], NOW)
     store.close()
     data = bytearray(_journal(path).read_bytes())
     data[1024:1536] = b"\n" * 512
@@ -240,9 +241,9 @@ def test_whole_records_behind_a_hole_are_kept_in_a_file_that_nobody_else_can_rea
 @pytest.mark.parametrize("field", ["running_at", "finished_at", "sizes"])
 def test_damage_to_the_head_of_the_index_hides_no_job(path: str, field: str) -> None:
     store = JsonStore(path)
-    store.add(some_jobs(20))
+    store.add(some_jobs(20), NOW)
     claims = store.claim("gone", NOW, 5)
-    store.settle([(claims[0], Succeeded()), (claims[1], Succeeded())], NOW)
+    store.settle(effects([(claims[0], Succeeded()), (claims[1], Succeeded())]), NOW)
     store.compact()
     before = content(store)
     store.close()
@@ -271,12 +272,12 @@ def test_a_store_whose_maker_died_before_it_was_made_can_be_made_again(path: str
         JsonStore(path, system=Watched(die))
     assert _journal(path).exists()
     with JsonStoreAgain(path) as again:
-        again.add([a_job("a")])
+        again.add([a_job("a")], NOW)
 
 
 def test_a_lost_snapshot_is_still_noticed_by_the_journal_that_was_left(path: str) -> None:
     store = JsonStore(path)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store.close()
     os.unlink(path)
     with pytest.raises(StoreCorrupt, match="missing"):
@@ -285,7 +286,7 @@ def test_a_lost_snapshot_is_still_noticed_by_the_journal_that_was_left(path: str
 
 def test_a_lost_snapshot_of_a_later_epoch_is_noticed_even_if_the_journal_is_empty(path: str) -> None:
     store = JsonStore(path)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     store.compact()
     store.close()
     os.unlink(path)
@@ -313,9 +314,9 @@ def test_an_epoch_that_another_began_meanwhile_is_not_begun_again_over_its_journ
 
     def late(*args: Any) -> int | None:
         monkeypatch.setattr(compactor, "claim_work", real)
-        there.add([a_job("before")])
+        there.add([a_job("before")], NOW)
         there.compact()
-        there.add([a_job("after")])
+        there.add([a_job("after")], NOW)
         return real(*args)
 
     monkeypatch.setattr(compactor, "claim_work", late)
@@ -342,10 +343,10 @@ def test_nothing_is_added_to_a_journal_that_was_left_when_the_directory_could_no
 
     JsonStore(path).close()
     store = JsonStore(path, system=Watched(before))
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     with pytest.raises(StoreError):
         store.compact()
-    store.add([a_job("b")], fresh=True)
+    store.add([a_job("b")], NOW, fresh=True)
     with JsonStoreAgain(path) as again:
         assert set(content(again)) == {"a", "b"}
     store.close()
@@ -357,10 +358,10 @@ def test_a_new_epoch_that_could_not_be_renamed_leaves_the_old_one_in_use(path: s
     system.failing = True
     with pytest.raises(StoreError):
         store.compact()
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     with JsonStoreAgain(path) as again:
         assert set(content(again)) == {"a"}
-        again.add([a_job("b")], fresh=True)
+        again.add([a_job("b")], NOW, fresh=True)
         assert set(content(store)) == {"a", "b"}
     store.close()
 
@@ -374,11 +375,11 @@ def test_after_a_failed_sync_nothing_is_acknowledged_while_somebody_else_keeps_t
         fcntl.flock(at_work, fcntl.LOCK_EX)
         system.failing = True
         with pytest.raises(StorePoisoned):
-            store.add([a_job("a")])
+            store.add([a_job("a")], NOW)
         system.failing = False
         with pytest.raises(StoreBusy):
-            store.add([a_job("b")])
-    store.add([a_job("c")])
+            store.add([a_job("b")], NOW)
+    store.add([a_job("c")], NOW)
     assert os.path.exists(path + ".journal.2")
     assert {"c"} <= set(content(store)) <= {"a", "c"}
     store.close()
@@ -399,13 +400,13 @@ def test_of_two_syncs_at_once_none_is_told_that_all_is_well_when_the_first_fails
 
     armed = False
     store = JsonStore(path, system=Watched(before))
-    store.add([a_job("x")])
+    store.add([a_job("x")], NOW)
     armed = True
     answers: dict[str, object] = {}
 
     def add(name: str, fresh: bool) -> None:
         try:
-            store.add([a_job(name)], fresh=fresh)
+            store.add([a_job(name)], NOW, fresh=fresh)
             answers[name] = "acknowledged"
         except StoreError as error:
             answers[name] = error
@@ -430,9 +431,9 @@ def test_an_add_that_finds_its_job_already_there_returns_only_once_that_is_on_th
     writer = JsonStore(path, durability="os")
     system = Failing("fdatasync")
     store = JsonStore(path, system=system)
-    writer.add([a_job("a")])
+    writer.add([a_job("a")], NOW)
     before = system.calls["fdatasync"]
-    assert store.add([a_job("a")]) == ["a"]
+    assert store.add([a_job("a")], NOW) == ["a"]
     assert system.calls["fdatasync"] == before + 1
     writer.close()
     store.close()
@@ -442,10 +443,10 @@ def test_who_opens_a_store_after_a_sync_failed_in_a_process_that_died_writes_it_
     """What he reads looks right, but is in the memory of the machine only; and no sync of his would bring it to the disk."""
     system = Failing("fdatasync")
     failed = JsonStore(path, system=system)
-    failed.add([a_job("a")])
+    failed.add([a_job("a")], NOW)
     system.failing = True
     with pytest.raises(StorePoisoned):
-        failed.add([a_job("b")])
+        failed.add([a_job("b")], NOW)
     failed._lock.close()  # it dies: nothing is closed in order
     with JsonStoreAgain(path) as other:
         assert other._epoch.number == 2
@@ -457,11 +458,11 @@ def test_who_has_a_store_open_when_a_sync_fails_elsewhere_writes_it_anew_before_
     failed, other = JsonStore(path, system=system), JsonStore(path)
     system.failing = True
     with pytest.raises(StorePoisoned):
-        failed.add([a_job("a")])
-    assert other.get("a") is not None
+        failed.add([a_job("a")], NOW)
+    assert other.get(["a"])[0] is not None
     assert other._epoch.number == 2
     system.failing = False
-    failed.add([a_job("b")])
+    failed.add([a_job("b")], NOW)
     assert set(content(other)) == {"a", "b"}
     failed.close()
     other.close()
@@ -472,7 +473,7 @@ def test_compacting_mends_what_a_failed_write_has_left_before_it_begins(path: st
     store = JsonStore(path, system=system)
     system.failing = True
     with pytest.raises(StorePoisoned):
-        store.add([a_job("a")])
+        store.add([a_job("a")], NOW)
     system.failing = False
     store.compact()
     assert set(content(store)) == {"a"}
@@ -481,7 +482,7 @@ def test_compacting_mends_what_a_failed_write_has_left_before_it_begins(path: st
 
 def test_a_process_killed_while_it_cuts_off_an_unfinished_write_leaves_no_damage(path: str) -> None:
     store = JsonStore(path)
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     end = store._epoch.journal.end
     store.close()
     data = bytearray(_journal(path).read_bytes())
@@ -523,7 +524,7 @@ def test_ctrl_c_between_writing_a_change_and_applying_it_leaves_the_store_usable
     path: str, fresh: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = JsonStore(path)
-    store.add([a_job("before")])
+    store.add([a_job("before")], NOW)
     state = type(store._epoch.state)
     real = state.insert
 
@@ -533,10 +534,10 @@ def test_ctrl_c_between_writing_a_change_and_applying_it_leaves_the_store_usable
 
     monkeypatch.setattr(state, "insert", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        store.add([a_job("a")], fresh=fresh)
+        store.add([a_job("a")], NOW, fresh=fresh)
     claims = claim_all(store)
     assert {claim.job.id for claim in claims} == {"before", "a"}
-    assert store.settle([(claim, Succeeded()) for claim in claims], NOW) == []
+    assert store.settle(effects([(claim, Succeeded()) for claim in claims]), NOW) == []
     assert store.check() == []
     store.close()
     with JsonStoreAgain(path) as again:
@@ -546,7 +547,7 @@ def test_ctrl_c_between_writing_a_change_and_applying_it_leaves_the_store_usable
 def test_a_failed_read_in_the_middle_of_taking_due_jobs_hides_none_of_them(path: str) -> None:
     system = Failing("pread")
     store = JsonStore(path, system=system)
-    store.add(some_jobs(50, due_ms=NOW - 100_000, step_ms=1000))
+    store.add(some_jobs(50, due_ms=NOW - 100_000, step_ms=1000), NOW)
     store.compact()
     for nth in range(1, 60, 7):
         left = nth
@@ -604,7 +605,7 @@ def test_threads_of_a_child_that_open_the_store_at_the_same_time_do_not_write_ov
     store = JsonStore(path)
     store._forget_parent()
     gate = store._gate
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     assert store._gate is gate
     store.close()
 
@@ -618,7 +619,7 @@ def test_a_child_forgets_the_locks_that_threads_of_its_parent_held(path: str) ->
 
     def use() -> None:
         store.notify()
-        store.add([a_job("a")], fresh=True)
+        store.add([a_job("a")], NOW, fresh=True)
         store.close()
         finished.set()
 
@@ -633,9 +634,9 @@ def test_a_child_in_which_the_store_could_not_be_opened_opens_it_at_the_next_try
     system.failing = True
     for _ in range(3):
         with pytest.raises(StoreError):
-            store.add([a_job("a")])
+            store.add([a_job("a")], NOW)
     system.failing = False
-    assert store.add([a_job("a")]) == ["a"]
+    assert store.add([a_job("a")], NOW) == ["a"]
     store.close()
 
 
@@ -654,9 +655,9 @@ def test_a_journal_that_producers_who_came_and_went_made_long_is_compacted_by_wh
     monkeypatch.setattr(compactor, "_LEAST_JOURNAL", 4096)
     for number in range(10):
         with JsonStoreAgain(path) as producer:
-            producer.add(some_jobs(10, prefix=f"from-{number}"), fresh=True)
+            producer.add(some_jobs(10, prefix=f"from-{number}"), NOW, fresh=True)
     store = JsonStore(path, durability="os")
-    store.add([a_job("last")], fresh=True)
+    store.add([a_job("last")], NOW, fresh=True)
     pause, pauses = threading.Event(), 0
     while store._epoch.number == 1 and pauses < 1000:
         pause.wait(0.01)
@@ -687,13 +688,13 @@ def _refuse_if(condition: bool) -> None:
 def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_that_fail_as_damage(path: str) -> None:
     """`hourwheel compact` said that the new journal was damaged; the one aside was given up, with the same words in the log."""
     store = JsonStore(path, durability="os", clock=StoppedClock())
-    store.add([a_job("a", NOW - 10, result_ttl_ms=0)])
-    store.settle([(claim, Succeeded()) for claim in claim_all(store)], NOW)
+    store.add([a_job("a", NOW - 10, result_ttl_ms=0)], NOW)
+    store.settle(effects([(claim, Succeeded()) for claim in claim_all(store)]), NOW)
     found = []
 
     def meanwhile() -> None:
         if not found:
-            found.append(store.reschedule("a", NOW + 5, NOW, finished=True))
+            found.append(store.revive(["a"], NOW + 5, NOW)[0])
 
     assert not store._compactor.run(meanwhile)
     store.compact()
@@ -705,28 +706,28 @@ def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_th
 
 def test_arguments_that_look_like_a_record_do_not_stop_a_compaction(path: str) -> None:
     store = JsonStore(path, durability="os", clock=StoppedClock())
-    store.add([a_job("a")])
+    store.add([a_job("a")], NOW)
     assert store._compactor.run(lambda: _add_once(store, a_job("b", payload='[[{"op":"revive"}],{}]')))
     assert [job.id for job in store.scan()] == ["a", "b"]
     store.close()
 
 
 def _add_once(store: JsonStore, job: Job) -> None:
-    if store.get(job.id) is None:
-        store.add([job])
+    if store.get([job.id])[0] is None:
+        store.add([job], NOW)
 
 
 def test_of_two_running_jobs_with_a_key_the_newer_holds_it_before_and_after_reopening(path: str) -> None:
     """Whoever called again was given the id of the one that had been replaced first."""
     store = JsonStore(path, durability="os", clock=StoppedClock())
     for id in ("first", "second", "third"):
-        store.add([a_job(id, key="k")], on_conflict="replace")
+        store.add([a_job(id, key="k")], NOW, on_conflict="replace")
         if id != "third":
             claim_all(store)
     store.cancel(["third"], NOW)
     other = JsonStore(path, durability="os", clock=StoppedClock())
     for opened in (store, other):
-        assert opened.add([a_job("fourth", key="k")]) == ["second"]
+        assert opened.add([a_job("fourth", key="k")], NOW) == ["second"]
         opened.close()
 
 
@@ -747,7 +748,7 @@ def test_a_reason_that_cannot_be_compared_is_refused_like_any_that_is_no_string(
 
     store = JsonStore(path, durability="os", clock=StoppedClock())
     with pytest.raises(InvalidValue, match="reason must be a string or None"):
-        store.add([a_job("a")._replace(reason=Evil())])  # type: ignore[arg-type]
-    store.add([a_job("b")._replace(reason="")])
+        store.add([a_job("a")._replace(reason=Evil())], NOW)  # type: ignore[arg-type]
+    store.add([a_job("b")._replace(reason="")], NOW)
     assert [job.id for job in store.scan()] == ["b"]
     store.close()

@@ -66,9 +66,9 @@ def test_one_ctrl_c_in_delay_and_the_next_call_was_told_that_the_disk_had_failed
     store = JsonStore(path)
     setattr(store._epoch.journal, place, once(getattr(store._epoch.journal, place), before=before))
     with pytest.raises(Struck):
-        store.add([a_job("struck")], fresh=True)
+        store.add([a_job("struck")], NOW, fresh=True)
     assert lock_is_free(path)
-    store.add([a_job("next")], fresh=True)
+    store.add([a_job("next")], NOW, fresh=True)
     assert store._epoch.number == 1, "nothing was wrong with the disk, so no new epoch is written"
     assert {job.id for job in store.scan()} in ({"next"}, {"next", "struck"})
     assert store.check() == []
@@ -82,14 +82,14 @@ def test_a_change_struck_in_memory_was_on_the_disk_and_unknown_to_the_process_th
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", once(Journal.append, before=False))
         with pytest.raises(Struck):
-            store.add([a_job("struck")], fresh=True)
-    assert store.get("struck") is not None
+            store.add([a_job("struck")], NOW, fresh=True)
+    assert store.get(["struck"])[0] is not None
     store.close()
 
 
 def test_half_of_a_change_in_a_memory_store_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
-    store.add([a_job("stays", key="k"), a_job("runs")])
+    store.add([a_job("stays", key="k"), a_job("runs")], NOW)
     store.claim("me", NOW, 1)
     before = {job.id: job for job in store.scan()}
     real, calls = type(store._state).insert, []
@@ -103,10 +103,10 @@ def test_half_of_a_change_in_a_memory_store_is_taken_back(monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(type(store._state), "insert", insert)
         with pytest.raises(KeyboardInterrupt):
-            store.add([a_job(f"new-{number}") for number in range(5)], fresh=True)
+            store.add([a_job(f"new-{number}") for number in range(5)], NOW, fresh=True)
     assert {job.id: job for job in store.scan()} == before
     assert store.check() == []
-    assert store.add([a_job("other", key="k")]) == ["stays"]
+    assert store.add([a_job("other", key="k")], NOW) == ["stays"]
     assert len(store.claim("me", NOW, 5)) == 1
 
 
@@ -125,7 +125,7 @@ def test_all_threads_stood_in_delay_where_the_container_allows_no_more_of_them(
     def add(number: int) -> None:
         begin.wait(PATIENCE_S)
         for n in range(20):
-            store.add([a_job(f"{number}-{n}")], fresh=True)
+            store.add([a_job(f"{number}-{n}")], NOW, fresh=True)
 
     threads = [threading.Thread(target=add, args=(number,), daemon=True) for number in range(8)]
     for thread in threads:
@@ -144,10 +144,10 @@ def test_without_a_thread_for_it_a_store_of_interval_was_never_synced(
 ) -> None:
     monkeypatch.setattr(_thread, "start_new_thread", _no_more)
     store = JsonStore(tmp_path / "tasks.json", durability="interval")
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     assert store._epoch.journal.synced < store._epoch.journal.end
     store._aside._regular_since -= 10.0  # ten seconds later
-    store.add([a_job("b")], fresh=True)
+    store.add([a_job("b")], NOW, fresh=True)
     assert store._epoch.journal.synced == store._epoch.journal.end
     store.close()
 
@@ -156,9 +156,9 @@ def test_a_compaction_for_which_there_is_no_thread_is_put_off(tmp_path: Path, mo
     store = JsonStore(tmp_path / "tasks.json", durability="os")
     monkeypatch.setattr(_thread, "start_new_thread", _no_more)
     store._compactor.at = 0
-    store.add([a_job("a")], fresh=True)
+    store.add([a_job("a")], NOW, fresh=True)
     assert store._compactor.at > store._epoch.journal.end
-    assert store.get("a") is not None
+    assert store.get(["a"])[0] is not None
     store.close()
 
 
@@ -181,12 +181,12 @@ def test_a_handler_that_called_delay_hung_its_process_and_the_store_of_all(tmp_p
     seen: list[object] = []
 
     def handler(*_: object) -> None:
-        seen.append(store.add([a_job("by the handler")], fresh=True))
-        seen.append(store.get("before").id)  # type: ignore[union-attr]
+        seen.append(store.add([a_job("by the handler")], NOW, fresh=True))
+        seen.append(store.get(["before"])[0].id)  # type: ignore[union-attr]
         with pytest.raises(StoreReentered, match="nothing was changed"):
             store.cancel(["before"], NOW)
 
-    store.add([a_job("before")])
+    store.add([a_job("before")], NOW)
     real, handled_before = Journal.append, signal.signal(signal.SIGUSR1, handler)
 
     def append(*args: Any, **options: Any) -> None:
@@ -197,7 +197,7 @@ def test_a_handler_that_called_delay_hung_its_process_and_the_store_of_all(tmp_p
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Journal, "append", append)
-            store.add([a_job("outer", key="k")])
+            store.add([a_job("outer", key="k")], NOW)
     finally:
         signal.signal(signal.SIGUSR1, handled_before)
     assert seen == [["by the handler"], "before"]
@@ -215,11 +215,11 @@ def test_a_handler_during_a_sync_finds_its_job_stored(tmp_path: Path) -> None:
     def sync(fd: int) -> None:
         calls.append(fd)
         if len(calls) == 1:
-            store.add([a_job("by the handler")], fresh=True)
+            store.add([a_job("by the handler")], NOW, fresh=True)
         real(fd)
 
     journal._fdatasync = sync
-    store.add([a_job("outer")], fresh=True)
+    store.add([a_job("outer")], NOW, fresh=True)
     assert {job.id for job in store.scan()} == {"outer", "by the handler"}
     assert journal.synced == journal.end
     store.close()
@@ -237,7 +237,7 @@ def test_a_handler_while_the_store_is_opened_for_the_first_time_is_told_so(tmp_p
         return real()
 
     app._open = opening  # type: ignore[method-assign]
-    assert app.store.get("none") is None
+    assert app.store.get(["none"])[0] is None
     assert seen == [True]
     app.close()
 

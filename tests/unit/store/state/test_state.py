@@ -48,7 +48,7 @@ def test_forgetting_what_a_new_epoch_has_left_out_or_what_runs_again_changes_not
 def test_a_backlog_was_decoded_whole_and_the_garbage_collector_then_stopped_every_thread() -> None:
     """80 ms at a time with 60,000 jobs due: what waits is text until it is claimed."""
     store = new_store()
-    store.add(some_jobs(5))
+    store.add(some_jobs(5), NOW)
     (claim,) = store.claim("me", NOW, 1)
     rows = store._epoch.state.rows
     assert {id: type(row) for id, row in rows.items()} == {

@@ -36,7 +36,7 @@ def waits(app: Scheduler, clock: FakeClock, id: str) -> list[float]:
     found: list[float] = []
     for _ in range(50):
         app.run_due()
-        job = app.store.get(id)
+        job = app.store.get([id])[0]
         assert job is not None
         if job.finished:
             return found
@@ -55,7 +55,7 @@ def failing(app: Scheduler, error: BaseException | None = None, **options: Any) 
 
 
 def ended(app: Scheduler, id: str) -> Job:
-    job = app.store.get(id)
+    job = app.store.get([id])[0]
     assert job is not None and job.finished
     return job
 
@@ -266,7 +266,7 @@ def test_snooze_shows_its_reason_while_the_job_waits(app: Scheduler) -> None:
 
     job = send.delay()
     app.run_due()
-    waiting = app.store.get(job.id)
+    waiting = app.store.get([job.id])[0]
     assert waiting is not None
     assert (waiting.state, waiting.reason, waiting.attempt) == (State.SCHEDULED, "the shop is closed", 0)
     assert waiting.due_ms == int((START + timedelta(hours=1)).timestamp() * 1000)
@@ -282,7 +282,7 @@ def test_attempts_survive_a_restart(tmp_path: Any, clock: FakeClock) -> None:
         if attempt == 1:
             id = fails.delay().id
         app.run_due()
-        job = app.store.get(id)
+        job = app.store.get([id])[0]
         assert job is not None and job.attempt == attempt
         assert job.state is (State.FAILED if attempt == 3 else State.SCHEDULED)
         app.close()

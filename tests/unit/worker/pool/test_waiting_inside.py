@@ -242,7 +242,7 @@ def test_a_job_that_waits_for_itself_is_told_so_at_once(app: Scheduler) -> None:
 def test_a_body_that_waits_for_what_runs_after_it_is_told_so(app: Scheduler) -> None:
     @app.task(bind=True)
     def waits(self: Any) -> None:
-        job = app.store.get(self.request.id)
+        job = app.store.get([self.request.id])[0]
         assert job is not None
         app.AsyncResult(job.wakes[0]).get(timeout=LONG_S)
 

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from typing import Final
 
-from ....contract import Pausable, Stats
+from ....contract import Density, Stats
 from ....explain.when import local, read_span, since, span, until, utc
 from ...command import Command, Context, checked, take_json, take_store
 from ...console import Cell
@@ -26,7 +26,7 @@ def _run_stats(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
         stats = store.stats(now_ms)
-        paused = store.paused() if isinstance(store, Pausable) else []
+        paused = store.paused()
         name = getattr(store, "path", repr(store))
     if args.json:
         console.json({"store": name, **asdict(stats), "next_due": utc(stats.next_due_ms), "paused": paused})
@@ -84,9 +84,11 @@ def _ring_arguments(parser: ArgumentParser) -> None:
 def _run_ring(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
+        name = getattr(store, "path", repr(store))
+        if not isinstance(store, Density):
+            raise CommandError(f"{name} keeps no ring of 3600 slots that could be shown; see `hourwheel stats`")
         density = store.density(now_ms, args.within // 1000)
         hand = store.stats(now_ms).hand
-        name = getattr(store, "path", repr(store))
     if args.json:
         console.json({"store": name, "hand": hand, "within_ms": args.within, "density": density})
     elif args.svg is not None:

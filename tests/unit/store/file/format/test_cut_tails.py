@@ -11,6 +11,7 @@ import pytest
 from hourwheel.errors import StoreCorrupt, StoreFormatError
 from hourwheel.job import Job, Retried, State, Succeeded
 from hourwheel.store import JsonStore
+from hourwheel.turn import effects
 
 pytestmark = pytest.mark.usefixtures("not_folded")
 
@@ -44,14 +45,17 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Seen],
                     payload=f'[["{"x" * 90 * number}"],{{}}]',
                     result_ttl_ms=1 << 50,
                 )
-            ]
+            ],
+            0,
         )
         note()
     claims = store.claim("me", JOBS, 2)
     note()
-    store.settle([(claims[0], Succeeded()), (claims[1], Retried(due_ms=99))], 7)
+    store.settle(effects([(claims[0], Succeeded()), (claims[1], Retried(due_ms=99))]), 7)
     note()
-    store.add([Job(id="last-a", task="t", due_ms=50), Job(id="last-b", task="t", due_ms=51)])  # one change, two lines
+    store.add(
+        [Job(id="last-a", task="t", due_ms=50), Job(id="last-b", task="t", due_ms=51)], 0
+    )  # one change, two lines
     note()
     store._epoch.journal.sync()
     return home, states, ends
@@ -96,7 +100,7 @@ def test_a_store_goes_on_after_a_cut_tail(history: tuple[Path, list[Seen], list[
     data = journal.read_bytes()
     journal.write_bytes(data[: ends[-1] - 40] + b"\n" * 4096)
     store = JsonStore(path, durability="os")
-    store.add([Job(id="after", task="t", due_ms=1)])
+    store.add([Job(id="after", task="t", due_ms=1)], 0)
     store.close()
     assert reopened(path) == {**states[-2], "after": (State.SCHEDULED, 1, 0)}
 

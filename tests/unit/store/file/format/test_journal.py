@@ -25,6 +25,7 @@ from hourwheel.store.file.format.lines import (
     split,
 )
 from hourwheel.store.records import encode_job
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, a_job, content, some_jobs
 from tests.kit.memory_system import DIRECTORY, MemorySystem
@@ -68,20 +69,20 @@ def test_a_record_too_long_for_a_line_is_refused_before_it_is_written(monkeypatc
     monkeypatch.setattr(lines, "_LONGEST", 300)
     store = _store(system := MemorySystem())
     with pytest.raises(StoreError, match="at most 300 bytes"):
-        store.add([a_job("a", payload=f'[["{"x" * 300}"],{{}}]')])
+        store.add([a_job("a", payload=f'[["{"x" * 300}"],{{}}]')], NOW)
     with pytest.raises(StoreError, match="at most 300 bytes"):
-        store.add([a_job("b", payload=f'[["{"x" * 300}"],{{}}]')], fresh=True)
-    store.add([a_job("c")])
+        store.add([a_job("b", payload=f'[["{"x" * 300}"],{{}}]')], NOW, fresh=True)
+    store.add([a_job("c")], NOW)
     assert set(_expect(what_is_left(system.files()))) == {"c"}
 
 
 def test_a_change_of_many_items_is_written_in_lines_that_are_not_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "_LONGEST", 40_000)
     store = _store(system := MemorySystem())
-    store.add(some_jobs(200), fresh=True)
+    store.add(some_jobs(200), NOW, fresh=True)
     claims = store.claim("owner", NOW, 200)
     result = f'"{"r" * 1000}"'
-    assert store.settle([(claim, Succeeded(returned=result)) for claim in claims], NOW) == []
+    assert store.settle(effects([(claim, Succeeded(returned=result)) for claim in claims]), NOW) == []
     left = _expect(what_is_left(system.files()))
     assert left == content(store)
     assert len({job.token for job in left.values()}) == 200
@@ -165,7 +166,7 @@ def test_what_is_left_of_a_cut_record_is_wiped_so_that_new_ones_do_not_meet_it(s
     for cut in range(story.ends[-2], story.ends[-1] - 1, 7):
         system = MemorySystem(story.with_journal(story.data[:cut]))
         store = _store(system)
-        store.add([a_job("new")])
+        store.add([a_job("new")], NOW)
         assert what_is_left(system.files()) == content(store) == {**story.state_at(cut), "new": a_job("new")}
 
 
@@ -315,9 +316,9 @@ def test_sectors_left_out_by_a_power_loss_leave_a_prefix_of_the_history_never_le
 def test_every_subset_of_the_sectors_of_a_batch_leaves_all_of_the_batch_or_nothing() -> None:
     system = MemorySystem()
     store = _store(system)
-    store.add([a_job("before")])
+    store.add([a_job("before")], NOW)
     synced = store._epoch.journal.end
-    store.add([a_job(f"batch-{n}", payload=f'[["{"y" * 400}"],{{}}]') for n in range(6)], fresh=True)
+    store.add([a_job(f"batch-{n}", payload=f'[["{"y" * 400}"],{{}}]') for n in range(6)], NOW, fresh=True)
     end = store._epoch.journal.end
     files = system.files()
     first, last = synced // SECTOR, (end - 1) // SECTOR
@@ -353,7 +354,7 @@ def test_two_processes_that_grow_a_journal_in_turn_do_not_blank_what_the_other_w
     there = _store(system)
     big = f'[["{"x" * 60_000}"],{{}}]'
     for number in range(60):
-        (here, there)[number % 2].add([a_job(f"job-{number:02}", payload=big)])
+        (here, there)[number % 2].add([a_job(f"job-{number:02}", payload=big)], NOW)
     assert set(content(here)) == set(content(there)) == set(_expect(what_is_left(system.files())))
     assert len(content(here)) == 60
 
@@ -361,7 +362,7 @@ def test_two_processes_that_grow_a_journal_in_turn_do_not_blank_what_the_other_w
 def test_a_long_change_is_read_whole_however_little_is_read_at_a_time() -> None:
     system = MemorySystem()
     store = _store(system)
-    store.add([a_job(f"job-{n}", payload=f'[["{"x" * 9_000}"],{{}}]') for n in range(40)], fresh=True)
+    store.add([a_job(f"job-{n}", payload=f'[["{"x" * 9_000}"],{{}}]') for n in range(40)], NOW, fresh=True)
     fresh = Epoch.open(store._place, system)
     fresh.journal.end, fresh.journal.seq = store._epoch.snapshot.header.length and _header_length(system), 0
     [batch] = fresh.journal.read(most=1000)

@@ -18,10 +18,10 @@ def test_an_old_snapshot_beside_a_newer_journal_is_refused_and_what_the_journal_
 ) -> None:
     path, copy = tmp_path / "tasks.json", tmp_path / "copy"
     store = JsonStore(path, durability="os")
-    store.add([Job(id="a", task="t", due_ms=1)])
+    store.add([Job(id="a", task="t", due_ms=1)], 0)
     shutil.copy(path, copy)
     store.compact()
-    store.add([Job(id="b", task="t", due_ms=2)])
+    store.add([Job(id="b", task="t", due_ms=2)], 0)
     store.close()
     newest = path.read_bytes()
     shutil.copy(copy, path)

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.usefixtures("not_folded")
 def test_rot_over_length_and_beginning_of_the_last_record_does_not_drop_an_acknowledged_job(tmp_path: Path) -> None:
     path, journal = tmp_path / "tasks.json", tmp_path / "tasks.json.journal.1"
     store = JsonStore(path)
-    store.add([a_job("first")], fresh=True)
+    store.add([a_job("first")], 0, fresh=True)
     start = store._epoch.journal.end
-    store.add([a_job("last")], fresh=True)
+    store.add([a_job("last")], 0, fresh=True)
     store.close()
     data = bytearray(journal.read_bytes())
     data[start + 13 : start + 17] = b"ff  "  # a greater length, and no brace: 26 bits
@@ -38,13 +38,13 @@ def test_rot_over_length_and_beginning_of_the_last_record_does_not_drop_an_ackno
 def test_a_record_whose_line_feed_and_all_behind_it_came_back_as_zeros_is_not_dropped(tmp_path: Path) -> None:
     path, journal = tmp_path / "tasks.json", tmp_path / "tasks.json.journal.1"
     store = JsonStore(path)
-    store.add([a_job("first"), a_job("last")])
+    store.add([a_job("first"), a_job("last")], 0)
     end = store._epoch.journal.end
     store.close()
     data = journal.read_bytes()
     journal.write_bytes(data[: end - 1] + bytes(len(data) - end + 1))
     store = JsonStore(path)
-    store.add([a_job("next")])
+    store.add([a_job("next")], 0)
     store.close()
     store = JsonStore(path)
     assert sorted(content(store)) == ["first", "last", "next"]
@@ -71,7 +71,7 @@ def test_a_job_made_by_hand_with_an_odd_field_is_refused_before_it_makes_the_sto
 ) -> None:
     store = JsonStore(tmp_path / "tasks.json")
     with pytest.raises(InvalidValue):
-        store.add([a_job("odd")._replace(**field)])
+        store.add([a_job("odd")._replace(**field)], 0)
     assert content(store) == {}
     store.close()
 
@@ -90,7 +90,7 @@ def test_an_option_that_cannot_be_shown_is_refused_as_any_other(value: object) -
 def a_store_with(path: Path, change: Callable[[bytes], bytes]) -> None:
     """A store with one job in its snapshot, the text of which was changed behind a checksum that is right."""
     store = JsonStore(path)
-    store.add([a_job("a", payload='[["x"],{}]')])
+    store.add([a_job("a", payload='[["x"],{}]')], 0)
     store.compact()
     store.close()
     path.write_bytes(resealed(change(path.read_bytes())))

@@ -147,7 +147,7 @@ def test_a_slot_as_text_can_be_copied_only_if_no_job_in_it_is_out_of_date_has_a_
     assert list(file.slot_lines(plain.slot)) == text_of(plain, a_job("q", NOW + TURN_MS))
     again = MemorySystem()
     assert written(again, slots=[(plain.slot, text)]).heads[plain.slot] == NOW
-    assert opened(again).get("q") == a_job("q", NOW + TURN_MS)
+    assert opened(again).get(["q"])[0] == a_job("q", NOW + TURN_MS)
     assert [job.id for job in opened(again).take_due(NOW, nothing_hidden)] == ["p"]
 
 
@@ -285,10 +285,12 @@ def test_a_store_compacted_again_and_again_while_jobs_come_and_go_forgets_none()
     system = MemorySystem()
     store: JsonStore = new_store(system)
     for turn in range(4):
-        store.add([a_job(f"{turn}-{n}", NOW + 900 * n, key=f"{turn}-{n}" if n % 7 == 0 else None) for n in range(40)])
-        store.add([a_job(f'{turn}-"{n}"', NOW + 900 * n) for n in range(5)])
+        store.add(
+            [a_job(f"{turn}-{n}", NOW + 900 * n, key=f"{turn}-{n}" if n % 7 == 0 else None) for n in range(40)], NOW
+        )
+        store.add([a_job(f'{turn}-"{n}"', NOW + 900 * n) for n in range(5)], NOW)
         store.cancel([f"{turn}-{n}" for n in range(0, 40, 5)], NOW)
-        store.reschedule(f"{turn}-1", NOW + TURN_MS, NOW)
+        store.reschedule([f"{turn}-1"], NOW + TURN_MS, NOW)[0]
         claim_all(store, owner=f"owner-{turn}", now_ms=NOW + turn)
         before = content(store)
         store.compact()

@@ -11,6 +11,7 @@ import pytest
 from hourwheel.job import Failed, Failure, Job, Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 NOW_MS = 1_900_000_000_250
 DAY_MS = 86_400_000
@@ -66,19 +67,19 @@ def make(tmp_path: Path) -> Callable[[], Made]:
     def make() -> Made:
         path = tmp_path / "tasks.json"
         store = JsonStore(path, durability="os", clock=FakeClock(NOW_MS))
-        store.add([job(f"s{i}", NOW_MS + 500 * i, key=f"key{i}" if i % 3 == 0 else None) for i in range(10)])
+        store.add([job(f"s{i}", NOW_MS + 500 * i, key=f"key{i}" if i % 3 == 0 else None) for i in range(10)], 0)
         claims = {claim.job.id: claim for claim in store.claim("worker-a", NOW_MS + 1000, 3)}
         failed = Failed(error=Failure("ValueError", "no", "Traceback ..."))
-        store.settle([(claims["s0"], Succeeded(returned='{"a":1}')), (claims["s2"], failed)], NOW_MS + 1001)
+        store.settle(effects([(claims["s0"], Succeeded(returned='{"a":1}')), (claims["s2"], failed)]), NOW_MS + 1001)
         store.compact()
         for i in range(6):
-            store.add([job(f"n{i}", NOW_MS + 250 * i)], fresh=True)
+            store.add([job(f"n{i}", NOW_MS + 250 * i)], 0, fresh=True)
         claims = {claim.job.id: claim for claim in store.claim("worker-b", NOW_MS + 250, 2)}
-        store.settle([(claims["n0"], Succeeded())], NOW_MS + 300)
+        store.settle(effects([(claims["n0"], Succeeded())]), NOW_MS + 300)
         store.cancel(["n2"], NOW_MS + 301)
-        store.reschedule("n3", NOW_MS + DAY_MS, NOW_MS + 302)
+        store.reschedule(["n3"], NOW_MS + DAY_MS, NOW_MS + 302)[0]
         [claim] = [c for c in store.claim("worker-b", NOW_MS + 1500, 3) if c.job.id == "s3"]
-        store.settle([(claim, Succeeded(returned="3"))], NOW_MS + 1501)
+        store.settle(effects([(claim, Succeeded(returned="3"))]), NOW_MS + 1501)
         jobs = {found.id: found for found in store.scan(limit=100)}
         store.close()
         return Made(path, jobs)

@@ -173,8 +173,8 @@ def test_whoever_has_the_store_open_goes_on_with_the_edited_one(made: Made) -> N
     made.path.rename(old)  # as editors save: the old file stays what it is for those who have it open
     made.path.write_text(other_due("s7", NOW_MS + DAY_MS)(old.read_text()))
     accept_edit(made.path)
-    assert producer.get("s7") == made.jobs["s7"]._replace(due_ms=NOW_MS + DAY_MS)
-    producer.add([job("later", NOW_MS + DAY_MS)])
+    assert producer.get(["s7"])[0] == made.jobs["s7"]._replace(due_ms=NOW_MS + DAY_MS)
+    producer.add([job("later", NOW_MS + DAY_MS)], 0)
     producer.close()
     assert "later" in jobs_in(made.path)
 

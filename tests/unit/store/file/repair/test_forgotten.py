@@ -9,6 +9,7 @@ from hourwheel.job import Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.store.file.repair import repair
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 from .conftest import NOW_MS, Made, job, jobs_in
 
@@ -18,10 +19,10 @@ def left(tmp_path: Path) -> Made:
     """A snapshot with "old", a journal in which "old" and "new" are forgotten and "kept" has ended."""
     path = tmp_path / "tasks.json"
     store = JsonStore(path, durability="os", clock=FakeClock(NOW_MS))
-    store.add([job("old", NOW_MS, payload='[["old secret"],{}]')])
+    store.add([job("old", NOW_MS, payload='[["old secret"],{}]')], 0)
     _finish_all(store)
     store.compact()
-    store.add([job("new", NOW_MS), job("kept", NOW_MS)])
+    store.add([job("new", NOW_MS), job("kept", NOW_MS)], 0)
     _finish_all(store)
     store.forget(["old", "new"])
     jobs = {found.id: found for found in store.scan(limit=100)}
@@ -30,7 +31,7 @@ def left(tmp_path: Path) -> Made:
 
 
 def _finish_all(store: JsonStore) -> None:
-    store.settle([(claim, Succeeded()) for claim in store.claim("worker", NOW_MS, 10)], NOW_MS + 1)
+    store.settle(effects([(claim, Succeeded()) for claim in store.claim("worker", NOW_MS, 10)]), NOW_MS + 1)
 
 
 def test_a_forgotten_job_does_not_come_back(left: Made) -> None:

@@ -35,7 +35,7 @@ def test_a_glance_names_a_destroyed_record_and_no_unfinished_write(made: Made) -
 def test_a_glance_at_a_large_store_does_not_hold_it_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "tasks.json"
     store = JsonStore(path, durability="os")
-    store.add([job(f"job-{n}", NOW_MS + n, payload='[["%s"],{}]' % ("x" * 900)) for n in range(12_000)], fresh=True)
+    store.add([job(f"job-{n}", NOW_MS + n, payload='[["%s"],{}]' % ("x" * 900)) for n in range(12_000)], 0, fresh=True)
     store.compact()
     store.close()
     size = path.stat().st_size

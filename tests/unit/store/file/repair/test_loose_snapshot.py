@@ -76,7 +76,7 @@ def test_two_jobs_run_together_when_the_line_feed_between_them_is_gone(data: byt
 def test_what_is_nested_in_a_broken_job_is_no_job(tmp_path: object) -> None:
     evil = job("evil", NOW_MS, payload='[[{"id":"inner","due_ms":1,"task":"app.evil"}],{}]')
     store = JsonStore(f"{tmp_path}/evil.json", clock=FakeClock(NOW_MS))
-    store.add([evil])
+    store.add([evil], 0)
     store.compact()
     store.close()
     with open(f"{tmp_path}/evil.json", "rb") as file:
@@ -159,7 +159,7 @@ def test_a_snapshot_of_a_newer_hourwheel_is_not_judged(data: bytes) -> None:
 def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("large") / "tasks.json"
     store = JsonStore(path, durability="os", clock=FakeClock(NOW_MS))
-    store.add([job(f"j{i}", NOW_MS + i) for i in range(6000)], fresh=True)
+    store.add([job(f"j{i}", NOW_MS + i) for i in range(6000)], 0, fresh=True)
     store.compact()
     store.close()
     return path.read_bytes()

@@ -209,8 +209,8 @@ def test_what_one_journal_has_lost_another_one_gives(made: Made) -> None:
 def test_two_jobs_left_with_one_key_by_a_lost_cancellation_share_it_out(tmp_path: Path) -> None:
     path = tmp_path / "tasks.json"
     store = JsonStore(path, clock=FakeClock(NOW_MS))
-    store.add([job("old", NOW_MS + DAY_MS, key="k")])
-    store.add([job("new", NOW_MS + DAY_MS, key="k")._replace(created_ms=NOW_MS + 5)], on_conflict="replace")
+    store.add([job("old", NOW_MS + DAY_MS, key="k")], 0)
+    store.add([job("new", NOW_MS + DAY_MS, key="k")._replace(created_ms=NOW_MS + 5)], 0, on_conflict="replace")
     jobs = {found.id: found for found in store.scan()}
     store.close()
     made = Made(path, jobs)
@@ -273,7 +273,7 @@ def test_an_older_snapshot_from_a_backup_is_brought_up_to_date_by_the_newer_jour
     older = made.path.read_bytes()
     store = JsonStore(made.path, clock=FakeClock(NOW_MS))
     store.compact()
-    store.add([job("late", NOW_MS + DAY_MS)])
+    store.add([job("late", NOW_MS + DAY_MS)], 0)
     store.close()
     made.path.write_bytes(older)
     found = survey(made.path)
@@ -431,12 +431,12 @@ def test_what_was_paused_is_paused_in_what_was_salvaged(make: Callable[[], Made]
     made = make()
     store = JsonStore(made.path, durability="os", clock=FakeClock(NOW_MS))
     store.pause(["queue:early", "queue:over"])
-    store.add([job("limited", NOW_MS, limits=(Bound("x", 1), Bound("r", 1, DAY_MS)))])
+    store.add([job("limited", NOW_MS, limits=(Bound("x", 1), Bound("r", 1, DAY_MS)))], 0)
     store.claim("worker-c", NOW_MS + 2000, 100)
     store.compact()
     store.pause(["task:late"])
     store.resume(["queue:over"])
-    store.add([job("last", NOW_MS + DAY_MS), job("lost", NOW_MS + DAY_MS)])
+    store.add([job("last", NOW_MS + DAY_MS), job("lost", NOW_MS + DAY_MS)], 0)
     store.close()
     destroy(made, b'"id":"last"')
     refuses(made.path)
@@ -444,7 +444,7 @@ def test_what_was_paused_is_paused_in_what_was_salvaged(make: Callable[[], Made]
     again = JsonStore(str(restored.output), durability="os", clock=FakeClock(NOW_MS))
     assert again.paused() == ["queue:early", "task:late"]
     assert again.check() == []
-    again.add([job("next", NOW_MS, limits=(Bound("r", 1, DAY_MS),))])
+    again.add([job("next", NOW_MS, limits=(Bound("r", 1, DAY_MS),))], 0)
     assert [claim.job.id for claim in again.claim("d", NOW_MS + 3000, 100) if claim.job.id == "next"] == []
     again.close()
 
