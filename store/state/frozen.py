@@ -18,6 +18,10 @@ Hidden = Callable[[str], bool]
 class Frozen(Protocol):
     """Read-only jobs; the only thing that moves is how far the scheduled ones have been taken."""
 
+    @property
+    def over_ms(self) -> int | None:
+        """When the first of the finished jobs may be dropped, at the earliest; None if there is none."""
+
     def get(self, id: str) -> Job | None:
         """The job as it was frozen."""
 
@@ -39,6 +43,8 @@ class Frozen(Protocol):
 
 class Nothing:
     """No frozen jobs."""
+
+    over_ms: int | None = None
 
     def get(self, id: str) -> Job | None:  # noqa: ARG002
         """See Frozen.get."""

@@ -53,6 +53,7 @@ from .tombstone import TOMBSTONE, is_tombstone
 Row = Job | bytes
 SCHEDULED: Final = JobState.SCHEDULED
 RUNNING: Final = JobState.RUNNING
+_AGAIN_MS: Final = 60_000
 
 
 def job_of(row: Row) -> Job:
@@ -195,13 +196,12 @@ class State:
                 self.keys.add(job.key, job.id)
             self.ready.put(job)
 
-    def tidy_frozen(self, now_ms: int, failed_ttl_ms: int) -> bool:
-        """Show no frozen job any more that is over by now; whether there may be rows that are, too.
-
-        Nothing is recorded for the frozen ones: whether one is over is seen when it is read.
-        """
-        self.tidied = now_ms, failed_ttl_ms
-        return bool(self.over) and self.over[0][0] <= now_ms
+    def may_tidy(self, now_ms: int) -> bool:
+        """Whether there may be finished jobs that are over. How many frozen ones are nobody counts: look now and then."""
+        if self.over and self.over[0][0] <= now_ms:
+            return True
+        over_ms = self.frozen.over_ms
+        return over_ms is not None and over_ms <= now_ms and not 0 <= now_ms - self.tidied[0] < _AGAIN_MS
 
     # ---- applying ----------------------------------------------------------------------------------------
 

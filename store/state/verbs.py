@@ -240,7 +240,7 @@ class StateVerbs(ABC):
 
     def tidy(self, now_ms: int, limit: int = 10_000) -> int:  # noqa: ARG002 - one short record drops them all
         """See Store.tidy."""
-        if not self._reading(lambda state: state.tidy_frozen(now_ms, self.failed_ttl_ms)):
+        if not self._reading(lambda state: state.may_tidy(now_ms)):
             return 0
 
         def change(state: State) -> int:

@@ -7,24 +7,12 @@ from collections.abc import Collection, Iterator, Sequence
 
 from hourwheel.contract import Filter, Found, Stats
 from hourwheel.errors import DuplicateJob
-from hourwheel.job import (
-    Claim,
-    Crashed,
-    Failed,
-    Failure,
-    Followed,
-    Job,
-    Noted,
-    Outcome,
-    Released,
-    Retried,
-    Skipped,
-    Snoozed,
-    State,
-    Succeeded,
-)
+from hourwheel.job import Claim, Failure, Job, State
+from hourwheel.turn import Again, Effect, End, Keep
 
 _DIED = Failure("WorkerCrashed", "")
+_WEEK_MS = 7 * 24 * 3_600_000
+_EVIDENCE = (State.FAILED, State.EXPIRED)
 
 
 class ModelStore:
@@ -38,10 +26,13 @@ class ModelStore:
         """How many were forgotten, by how they had ended."""
         self.starts: dict[str, int] = {}
         """By name of a rate, its last start."""
+        self.lease_ms: int | None = None
+        self.until: dict[str, int] = {}
+        """Until when each owner is taken to live, if there are leases."""
 
     # ---- changing ----------------------------------------------------------------------------------------
 
-    def add(self, jobs: Sequence[Job], on_conflict: str) -> list[str]:
+    def add(self, jobs: Sequence[Job], now_ms: int, on_conflict: str) -> list[str]:
         held, standing, new = dict(self.jobs), list[str](), set[str]()
         for job in jobs:
             if job.id in held:
@@ -57,7 +48,8 @@ class ModelStore:
                 del held[holder.id]
                 standing = [job.id if id == holder.id else id for id in standing]
             elif holder is not None and holder.state is State.SCHEDULED:
-                held[holder.id] = holder._replace(state=State.CANCELLED, finished_ms=0)
+                ttl_ms = min(60_000, holder.result_ttl_ms)
+                held[holder.id] = holder._replace(state=State.CANCELLED, finished_ms=now_ms, result_ttl_ms=ttl_ms)
             if holder is not None and None not in (job.latest_ms, holder.latest_ms):
                 latest_ms = min(job.latest_ms or 0, holder.latest_ms or 0)
                 job = job._replace(latest_ms=latest_ms, due_ms=min(job.due_ms, latest_ms))
@@ -65,7 +57,7 @@ class ModelStore:
             new.add(job.id)
             standing.append(job.id)
         self.jobs = held
-        self._wake(max((job.created_ms for job in jobs), default=0))
+        self._wake(now_ms)
         return standing
 
     def _wake(self, now_ms: int) -> None:
@@ -87,16 +79,28 @@ class ModelStore:
 
     def rescue(self, now_ms: int) -> None:
         """What a claim does first."""
+        silent = {owner for owner, until_ms in self.until.items() if until_ms <= now_ms}
         for job in list(self.jobs.values()):
-            lapsed = job.lease_until_ms is not None and job.lease_until_ms <= now_ms
-            if job.state is not State.RUNNING or not (lapsed or job.owner in self.dead):
+            if job.state is not State.RUNNING or job.owner not in self.dead | silent:
                 continue
-            job = job._replace(crashes=job.crashes + 1, owner=None, lease_until_ms=None)
+            job = job._replace(crashes=job.crashes + 1, owner=None)
             if job.crashes < job.max_crashes:
                 self.jobs[job.id] = self._again(job, job.due_ms, now_ms)
             else:
                 self.jobs[job.id] = job._replace(state=State.FAILED, finished_ms=now_ms, error=_DIED)
+        for owner in silent:
+            del self.until[owner]
         self._wake(now_ms)
+
+    def beat(self, owner: str, now_ms: int) -> bool:
+        if self.lease_ms is None or self.until.get(owner, now_ms) > now_ms:
+            self.lives(owner, now_ms)
+            return True
+        return False
+
+    def lives(self, owner: str, now_ms: int) -> None:
+        if self.lease_ms is not None:
+            self.until[owner] = now_ms + self.lease_ms
 
     def _again(self, job: Job, due_ms: int, now_ms: int) -> Job:
         """A job that is to run again does, unless it was cancelled or a newer one with its key replaced it meanwhile."""
@@ -172,7 +176,7 @@ class ModelStore:
         self.jobs[id] = self.jobs[id]._replace(state=State.EXPIRED, finished_ms=now_ms)
         self._wake(now_ms)
 
-    def claimed(self, claim: Claim, now_ms: int, lease_ms: int | None) -> Job:
+    def claimed(self, claim: Claim, now_ms: int) -> Job:
         job = self.jobs[claim.job.id]
         self.starts |= {bound.name: now_ms for bound in job.limits if bound.per_ms}
         self.jobs[job.id] = job = job._replace(
@@ -180,54 +184,36 @@ class ModelStore:
             attempt=job.attempt + 1,
             token=claim.token,
             owner=claim.owner,
-            lease_until_ms=None if lease_ms is None else now_ms + lease_ms,
             started_ms=now_ms,
         )
         return job
 
-    def renewed(self, claim: Claim, until_ms: int) -> None:
-        self.jobs[claim.job.id] = self.jobs[claim.job.id]._replace(lease_until_ms=until_ms)
-
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         lost = []
-        for claim, outcome in settlements:
-            if self.holds(claim) and isinstance(outcome, Followed):
-                self._follow(self.jobs[claim.job.id], outcome)
-            elif self.holds(claim):
-                self.jobs[claim.job.id] = self._ended(self.jobs[claim.job.id], outcome, now_ms)
+        for claim, effect in settlements:
+            if self.holds(claim):
+                self._turned(self.jobs[claim.job.id], effect, now_ms)
             else:
                 lost.append(claim)
             self._wake(now_ms)
         return lost
 
-    def _follow(self, job: Job, outcome: Followed) -> None:
-        """The next fire is added, once."""
-        if job.fire is not None and not job.fire.followed:
-            self.jobs[job.id] = job._replace(key=None, fire=job.fire._replace(followed=True, missed=outcome.missed))
-            self.jobs.setdefault(outcome.job.id, outcome.job)
-
-    def _ended(self, job: Job, outcome: Outcome, now_ms: int) -> Job:
-        old, job = job, job._replace(owner=None, lease_until_ms=None)
-        match outcome:
-            case Succeeded(returned=returned):
-                return job._replace(state=State.SUCCEEDED, returned=returned, finished_ms=now_ms)
-            case Failed(error=error):
-                return job._replace(state=State.FAILED, error=error, finished_ms=now_ms)
-            case Retried(due_ms=due_ms, error=error):
-                return self._again(job._replace(error=error or job.error), due_ms, now_ms)
-            case Snoozed(due_ms=due_ms):
-                return self._again(job._replace(attempt=job.attempt - 1), due_ms, now_ms)
-            case Released():
-                return self._again(job._replace(attempt=job.attempt - 1), job.due_ms, now_ms)
-            case Crashed():
-                job = job._replace(crashes=job.crashes + 1)
-                if job.crashes < job.max_crashes:
-                    return self._again(job, job.due_ms, now_ms)
-                return job._replace(state=State.FAILED, finished_ms=now_ms, error=_DIED)
-            case Noted():
-                return outcome.on(old)
-            case Skipped():
-                return job._replace(state=State.CANCELLED, finished_ms=now_ms, attempt=job.attempt - 1)
+    def _turned(self, job: Job, effect: Effect, now_ms: int) -> None:
+        match effect:
+            case Keep(next=fire) if fire is not None:
+                if job.fire is not None and not job.fire.followed:  # once
+                    followed = job.fire._replace(followed=True, missed=effect.missed)
+                    self.jobs[job.id] = job._replace(key=None, fire=followed)
+                    self.jobs.setdefault(fire.id, fire)
+            case Keep(note=None):
+                self.jobs[job.id] = job if job.cancel_ms is not None else job._replace(reason=effect.reason)
+            case Keep(note=note):
+                self.jobs[job.id] = job._replace(note=note)
+            case End(state=state, returned=returned):
+                job = job._replace(owner=None, returned=returned, **effect.changes)
+                self.jobs[job.id] = job._replace(state=state, finished_ms=now_ms)
+            case Again(due_ms=due_ms):
+                self.jobs[job.id] = self._again(job._replace(owner=None, **effect.changes), due_ms, now_ms)
 
     def holds(self, claim: Claim) -> bool:
         job = self.jobs.get(claim.job.id)
@@ -244,16 +230,22 @@ class ModelStore:
             self._wake(now_ms)
         return found
 
-    def reschedule(self, id: str, due_ms: int, *, finished: bool = False) -> Found:
-        found = self.find(id)
-        if found is Found.SCHEDULED:
-            self.jobs[id] = self.jobs[id]._replace(due_ms=due_ms)
-        elif found is Found.FINISHED and finished:
-            job = self.jobs[id]
-            if self._holder(self.jobs, job.key) is not None:
-                raise DuplicateJob(id)
-            anew = {"attempt": 0, "crashes": 0, "finished_ms": None, "returned": None, "cancel_ms": None, "note": None}
-            self.jobs[id] = job._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
+    def reschedule(self, ids: Sequence[str], due_ms: int) -> list[Found]:
+        found = [self.find(id) for id in ids]
+        for id, stands in zip(ids, found, strict=True):
+            if stands is Found.SCHEDULED:
+                self.jobs[id] = self.jobs[id]._replace(due_ms=due_ms)
+        return found
+
+    def revive(self, ids: Sequence[str], due_ms: int) -> list[Found]:
+        found = [self.find(id) for id in ids]
+        once = {id for id, stands in zip(ids, found, strict=True) if stands is Found.FINISHED}
+        keys = [key for id in once if (key := self.jobs[id].key) is not None]
+        if len(keys) > len(set(keys)) or any(self._holder(self.jobs, key) is not None for key in keys):
+            raise DuplicateJob(str(keys))
+        anew = {"attempt": 0, "crashes": 0, "finished_ms": None, "returned": None, "cancel_ms": None, "note": None}
+        for id in once:
+            self.jobs[id] = self.jobs[id]._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
         return found
 
     def forget(self, ids: Sequence[str]) -> list[Found]:
@@ -261,6 +253,12 @@ class ModelStore:
         for id in {id for id, stands in zip(ids, found, strict=True) if stands is Found.FINISHED}:
             self.gone[self.jobs.pop(id).state] += 1
         return found
+
+    def tidy(self, now_ms: int) -> None:
+        for job in list(self.jobs.values()):
+            kept_ms = max(_WEEK_MS, job.result_ttl_ms) if job.state in _EVIDENCE else job.result_ttl_ms
+            if job.finished_ms is not None and job.finished_ms + kept_ms <= now_ms:
+                self.gone[self.jobs.pop(job.id).state] += 1
 
     # ---- reading -----------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hourwheel.clock import MAX_MS
-from hourwheel.contract import Erasing, Filter, Found, Pausable, Store
+from hourwheel.contract import Cursor, Density, Filter, Found, Store
 from hourwheel.errors import DuplicateJob
 from hourwheel.job import (
     After,
@@ -18,9 +18,7 @@ from hourwheel.job import (
     Failed,
     Failure,
     Fire,
-    Followed,
     Job,
-    Noted,
     Outcome,
     Released,
     Retried,
@@ -29,7 +27,7 @@ from hourwheel.job import (
     State,
     Succeeded,
 )
-from hourwheel.turn import effects
+from hourwheel.turn import Effect, Keep, effects
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -52,8 +50,9 @@ GRACES = st.sampled_from([None, None, 0, 1_000])
 AT_ONCE, EACH_SECOND = Bound("at once", 1), Bound("each second", 2, 2_000)
 LIMITS = st.sampled_from([(), (), (), (AT_ONCE,), (EACH_SECOND,), (AT_ONCE, EACH_SECOND), (Bound("two", 2),)])
 NAMES = st.sampled_from(["queue:default", "queue:mail", "task:app.a", "task:app.b"])
-LEASES = st.none() | st.sampled_from([1, 1_000, HOUR_MS])
 _LONG: dict[str, Any] = {"result_ttl_ms": 10**13}
+TTLS = st.sampled_from([10**13, 10**13, 0, 1_000])
+OWNERS = st.sampled_from(["me", "you"])
 ERRORS = st.none() | st.just(Failure("E", "broken", "Traceback"))
 
 
@@ -70,6 +69,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.hand = 0
         self.token = 0
         self.claims: list[Claim] = []
+        self.asks: dict[str, int] = {}
+        self.unheard: dict[str, list[Claim]] = {}
+        """By owner the claims of its last answer, which it has not got."""
 
     def make_store(self) -> Store:
         """A new, empty store: each machine says which."""
@@ -108,6 +110,7 @@ class StoreMachine(RuleBasedStateMachine):
                 "grace_ms": GRACES,
                 "latest_ms": LATEST,
                 "limits": LIMITS,
+                "result_ttl_ms": TTLS,
             }
         ),
         lives=st.none() | st.none() | DELAYS,
@@ -129,24 +132,24 @@ class StoreMachine(RuleBasedStateMachine):
         ids += [] if again is None else [self._id_at(again)]
         due_ms = self.now_ms + delay
         expires_ms = None if lives is None else due_ms + lives
-        own = {**_LONG, "created_ms": self.now_ms, "expires_ms": expires_ms, "max_crashes": max_crashes}
+        own = {"created_ms": self.now_ms, "expires_ms": expires_ms, "max_crashes": max_crashes}
         jobs = [Job(id=id, due_ms=due_ms + number * apart, **own, **fields) for number, id in enumerate(ids)]
         self._add(jobs, on_conflict)
 
     def _add(self, jobs: list[Job], on_conflict: Any = "keep") -> None:
         try:
-            standing = self.model.add(jobs, on_conflict)
+            standing = self.model.add(jobs, self.now_ms, on_conflict)
         except DuplicateJob:
             with pytest.raises(DuplicateJob):
-                self.store.add(jobs, 0, on_conflict=on_conflict)
+                self.store.add(jobs, self.now_ms, on_conflict=on_conflict)
         else:
-            assert self.store.add(jobs, 0, on_conflict=on_conflict) == standing
+            assert self.store.add(jobs, self.now_ms, on_conflict=on_conflict) == standing
 
     @rule(
         count=st.integers(1, 3),
         delay=st.sampled_from([0, 1, 1_000]),
         links=st.integers(1, 3),
-        ends=st.none() | st.integers(0, 7),
+        ends=st.none() | st.integers(0, 6),
     )
     def add_some_that_wait(self, count: int, delay: int, links: int, ends: int | None) -> None:
         """``count`` jobs due now, one that waits for all of them, and a chain behind that; ``ends``: how the first end."""
@@ -162,14 +165,14 @@ class StoreMachine(RuleBasedStateMachine):
             )
         self._add(jobs)
         if ends is not None:
-            self.claim("me", 100, None, None)
+            self.claim("me", 100, False, None)
             held = [claim for claim in self.claims if claim.job.id in heads and self.model.holds(claim)]
             self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
 
     @rule(
-        owner=st.sampled_from(["me", "you"]),
+        owner=OWNERS,
         limit=st.sampled_from([0, 1, 1, 2, 100]),
-        lease_ms=LEASES,
+        lost=st.sampled_from([False, False, True]),
         queues=SOME_QUEUES,
         without=SOME_TASKS,
         places=st.none() | st.none() | st.lists(PLACES, max_size=3),
@@ -178,41 +181,57 @@ class StoreMachine(RuleBasedStateMachine):
         self,
         owner: str,
         limit: int,
-        lease_ms: int | None,
+        lost: bool,
         queues: Collection[str] | None,
         without: Collection[str] = (),
         places: list[int] | None = None,
     ) -> None:
+        """One claim; if its answer is ``lost``, the owner's next claim is given the same again."""
         ids = None if places is None else [self._id_at(place) for place in places]
-        self.model.rescue(self.now_ms)
-        wanted = self.model.choose(self.now_ms, queues, limit, without, ids)
         owner = self.owner(owner)
+        self.model.rescue(self.now_ms)
+        self.model.lives(owner, self.now_ms)
+        given = [claim for claim in self.unheard.pop(owner, []) if self.model.holds(claim)]
+        wanted = self.model.choose(self.now_ms, queues, limit, without, ids)
         rest: dict[str, Any] = {"queues": queues, "without": without, "ids": ids}
-        claims = self.store.claim(owner, self.now_ms, limit, lease_ms=lease_ms, **rest)
-        assert [claim.job.id for claim in claims] == wanted
-        for claim in claims:
+        claims = self.store.claim(owner, self.now_ms, limit, ask=self.asks.get(owner, 0), **rest)
+        assert [claim.job.id for claim in claims] == [claim.job.id for claim in given] + wanted
+        for claim in claims[: len(given)]:
+            assert _plain(claim.job) == _plain(self.model.jobs[claim.job.id])
+        for claim in claims[len(given) :]:
             assert claim.token > self.token
             self.token = claim.token
-            assert (claim.owner, claim.lease_until_ms is None) == (owner, lease_ms is None)
-            assert _plain(claim.job) == _plain(self.model.claimed(claim, self.now_ms, lease_ms))
+            assert claim.owner == owner
+            assert _plain(claim.job) == _plain(self.model.claimed(claim, self.now_ms))
         for id in self.model.expiring(self.now_ms):
             job = self.store.get([id])[0]
             if job is not None and job.state is State.EXPIRED:
                 self.model.expired(id, self.now_ms)
-        self.claims += claims
+        if limit and len(wanted) == limit:
+            assert claims.next_ms is not None and claims.next_ms <= self.now_ms
+        else:
+            assert claims.next_ms == self.store.next_due(queues, without)
+        if lost:
+            self.unheard[owner] = list(claims)
+        else:
+            self.asks[owner] = claims.ask
+        self.claims += claims[len(given) :]
         self.hand = max(self.hand, self.now_ms // 1000)
 
-    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 7), delay=DELAYS, error=ERRORS)
+    @rule(places=st.lists(PLACES, max_size=4), kind=st.integers(0, 6), delay=DELAYS, error=ERRORS)
     def settle(self, places: list[int], kind: int, delay: int, error: Failure | None) -> None:
         outcomes = self._outcomes(delay, error)
-        self._settle([(claim, outcomes[(kind + n) % 8]) for n, claim in enumerate(self._claims_at(places))])
+        self._settle([(claim, outcomes[(kind + n) % 7]) for n, claim in enumerate(self._claims_at(places))])
 
-    @rule(limit=st.integers(1, 3), lease_ms=LEASES)
-    def some_are_claimed_given_back_and_claimed_again(self, limit: int, lease_ms: int | None) -> None:
-        self.claim("me", limit, None, None)
-        given_back = [(claim, Released()) for claim in self.claims[-limit:] if self.model.holds(claim)]
-        assert self.store.settle(effects(given_back), self.now_ms) == self.model.settle(given_back, self.now_ms) == []
-        self.claim("you", limit, lease_ms, None)
+    @rule(places=st.lists(PLACES, max_size=3), note=st.none() | st.just("[1]"), reason=st.none() | st.just("it waits"))
+    def say(self, places: list[int], note: str | None, reason: str | None) -> None:
+        self._say([(claim, Keep(note=note, reason=reason)) for claim in self._claims_at(places)])
+
+    @rule(limit=st.integers(1, 3), lost=st.booleans())
+    def some_are_claimed_given_back_and_claimed_again(self, limit: int, lost: bool) -> None:
+        self.claim("me", limit, lost, None)
+        self._settle([(claim, Released()) for claim in self.claims[-limit:] if self.model.holds(claim)])
+        self.claim("you", limit, False, None)
 
     @rule(place=PLACES)
     def one_who_has_lost_his_claim_settles_it(self, place: int) -> None:
@@ -220,47 +239,36 @@ class StoreMachine(RuleBasedStateMachine):
         for claim in [claim for claim in running if not self.model.holds(claim)][place : place + 1]:
             assert self.store.settle(effects([(claim, Succeeded())]), self.now_ms) == [claim]
 
-    @rule(places=st.lists(PLACES, max_size=4, unique=True), lease_ms=st.sampled_from([1, 1_000, HOUR_MS]))
-    def renew(self, places: list[int], lease_ms: int) -> None:
-        # A lease that has lapsed may or may not be lost before a claim gives the job to another: not asked here.
-        some = [
-            claim
-            for claim in self._claims_at(places)
-            if not self.model.holds(claim) or (self.model.jobs[claim.job.id].lease_until_ms or 0) > self.now_ms
-        ]
-        lost = [claim for claim in some if not self.model.holds(claim)]
-        assert self.store.renew(some, self.now_ms, lease_ms) == lost
-        for claim in some:
-            if claim not in lost:
-                self.model.renewed(claim, self.now_ms + lease_ms)
+    @rule(owner=OWNERS)
+    def beat(self, owner: str) -> None:
+        owner = self.owner(owner)
+        assert self.store.beat(owner, self.now_ms) == self.model.beat(owner, self.now_ms)
 
-    @rule(count=st.integers(2, 4), limits=LIMITS, ends=st.integers(0, 7))
+    @rule(count=st.integers(2, 4), limits=LIMITS, ends=st.integers(0, 6))
     def some_that_share_a_limit_come_one_after_the_other(self, count: int, limits: Any, ends: int) -> None:
         ids = [f"share-{self.model.accepted}-{n}" for n in range(count)]
         self._add([Job(id=id, task="app.b", due_ms=self.now_ms, limits=limits, **_LONG) for id in ids])
         for _ in range(2):
-            self.claim("me", 100, None, None)
+            self.claim("me", 100, False, None)
             held = [claim for claim in self.claims if claim.job.id in ids and self.model.holds(claim)]
             self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
             self.time_passes(999)
-            self.claim("me", 100, None, None)
+            self.claim("me", 100, False, None)
 
-    @rule(count=st.integers(1, 2), again=st.booleans(), delay=DELAYS, ends=st.integers(0, 7))
+    @rule(count=st.integers(1, 2), again=st.booleans(), delay=DELAYS, ends=st.integers(0, 6))
     def a_schedule_fires_and_is_followed(self, count: int, again: bool, delay: int, ends: int) -> None:
         """The first fire is claimed and followed, twice over if ``again``, and ends in some way."""
         so_far = self.model.accepted
         names = [f"schedule-{so_far}-{n}" for n in range(count)]
         self._add([self._fire(name, self.now_ms) for name in names])
-        self.claim("me", 100, None, None)
+        self.claim("me", 100, False, None)
         held = [
             c for c in self.claims if c.job.fire is not None and c.job.fire.schedule in names and self.model.holds(c)
         ]
-        follow = [
-            (c, Followed(job=self._fire(c.job.fire.schedule, self.now_ms + delay + 1))) for c in held if c.job.fire
-        ]
-        self._settle(follow)
+        fires = [(c, c.job.fire) for c in held if c.job.fire is not None]
+        self._say([(c, Keep(next=self._fire(fire.schedule, self.now_ms + delay + 1))) for c, fire in fires])
         if again:
-            self._settle([(c, Followed(job=self._fire("late", self.now_ms + delay))) for c in held])
+            self._say([(c, Keep(next=self._fire("late", self.now_ms + delay))) for c in held])
         self._settle([(c, self._outcomes(0, None)[ends]) for c in held])
 
     def _fire(self, name: str, at_ms: int) -> Job:
@@ -269,18 +277,16 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=2))
     def pause(self, names: list[str]) -> None:
-        assert isinstance(self.store, Pausable)
         assert set(self.store.pause(names)) == set(names) - self.model.paused
         self.model.paused |= set(names)
         assert self.store.paused() == sorted(self.model.paused)
 
     @rule(names=st.none() | st.lists(NAMES, min_size=1, max_size=2))
     def resume(self, names: list[str] | None) -> None:
-        assert isinstance(self.store, Pausable)
         names = list(self.model.paused) if names is None else names
         assert set(self.store.resume(names)) == set(names) & self.model.paused
         self.model.paused -= set(names)
-        self.claim("me", 100, None, None)
+        self.claim("me", 100, False, None)
 
     @rule(places=st.lists(PLACES, max_size=2))
     def cancel(self, places: list[int]) -> None:
@@ -298,17 +304,21 @@ class StoreMachine(RuleBasedStateMachine):
             self._reschedule(job.id, job.due_ms)
 
     def _reschedule(self, id: str, due_ms: int) -> None:
-        assert self.store.reschedule([id], due_ms, self.now_ms)[0] is self.model.reschedule(id, due_ms)
+        assert self.store.reschedule([id], due_ms, self.now_ms) == self.model.reschedule([id], due_ms)
+
+    @rule(later=st.sampled_from([0, 1_000, 60_000, 8 * 24 * HOUR_MS]))
+    def tidy(self, later: int) -> None:
+        self.store.tidy(self.now_ms + later)
+        self.model.tidy(self.now_ms + later)
 
     @rule(places=st.lists(PLACES, max_size=3))
     def forget(self, places: list[int]) -> None:
-        assert isinstance(self.store, Erasing)
         ids = [self._id_at(place) for place in places]
         assert self.store.forget(ids) == self.model.forget(ids)
 
-    @rule(place=PLACES, delay=DELAYS)
-    def run_once_more(self, place: int, delay: int) -> None:
-        self._run_once_more(self._id_at(place), self.now_ms + delay)
+    @rule(places=st.lists(PLACES, min_size=1, max_size=2), delay=DELAYS)
+    def run_once_more(self, places: list[int], delay: int) -> None:
+        self._run_once_more([self._id_at(place) for place in places], self.now_ms + delay)
 
     @rule(delay=DELAYS, ends=st.sampled_from([0, 1, 6]))
     def one_whose_key_is_taken_is_to_run_once_more(self, delay: int, ends: int) -> None:
@@ -316,20 +326,20 @@ class StoreMachine(RuleBasedStateMachine):
         ids = [f"keyed-{self.model.accepted}-{n}" for n in range(2)]
         first, second = (Job(id=id, task="app.b", due_ms=self.now_ms, key=ids[0], **_LONG) for id in ids)
         self._add([first])
-        self.claim("me", 100, None, None)
+        self.claim("me", 100, False, None)
         held = [claim for claim in self.claims if claim.job.id == first.id and self.model.holds(claim)]
         self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
         self._add([second])
-        self._run_once_more(first.id, self.now_ms + delay)
+        self._run_once_more([first.id], self.now_ms + delay)
 
-    def _run_once_more(self, id: str, due_ms: int) -> None:
+    def _run_once_more(self, ids: list[str], due_ms: int) -> None:
         try:
-            found = self.model.reschedule(id, due_ms, finished=True)
+            found = self.model.revive(ids, due_ms)
         except DuplicateJob:
             with pytest.raises(DuplicateJob):
-                assert self.store.revive([id], due_ms, self.now_ms)[0] is None
+                self.store.revive(ids, due_ms, self.now_ms)
         else:
-            assert self.store.revive([id], due_ms, self.now_ms)[0] is found
+            assert self.store.revive(ids, due_ms, self.now_ms) == found
 
     @rule(passed=st.sampled_from([1, 999, 1_000, 1_001, HOUR_MS, 3 * HOUR_MS]) | st.integers(0, 5_000))
     def time_passes(self, passed: int) -> None:
@@ -355,6 +365,7 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert exact is None or (told is not None and told <= exact)
         assert stats == self.model.stats(self.now_ms, self.hand)
+        assert isinstance(self.store, Density)
         assert self.store.density(self.now_ms, horizon_s) == self.model.density(self.now_ms + horizon_s * 1000)
 
     @rule(
@@ -373,7 +384,11 @@ class StoreMachine(RuleBasedStateMachine):
             dues = [job.due_ms for job in self.model.everything()]
             start_ms, end_ms = (dues[place % len(dues)] for place in window)
             filter = replace(filter, due_from_ms=start_ms, due_before_ms=end_ms)
-        assert _all_plain(self.store.scan(filter, limit)) == _all_plain(self.model.scan(filter, limit))
+        wanted = _all_plain(self.model.scan(filter, limit))
+        assert _all_plain(self.store.scan(filter, limit)) == wanted
+        if len(wanted) > 1:
+            after = Cursor(wanted[0].due_ms, wanted[0].id)
+            assert _all_plain(self.store.scan(filter, limit - 1, after=after)) == wanted[1:]
 
     @invariant()
     def every_job_is_as_the_model_has_it(self) -> None:
@@ -387,7 +402,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.close()
 
     def _settle(self, some: Sequence[tuple[Claim, Outcome]]) -> None:
-        assert self.store.settle(effects(some), self.now_ms) == self.model.settle(some, self.now_ms)
+        self._say(effects(some))
+
+    def _say(self, some: Sequence[tuple[Claim, Effect]]) -> None:
+        assert self.store.settle(some, self.now_ms) == self.model.settle(some, self.now_ms)
 
     def _outcomes(self, delay: int, error: Failure | None) -> list[Outcome]:
         """One of each kind; ``delay``: of what is to run again."""
@@ -400,7 +418,6 @@ class StoreMachine(RuleBasedStateMachine):
             Released(),
             Crashed(reason="killed"),
             Skipped(reason="not needed"),
-            Noted(note="[1]"),
         ]
 
     def _id_at(self, place: int) -> str:
@@ -414,7 +431,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def _plain(job: Job) -> Job:
-    """The job without what a store words in its own way, or cannot know exactly (add() has no present)."""
+    """The job without what a store words in its own way, ."""
     died = job.error is not None and job.error.type == "WorkerCrashed"
     error = Failure("", "") if died or job.state is State.FAILED else job.error
     finished_ms = 0 if job.state is State.CANCELLED else job.finished_ms

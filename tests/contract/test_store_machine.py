@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from hourwheel.clock import MAX_MS
-from hourwheel.contract import Filter, Found, Stats, Store
+from hourwheel.contract import Claims, Cursor, Filter, Found, Stats, Store, find
 from hourwheel.errors import HourwheelError
-from hourwheel.job import Bound, Claim, Failed, Job, Outcome, Retried, Snoozed, State
+from hourwheel.job import Bound, Claim, Job, State
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.state import views
+from hourwheel.store.state.leases import Leases
 from hourwheel.store.state.state import job_of
+from hourwheel.turn import Again, Effect, End
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 
@@ -28,6 +30,17 @@ from tests.contract.store_machine import StoreMachine
 class MemoryMachine(StoreMachine):
     def make_store(self) -> Store:
         return MemoryStore()
+
+
+class LeasedMachine(StoreMachine):
+    """Owners that give no sign of life for a second are taken for dead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model.lease_ms = 1_000
+
+    def make_store(self) -> Store:
+        return MemoryStore(lease_ms=1_000)
 
 
 class JsonMachine(StoreMachine):
@@ -78,7 +91,7 @@ NOT_EXPLAINED = tuple(phase for phase in Phase if phase is not Phase.explain)
 
 
 @pytest.mark.timeout(600)  # for the shrinking, should there be something to shrink
-@pytest.mark.parametrize("machine", [MemoryMachine, JsonMachine])
+@pytest.mark.parametrize("machine", [MemoryMachine, LeasedMachine, JsonMachine])
 def test_a_store_answers_as_a_dict_of_jobs_does(machine: type[StoreMachine]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
@@ -97,76 +110,121 @@ def test_a_store_answers_as_a_dict_of_jobs_does(machine: type[StoreMachine]) -> 
 
 
 class AddsWhatItRefuses(MemoryStore):
-    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
-        return [id for job in jobs for id in super(AddsWhatItRefuses, self).add([job], on_conflict=on_conflict)]
+    def add(self, jobs: Sequence[Job], now_ms: int, *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        return [id for job in jobs for id in super(AddsWhatItRefuses, self).add([job], now_ms, on_conflict=on_conflict)]
 
 
 class KeepsWhatItShouldReplace(MemoryStore):
-    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
-        return super().add(jobs, on_conflict="keep" if on_conflict == "replace" else on_conflict)
+    def add(self, jobs: Sequence[Job], now_ms: int, *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        return super().add(jobs, now_ms, on_conflict="keep" if on_conflict == "replace" else on_conflict)
 
 
 class ForgetsThatAnIdIsHeld(MemoryStore):
-    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
-        again = [job for job in jobs if (held := self.get(job.id)) is not None and held.finished]
+    def add(self, jobs: Sequence[Job], now_ms: int, *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        again = [job for job in jobs if (held := find(self, job.id)) is not None and held.finished]
         for job in again:
             self._state.rows.pop(job.id)
-        return super().add(jobs, on_conflict=on_conflict)
+        return super().add(jobs, now_ms, on_conflict=on_conflict)
 
 
 class ClaimsOneMillisecondEarly(MemoryStore):
-    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> Claims:
         return super().claim(owner, now_ms + 1, limit, **options)
 
 
 class ClaimsFromAnyQueue(MemoryStore):
-    def claim(self, owner: str, now_ms: int, limit: int, *, queues: Any = None, **options: Any) -> list[Claim]:
+    def claim(self, owner: str, now_ms: int, limit: int, *, queues: Any = None, **options: Any) -> Claims:
         return super().claim(owner, now_ms, limit, queues=queues and None, **options)
 
 
 class ClaimsOneMoreThanAsked(MemoryStore):
-    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> Claims:
         return super().claim(owner, now_ms, limit + 1, **options)
 
 
 class ForgetsThePriority(MemoryStore):
-    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> Claims:
         claims = super().claim(owner, now_ms, limit, **options)
-        return sorted(claims, key=lambda claim: (claim.job.due_ms, claim.job.id))
-
-
-class ForgetsLeases(MemoryStore):
-    def claim(self, owner: str, now_ms: int, limit: int, *, lease_ms: Any = None, **options: Any) -> list[Claim]:
-        claims = super().claim(owner, now_ms, limit, lease_ms=lease_ms, **options)
-        self._state.leases.clear()
+        claims.sort(key=lambda claim: (claim.job.due_ms, claim.job.id))
         return claims
 
 
-class RenewsWhatIsLost(MemoryStore):
-    def renew(self, claims: Sequence[Claim], now_ms: int, lease_ms: int) -> list[Claim]:
-        super().renew(claims, now_ms, lease_ms)
-        return []
+class ForgetsWhichClaimsWereUnheard(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, *, ask: Any = None, **options: Any) -> Claims:
+        return super().claim(owner, now_ms, limit, **options)
+
+
+class GivesWhatRunsAgain(MemoryStore):
+    """To each claim, as if no answer had been heard."""
+
+    def claim(self, owner: str, now_ms: int, limit: int, *, ask: Any = None, **options: Any) -> Claims:
+        return super().claim(owner, now_ms, limit, ask=0, **options)
+
+
+class SaysTooLateWhenToAskAgain(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> Claims:
+        claims = super().claim(owner, now_ms, limit, **options)
+        return Claims(claims, next_ms=None if claims.next_ms is None else claims.next_ms + 1, ask=claims.ask)
+
+
+class ForgetsLeases(MemoryStore):
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> Claims:
+        self.leases = Leases(10**13)
+        return super().claim(owner, now_ms, limit, **options)
+
+
+class BeatsTheDead(MemoryStore):
+    def beat(self, owner: str, now_ms: int) -> bool:
+        if self.leases is not None:
+            self.leases.begin(owner, now_ms)
+        return True
+
+
+class TidiesTooSoon(MemoryStore):
+    def tidy(self, now_ms: int, limit: int = 10_000) -> int:
+        return super().tidy(now_ms + 1, limit)
+
+
+class TidiesOnlyWhatHasSucceeded(MemoryStore):
+    def tidy(self, now_ms: int, limit: int = 10_000) -> int:
+        self._state.over = [
+            (at, id) for at, id in self._state.over if job_of(self._state.rows[id]).state is State.SUCCEEDED
+        ]
+        return super().tidy(now_ms, limit)
+
+
+class KeepsWhatWasReplaced(MemoryStore):
+    def add(self, jobs: Sequence[Job], now_ms: int, *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        ids = super().add(jobs, now_ms, on_conflict=on_conflict, fresh=fresh)
+        rows = self._state.rows
+        rows.update({id: row._replace(result_ttl_ms=10**13) for id, row in rows.items() if isinstance(row, Job)})
+        return ids
 
 
 class SettlesWithoutAFence(MemoryStore):
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         newest = [
-            (claim._replace(token=getattr(self.get(claim.job.id), "token", 0)), how) for claim, how in settlements
+            (claim._replace(token=getattr(find(self, claim.job.id), "token", 0)), how) for claim, how in settlements
         ]
         lost = super().settle(newest, now_ms)
         return [claim for claim, _ in settlements if claim.job.id in {one.job.id for one in lost}]
 
 
 class CountsASnoozeAsAnAttempt(MemoryStore):
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
-        return super().settle(
-            [(claim, Retried(due_ms=how.due_ms) if isinstance(how, Snoozed) else how) for claim, how in settlements],
-            now_ms,
-        )
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
+        return super().settle([(claim, _counted(claim, how)) for claim, how in settlements], now_ms)
+
+
+def _counted(claim: Claim, effect: Effect) -> Effect:
+    return (
+        effect._replace(changes={**effect.changes, "attempt": claim.job.attempt})
+        if isinstance(effect, Again)
+        else effect
+    )
 
 
 class SettlesAllOrNone(MemoryStore):
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         if any(not self._state.holds(claim) for claim, _ in settlements):
             return [claim for claim, _ in settlements if not self._state.holds(claim)]
         return super().settle(settlements, now_ms)
@@ -187,46 +245,46 @@ class SchedulesACancelledOneAgain(MemoryStore):
 
 
 class WakesAtTheFirstOfThoseThatAJobWaitsFor(MemoryStore):
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         lost = super().settle(settlements, now_ms)
         for id in [id for claim, _ in settlements for id in claim.job.wakes]:
-            job = self.get(id)
+            job = find(self, id)
             if job is not None and job.state is State.SCHEDULED and job.due_ms == MAX_MS:
-                self.reschedule(id, now_ms, now_ms)
+                self.reschedule([id], now_ms, now_ms)
         return lost
 
 
 class LeavesThoseThatWaitForAFailedJob(MemoryStore):
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         rows = self._state.rows
         for claim, how in settlements:
-            if isinstance(how, Failed) and claim.job.id in rows:
+            if isinstance(how, End) and how.state is State.FAILED and claim.job.id in rows:
                 rows[claim.job.id] = job_of(rows[claim.job.id])._replace(wakes=())
         return super().settle(settlements, now_ms)
 
 
 class RunsWhatNobodyTookInTime(MemoryStore):
-    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
-        return super().add([job._replace(grace_ms=None) for job in jobs], on_conflict=on_conflict, fresh=fresh)
+    def add(self, jobs: Sequence[Job], now_ms: int, *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+        return super().add([job._replace(grace_ms=None) for job in jobs], now_ms, on_conflict=on_conflict, fresh=fresh)
 
 
 class ReschedulesToTheWholeSecond(MemoryStore):
-    def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:
-        return super().reschedule(id, -(-due_ms // 1000) * 1000, now_ms, finished=finished)
+    def reschedule(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:
+        return super().reschedule(ids, -(-due_ms // 1000) * 1000, now_ms)
 
 
 class LetsAFinishedJobRunOnceMoreBesideTheHolderOfItsKey(MemoryStore):
-    def reschedule(self, id: str, due_ms: int, now_ms: int, *, finished: bool = False) -> Found:
-        job = self.get(id)
-        if finished and job is not None and job.finished:
-            self._state.rows[id] = job._replace(key=None)
-        return super().reschedule(id, due_ms, now_ms, finished=finished)
+    def revive(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:
+        for id, job in zip(ids, self.get(ids), strict=True):
+            if job is not None and job.finished:
+                self._state.rows[id] = job._replace(key=None)
+        return super().revive(ids, due_ms, now_ms)
 
 
 class StartsOneTooMany(MemoryStore):
-    def add(self, jobs: Sequence[Job], *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+    def add(self, jobs: Sequence[Job], now_ms: int, *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
         more = [job._replace(limits=tuple(_raised(bound) for bound in job.limits)) for job in jobs]
-        return super().add(more, on_conflict=on_conflict, fresh=fresh)
+        return super().add(more, now_ms, on_conflict=on_conflict, fresh=fresh)
 
 
 def _raised(bound: Bound) -> Bound:
@@ -236,21 +294,21 @@ def _raised(bound: Bound) -> Bound:
 class StartsTooSoon(MemoryStore):
     """By a millisecond."""
 
-    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> Claims:
         claims = super().claim(owner, now_ms, limit, **options)
         self._state.limits.next_us = {name: at - 1_000 for name, at in self._state.limits.next_us.items()}
         return claims
 
 
 class DoesNotOpenAgain(MemoryStore):
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         lost = super().settle(settlements, now_ms)
         self._state.ready._openings.clear()
         return lost
 
 
 class ForgetsWhatIsPaused(MemoryStore):
-    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+    def claim(self, owner: str, now_ms: int, limit: int, **options: Any) -> Claims:
         self._state.limits.paused = {name for name in self._state.limits.paused if name.startswith("task:")}
         return super().claim(owner, now_ms, limit, **options)
 
@@ -263,10 +321,15 @@ class LeavesResumedJobsParked(MemoryStore):
 
 
 class ScansOneTooFar(MemoryStore):
-    def scan(self, filter: Filter = Filter(), limit: int | None = None) -> list[Job]:
+    def scan(self, filter: Filter = Filter(), limit: int | None = None, *, after: Cursor | None = None) -> list[Job]:
         if filter.due_before_ms is not None:
             filter = replace(filter, due_before_ms=filter.due_before_ms + 1)
-        return super().scan(filter, limit)
+        return super().scan(filter, limit, after=after)
+
+
+class ScansItsCursorOnceMore(MemoryStore):
+    def scan(self, filter: Filter = Filter(), limit: int | None = None, *, after: Cursor | None = None) -> list[Job]:
+        return super().scan(filter, limit, after=after and Cursor(after.due_ms, after.id[:-1]))
 
 
 class OverlooksWhatIsOverdue(MemoryStore):
@@ -299,8 +362,15 @@ BUGS: list[type[MemoryStore]] = [
     ClaimsFromAnyQueue,
     ClaimsOneMoreThanAsked,
     ForgetsThePriority,
+    ForgetsWhichClaimsWereUnheard,
+    GivesWhatRunsAgain,
+    SaysTooLateWhenToAskAgain,
     ForgetsLeases,
-    RenewsWhatIsLost,
+    BeatsTheDead,
+    TidiesTooSoon,
+    TidiesOnlyWhatHasSucceeded,
+    KeepsWhatWasReplaced,
+    ScansItsCursorOnceMore,
     SettlesWithoutAFence,
     CountsASnoozeAsAnAttempt,
     SettlesAllOrNone,
@@ -322,6 +392,8 @@ BUGS: list[type[MemoryStore]] = [
 
 
 def machine_for(bug: type[MemoryStore]) -> type[StoreMachine]:
+    if bug in (ForgetsLeases, BeatsTheDead):
+        return type(f"MachineFor{bug.__name__}", (LeasedMachine,), {"make_store": lambda self: bug(lease_ms=1_000)})
     return type(f"MachineFor{bug.__name__}", (StoreMachine,), {"make_store": lambda self: bug()})
 
 

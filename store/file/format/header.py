@@ -16,6 +16,7 @@ from ..system.system import System
 VERSION: Final = 1
 _HEADER: Final = 4096
 _HEADER_MOST: Final = 1 << 24
+_OVER_MOST: Final = 10**15 - 1
 _NUMBERS: Final = ("epoch", "seq", "token", "hand", "length")
 _QUOTED: Final = re.compile(r'["\\]')
 
@@ -37,6 +38,8 @@ class Header:
     """Of rates that were used of late, when the next job may start."""
     whole: bool = False
     """This is all there is: nothing was ever written to the journal of this epoch, which may be missing."""
+    over_ms: int = 0
+    """When the first of its finished jobs may be dropped, at the earliest; 0 if it has none."""
     length: int = 0
     crc: str = "00000000"
 
@@ -52,7 +55,7 @@ class Header:
             (
                 f'{{"format":"hourwheel","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
                 f'"epoch":{self.epoch},"seq":{self.seq},"token":{self.token},"hand":{self.hand},"counts":{{{counts}}},'
-                f'{held}"length":{length:15d},"crc":"'
+                f'{held}"over_ms":{min(self.over_ms, _OVER_MOST):15d},"length":{length:15d},"crc":"'
             ).encode("ascii")
             + crc
             + b'",\n'
@@ -112,13 +115,16 @@ def limits_of(told: dict[str, Any]) -> dict[str, Any]:
         ValueError: that is not what a store writes.
     """
     paused, next_us, whole = told.get("paused", []), told.get("next_us", {}), told.get("whole", False)
+    over_ms = told.get("over_ms", 1)
     if type(paused) is not list or not all(type(name) is str for name in paused):
         raise ValueError("paused")
     if type(next_us) is not dict or not all(map(is_number, next_us.values())):
         raise ValueError("next_us")
     if type(whole) is not bool:
         raise ValueError("whole")
-    return {"paused": tuple(paused), "next_us": next_us, "whole": whole}
+    if not is_number(over_ms):
+        raise ValueError("over_ms")
+    return {"paused": tuple(paused), "next_us": next_us, "whole": whole, "over_ms": over_ms}
 
 
 def is_number(value: object) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from ....job import Job
 from ....job import State as JobState
 from ...glance import peek
-from ...keeping import FAILED_TTL_MS, is_over
+from ...keeping import FAILED_TTL_MS, is_over, over_ms
 from ...records import decode_job
 from ...state.counts import Counts
 from ...state.limits import Limits
@@ -27,6 +27,7 @@ from .snapshot import SnapshotFile
 from .snapshot_writer import Content, text_of, write_snapshot
 
 _PIECE: Final = 512
+_NEVER: Final = 1 << 62
 
 
 class Noted(NamedTuple):
@@ -40,6 +41,7 @@ class Noted(NamedTuple):
     seq: int
     end: int
     limits: Limits
+    tidied: tuple[int, int]
 
 
 def note(epoch: Epoch) -> Noted:
@@ -55,6 +57,7 @@ def note(epoch: Epoch) -> Noted:
         epoch.journal.seq,
         epoch.journal.end,
         state.limits.copy(),
+        state.tidied,
     )
 
 
@@ -80,7 +83,7 @@ def write_noted(
 
     Yields None after each piece, in the end the index, as write_snapshot does.
     """
-    sorting = _Sorting(noted.rows, now_ms, failed_ttl_ms)
+    sorting = _Sorting(noted, now_ms, failed_ttl_ms)
     for _ in sorting.run():
         yield None
     yield from write_snapshot(fd, system, header, _content(noted, sorting))
@@ -91,6 +94,7 @@ def _content(noted: Noted, sorting: _Sorting) -> Content:
         slots=_slots(noted, sorting),
         running=[text_of(job) for job in sorting.running],
         finished=_chain_finished(noted, sorting),
+        over_ms=lambda: sorting.over_ms,
     )
 
 
@@ -112,13 +116,16 @@ def _slots(noted: Noted, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tupl
 class _Sorting:
     """The rows of a state by where they go in a snapshot."""
 
-    def __init__(self, rows: dict[str, Row], now_ms: int, failed_ttl_ms: int) -> None:
-        self._rows = rows
+    def __init__(self, noted: Noted, now_ms: int, failed_ttl_ms: int) -> None:
+        self._rows = noted.rows
+        self._tidied = noted.tidied
         self._now_ms = now_ms
         self._failed_ttl_ms = failed_ttl_ms
         self.slots: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         self.running: list[Job] = []
         self.finished: list[Job] = []
+        self.over_ms = _NEVER
+        """When the first of those finished jobs that are kept is over."""
         self.changed: set[bytes] = set()
         """Ids of rows that may hide a job of the snapshot; one that was added and not yet looked into cannot."""
 
@@ -140,16 +147,20 @@ class _Sorting:
             self.slots[job.slot].append((job.due_ms, job.id))
         elif job.state is JobState.RUNNING:
             self.running.append(job)
-        elif not self.is_over(job):
+        elif self.keeps(job):
             self.finished.append(job)
 
-    def is_over(self, job: Job) -> bool:
-        return is_over(job, self._now_ms, self._failed_ttl_ms)
+    def keeps(self, job: Job) -> bool:
+        """Whether a finished job goes into the snapshot."""
+        if is_over(job, self._now_ms, self._failed_ttl_ms) or is_over(job, *self._tidied):
+            return False
+        self.over_ms = min(self.over_ms, over_ms(job, self._failed_ttl_ms))
+        return True
 
 
 def _chain_finished(noted: Noted, sorting: _Sorting) -> Iterator[bytes]:
     for raw in noted.snapshot.finished_lines():
-        if peek(raw)[0] not in noted.rows and not sorting.is_over(decode_job(raw)):
+        if peek(raw)[0] not in noted.rows and sorting.keeps(decode_job(raw)):
             yield raw
     for job in sorting.finished:
         yield text_of(job)

@@ -162,6 +162,11 @@ class SnapshotFile:
         """Whether this is the file that has the name ``path`` now."""
         return os.path.samestat(self._system.fstat(self._fd), self._system.stat(path))
 
+    @property
+    def over_ms(self) -> int | None:
+        """See Frozen.over_ms."""
+        return self.header.over_ms or None
+
     def get(self, id: str) -> Job | None:
         """See Frozen.get."""
         for offset in self.index.candidates(id.encode("utf-8", "surrogatepass")):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -24,6 +25,8 @@ class Content(NamedTuple):
     """For each slot that has jobs its lines by cycle, or the text between its braces as an older snapshot has it."""
     running: Iterable[bytes]
     finished: Iterable[bytes]
+    over_ms: Callable[[], int] = lambda: 1
+    """Once they have all been given: when the first of the finished jobs may be dropped, at the earliest."""
 
 
 class _Writer:
@@ -87,7 +90,9 @@ def write_snapshot(fd: int, system: System, header: Header, content: Content) ->
     yield from _write_jobs(out, content.running)
     out.put(b'],\n"finished":[\n')
     out.index.finished_at = out.at
+    before = out.at
     yield from _write_jobs(out, content.finished)
+    header = replace(header, over_ms=content.over_ms() if out.at > before else 0)
     out.put(b"]}\n")
     out.flush()
     zeroed = header.line(out.at, ZEROS)

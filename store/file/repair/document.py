@@ -32,6 +32,7 @@ _HEADER: Final = (
     "store_id",
     "counts",
     "length",
+    "over_ms",
     "crc",
     "paused",
     "next_us",
