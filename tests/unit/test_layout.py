@@ -17,9 +17,7 @@ LINES_MOST = 400
 FILES_MOST = 15
 KNOW_EACH_OTHER = [
     ("store/file/compactor.py", "store/file/keeper.py"),
-    ("wheel/testing/simulation/node.py", "wheel/testing/simulation/world.py"),
 ]
-FULLER = {"wheel/testing/simulation"}
 FUNCTION_LINES_MOST = 60
 NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
@@ -61,7 +59,7 @@ def test_a_file_has_at_most_400_lines() -> None:
 def test_a_folder_has_at_most_15_files() -> None:
     """More than that is a hall, and no room: the listing would not be read."""
     counts = Counter(name_of(path.parent) for path in FILES)
-    assert {name: count for name, count in counts.items() if count > FILES_MOST and name not in FULLER} == {}
+    assert {name: count for name, count in counts.items() if count > FILES_MOST} == {}
 
 
 def imports_of(path: Path) -> Iterator[Path]:

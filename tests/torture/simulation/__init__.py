@@ -2,9 +2,9 @@
 
 A case is a day: the real ticker and the real store, jobs that come at any moment in any kind, nodes that die in the
 midst of a call, stall, are stopped and come back, a wall clock that is set, a store that fails or whose answer is
-lost. The ledger (hourwheel.testing.simulation.ledger) works out what every answer must be. Most days are played on
-the memory store, one in twenty on the JSON store in files that are bytes in memory. One in four hundred is played
-again, tick by tick, and must come to the same trace; the first days are played twice.
+lost. The judge (judge/) works out what every answer must be. Most days (days/) are played on the memory store, one in
+twenty on the JSON store in files that are bytes in memory. One in four hundred is played again, tick by tick, and must
+come to the same trace; the first days are played twice.
 
 A day that fails is shortened as far as it goes, and printed: put it into kept.json, and it is played for ever.
 """
@@ -17,15 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from hourwheel.testing.simulation.draw import bad_day
-from hourwheel.testing.simulation.history import History
-from hourwheel.testing.simulation.play import Course, play
-from hourwheel.testing.simulation.shrink import shrink
-from hourwheel.testing.simulation.stores import MemoryStores, Stores
-
 from ..report import Report, Size, pick
 from .bugs import BUGS, Sown, name_of, sown
+from .days import Course, History, bad_day, play, shrink
 from .json_stores import JsonStores
+from .memory_stores import MemoryStores, Stores
 
 KEPT = Path(__file__).with_name("kept.json")
 JSON_EVERY = 20

@@ -13,8 +13,9 @@ from hourwheel.ring import Ring
 from hourwheel.store.records import Rescued
 from hourwheel.store.state.ready import Ready
 from hourwheel.store.state.state import State
-from hourwheel.testing.simulation.stores import MemoryStores
 from hourwheel.worker.ticker import Ticker
+
+from .memory_stores import MemoryStores
 
 Sown = Callable[[], Any]
 

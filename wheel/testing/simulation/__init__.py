@@ -1,16 +1,12 @@
-"""Simulation: the real ticker and a real store on a virtual clock, in a world where everything goes wrong that can.
+"""Simulation: the real ticker and a real store on a virtual clock. ``simulate`` says what would become of a schedule.
 
-For users: ``simulate``, which says what would become of a schedule. For whoever changes Hourwheel: ``bad_day`` draws a
-history from a seed, ``play`` plays it and checks every invariant at every step, ``shrink`` makes one that fails as
-short as it goes.
+The tests drive the same world through days on which everything goes wrong, before a judge that compares every answer of
+the store with what it must be: tests/torture/simulation/.
 """
 
-from .draw import bad_day
 from .forecast import Forecast, Minute
-from .history import History
+from .judge import Judge, Violation
 from .load import Stream
-from .play import Course, play
-from .shrink import shrink
 from .simulate import simulate
 
-__all__ = ["Course", "Forecast", "History", "Minute", "Stream", "bad_day", "play", "shrink", "simulate"]
+__all__ = ["Forecast", "Judge", "Minute", "Stream", "Violation", "simulate"]

@@ -1,4 +1,4 @@
-"""VirtualClock: the clock of a simulated world. Time passes when the world says so; the wall can be set."""
+"""VirtualClock: the clock of a simulated world. Time passes when the world says so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 MS: Final = 1_000_000
 SECOND: Final = 1_000_000_000
-"""In the world everything is counted in nanoseconds since its beginning."""
+"""The world counts in nanoseconds since it began."""
 
 
 class VirtualClock:
@@ -14,18 +14,17 @@ class VirtualClock:
 
     >>> clock = VirtualClock(1_000)
     >>> clock.at = 5 * SECOND
-    >>> clock.set_by(-3_000)
     >>> clock.now_ms(), clock.monotonic()
-    (3000, 5.0)
+    (6000, 5.0)
     """
 
     __slots__ = ("at", "offset")
 
     def __init__(self, start_ms: int) -> None:
         self.at = 0
-        """Nanoseconds since the world began; only the world moves it."""
+        """Nanoseconds since the world began; only the world changes it."""
         self.offset = start_ms * MS
-        """What the wall shows at the beginning, and by how much it was set since."""
+        """What the wall clock showed then."""
 
     def now_ms(self) -> int:
         """See Clock.now_ms."""
@@ -39,10 +38,6 @@ class VirtualClock:
         """See Clock.monotonic."""
         return self.at / SECOND
 
-    def set_by(self, ms: int) -> None:
-        """Set the wall clock forwards or back; it is not set before 1970."""
-        self.offset = max(self.offset + ms * MS, -self.at)
-
     def world_of(self, wall_ms: int) -> int:
-        """When the wall will show ``wall_ms``, in nanoseconds of the world."""
+        """When the wall clock will show ``wall_ms``, in nanoseconds of the world."""
         return wall_ms * MS - self.offset

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
 
+from ...job import Job
+
 _MINUTE_MS = 60_000
 
 
@@ -45,13 +47,13 @@ class Forecast:
     backlog_at_ms: int
     minutes: tuple[Minute, ...]
     violations: tuple[str, ...]
-    """Invariants that did not hold, each with its seed; there are none."""
+    """What the judge found wrong, each with its seed; by default a job that is lost, starts early or starts twice."""
     hash: str
     """Of all that happened: the same for the same load, options and seeds."""
 
     @property
     def sound(self) -> bool:
-        """Whether every invariant held, all the time, in every world."""
+        """Whether the judge found nothing wrong in any world."""
         return not self.violations
 
 
@@ -64,7 +66,21 @@ class Watch:
     """(due, begun) of each job that began, not before the beginning of the world."""
     never: list[tuple[int, int]] = field(default_factory=list)
     """(due, expired) of each that never did."""
-    begun: int = 0
+    starts: Counter[str] = field(default_factory=Counter)
+    """How often each job began."""
+
+    def began(self, job: Job, now_ms: int) -> None:
+        """A run of a job begins."""
+        self.starts[job.id] += 1
+        if self.starts[job.id] == 1:
+            self.due.append((max(job.due_ms, self.start_ms), now_ms))
+
+    def expired(self, jobs: Iterable[Job]) -> None:
+        """These came to nothing: those that never began have waited until they expired."""
+        for job in jobs:
+            if job.expires_ms is not None and job.id not in self.starts:
+                due_ms = max(job.due_ms, self.start_ms)
+                self.never.append((due_ms, max(due_ms, job.expires_ms)))
 
     def lateness(self) -> list[int]:
         """Of each job that began, in milliseconds."""

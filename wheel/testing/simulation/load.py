@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from random import Random
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from ...contract import Filter, Store
 from ...errors import InvalidValue
 from ...job import Job, State
-from .happenings import Add
 
 _ALL: Final = 1 << 62
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
+_KEPT_MS: Final = 1 << 50
+"""No result is dropped before the world ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,15 @@ class Stream:
 Load = Store | Iterable[Job | Stream]
 
 
-def adds_of(load: Load, now_ms: int, within_ms: int, seed: int) -> list[Add]:
-    """The load as what producers do, by its time; what is due later than ``within_ms`` from now is left out.
+class Call(NamedTuple):
+    """What a producer adds, so long after the world began."""
+
+    at_ms: int
+    job: Job
+
+
+def calls_of(load: Load, now_ms: int, within_ms: int, seed: int) -> list[Call]:
+    """The load as calls, by time; what is due later than ``within_ms`` from now is left out.
 
     Args:
         load: a Store, whose scheduled jobs are taken, or Jobs and Streams.
@@ -48,13 +56,13 @@ def adds_of(load: Load, now_ms: int, within_ms: int, seed: int) -> list[Add]:
         within_ms: how far to look.
         seed: of the streams.
     """
-    found: list[Add] = []
-    for each in _parts(load):
-        if isinstance(each, Stream):
-            found += _calls(each, within_ms, Random(f"{each.task} {seed}"))
-        elif each.due_ms < now_ms + within_ms:
-            found.append(_of_job(each, now_ms))
-    return sorted(found, key=lambda add: add.at_ms)
+    found: list[Call] = []
+    for part in _parts(load):
+        if isinstance(part, Stream):
+            found += _calls(part, now_ms, within_ms, Random(f"{part.task} {seed}"))
+        elif part.due_ms < now_ms + within_ms:
+            found.append(Call(0, _as_new(part, now_ms)))
+    return sorted(found, key=lambda call: call.at_ms)
 
 
 def _parts(load: Load) -> Iterable[Job | Stream]:
@@ -67,25 +75,33 @@ def _parts(load: Load) -> Iterable[Job | Stream]:
     return parts
 
 
-def _of_job(job: Job, now_ms: int) -> Add:
-    expires_ms = None if job.expires_ms is None else job.expires_ms - job.due_ms
-    return Add(
-        at_ms=0,
+def _as_new(job: Job, now_ms: int) -> Job:
+    """A job as it was when it was added: only what says when and how often it runs matters here."""
+    return Job(
         id=job.id,
-        delay_ms=job.due_ms - now_ms,
         task=job.task,
+        due_ms=job.due_ms,
+        created_ms=now_ms,
         key=job.key,
         priority=job.priority,
-        expires_ms=expires_ms,
+        expires_ms=job.expires_ms,
         max_crashes=job.max_crashes,
+        result_ttl_ms=_KEPT_MS,
     )
 
 
-def _calls(stream: Stream, within_ms: int, random: Random) -> Iterator[Add]:
-    at_s = 0.0
+def _calls(stream: Stream, now_ms: int, within_ms: int, random: Random) -> Iterator[Call]:
+    at_s, countdown_ms = 0.0, round(stream.countdown * 1000)
     for number in count(1):
         at_s += random.expovariate(stream.calls / stream.per)
         if (at_s + stream.countdown) * 1000 >= within_ms:
             return
-        countdown_ms = round(stream.countdown * 1000)
-        yield Add(at_ms=round(at_s * 1000), id=f"{stream.task}-{number}", delay_ms=countdown_ms, task=stream.task)
+        at_ms = round(at_s * 1000)
+        job = Job(
+            id=f"{stream.task}-{number}",
+            task=stream.task,
+            due_ms=now_ms + at_ms + countdown_ms,
+            created_ms=now_ms + at_ms,
+            result_ttl_ms=_KEPT_MS,
+        )
+        yield Call(at_ms, job)

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from ...clock import Clock
 from ...job import Claim, Job, Outcome
 from ...worker.pool import Done, ThreadPool
 
-
-class Workshop(Protocol):
-    """What the pool asks of the world."""
-
-    def begin(self, pool: VirtualPool, place: int, claim: Claim) -> None:
-        """A worker begins a run; the world calls ``end`` when it is over."""
+Begin = Callable[["VirtualPool", int, Claim], None]
+"""A worker, by its place in the pool, begins a run; ``end`` is called when it is over."""
 
 
 class VirtualPool(ThreadPool):
     """As a ticker sees it a ThreadPool; ``workers`` runs at a time."""
 
-    def __init__(self, workers: int, clock: Clock, world: Workshop) -> None:
+    def __init__(self, workers: int, clock: Clock, begin: Begin) -> None:
         super().__init__(0, _never, clock)
         self.workers = self.ready = workers
-        self._world: Final = world
+        self._begin: Final = begin
         self._queue: deque[Claim] = deque()
         self._idle: list[int] = list(range(workers))
         self._busy: dict[int, tuple[Claim, float]] = {}
@@ -43,7 +39,7 @@ class VirtualPool(ThreadPool):
     def _take(self, place: int) -> None:
         claim = self._queue.popleft()
         self._busy[place] = claim, self._clock.monotonic()
-        self._world.begin(self, place, claim)
+        self._begin(self, place, claim)
 
     def end(self, place: int, outcome: Outcome) -> None:
         """The run at a place is over; its worker hands over what came of it and takes the next claim."""
@@ -80,11 +76,6 @@ class VirtualPool(ThreadPool):
         """See ThreadPool.close."""
         self._closed = True
         return self.recall()
-
-    def held(self) -> set[int]:
-        """The tokens of all claims that are waiting, running, or have ended and not been collected."""
-        claims = [*self._queue, *(claim for claim, _ in self._busy.values()), *(done.claim for done in self._done)]
-        return {claim.token for claim in claims}
 
     @property
     def still(self) -> bool:

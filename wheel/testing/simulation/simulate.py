@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from random import Random
 from typing import Final
 
 from ...clock import SystemClock
+from ...contract import Filter
 from ...errors import InvalidValue
+from ...job import Claim, State
 from ...settings.checks import checked_workers, moment_ms
-from .entry import Entry
+from .clock import MS
 from .forecast import Forecast, Watch, peak, percentile
-from .happenings import Add, Crash, Happening
-from .history import DAY_MS, History
-from .load import Load, adds_of
-from .play import played
+from .judge import Judge
+from .load import Call, Load, calls_of
 from .stores import MemoryStores
 from .world import World
 
 Seconds = float | timedelta
+_DAY_S: Final = 86_400.0
 _REST_MS: Final = 60_000
+_EXPIRED: Final = Filter(states=frozenset({State.EXPIRED}))
 
 
 def simulate(
@@ -31,18 +34,19 @@ def simulate(
     workers: int = 4,
     nodes: int = 1,
     duration: Seconds | Mapping[str, Seconds] = 1.0,
-    within: Seconds = DAY_MS / 1000,
+    within: Seconds = _DAY_S,
     down: Seconds = 0.0,
     crash_every: Seconds | None = None,
     restart_after: Seconds = 5.0,
     seeds: int = 1,
     seed: int = 0,
     now: datetime | int | None = None,
+    judge: Callable[[], Judge] = Judge,
 ) -> Forecast:
     """Play a schedule on a virtual clock, and say how late its jobs begin and how many wait.
 
-    The real ticker and a real store (in memory) do the work; only time and the runs are simulated. All of Hourwheel's
-    invariants are checked at every step. Nothing of the load is run or changed.
+    The real ticker and a real store (in memory) do the work; only time and the runs are simulated. Nothing of the load
+    is run or changed.
 
     Args:
         load: a Store, whose scheduled jobs are looked at, or an iterable of Jobs and Streams.
@@ -57,6 +61,8 @@ def simulate(
         seeds: how many worlds to play.
         seed: of the first; the others follow.
         now: the beginning, an aware datetime or milliseconds since the epoch; None for the present.
+        judge: makes a judge for each world; by default one that sees whether a job is lost, starts early or starts
+            twice.
 
     Returns:
         The forecast; the same for the same arguments.
@@ -80,7 +86,7 @@ def simulate(
         now_ms=SystemClock().now_ms() if now is None else moment_ms(now),
     )
     first = _whole("seed", seed, least=0)
-    worlds = [_one(load, setting, number) for number in range(first, first + _whole("seeds", seeds))]
+    worlds = [_one(load, setting, number, judge()) for number in range(first, first + _whole("seeds", seeds))]
     return _together(worlds)
 
 
@@ -98,83 +104,75 @@ class _Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Played:
-    world: World
+    jobs: int
     watch: Watch
+    deaths: int
+    hash: str
     violation: str | None
 
 
-def _one(load: Load, setting: _Setting, seed: int) -> _Played:
-    history = _history(adds_of(load, setting.now_ms, setting.within_ms, seed), setting, seed)
+def _one(load: Load, setting: _Setting, seed: int, judge: Judge) -> _Played:
     watch = Watch(setting.now_ms)
-    world = World(history, MemoryStores(), began=_noting(watch), lasts_ms=_lasting(setting, seed))
-    violation = played(world)
-    for entry in world.ledger.entries.values():
-        if not entry.begun and entry.expires_ms is not None:
-            due_ms = max(entry.due_ms, setting.now_ms)
-            watch.never.append((due_ms, max(due_ms, entry.expires_ms)))
-    return _Played(world=world, watch=watch, violation=None if violation is None else f"seed {seed}: {violation}")
 
+    def lasts_ms(claim: Claim) -> int:
+        job = claim.job
+        watch.began(job, world.clock.now_ms())
+        drawn = Random(f"{seed} {job.id} {watch.starts[job.id]}").expovariate(1.0)
+        return round(drawn * setting.durations(job.task) * 1000)
 
-def _history(adds: list[Add], setting: _Setting, seed: int) -> History:
-    """The load, and the misfortunes for as long as there may be work."""
-    last_ms = max([setting.down_ms, *(add.at_ms + add.delay_ms for add in adds)])
-    work_s = sum(setting.durations(add.task) for add in adds) / (setting.workers * setting.nodes)
-    crashes = _crashes(setting, last_ms + round(work_s * 1000), Random(f"crash {seed}"))
-    return History(
-        happenings=tuple(sorted([*_outage(setting), *crashes, *adds], key=lambda each: each.at_ms)),
-        seed=seed,
+    world = World(
+        MemoryStores(),
+        judge,
         nodes=setting.nodes,
         workers=setting.workers,
         start_ms=setting.now_ms,
-        length_ms=last_ms + _REST_MS,
+        seed=seed,
+        lasts_ms=lasts_ms,
+    )
+    violation = world.play(_plan(world, calls_of(load, setting.now_ms, setting.within_ms, seed), setting, seed) * MS)
+    watch.expired(world.store.scan(_EXPIRED))
+    return _Played(
+        jobs=world.store.stats(world.clock.now_ms()).accepted,
+        watch=watch,
+        deaths=world.deaths,
+        hash=world.hash,
+        violation=None if violation is None else f"seed {seed}: {violation}",
     )
 
 
-def _outage(setting: _Setting) -> list[Happening]:
-    if not setting.down_ms:
-        return []
-    return [Crash(at_ms=0, node=node, down_ms=setting.down_ms) for node in range(setting.nodes)]
+def _plan(world: World, calls: list[Call], setting: _Setting, seed: int) -> int:
+    """Plan the load, and crashes for as long as there may be work. How long the world is to last, in milliseconds."""
+    if setting.down_ms:
+        for node in world.nodes:
+            world.at(0, partial(world.kill, node, setting.down_ms))
+    last_ms = max([setting.down_ms, *(call.job.due_ms - setting.now_ms for call in calls)])
+    work_s = sum(setting.durations(call.job.task) for call in calls) / (setting.workers * setting.nodes)
+    _plan_crashes(world, setting, last_ms + round(work_s * 1000), Random(f"crash {seed}"))
+    for call in calls:
+        world.at(call.at_ms * MS, partial(world.add, [call.job]))
+    return last_ms + _REST_MS
 
 
-def _crashes(setting: _Setting, until_ms: int, random: Random) -> list[Happening]:
-    found: list[Happening] = []
+def _plan_crashes(world: World, setting: _Setting, until_ms: int, random: Random) -> None:
     at_ms = setting.down_ms
     while setting.crash_ms is not None:
         at_ms += max(1, round(random.expovariate(1 / setting.crash_ms)))
         if at_ms >= until_ms:
-            break
-        found.append(Crash(at_ms=at_ms, node=random.randrange(setting.nodes), down_ms=setting.restart_ms))
-    return found
-
-
-def _noting(watch: Watch) -> Callable[[Entry, int], None]:
-    def began(entry: Entry, now_ms: int) -> None:
-        watch.begun += 1
-        if entry.begun == 1:
-            watch.due.append((max(entry.first_due_ms, watch.start_ms), now_ms))
-
-    return began
-
-
-def _lasting(setting: _Setting, seed: int) -> Callable[[Entry], int]:
-    def lasts_ms(entry: Entry) -> int:
-        mean_s = setting.durations(entry.add.task)
-        return round(Random(f"{seed} {entry.id} {entry.begun}").expovariate(1.0) * mean_s * 1000)
-
-    return lasts_ms
+            return
+        world.at(at_ms * MS, partial(world.kill, random.choice(world.nodes), setting.restart_ms))
 
 
 def _together(worlds: list[_Played]) -> Forecast:
     lateness = sorted(late for one in worlds for late in one.watch.lateness())
     backlog, backlog_at_ms = peak(one.watch for one in worlds)
-    begun = sum(one.watch.begun for one in worlds)
-    hashes = "".join(one.world.trace.hash() for one in worlds)
+    begun = sum(one.watch.starts.total() for one in worlds)
+    hashes = "".join(one.hash for one in worlds)
     return Forecast(
-        jobs=worlds[0].world.ledger.counts["accepted"],
+        jobs=worlds[0].jobs,
         seeds=len(worlds),
         begun=begun,
         again=begun - len(lateness),
-        deaths=sum(one.world.deaths for one in worlds),
+        deaths=sum(one.deaths for one in worlds),
         p50_ms=percentile(lateness, 0.5),
         p99_ms=percentile(lateness, 0.99),
         max_ms=lateness[-1] if lateness else 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .happenings import Add
+from hourwheel.job import Job
 
 Where = Literal["scheduled", "running", "succeeded", "failed", "cancelled", "expired"]
 
@@ -14,10 +14,9 @@ Where = Literal["scheduled", "running", "succeeded", "failed", "cancelled", "exp
 class Entry:
     """A job as it must be, told only by what was done to it."""
 
-    id: str
-    add: Add
+    job: Job
+    """As it was added."""
     due_ms: int
-    expires_ms: int | None
     where: Where = "scheduled"
     token: int = 0
     """Of the newest claim."""
@@ -33,10 +32,10 @@ class Entry:
     disowned: bool = False
     asked: bool = False
     """Whether it was asked to end while it ran: it will not be scheduled again."""
-    first_due_ms: int = 0
-    """The due instant of what is to begin next, for the lateness of that."""
-    counted: bool = False
-    """Whether its lateness has been counted."""
+
+    @property
+    def id(self) -> str:
+        return self.job.id
 
     @property
     def finished(self) -> bool:

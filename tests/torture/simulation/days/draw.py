@@ -13,11 +13,7 @@ _HOUR: Final = 3_600_000
 
 
 def bad_day(seed: int, *, nodes: int = 3, workers: int = 2, length_ms: int = DAY_MS, jobs: int = 100) -> History:
-    """A day on which about so many jobs are added and everything goes wrong that can.
-
-    >>> bad_day(7) == bad_day(7), bad_day(7) == bad_day(8)
-    (True, False)
-    """
+    """A day on which about so many jobs are added and everything goes wrong that can."""
     day = _Day(Random(f"day {seed}"), nodes, length_ms)
     added = [*day.singles(jobs), *day.bursts(), *day.rivals()]
     happenings: list[Happening] = [*added, *day.crowd(), *day.troubles(added)]

@@ -19,14 +19,11 @@ from collections import Counter
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
-from ...contract import Found, Stats
-from ...job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from hourwheel.contract import Found, OnConflict, Stats
+from hourwheel.job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from hourwheel.testing.simulation import Violation
+
 from .entry import Entry, Where
-from .happenings import Add
-
-
-class Violation(Exception):
-    """An invariant does not hold; the world ends there."""
 
 
 class Ledger:
@@ -45,24 +42,24 @@ class Ledger:
 
     # ---- producers ---------------------------------------------------------------------------------------
 
-    def added(self, job: Job, add: Add, standing: str) -> None:
+    def added(self, job: Job, on_conflict: OnConflict, standing: str) -> None:
         """add() was answered with the id ``standing``."""
-        expected = self._expected_standing(job, add)
+        expected = self._expected_standing(job, on_conflict)
         _demand(standing == expected, f"add of {job.id} was answered with {standing}, must be {expected}")
         if expected != job.id or job.id in self.entries:
             return
-        entry = Entry(id=job.id, add=add, due_ms=job.due_ms, expires_ms=job.expires_ms, first_due_ms=job.due_ms)
+        entry = Entry(job=job, due_ms=job.due_ms)
         self.entries[job.id] = entry
         self.counts["accepted"] += 1
         self._schedule(entry, job.due_ms)
         if job.key is not None:
             self._holders[job.key] = job.id
 
-    def _expected_standing(self, job: Job, add: Add) -> str:
+    def _expected_standing(self, job: Job, on_conflict: OnConflict) -> str:
         holder = self._holder(job.key)
         if job.id in self.entries or holder is None:
             return job.id
-        if add.on_conflict == "keep":
+        if on_conflict == "keep":
             return holder.id
         if holder.where == "scheduled":
             self._finish(holder, "cancelled")
@@ -74,7 +71,7 @@ class Ledger:
         id = self._holders.get(key)
         if id is not None:
             return self.entries[id]
-        return next((entry for entry in self.running.values() if entry.add.key == key), None)
+        return next((entry for entry in self.running.values() if entry.job.key == key), None)
 
     def cancelled(self, id: str, found: Found) -> None:
         """cancel() was answered."""
@@ -88,7 +85,6 @@ class Ledger:
         """reschedule() was answered."""
         _demand(found is self._found(id), f"reschedule of {id} was answered with {found}, must be {self._found(id)}")
         if found is Found.SCHEDULED:
-            self.entries[id].first_due_ms = due_ms
             self._schedule(self.entries[id], due_ms, before="scheduled")
 
     def _found(self, id: str) -> Found:
@@ -139,7 +135,7 @@ class Ledger:
         """What a claim must get: due, not expired, in the order (priority, due, id)."""
         while self._waiting and self._waiting[0][0] <= now_ms:
             due_ms, id = heappop(self._waiting)
-            heappush(self._ready, (-self.entries[id].add.priority, due_ms, id))
+            heappush(self._ready, (-self.entries[id].job.priority, due_ms, id))
         chosen: list[str] = []
         ahead: list[tuple[int, int, str]] = []
         while self._ready and len(chosen) < limit:
@@ -149,7 +145,7 @@ class Ledger:
                 continue
             if entry.due_ms > now_ms:  # the wall clock was set back
                 ahead.append(rank)
-            elif entry.expires_ms is not None and entry.expires_ms <= now_ms:
+            elif entry.job.expires_ms is not None and entry.job.expires_ms <= now_ms:
                 self._finish(entry, "expired")
             else:
                 chosen.append(entry.id)
@@ -201,7 +197,6 @@ class Ledger:
                 self._finish(entry, "failed")
             case Retried(due_ms=due_ms):
                 entry.excused += 1
-                entry.first_due_ms, entry.counted = due_ms, True
                 self._again(entry, due_ms)
             case Snoozed(due_ms=due_ms):
                 entry.attempt -= 1
@@ -214,7 +209,7 @@ class Ledger:
         entry.crashes += 1
         if entry.began_token == entry.token:
             entry.excused += 1
-        if entry.crashes >= entry.add.max_crashes:
+        if entry.crashes >= entry.job.max_crashes:
             self._finish(entry, "failed")
         else:
             self._again(entry, entry.due_ms)
@@ -225,7 +220,7 @@ class Ledger:
         if entry.asked:
             self._finish(entry, "cancelled")
             return
-        key = entry.add.key
+        key = entry.job.key
         if key is not None:
             if self._holders.get(key, entry.id) != entry.id:
                 self._finish(entry, "cancelled")
@@ -250,7 +245,7 @@ class Ledger:
 
     def _finish(self, entry: Entry, where: Where) -> None:
         self._move(entry, where)
-        key = entry.add.key
+        key = entry.job.key
         if key is not None and self._holders.get(key) == entry.id:
             del self._holders[key]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
-from ...contract import OnConflict
+from hourwheel.contract import OnConflict
 
 Fate = Literal["succeed", "fail", "retry"]
 Moment = Literal["now", "before claim", "after claim", "before settle", "after settle"]
@@ -119,11 +119,7 @@ _KINDS: Final[dict[str, Any]] = {
 
 
 def as_document(happening: Happening) -> dict[str, Any]:
-    """A happening as a JSON object, without what is at its default.
-
-    >>> as_document(SetClock(at_ms=5, by_ms=-1000))
-    {'do': 'SetClock', 'at_ms': 5, 'by_ms': -1000}
-    """
+    """A happening as a JSON object, without what is at its default."""
     defaults = {field.name: field.default for field in fields(happening)}
     said = {name: value for name, value in asdict(happening).items() if value != defaults[name]}
     return {"do": type(happening).__name__, **said}
@@ -137,11 +133,7 @@ def of_document(document: dict[str, Any]) -> Happening:
 
 
 def in_words(happening: Happening) -> str:
-    """A happening as a line for people.
-
-    >>> in_words(SetClock(at_ms=65_000, by_ms=-1000))
-    '0:01:05.000  SetClock by_ms=-1000'
-    """
+    """A happening as a line for people."""
     document = as_document(happening)
     kind, at_ms = document.pop("do"), document.pop("at_ms")
     return f"{clock_face(at_ms)}  {kind} " + " ".join(f"{name}={value}" for name, value in document.items())
