@@ -170,7 +170,7 @@ class World:
 
     def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", node: int = 0) -> None:
         """A producer adds jobs in one call, in the process of a node, which is told of what is due soon."""
-        self.store.add(jobs, on_conflict=on_conflict)
+        self.store.add(jobs, self.clock.now_ms(), on_conflict=on_conflict)
         due_ms = jobs[0].due_ms
         self.note("producer", "adds", jobs[0].id, len(jobs), due_ms)
         beside = self.nodes[node % len(self.nodes)]
