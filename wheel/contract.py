@@ -1,8 +1,8 @@
 """Store: what any place that keeps the ring must do. The protocols after it are what a store may be able to do besides.
 
 Every verb that changes something takes lists, is atomic (all of the call or none of it) and durable, as the store's
-durability says, when it returns. ``now_ms`` is the present in milliseconds since the epoch. The rules of what happens to
-a job are not here but in turn.py: a store compares tokens, swaps what it is told to, and keeps the counts.
+durability says, when it returns. ``now_ms`` is the present in milliseconds since the epoch. The rules of what happens
+to a job are in turn.py: a store compares tokens, swaps what it is told to, and keeps the counts.
 StoreContract in hourwheel.testing is this page as tests.
 """
 
@@ -156,9 +156,9 @@ class Store(Protocol):
             without: names as of pause(), ``task:<name>`` and ``schedule:<name>``: no job that a pause of these names
                 would hold back. The caller cannot run them; others take them as ever.
             ids: only these jobs; None for all. What else is due stays where it is.
-            ask: what the owner's last answer gave as ``ask``, 0 for the first call. Claims that the owner has been
-                given since, and whose answer it has not got, are given again, beside up to ``limit`` new ones. None
-                to do without that.
+            ask: what the owner's last answer gave as ``ask``. Claims that the owner has been given since, and whose
+                answer it has not got, are given again, beside up to ``limit`` new ones. None for the first call,
+                which should be for nothing (limit 0): then no answer can be lost that matters.
         """
 
     def beat(self, owner: str, now_ms: int) -> bool:

@@ -306,7 +306,7 @@ class StoreMachine(RuleBasedStateMachine):
     def _reschedule(self, id: str, due_ms: int) -> None:
         assert self.store.reschedule([id], due_ms, self.now_ms) == self.model.reschedule([id], due_ms)
 
-    @rule(later=st.sampled_from([0, 1_000, 60_000, 8 * 24 * HOUR_MS]))
+    @rule(later=st.sampled_from([0, 999, 1_000, 60_000, 8 * 24 * HOUR_MS]))
     def tidy(self, later: int) -> None:
         self.store.tidy(self.now_ms + later)
         self.model.tidy(self.now_ms + later)
@@ -337,7 +337,7 @@ class StoreMachine(RuleBasedStateMachine):
             found = self.model.revive(ids, due_ms)
         except DuplicateJob:
             with pytest.raises(DuplicateJob):
-                self.store.revive(ids, due_ms, self.now_ms)
+                assert self.store.revive(ids, due_ms, self.now_ms) is None
         else:
             assert self.store.revive(ids, due_ms, self.now_ms) == found
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
-from hourwheel.contract import Filter
+from hourwheel.contract import Claims, Filter
 from hourwheel.errors import StoreBusy
 from hourwheel.events import Events
 from hourwheel.job import Claim, Job, Outcome, State, Succeeded
 from hourwheel.store import MemoryStore
 from hourwheel.testing import FakeClock
+from hourwheel.turn import Effect
 from hourwheel.worker.pool import Done, ThreadPool
 from hourwheel.worker.ticker import Ticker
 
@@ -67,7 +68,9 @@ class World:
 
     def add(self, count: int = 1, *, in_ms: int = 0, prefix: str = "job") -> list[str]:
         due_ms = self.clock.now_ms() + in_ms
-        return self.store.add([Job(id=f"{prefix}{n}", task="t", due_ms=due_ms) for n in range(count)], 0, fresh=True)
+        ids = self.store.add([Job(id=f"{prefix}{n}", task="t", due_ms=due_ms) for n in range(count)], 0, fresh=True)
+        self.ticker.wake()
+        return ids
 
     def count(self, state: State) -> int:
         return len(self.store.scan(Filter(states=frozenset({state})), limit=1_000_000))
@@ -95,14 +98,10 @@ class FailingStore(MemoryStore):
         if verb in self.failing:
             raise self.error
 
-    def claim(self, *args: object, **kwargs: object) -> list[Claim]:
+    def claim(self, *args: object, **kwargs: object) -> Claims:
         self._called("claim")
         return super().claim(*args, **kwargs)  # type: ignore[arg-type]
 
-    def settle(self, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         self._called("settle")
         return super().settle(settlements, now_ms)
-
-    def next_due(self, queues: Collection[str] | None = None) -> int | None:
-        self._called("next_due")
-        return super().next_due(queues)

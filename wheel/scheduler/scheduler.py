@@ -276,7 +276,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         self._begin_in(store)
         refused, heart = Refused(self.registry, self._schedules), Heart(store, self.clock, self.owner)
         pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store, heart)
-        rest = self._shared() if before is None else {**self._shared(), "owed": before.owes(), "ask": before.ask}
+        rest = self._shared() if before is None else {**self._shared(), "owed": before.owes()}
         ticker = Ticker(store, pool, self.clock, owner=self.owner, heart=heart, without=refused.option, **rest)
         ticker.on_end = partial(self.on.shutdown.tell, self)
         if not self.pool.kind.imports:  # else each worker process tells its own

@@ -1,8 +1,8 @@
 """Schedules of a scheduler: who has them, and what becomes of their fires.
 
-In the store a schedule is one pending job, its next fire, which holds the key ``schedule:<name>``. Whoever claims it
-tells the store in one step that it is followed and by which fire (the effect Keep with a next), before it runs it: so each
-fire is issued once, whatever the number of processes and whatever becomes of them, and none is forgotten in between.
+In the store a schedule is one pending job, its next fire, which holds the key ``schedule:<name>``. The process that
+claims it tells the store in one step which fire comes next (the effect Keep), before it runs this one: so each fire is
+issued once, however many processes there are and whenever one of them dies.
 The id of a fire is ``<name>@<instant>``. Nobody is elected, and nothing is in the memory of a process alone.
 
 What is pending stays as it is until a process starts whose code says something else; then it is moved.

@@ -51,7 +51,7 @@ class Account:
         self._clock = clock
         self._mark = self.heart.marks()
         self._gate = Gate("run_due()")
-        self._ask = 0
+        self._ask: int | None = None
         self._unsettled: list[tuple[Claim, Outcome]] = []
 
     def claim(
@@ -74,8 +74,10 @@ class Account:
     def _claim(self, now_ms: int, limit: int, rest: dict[str, Any], into: dict[int, Claim]) -> Claims:
         if self._unsettled:
             settle(self.store, self._unsettled, now_ms)
-        if not self._ask and isinstance(self.store, Beginning):
-            self.store.begin(self.owner, 0)
+        if self._ask is None:
+            if isinstance(self.store, Beginning):
+                self.store.begin(self.owner, 0)
+            self._ask = self.store.claim(self.owner, now_ms, 0).ask
         sent = self._clock.monotonic()
         claims = self.store.claim(self.owner, now_ms, limit, ask=self._ask, **rest)
         into.update({claim.token: claim for claim in claims})

@@ -64,7 +64,6 @@ class Ticker:
         owner: str,
         queues: Collection[str] | None = None,
         owed: Sequence[tuple[Claim, Outcome]] = (),
-        ask: int = 0,
         heart: Heart | None = None,
         on: Events | None = None,
         schedules: Schedules | None = None,
@@ -80,7 +79,6 @@ class Ticker:
             owner: in whose name to claim; unique among all that use the store.
             queues: claim from these only; None for all.
             owed: outcomes that an earlier ticker could not settle.
-            ask: where an earlier ticker of the same owner has stopped asking.
             heart: gives the signs of life of the owner; made here if there is none.
             on: the hooks to tell.
             schedules: to look after.
@@ -113,8 +111,7 @@ class Ticker:
         self._stale = True  # something may have changed since
         self._in_vain = 0  # how often in a row nothing came although something was said to be due
         self._second = -1
-        self.ask = ask
-        """What to give the next claim; see Store.claim."""
+        self._ask: int | None = None  # what to give the next claim; see Store.claim
         self._unheard = False  # a claim has been sent whose answer is not in good hands yet
         self._tidied_ms = -_TIDY_MS
         self._jumps = Jumps(log.LOG)
@@ -288,10 +285,12 @@ class Ticker:
 
     def _ask_for(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> Claims:
         """Store.claim; what an earlier call has claimed whose answer was lost comes again."""
+        if self._ask is None:
+            self._ask = self._store.claim(self._owner, now_ms, 0).ask
         sent = self._clock.monotonic()
         self._unheard = True
         claims = self._store.claim(
-            self._owner, now_ms, limit, queues=self._queues, ids=ids, ask=self.ask, **self._without()
+            self._owner, now_ms, limit, queues=self._queues, ids=ids, ask=self._ask, **self._without()
         )
         self._heart.claimed(sent, claims.ask)
         return claims
@@ -327,7 +326,7 @@ class Ticker:
             self.pool.low_water = self.pace.queue_room() // 2
             log.received(taken, self._on)
         self._unsettled += [*back, *ended]
-        self.ask, self._unheard = ask, False  # until here they count as not heard of, should anything fail
+        self._ask, self._unheard = ask, False  # until here they count as not heard of, should anything fail
         if not taken:
             return
         todo = iter(taken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from freezegun import freeze_time
 from hourwheel.clock import SystemClock, as_datetime
 from hourwheel.contract import Found
-from hourwheel.errors import InvalidValue, JobCancelled, JobExpired, JobFailed, ResultTimeout, StoreError, UnknownJob
+from hourwheel.errors import InvalidValue, JobCancelled, JobExpired, JobFailed, ResultTimeout, UnknownJob
 from hourwheel.events import Events
 from hourwheel.job import Failed, Failure, Job, Outcome, State, Succeeded
 from hourwheel.results.many import Results
@@ -39,9 +40,9 @@ class Deaf:
         self._store = store
         self.looks = 0
 
-    def get(self, id: str) -> Job | None:
+    def get(self, ids: Sequence[str]) -> list[Job | None]:
         self.looks += 1
-        return self._store.get([id])[0]
+        return self._store.get(ids)
 
 
 @pytest.fixture
@@ -127,7 +128,9 @@ def test_the_message_of_a_failure_says_what_is_known(
 
 def test_a_job_that_was_set_aside_says_so(store: MemoryStore) -> None:
     job = Job(id="a", task="app.remind", due_ms=NOW_MS, state=State.FAILED, reason="its worker died 3 times")
-    result: AsyncResult[Any] = AsyncResult("a", keeper_of(SimpleNamespace(get={"a": job}.get), clock=FakeClock(NOW_MS)))
+    result: AsyncResult[Any] = AsyncResult(
+        "a", keeper_of(SimpleNamespace(get=lambda ids: [job]), clock=FakeClock(NOW_MS))
+    )
     with pytest.raises(JobFailed, match="job a of app.remind failed: its worker died 3 times"):
         result.get()
     assert result.traceback is None
@@ -359,9 +362,3 @@ def test_results_are_forgotten_together(store: MemoryStore, result: AsyncResult[
     results = Results[Any](["a", "b"], result._keeper)
     store.settle(effects([(claim(store), Succeeded())]), NOW_MS)
     assert results.forget() == [Found.FINISHED, Found.UNKNOWN]
-
-
-def test_a_store_that_cannot_forget_is_named(store: MemoryStore) -> None:
-    result = AsyncResult[Any]("a", keeper_of(Deaf(store), clock=FakeClock(NOW_MS)))
-    with pytest.raises(StoreError, match="Deaf.* cannot drop jobs"):
-        result.forget()

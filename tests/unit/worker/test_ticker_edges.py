@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
+from hourwheel.contract import Claims
 from hourwheel.events import Events
 from hourwheel.job import Job, State
+from hourwheel.store import MemoryStore
 from hourwheel.worker.pool.credit import CLAIM_MOST
-from hourwheel.worker.stepping import LINGER_S, claim_limit, nap, penance_s
+from hourwheel.worker.stepping import LINGER_S, backoff_s, claim_limit, nap
 
 from tests.kit.ticking import FailingStore, World
 
@@ -47,7 +50,7 @@ def messages(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 def test_what_is_asked_of_the_store_at_five_seconds(
     ticks: bool, credit: int, next_due_ms: int | None, limit: int | None
 ) -> None:
-    assert claim_limit(5_000, ticks=ticks, credit=credit, next_due_ms=next_due_ms) == limit
+    assert claim_limit(5_000, ticks=ticks, stale=False, credit=credit, next_ms=next_due_ms) == limit
 
 
 @pytest.mark.parametrize(
@@ -65,15 +68,15 @@ def test_what_is_asked_of_the_store_at_five_seconds(
 def test_how_long_to_sleep_at_five_seconds_and_a_fifth(
     credit: int, next_due_ms: int | None, expected: tuple[float, int]
 ) -> None:
-    seconds, horizon_ms = nap(5_200_000_000, credit=credit, next_due_ms=next_due_ms, waiting=False)
+    seconds, horizon_ms = nap(5_200_000_000, credit=credit, next_ms=next_due_ms, waiting=False)
     assert (seconds, horizon_ms) == (pytest.approx(expected[0]), expected[1])
-    waiting, _ = nap(5_200_000_000, credit=credit, next_due_ms=next_due_ms, waiting=True)
+    waiting, _ = nap(5_200_000_000, credit=credit, next_ms=next_due_ms, waiting=True)
     assert waiting == pytest.approx(min(expected[0], LINGER_S))
 
 
 def test_on_the_second_itself_the_next_tick_is_a_whole_second_away() -> None:
-    assert nap(7 * SECOND_NS, credit=1, next_due_ms=None, waiting=False) == (1.0, 8_000)
-    assert nap(7 * SECOND_NS - 1, credit=1, next_due_ms=None, waiting=False)[0] == pytest.approx(1e-9)
+    assert nap(7 * SECOND_NS, credit=1, next_ms=None, waiting=False) == (1.0, 8_000)
+    assert nap(7 * SECOND_NS - 1, credit=1, next_ms=None, waiting=False)[0] == pytest.approx(1e-9)
 
 
 # ---- jobs that are not run -------------------------------------------------------------------------------
@@ -250,24 +253,32 @@ def test_a_clock_that_was_set_is_said_once_and_with_its_sign(
 # ---- a store that misbehaves -----------------------------------------------------------------------------
 
 
-def test_a_store_that_lies_is_asked_twice_more_and_then_more_and_more_rarely_but_once_a_second(world: World) -> None:
-    world.ticker.step()
-    world.store.next_due = lambda queues=None: world.clock.now_ms()  # type: ignore[method-assign]
+class Lying(MemoryStore):
+    """A store that says of a job that it is due, and has none."""
+
+    lies = True
+
+    def claim(self, *args: Any, **options: Any) -> Claims:
+        claims = super().claim(*args, **options)
+        return Claims(claims, next_ms=args[1] if self.lies else claims.next_ms, ask=claims.ask)
+
+
+def test_a_store_that_lies_is_asked_twice_more_and_then_more_and_more_rarely_but_once_a_second() -> None:
+    world = World(Lying())
     pauses = [world.ticker.step() for _ in range(24)]
-    assert pauses[0] == 0.0
-    assert pauses[1:13] == pytest.approx([min(1.0, 0.001 * 2**n) for n in range(3, 15)])
-    assert pauses[13:] == [1.0] * 11
+    assert pauses[:2] == [0.0, 0.0]
+    assert pauses[2:14] == pytest.approx([min(1.0, 0.001 * 2**n) for n in range(3, 15)])
+    assert pauses[14:] == [1.0] * 10
 
 
-def test_a_store_that_tells_the_truth_again_is_not_mistrusted(world: World) -> None:
-    honest = world.store.next_due
-    world.store.next_due = lambda queues=None: world.clock.now_ms()  # type: ignore[method-assign]
+def test_a_store_that_tells_the_truth_again_is_not_mistrusted() -> None:
+    store = Lying()
+    world = World(store)
     for _ in range(10):
         world.ticker.step()
-    world.store.next_due = honest  # type: ignore[method-assign]
-    world.ticker._next_known = False
+    store.lies = False
     world.ticker.step()
-    assert penance_s(world.ticker._in_vain) == 0.0
+    assert backoff_s(world.ticker._in_vain) == 0.0
 
 
 def test_after_trouble_what_the_store_owes_is_settled_before_more_is_claimed() -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hourwheel.contract import Filter
+from hourwheel.contract import Claims, Filter
 from hourwheel.errors import StoreBusy
 from hourwheel.job import Claim, Job, State, Succeeded
 from hourwheel.safety.latch import Latch
@@ -79,14 +79,17 @@ def test_while_jobs_wait_in_the_queue_the_ticker_looks_often_and_when_none_does_
     assert world.ticker.step() > LINGER_S
 
 
-def test_in_the_middle_of_a_second_the_store_is_asked_once_what_is_next() -> None:
+def test_in_the_middle_of_a_second_the_store_is_asked_only_if_something_may_have_changed() -> None:
     store = FailingStore()
     world = World(store)
     world.ticker.step()
     store.calls.clear()
     world.clock.advance(0.3)
     world.ticker.step()
-    assert dict(store.calls) == {"next_due": 1}
+    assert dict(store.calls) == {}
+    world.ticker.wake()
+    world.ticker.step()
+    assert dict(store.calls) == {"claim": 1}
 
 
 class Deaf(MemoryStore):
@@ -94,14 +97,14 @@ class Deaf(MemoryStore):
 
     deaf = False
 
-    def claim(self, *args: Any, **kwargs: Any) -> list[Claim]:
+    def claim(self, *args: Any, **kwargs: Any) -> Claims:
         claims = super().claim(*args, **kwargs)
         if self.deaf:
             raise StoreBusy("the answer was lost")
         return claims
 
 
-def test_jobs_whose_claim_was_not_heard_of_go_back_and_those_that_run_run_on() -> None:
+def test_jobs_whose_claim_was_not_heard_of_are_given_again_and_those_that_run_run_on() -> None:
     store = Deaf()
     world = World(store)
     running = world.add(2)
@@ -137,7 +140,9 @@ def test_while_stopping_nothing_is_claimed_though_it_is_due_and_the_wait_is_a_se
     world.ticker.stop_claiming(30)
     assert world.ticker.step() == 1.0
     assert world.count(State.RUNNING) == 1
-    assert world.ticker._claim() == (0, 0)
+    calls = world.store.stats(0)
+    world.ticker.step()
+    assert world.store.stats(0) == calls
 
 
 @pytest.mark.parametrize(
@@ -248,6 +253,7 @@ def test_a_ticker_over_a_store_without_a_bell_is_woken_all_the_same() -> None:
     world.add()
     world.ticker.step()
     world.pool.work()
+    ticker._wait(0)
     world.ticker.step()
     assert ticker._wait(0) is False, "nobody else listens to it, so a settled result does not ring it"
 
@@ -346,7 +352,7 @@ def test_the_pool_is_started_with_who_wakes_and_who_settles_late() -> None:
     ticker.thread = threading.Thread(target=lambda: None, name=ticker.thread.name)
     ticker.start()
     ticker.thread.join()
-    assert started == {"wake": ticker.wake, "settle_late": ticker.late.settle}
+    assert started == {"wake": ticker.nudge, "settle_late": ticker.late.settle}
     assert ticker.thread.name == "mine-ticker"
 
 

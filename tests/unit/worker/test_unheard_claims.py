@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 
 import pytest
 from hourwheel import Scheduler, chain
-from hourwheel.contract import Store
+from hourwheel.contract import Claims, Store
 from hourwheel.errors import StoreError
 from hourwheel.job import Claim, Job, Outcome, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
@@ -24,7 +25,7 @@ class Swallowing(MemoryStore):
 
     swallows = False
 
-    def claim(self, *args, **kwargs) -> list[Claim]:
+    def claim(self, *args, **kwargs) -> Claims:
         claims = super().claim(*args, **kwargs)
         if self.swallows:
             raise StoreError("whether this change was made is not known")
@@ -52,7 +53,9 @@ def turn(ticker: Ticker, pool: StillPool, clock: FakeClock, seconds: int = 3) ->
 def test_jobs_whose_claim_was_made_and_not_answered_run_all_the_same() -> None:
     clock, store = FakeClock(), Swallowing()
     ticker, pool = ticker_on(store, clock)
+    ticker.step()
     store.add([Job(id=f"job-{n}", task="t", due_ms=0) for n in range(3)], 0)
+    ticker.wake()
     store.swallows = True
     ticker.step()
     assert store.stats(clock.now_ms()).running == 2
@@ -67,7 +70,9 @@ def test_a_failed_sync_of_a_claim_does_not_leave_its_jobs_running_until_the_proc
     system, clock = MemorySystem(), FakeClock()
     store = JsonStore("/model/tasks.json", system=system, clock=clock)
     ticker, pool = ticker_on(store, clock)
+    ticker.step()
     store.add([Job(id="job", task="t", due_ms=0)], 0)
+    ticker.wake()
     sync = system.fdatasync
 
     def fail(fd: int) -> None:
@@ -115,10 +120,10 @@ class Flaky(Swallowing):
             raise StoreError("not now")
         return super().settle(*args, **kwargs)
 
-    def get(self, id: str) -> Job | None:
+    def get(self, ids: Sequence[str]) -> list[Job | None]:
         if self.blind:
             raise StoreError("not now")
-        return super().get(id)
+        return super().get(ids)
 
 
 @pytest.fixture
@@ -153,6 +158,7 @@ def test_a_sweep_whose_claim_was_not_answered_does_not_keep_its_jobs_from_the_ne
     app: Scheduler, store: Flaky
 ) -> None:
     """They stayed in the name of a web server that lived on for weeks."""
+    app.run_due()
     app.send_task("work", (1,))
     store.swallows = True
     with pytest.raises(StoreError):

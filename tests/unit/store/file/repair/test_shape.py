@@ -27,7 +27,6 @@ FULL = Job(
     crashes=0,
     token=9,
     owner="w",
-    lease_until_ms=8_000,
     started_ms=1_001,
     finished_ms=1_002,
     returned='{"r":[1]}',
