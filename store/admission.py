@@ -9,7 +9,7 @@ from .. import payload as _payload
 from ..errors import InvalidValue
 from ..job import GIVES, NEEDS, After, Bound, Failure, Fire, Job, State
 from ..shape import is_shape
-from .records import MOST, loads
+from .codec import MOST, loads
 
 
 def refuse_unsound(job: Job) -> None:

@@ -15,9 +15,9 @@ from ..safety.gate import Gate
 from .admission import checked_max_pending
 from .doorbell import Doorbell
 from .keeping import FAILED_TTL_S, checked_failed_ttl_ms, is_over
-from .records import Record
 from .state.counts import Counts
 from .state.limits import Limits
+from .state.records import Record
 from .state.state import Row, State, job_of
 from .state.verbs import StateVerbs
 

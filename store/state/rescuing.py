@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...job import Outcome, Released
-from ..records import Record, Rescued, Settled
+from .records import Record, Rescued, Settled
 from .state import State, job_of
 
 

@@ -40,9 +40,14 @@ from ...job import (
 )
 from ...job import State as JobState
 from ...ring import Ring
-from ..glance import is_plain
+from ..codec import decode_job, is_plain
 from ..keeping import is_over
-from ..records import (
+from .changed import changed
+from .counts import Counts
+from .frozen import NOTHING, Frozen
+from .limits import Limits
+from .ready import Ready
+from .records import (
     Cancelled,
     Claimed,
     Expired,
@@ -55,13 +60,7 @@ from ..records import (
     Resumed,
     Revived,
     Settled,
-    decode_job,
 )
-from .changed import changed
-from .counts import Counts
-from .frozen import NOTHING, Frozen
-from .limits import Limits
-from .ready import Ready
 from .staleness import why_unrun
 from .tombstone import is_tombstone, tombstone
 

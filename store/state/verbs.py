@@ -15,7 +15,11 @@ from ...errors import InvalidValue, TooManyPending
 from ...job import Claim, Claims, Followed, Job, Outcome, bare
 from ..admission import refuse_unsound
 from ..keeping import FAILED_TTL_MS
-from ..records import (
+from . import views
+from .deciding import Wanted, choose, judge, plan_add, refuse_taken_key, unchoose
+from .invariants import violations
+from .limits import MOST_PAUSED, refuse_odd_name
+from .records import (
     Cancelled,
     Claimed,
     Expired,
@@ -29,10 +33,6 @@ from ..records import (
     Revived,
     Settled,
 )
-from . import views
-from .deciding import Wanted, choose, judge, plan_add, refuse_taken_key, unchoose
-from .invariants import violations
-from .limits import MOST_PAUSED, refuse_odd_name
 from .state import State, job_of
 
 R = TypeVar("R")

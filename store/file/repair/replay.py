@@ -17,8 +17,10 @@ from typing import Any, Final
 
 from ....job import Job, Retried
 from ....job import State as JobState
-from ...glance import peek
-from ...records import (
+from ...codec import decode_job, peek
+from ...state.counts import Counts
+from ...state.limits import Limits
+from ...state.records import (
     Cancelled,
     Claimed,
     Forgotten,
@@ -31,11 +33,8 @@ from ...records import (
     Resumed,
     Revived,
     Settled,
-    decode_job,
     decode_record,
 )
-from ...state.counts import Counts
-from ...state.limits import Limits
 from ...state.state import Row, State
 from .shape import is_canonical, job_of
 

@@ -14,7 +14,7 @@ from ....clock import MAX_MS
 from ....errors import PayloadError
 from ....job import GIVES, NEEDS, After, Bound, Failure, Job, State
 from ....shape import is_shape
-from ...records import bound_of, decode_job, fire_of, loads
+from ...codec import bound_of, decode_job, fire_of, loads
 
 _Rule = tuple[Callable[[Any], bool], str]
 

@@ -13,7 +13,7 @@ from hourwheel.errors import DuplicateJob, HourwheelError, InvalidValue, Payload
 from hourwheel.job import Job
 from hourwheel.store import MemoryStore
 from hourwheel.store.admission import refuse_unsound
-from hourwheel.store.records import decode_job, encode_job
+from hourwheel.store.codec import decode_job, encode_job
 
 from tests.kit.jobs import NOW
 from tests.torture.report import Report

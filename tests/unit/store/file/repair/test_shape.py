@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import simplejson
 from hourwheel.job import After, Bound, Failure, Fire, Job, State
+from hourwheel.store.codec import UnreadableJob, decode_job, encode_job
 from hourwheel.store.file.repair.shape import _RULES, is_canonical, job_of, read_job
-from hourwheel.store.records import UnreadableJob, decode_job, encode_job
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,28 +1,23 @@
-"""What stands in the journal and the snapshot: jobs and records as JSON text, and back.
+"""Codec: jobs as JSON text, as they stand in the journal and the snapshot, and back.
 
 A job is one JSON object with its keys in a fixed order. Two rules make reading cheap: ``id`` and ``due_ms`` come
 first, at a fixed place, so that opening a store need not parse payloads; and ``payload`` comes after every field that
 is ours, followed by nothing but ``returned``, so that it is cut out of the text and never decoded and encoded again.
 (A quotation mark inside a JSON string is always escaped, hence the first ``,"payload":`` of the text is the key.)
-Fields at their default are left out.
-
-A record is what the journal holds of one change: ``{"seq":7,"op":"cancel",...}``. Records are facts, decided before
-they are written: applying one reads no clock and makes no choice.
+Fields at their default are left out. Most jobs have nothing but defaults, and a glance tells what is needed of them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import simplejson
 from simplejson.encoder import encode_basestring_ascii as quote
 
 from .. import payload as _payload
 from ..errors import InvalidValue, StoreError
-from ..job import After, Bound, Failure, Fire, Job, Outcome, State, bare
-from .outcomes import decode_outcome, encode_outcome
+from ..job import After, Bound, Failure, Fire, Job, State, bare
 
 _ENCODER: Final = simplejson.JSONEncoder(
     allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
@@ -34,124 +29,21 @@ _SCALARS: Final = (
     "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms "
     "started_ms finished_ms reason grace_ms cancel_ms latest_ms note ignore_result"
 ).split()
-_MOST_ITEMS: Final = 16
-"""Of a settle record: an outcome may come to 0.8 MiB, a line of the journal to 16 MiB."""
-_MOST_IDS: Final = 10_000
 MOST: Final = 1 << 62
 """Instants and numbers stay below: the index of a snapshot keeps them in 64 bits."""
 _KNOWN: Final = frozenset(Job._fields) - {"extra"}
-PLAIN_HEAD: Final = (
+_PLAIN_HEAD: Final = (
     r'\{"id":"([^"\\\x00-\x1f]+)","due_ms":(0|[1-9][0-9]{0,17}),"task":"([^"\\\x00-\x1f]+)",'
     r'"created_ms":(0|[1-9][0-9]{0,17}),"payload":'
 )
 """How a job begins that has nothing but defaults, as most have when they are claimed: id, due_ms, task, created_ms."""
-_PLAIN: Final = re.compile(PLAIN_HEAD + r"(.*)\}")
+_PLAIN: Final = re.compile(_PLAIN_HEAD + r"(.*)\}")
+_PLAIN_BYTES: Final = re.compile(_PLAIN_HEAD.encode("ascii"))
+_HEAD: Final = re.compile(rb'\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),')
 
 
 class UnreadableJob(StoreError, ValueError):
     """A text behind a right checksum is not a job: somebody has written it who is not Hourwheel, or a disk has lied."""
-
-
-class Claimed(NamedTuple):
-    """``owner`` took ``ids``, whose tokens count up from ``token``."""
-
-    owner: str
-    now_ms: int
-    token: int
-    ids: list[str]
-    lease_until_ms: int | None = None
-
-
-class Settled(NamedTuple):
-    """Claims ended: (id, token, outcome) each, every one of them the newest claim of its job."""
-
-    now_ms: int
-    items: list[tuple[str, int, Outcome]]
-
-
-class Cancelled(NamedTuple):
-    """Scheduled jobs were cancelled, running ones were asked to end."""
-
-    now_ms: int
-    ids: list[str]
-    reason: str | None = None
-
-
-class Expired(NamedTuple):
-    """Scheduled jobs ended unrun because their ``expires_ms`` had come, or their ``grace_ms`` was over."""
-
-    now_ms: int
-    ids: list[str]
-
-
-class Moved(NamedTuple):
-    """A scheduled job got another due instant."""
-
-    id: str
-    due_ms: int
-
-
-class Revived(NamedTuple):
-    """A finished job is scheduled once more."""
-
-    id: str
-    due_ms: int
-
-
-class Forgotten(NamedTuple):
-    """Finished jobs are dropped."""
-
-    ids: list[str]
-
-
-class Rescued(NamedTuple):
-    """Running jobs lost their owner: back to scheduled, or set aside after max_crashes."""
-
-    now_ms: int
-    ids: list[str]
-    reason: str
-
-
-class Renewed(NamedTuple):
-    """Leases hold until a later instant."""
-
-    ids: list[str]
-    lease_until_ms: int
-
-
-class Paused(NamedTuple):
-    """Jobs of queues and tasks are held back from now on."""
-
-    names: list[str]
-
-
-class Resumed(NamedTuple):
-    """They are held back no longer."""
-
-    names: list[str]
-
-
-JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Forgotten | Rescued | Renewed
-"""What can happen to jobs."""
-Record = JobRecord | Paused | Resumed
-
-_OPS: Final[dict[str, type[Record]]] = {
-    "claim": Claimed,
-    "settle": Settled,
-    "cancel": Cancelled,
-    "expire": Expired,
-    "move": Moved,
-    "revive": Revived,
-    "forget": Forgotten,
-    "rescue": Rescued,
-    "renew": Renewed,
-    "pause": Paused,
-    "resume": Resumed,
-}
-_OP_OF: Final = {kind: op for op, kind in _OPS.items()}
-
-
-# ---- jobs ------------------------------------------------------------------------------------------------
 
 
 def encode_job(job: Job) -> str:
@@ -186,7 +78,7 @@ def _encode_unusual(job: Job) -> str:
     if job.after is not None:
         after = {**job.after._asdict(), "ids": list(job.after.ids)}
         fields["after"] = {name: value for name, value in after.items() if value != ""}
-    text = str(_ENCODER.encode(fields))[:-1]
+    text = dumps(fields)[:-1]
     if job.extra is not None and (inside := job.extra.strip()[1:-1].strip()):
         text += "," + inside
     text += f',"payload":{job.payload}'
@@ -257,7 +149,7 @@ def _decode_whole(text: str) -> Job:
         raise ValueError("a job must be a JSON object")
     if "returned" in fields:
         fields["returned"] = _payload.encode(fields["returned"])
-    return _job_of(fields, str(_ENCODER.encode(fields.pop("payload", [[], {}]))))
+    return _job_of(fields, dumps(fields.pop("payload", [[], {}])))
 
 
 def _split_returned(text: str, rest: str, fields: dict[str, Any]) -> str:
@@ -265,7 +157,7 @@ def _split_returned(text: str, rest: str, fields: dict[str, Any]) -> str:
     if "returned" not in whole:
         return rest
     fields["returned"] = _payload.encode(whole["returned"])
-    return str(_ENCODER.encode(whole.get("payload", [[], {}])))
+    return dumps(whole.get("payload", [[], {}]))
 
 
 def _job_of(fields: dict[str, Any], payload: str) -> Job:
@@ -273,7 +165,7 @@ def _job_of(fields: dict[str, Any], payload: str) -> Job:
     if unknown:
         for name in unknown:
             del fields[name]
-        fields["extra"] = str(_ENCODER.encode(unknown))
+        fields["extra"] = dumps(unknown)
     for name, value in fields.items():
         kinds, least = _TYPES.get(name, _ANY)
         if type(value) not in kinds or (type(value) is int and not least <= value < MOST):
@@ -322,6 +214,26 @@ def fire_of(parts: Any) -> Fire:
     raise ValueError(f"fire cannot be {parts!r:.80}")
 
 
+def peek(raw: bytes) -> tuple[str, int]:
+    """The id and due_ms of an encoded job."""
+    found = _HEAD.match(raw)
+    if found is None:
+        job = decode_job(raw)
+        return job.id, job.due_ms
+    return found[1].decode("ascii"), int(found[2])
+
+
+def is_plain(raw: bytes, due_ms: int) -> bool:
+    """Whether an encoded job surely is due at ``due_ms``, scheduled, and of the default queue and priority."""
+    found = _PLAIN_BYTES.match(raw)
+    return found is not None and int(found[2]) == due_ms and b',"returned":' not in raw and raw.isascii()
+
+
+def dumps(value: Any) -> str:
+    """Strict JSON in ASCII, without blanks."""
+    return str(_ENCODER.encode(value))
+
+
 def loads(text: str | bytes) -> Any:
     """Strict JSON: no NaN, no duplicate keys; every failure is a ValueError."""
     try:
@@ -339,53 +251,3 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER: Final = simplejson.JSONDecoder(allow_nan=False, object_pairs_hook=_no_duplicates)
 """Made once: simplejson.loads() with these arguments would make one for each text, in a fifth of the time."""
-
-
-# ---- records ---------------------------------------------------------------------------------------------
-
-
-def encode_record(seq: int, record: Record) -> str:
-    """A record as one line of JSON text."""
-    if type(record) is Settled:
-        items = ",".join(f"[{quote(id)},{token},{encode_outcome(outcome)}]" for id, token, outcome in record.items)
-        return f'{{"seq":{seq},"op":"settle","now_ms":{record.now_ms},"items":[{items}]}}'
-    fields = {name: value for name, value in record._asdict().items() if value is not None}
-    return str(_ENCODER.encode({"seq": seq, "op": _OP_OF[type(record)], **fields}))
-
-
-def portions(record: Record) -> Iterator[Record]:
-    """The record as one or more that come to the same, none of them too long for a line of the journal."""
-    match record:
-        case Settled(items=items) if len(items) > _MOST_ITEMS:
-            for at in range(0, len(items), _MOST_ITEMS):
-                yield record._replace(items=items[at : at + _MOST_ITEMS])
-        case Claimed(ids=ids) if len(ids) > _MOST_IDS:
-            for at in range(0, len(ids), _MOST_IDS):
-                yield record._replace(token=record.token + at, ids=ids[at : at + _MOST_IDS])
-        case Cancelled(ids=ids) | Expired(ids=ids) | Forgotten(ids=ids) | Rescued(ids=ids) | Renewed(ids=ids) if (
-            len(ids) > _MOST_IDS
-        ):
-            for at in range(0, len(ids), _MOST_IDS):
-                yield record._replace(ids=ids[at : at + _MOST_IDS])
-        case _:
-            yield record
-
-
-def decode_record(fields: dict[str, Any]) -> Record:
-    """The record of parsed JSON.
-
-    Raises:
-        ValueError: it is none.
-    """
-    op = fields.get("op")
-    kind = _OPS.get(op) if isinstance(op, str) else None
-    if kind is None:
-        raise ValueError(f"unknown operation {op!r:.80}")
-    try:
-        if kind is Settled:
-            return Settled(
-                fields["now_ms"], [(id, token, decode_outcome(rest)) for id, token, *rest in fields["items"]]
-            )
-        return kind(**{name: value for name, value in fields.items() if name not in ("seq", "op")})
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"not a {op} record: {error}") from None
