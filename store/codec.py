@@ -10,6 +10,8 @@ Fields at their default are left out. Most jobs have nothing but defaults, and a
 from __future__ import annotations
 
 import re
+from operator import itemgetter
+from types import NoneType
 from typing import Any, Final
 
 import simplejson
@@ -17,7 +19,8 @@ from simplejson.encoder import encode_basestring_ascii as quote
 
 from .. import payload as _payload
 from ..errors import InvalidValue, StoreError
-from ..job import After, Bound, Failure, Fire, Job, State, bare
+from ..job import Job, bare
+from .fields import IN_TEXT, MOST
 
 _ENCODER: Final = simplejson.JSONEncoder(
     allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
@@ -25,13 +28,14 @@ _ENCODER: Final = simplejson.JSONEncoder(
 _DEFAULT: Final = Job(id="", task="", due_ms=0)
 _TAIL_FROM: Final = Job._fields.index("queue")
 _DEFAULT_TAIL: Final = tuple(_DEFAULT[_TAIL_FROM:])
-_SCALARS: Final = (
-    "queue priority key expires_ms max_crashes result_ttl_ms state attempt crashes token owner lease_until_ms "
-    "started_ms finished_ms reason grace_ms cancel_ms latest_ms note ignore_result"
-).split()
-MOST: Final = 1 << 62
-"""Instants and numbers stay below: the index of a snapshot keeps them in 64 bits."""
-_KNOWN: Final = frozenset(Job._fields) - {"extra"}
+_APART: Final = ("id", "due_ms", "task", "created_ms", "payload", "returned")
+"""Fields that the code below writes by itself."""
+_UNUSUAL: Final = [(name, field.default, field.kind.write) for name, field in IN_TEXT.items() if name not in _APART]
+_pick: Final = itemgetter(*(Job._fields.index(name) for name, _, _ in _UNUSUAL))
+_READ: Final = {
+    name: ({field.kind.type, NoneType if field.nullable else field.kind.type}, field.kind.least, field.kind.read)
+    for name, field in IN_TEXT.items()
+}
 _PLAIN_HEAD: Final = (
     r'\{"id":"([^"\\\x00-\x1f]+)","due_ms":(0|[1-9][0-9]{0,17}),"task":"([^"\\\x00-\x1f]+)",'
     r'"created_ms":(0|[1-9][0-9]{0,17}),"payload":'
@@ -63,21 +67,9 @@ def encode_job(job: Job) -> str:
 
 def _encode_unusual(job: Job) -> str:
     fields: dict[str, Any] = {"id": job.id, "due_ms": job.due_ms, "task": job.task, "created_ms": job.created_ms}
-    for name in _SCALARS:
-        value = getattr(job, name)
-        if value != getattr(_DEFAULT, name):
-            fields[name] = str(value) if name == "state" else value
-    if job.error is not None:
-        fields["error"] = list(job.error)
-    if job.wakes:
-        fields["wakes"] = list(job.wakes)
-    if job.limits:
-        fields["limits"] = list(map(list, job.limits))
-    if job.fire is not None:
-        fields["fire"] = list(job.fire)
-    if job.after is not None:
-        after = {**job.after._asdict(), "ids": list(job.after.ids)}
-        fields["after"] = {name: value for name, value in after.items() if value != ""}
+    for (name, default, write), value in zip(_UNUSUAL, _pick(job), strict=True):
+        if value is not default and value != default:
+            fields[name] = value if write is None else write(value)
     text = dumps(fields)[:-1]
     if job.extra is not None and (inside := job.extra.strip()[1:-1].strip()):
         text += "," + inside
@@ -101,117 +93,43 @@ def decode_job(raw: bytes) -> Job:
 
 def _decode_job(raw: bytes) -> Job:
     text = raw.decode("utf-8")
-    if not raw.isascii():
-        return _decode_whole(text)  # not as we write it
-    plain = _PLAIN.fullmatch(text)
+    ours = raw.isascii()
+    plain = _PLAIN.fullmatch(text) if ours else None
     if plain is not None and ',"returned":' not in text:
         id, due_ms, task, created_ms, payload = plain.groups()
         return bare(Job, (id, task, int(due_ms), payload, int(created_ms), *_DEFAULT_TAIL))
-    cut = text.find(',"payload":')
+    cut = text.find(',"payload":') if ours else -1
     try:
-        fields = loads(text[:cut] + "}" if cut > 0 else text)
+        fields = loads(text[:cut] + "}") if cut > 0 else {}
     except ValueError:
-        return _decode_whole(text)
-    if not isinstance(fields, dict):
-        raise ValueError("a job must be a JSON object")
-    rest = text[cut + 11 : -1] if cut > 0 else "[[],{}]"
-    if fields.get("state") == "succeeded" or ',"returned":' in rest:
-        rest = _split_returned(text, rest, fields)
-    return _job_of(fields, rest)
+        fields = {}  # what is unknown to us may have a "payload" within it
+    payload = text[cut + 11 : -1]
+    if not fields or "returned" in fields or fields.get("state") == "succeeded" or ',"returned":' in payload:
+        whole = loads(text)
+        if not isinstance(whole, dict):
+            raise ValueError("a job must be a JSON object")
+        if not fields or "returned" in whole:
+            returned = _payload.encode(whole.pop("returned")) if "returned" in whole else None
+            return _job_of(whole, dumps(whole.pop("payload", [[], {}])), returned)
+    return _job_of(fields, payload)
 
 
-_Kinds = tuple[tuple[type, ...], int]
-_TEXT: Final[_Kinds] = ((str,), 0)
-_TEXT_OR_NONE: Final[_Kinds] = ((str, type(None)), 0)
-_WHOLE: Final[_Kinds] = ((int,), 0)
-_WHOLE_OR_NONE: Final[_Kinds] = ((int, type(None)), 0)
-_ANY: Final[_Kinds] = ((str, list, type(None)), 0)
-_TYPES: Final[dict[str, _Kinds]] = {
-    **dict.fromkeys(("id", "task", "queue", "state"), _TEXT),
-    **dict.fromkeys(("key", "owner", "reason", "note", "extra", "returned"), _TEXT_OR_NONE),
-    **dict.fromkeys(("due_ms", "created_ms", "max_crashes", "result_ttl_ms", "attempt", "crashes", "token"), _WHOLE),
-    **dict.fromkeys(
-        ("expires_ms", "lease_until_ms", "started_ms", "finished_ms", "grace_ms", "cancel_ms", "latest_ms"),
-        _WHOLE_OR_NONE,
-    ),
-    "ignore_result": ((bool,), 0),
-    **dict.fromkeys(("wakes", "limits"), ((list,), 0)),
-    "fire": ((list, type(None)), 0),
-    "after": ((dict, type(None)), 0),
-    "priority": ((int,), -MOST),
-}
-
-
-def _decode_whole(text: str) -> Job:
-    """The long way, for a job with a field unknown to us that has a "payload" within it."""
-    fields = loads(text)
-    if not isinstance(fields, dict):
-        raise ValueError("a job must be a JSON object")
-    if "returned" in fields:
-        fields["returned"] = _payload.encode(fields["returned"])
-    return _job_of(fields, dumps(fields.pop("payload", [[], {}])))
-
-
-def _split_returned(text: str, rest: str, fields: dict[str, Any]) -> str:
-    whole = loads(text)
-    if "returned" not in whole:
-        return rest
-    fields["returned"] = _payload.encode(whole["returned"])
-    return dumps(whole.get("payload", [[], {}]))
-
-
-def _job_of(fields: dict[str, Any], payload: str) -> Job:
-    unknown = {name: value for name, value in fields.items() if name not in _KNOWN}
-    if unknown:
-        for name in unknown:
-            del fields[name]
-        fields["extra"] = dumps(unknown)
+def _job_of(fields: dict[str, Any], payload: str, returned: str | None = None) -> Job:
+    """The job of parsed JSON, of which payload and result have been taken out."""
+    known: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
     for name, value in fields.items():
-        kinds, least = _TYPES.get(name, _ANY)
-        if type(value) not in kinds or (type(value) is int and not least <= value < MOST):
+        if name not in _READ:
+            unknown[name] = value
+            continue
+        types, least, read = _READ[name]
+        if type(value) not in types or (type(value) is int and not least <= value < MOST):
             raise ValueError(f"{name} cannot be {value!r:.80}")
-    if "state" in fields:
-        fields["state"] = State(fields["state"])
-    if fields.get("error") is not None:
-        fields["error"] = Failure(*fields["error"])
-    try:
-        if "wakes" in fields:
-            fields["wakes"] = tuple(fields["wakes"])
-        if "limits" in fields:
-            fields["limits"] = tuple(map(bound_of, fields["limits"]))
-        if fields.get("fire") is not None:
-            fields["fire"] = fire_of(fields["fire"])
-        if fields.get("after") is not None:
-            fields["after"] = After(**{**fields["after"], "ids": tuple(fields["after"]["ids"])})
-        job = Job(payload=payload, **fields)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"not a job: {error}") from None
-    return job
-
-
-def bound_of(parts: Any) -> Bound:
-    """The Bound of ``[name, most, per_ms]``.
-
-    Raises:
-        ValueError: that is not what it is.
-    """
-    match parts:
-        case [str(), int(most), int(per_ms)] if 0 < most < MOST and 0 <= per_ms < MOST and bool not in map(type, parts):
-            return Bound(*parts)
-    raise ValueError(f"limits cannot have {parts!r:.80}")
-
-
-def fire_of(parts: Any) -> Fire:
-    """The Fire of ``[schedule, at_ms, spec, followed]``.
-
-    Raises:
-        ValueError: that is not what it is.
-    """
-    match parts:
-        case [str(), int(at_ms), str(), bool(), int(missed)] if bool not in (type(at_ms), type(missed)):
-            if 0 <= at_ms < MOST and 0 <= missed < MOST:
-                return Fire(*parts)
-    raise ValueError(f"fire cannot be {parts!r:.80}")
+        try:
+            known[name] = value if read is None or value is None else read(value)
+        except (ValueError, TypeError, KeyError):
+            raise ValueError(f"{name} cannot be {value!r:.80}") from None
+    return Job(payload=payload, returned=returned, extra=dumps(unknown) if unknown else None, **known)
 
 
 def peek(raw: bytes) -> tuple[str, int]:

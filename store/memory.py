@@ -12,9 +12,8 @@ from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreClosed, StoreRe
 from ..job import Job
 from ..job import State as JobState
 from ..safety.gate import Gate
-from .admission import checked_max_pending
 from .doorbell import Doorbell
-from .keeping import FAILED_TTL_S, checked_failed_ttl_ms, is_over
+from .keeping import FAILED_TTL_S, checked_failed_ttl_ms, checked_max_pending, is_over
 from .state.counts import Counts
 from .state.limits import Limits
 from .state.records import Record

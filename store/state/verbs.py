@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from ...contract import Filter, Found, OnConflict, Stats
 from ...errors import InvalidValue, TooManyPending
 from ...job import Claim, Claims, Followed, Job, Outcome, bare
-from ..admission import refuse_unsound
+from ..fields import refuse_unsound
 from ..keeping import FAILED_TTL_MS
 from . import views
 from .deciding import Wanted, choose, judge, plan_add, refuse_taken_key, unchoose
