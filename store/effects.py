@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import simplejson
-
 from .. import payload as _payload
 from ..errors import PayloadError
 from ..job import FINISHED, Failure, Job, State
 from ..turn import Again, Effect, End, Keep
+from .codec import dumps
 
-_ENCODER: Final = simplejson.JSONEncoder(
-    allow_nan=False, separators=(",", ":"), use_decimal=False, namedtuple_as_object=False, tuple_as_array=False
-)
 _CHANGES: Final = frozenset({"attempt", "crashes", "error", "reason", "queue", "priority", "expires_ms", "payload"})
 """The fields of a job that an effect may change, beside those that each kind of effect always changes."""
 _NEXT: Final = Job(id="", task="", due_ms=0)
@@ -42,7 +38,7 @@ def encode_effect(effect: Effect) -> str:
         return f'"noted",{effect.note}'
     else:
         parts = ["waits", effect.reason]
-    return str(_ENCODER.encode(parts))[1:-1]
+    return dumps(parts)[1:-1]
 
 
 def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:

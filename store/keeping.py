@@ -1,4 +1,4 @@
-"""Keeping: how long finished jobs stay in a store.
+"""Keeping: how long finished jobs stay in a store, and how many may wait in it.
 
 What has succeeded is kept for its result_ttl, for who asked for the result. What has failed, or expired unrun, is
 evidence, and somebody who looks on Monday is to find what went wrong on Friday: it is kept for the store's failed_ttl,
@@ -30,9 +30,23 @@ def over_ms(job: Job, failed_ttl_ms: int) -> int:
     return (job.finished_ms or 0) + kept_ms
 
 
+def checked_lease_ms(value: int) -> int:
+    """The length of a lease in milliseconds, if it keeps its rule."""
+    if type(value) is not int or value < 1:
+        raise InvalidValue.of("lease_ms", "whole milliseconds, 1 or more", value)
+    return value
+
+
 def checked_failed_ttl_ms(ttl: float | timedelta) -> int:
     """A failed_ttl in milliseconds."""
     seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _MOST_S:
         raise InvalidValue.of("failed_ttl", "a number of seconds or a timedelta, zero or more", ttl)
     return int(seconds * 1000)
+
+
+def checked_max_pending(value: int | None) -> int | None:
+    """The number of jobs that may wait, if it keeps its rule."""
+    if value is not None and (type(value) is not int or value < 1):
+        raise InvalidValue.of("max_pending", "a whole number, 1 or more, or None", value)
+    return value

@@ -12,13 +12,12 @@ from ..errors import HourwheelError, SoftTimeLimitExceeded, StoreClosed, StoreRe
 from ..job import Job
 from ..job import State as JobState
 from ..safety.gate import Gate
-from .admission import checked_lease_ms, checked_max_pending
 from .doorbell import Doorbell
-from .keeping import FAILED_TTL_S, checked_failed_ttl_ms
-from .records import Record
+from .keeping import FAILED_TTL_S, checked_failed_ttl_ms, checked_lease_ms, checked_max_pending
 from .state.counts import Counts
 from .state.leases import Leases
 from .state.limits import Limits
+from .state.records import Record
 from .state.state import Row, State, job_of
 from .state.verbs import StateVerbs
 

@@ -84,24 +84,24 @@ def turn(job: Job, outcome: Outcome) -> Effect:
     >>> turn(Job(id="a", task="t", due_ms=5, attempt=1), Released())
     Again(due_ms=5, changes={'attempt': 0, 'reason': None})
     """
-    kind = type(outcome)
-    if kind is Succeeded:
-        returned = outcome.returned  # type: ignore[union-attr]
-        return _DONE if returned == "null" else bare(End, (State.SUCCEEDED, returned, NOTHING))
+    if type(outcome) is Succeeded:
+        return _DONE if outcome.returned == "null" else bare(End, (State.SUCCEEDED, outcome.returned, NOTHING))
     match outcome:
         case Failed(error=error, reason=reason):
-            return End(State.FAILED, changes={"error": error, "reason": reason})
+            effect: Effect = End(State.FAILED, changes={"error": error, "reason": reason})
         case Retried(due_ms=due_ms):
-            return Again(due_ms, _of_retry(outcome))
+            effect = Again(due_ms, _of_retry(outcome))
         case Snoozed(due_ms=due_ms, reason=reason):
-            return Again(due_ms, {"attempt": job.attempt - 1, "reason": reason})
+            effect = Again(due_ms, {"attempt": job.attempt - 1, "reason": reason})
         case Released(reason=reason):
-            return Again(job.due_ms, {"attempt": job.attempt - 1, "reason": reason})
+            effect = Again(job.due_ms, {"attempt": job.attempt - 1, "reason": reason})
         case Skipped(reason=reason):
-            return End(State.CANCELLED, changes={"attempt": job.attempt - 1, "reason": reason})
+            effect = End(State.CANCELLED, changes={"attempt": job.attempt - 1, "reason": reason})
         case Crashed(reason=reason):
-            return crashed(job, reason)
-    raise TypeError(f"outcome must be one of hourwheel.Outcome, got {outcome!r:.80}")
+            effect = crashed(job, reason)
+        case _:
+            raise TypeError(f"outcome must be one of hourwheel.Outcome, got {outcome!r:.80}")
+    return effect
 
 
 def _of_retry(asked: Retried) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from contextlib import suppress
 from typing import Final, Literal
 
 from ...errors import StoreError, StoreMoved
+from ..codec import loads
 from ..keeping import FAILED_TTL_MS
-from ..records import loads
 from .epoch import Epoch
 from .format.header import Header, read_header
 from .format.index import Index

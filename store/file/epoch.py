@@ -14,8 +14,9 @@ import re
 from typing import Final
 
 from ...errors import StoreCorrupt
-from ..records import UnreadableJob, decode_job, decode_record, loads
+from ..codec import UnreadableJob, decode_job, loads
 from ..state.limits import Limits
+from ..state.records import decode_record
 from ..state.state import State
 from .format.header import Header
 from .format.journal import Journal, Unbegun

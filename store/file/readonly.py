@@ -20,8 +20,8 @@ from ...contract import Filter
 from ...errors import HourwheelError, StoreClosed, StoreCorrupt, StoreError, StoreReadOnly, StoreReentered
 from ...job import Job
 from ...safety.gate import Gate
-from ..records import Record
 from ..state import views
+from ..state.records import Record
 from ..state.state import State
 from ..state.verbs import StateVerbs
 from .creation import refuse_remains

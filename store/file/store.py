@@ -20,9 +20,9 @@ from ...clock import Clock, SystemClock
 from ...contract import OnConflict
 from ...errors import InvalidValue, StoreReentered
 from ...job import Job
-from ..admission import checked_max_pending
-from ..keeping import FAILED_TTL_S, checked_failed_ttl_ms
-from ..records import Record, Rescued, encode_job, encode_record, portions
+from ..codec import encode_job
+from ..keeping import FAILED_TTL_S, checked_failed_ttl_ms, checked_max_pending
+from ..state.records import Record, Rescued, encode_record, portions
 from ..state.rescuing import rescued
 from ..state.state import State
 from ..state.verbs import StateVerbs

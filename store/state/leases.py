@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..records import Record, Rescued
+from .records import Record, Rescued
 from .state import State
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...job import Released
 from ...turn import Effect, turn
-from ..records import Record, Rescued, Settled
+from .records import Record, Rescued, Settled
 from .state import State, job_of
 
 

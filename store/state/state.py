@@ -26,9 +26,14 @@ from ...job import Claim, Job
 from ...job import State as JobState
 from ...ring import Ring
 from ...turn import Again, Effect, Keep, begun, crashed, ended, revived, settled, unrun
-from ..glance import is_plain
+from ..codec import decode_job, is_plain
 from ..keeping import is_over, over_ms
-from ..records import (
+from .counts import Counts
+from .frozen import NOTHING, Frozen
+from .keys import Keys
+from .limits import Limits
+from .ready import Ready
+from .records import (
     Cancelled,
     Claimed,
     Expired,
@@ -41,13 +46,7 @@ from ..records import (
     Revived,
     Settled,
     Tidied,
-    decode_job,
 )
-from .counts import Counts
-from .frozen import NOTHING, Frozen
-from .keys import Keys
-from .limits import Limits
-from .ready import Ready
 from .tombstone import TOMBSTONE, is_tombstone
 
 Row = Job | bytes
@@ -197,7 +196,7 @@ class State:
             self.ready.put(job)
 
     def may_tidy(self, now_ms: int) -> bool:
-        """Whether there may be finished jobs that are over. How many frozen ones are nobody counts: look now and then."""
+        """Whether there may be finished jobs that are over; of frozen ones that is not known exactly."""
         if self.over and self.over[0][0] <= now_ms:
             return True
         over_ms = self.frozen.over_ms

@@ -14,9 +14,14 @@ from ...contract import Claims, Cursor, Filter, Found, OnConflict, Stats
 from ...errors import InvalidValue, TooManyPending
 from ...job import Claim, Job, bare
 from ...turn import Effect, Keep
-from ..admission import refuse_unsound
+from ..fields import refuse_unsound
 from ..keeping import FAILED_TTL_MS
-from ..records import (
+from . import views
+from .deciding import Wanted, choose, judge, plan_add, refuse_taken_keys, unchoose
+from .invariants import violations
+from .leases import Leases
+from .limits import MOST_PAUSED, refuse_odd_name
+from .records import (
     Cancelled,
     Claimed,
     Expired,
@@ -29,11 +34,6 @@ from ..records import (
     Settled,
     Tidied,
 )
-from . import views
-from .deciding import Wanted, choose, judge, plan_add, refuse_taken_keys, unchoose
-from .invariants import violations
-from .leases import Leases
-from .limits import MOST_PAUSED, refuse_odd_name
 from .state import State, job_of
 
 R = TypeVar("R")

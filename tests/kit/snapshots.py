@@ -6,11 +6,11 @@ import os
 from typing import Any
 
 from hourwheel.job import Job, State
+from hourwheel.store.codec import encode_job
 from hourwheel.store.file.format.header import Header
 from hourwheel.store.file.format.index import Index
 from hourwheel.store.file.format.snapshot import SnapshotFile, open_snapshot
 from hourwheel.store.file.format.snapshot_writer import Content, write_snapshot
-from hourwheel.store.records import encode_job
 from hourwheel.store.state.counts import Counts
 
 from .jobs import NOW, a_job

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from ..clock import Clock
 from ..contract import Cursor, Filter
 from ..job import FINISHED, Job
-from ..store.keeping import is_over
 from ..store.memory import MemoryStore
 
 _EVERYTHING = Filter()
@@ -28,8 +27,8 @@ class Forgetful(MemoryStore):
 
     def get(self, ids: Sequence[str]) -> list[Job | None]:
         """See Store.get."""
-        now_ms = self._clock.now_ms()
-        return [None if job is None or is_over(job, now_ms, self.failed_ttl_ms) else job for job in super().get(ids)]
+        self.tidy(self._clock.now_ms())
+        return super().get(ids)
 
     def scan(self, filter: Filter = _EVERYTHING, limit: int | None = None, *, after: Cursor | None = None) -> list[Job]:
         """See Store.scan."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from simplejson.encoder import encode_basestring_ascii as quote
 
 from ....errors import StoreCorrupt, StoreFormatError
-from ...records import loads
+from ...codec import loads
 from ...state.counts import Counts
 from ..system.system import System
 

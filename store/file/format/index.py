@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 from zlib import crc32
 
-from ...records import loads
+from ...codec import loads
 from ..system.system import System, close_file, write_all
 from .header import Header
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ....errors import StoreCorrupt, StoreFormatError, StoreMoved, StoreReentered
 from ....safety.gate import Gate, Occupied
-from ...records import loads
+from ...codec import loads
 from ..system.system import SYSTEM, System, close_file, write_all
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
 

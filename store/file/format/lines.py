@@ -33,7 +33,7 @@ from typing import Final, Literal, NamedTuple
 from zlib import crc32
 
 from ....errors import StoreError
-from ...records import loads
+from ...codec import loads
 
 SECTOR: Final = 512
 PREFIX: Final = 16

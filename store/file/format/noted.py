@@ -13,9 +13,8 @@ from typing import Final, NamedTuple
 
 from ....job import Job
 from ....job import State as JobState
-from ...glance import peek
+from ...codec import decode_job, peek
 from ...keeping import FAILED_TTL_MS, is_over, over_ms
-from ...records import decode_job
 from ...state.counts import Counts
 from ...state.limits import Limits
 from ...state.state import Row

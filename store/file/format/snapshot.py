@@ -33,8 +33,7 @@ from zlib import crc32
 
 from ....errors import StoreCorrupt
 from ....job import Job
-from ...glance import peek
-from ...records import decode_job
+from ...codec import decode_job, peek
 from ...state.frozen import Hidden
 from ..system.system import System, close_file
 from .header import Header, first_line, read_header

@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from ....job import Job
-from ...glance import peek
-from ...records import encode_job
+from ...codec import encode_job, peek
 from ..system.system import System, write_all
 from .header import Header
 from .index import Index

@@ -12,7 +12,8 @@ from typing import Final
 
 from ....job import Job
 from ....job import State as JobState
-from ...records import MOST, decode_job
+from ...codec import decode_job
+from ...fields import MOST
 from ...state.state import Row, State
 
 _ODD_IN_SCHEDULED: Final = (b'"owner":', b'"cancel_ms":', b'"crashes":', b'"token":')

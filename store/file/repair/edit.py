@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ....errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError, StoreIncomplete
-from ...records import loads
+from ...codec import loads
 from ...state.invariants import violations
 from ..compaction import Compaction, claim_work
 from ..epoch import Epoch, open_journal

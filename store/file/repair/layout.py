@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from ....job import Job, State
-from ...glance import peek
+from ...codec import peek
 from ...state.state import Row
 from ..format.header import Header
 from ..format.index import SLOTS

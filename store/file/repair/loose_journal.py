@@ -11,7 +11,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from ....errors import StoreFormatError
-from ...records import loads
+from ...codec import loads
 from ..format.lines import classify, is_sound
 from .bitrot import flip, flipped_bit
 from .damage import Damage, Kind, id_in, short

@@ -17,7 +17,7 @@ import simplejson
 
 from ....errors import HourwheelError, StoreFormatError
 from ....job import Job, State
-from ...records import decode_job
+from ...codec import decode_job
 from ..format.header import Header, read_header
 from ..system.system import System
 from .bitrot import flip, flipped_bit, is_telling

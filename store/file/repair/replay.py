@@ -18,8 +18,10 @@ from typing import Any, Final
 from ....job import Job
 from ....job import State as JobState
 from ....turn import Again, End, Keep
-from ...glance import peek
-from ...records import (
+from ...codec import decode_job, peek
+from ...state.counts import Counts
+from ...state.limits import Limits
+from ...state.records import (
     Cancelled,
     Claimed,
     Forgotten,
@@ -32,11 +34,8 @@ from ...records import (
     Revived,
     Settled,
     Tidied,
-    decode_job,
     decode_record,
 )
-from ...state.counts import Counts
-from ...state.limits import Limits
 from ...state.state import Row, State
 from .shape import is_canonical, job_of
 

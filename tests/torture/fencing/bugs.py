@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 from hourwheel.job import Claim, Job
 from hourwheel.job import State as JobState
-from hourwheel.store.records import Claimed
 from hourwheel.store.state import verbs
+from hourwheel.store.state.records import Claimed
 from hourwheel.store.state.state import State
 from hourwheel.store.state.verbs import StateVerbs
 

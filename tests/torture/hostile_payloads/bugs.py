@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import simplejson
 from hourwheel import payload
-from hourwheel.store import records
+from hourwheel.store import codec
 
 from tests.torture.report import Report
 from tests.torture.rot.specimen import Specimen
@@ -95,13 +95,13 @@ BUGS: Final = (
     Bug("no limit of depth", {f"{_PAYLOAD}.MAX_DEPTH": 1 << 30, f"{_PAYLOAD}.MAX_NODES": 1 << 30}, _bad),
     Bug("the values of a call are counted in two ways", {f"{_PAYLOAD}._OF_CALL": 0}, _limits),
     Bug("floats lose digits", {f"{_PAYLOAD}._FLOAT": lambda value: f"{value:g}"}, _sound),
-    Bug("what nests too deeply overflows the stack", {"hourwheel.store.records.loads": simplejson.loads}, _records),
+    Bug("what nests too deeply overflows the stack", {"hourwheel.store.codec.loads": simplejson.loads}, _records),
     Bug("an error shows the whole value", {"hourwheel.errors._shown": repr}, _options),
     Bug(
         "what is no job is an error of the JSON library",
         {
-            "hourwheel.store.records.decode_job": records._decode_job,
-            "hourwheel.store.file.format.snapshot.decode_job": records._decode_job,
+            "hourwheel.store.codec.decode_job": codec._decode_job,
+            "hourwheel.store.file.format.snapshot.decode_job": codec._decode_job,
         },
         _programs,
     ),

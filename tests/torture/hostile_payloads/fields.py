@@ -12,8 +12,8 @@ from hourwheel import Scheduler
 from hourwheel.errors import DuplicateJob, HourwheelError, InvalidValue, PayloadError
 from hourwheel.job import Job
 from hourwheel.store import MemoryStore
-from hourwheel.store.admission import refuse_unsound
-from hourwheel.store.records import decode_job, encode_job
+from hourwheel.store.codec import decode_job, encode_job
+from hourwheel.store.fields import refuse_unsound
 
 from tests.kit.jobs import NOW
 from tests.torture.report import Report

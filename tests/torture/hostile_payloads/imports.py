@@ -13,7 +13,7 @@ from hourwheel import Scheduler
 from hourwheel.errors import NotRegistered
 from hourwheel.job import Job, State
 from hourwheel.store import MemoryStore
-from hourwheel.store.records import decode_job, encode_job
+from hourwheel.store.codec import decode_job, encode_job
 from hourwheel.testing import FakeClock
 
 from tests.kit.jobs import NOW

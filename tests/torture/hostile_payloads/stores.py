@@ -21,10 +21,10 @@ from hourwheel.cli import main
 from hourwheel.contract import Filter
 from hourwheel.errors import HourwheelError
 from hourwheel.job import Succeeded
-from hourwheel.store import JsonStore
-from hourwheel.store import records as store_records
+from hourwheel.store import JsonStore, codec
+from hourwheel.store.codec import decode_job, encode_job
 from hourwheel.store.file.format.lines import PREFIX, classify, split
-from hourwheel.store.records import decode_job, decode_record, encode_job
+from hourwheel.store.state.records import decode_record
 from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock
@@ -69,7 +69,7 @@ def records(report: Report, choose: random.Random, made: Specimen, count: int) -
         raw = text.encode("utf-8", "surrogatepass")
         try:
             if number % 2:
-                decode_record(_object(store_records.loads(raw)))
+                decode_record(_object(codec.loads(raw)))
             else:
                 job = decode_job(raw)
                 encode_job(job)

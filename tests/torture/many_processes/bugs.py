@@ -14,7 +14,7 @@ from hourwheel.store.file.epoch import Epoch
 from hourwheel.store.file.keeper import Keeper
 from hourwheel.store.file.system.lock import FileLock
 from hourwheel.store.file.system.place import Place
-from hourwheel.store.records import Claimed, Record, Rescued
+from hourwheel.store.state.records import Claimed, Record, Rescued
 from hourwheel.store.state.state import State
 from hourwheel.store.state.verbs import StateVerbs
 

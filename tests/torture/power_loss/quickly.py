@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hourwheel.store import records
+from hourwheel.store import codec
 from hourwheel.store.file import creation, epoch
 from hourwheel.store.file.background import Aside
 from hourwheel.store.file.format import journal, noted, snapshot
@@ -31,8 +31,8 @@ def quickly(seed: int) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in (("CHUNK", _SMALL), ("_BLANK", b"\n" * _SMALL), ("RESERVE", _SMALL)):
                 patch.setattr(journal, name, value)
-            decode = lru_cache(1 << 14)(records.decode_job)  # a job is a value, and so is its text
-            for module in (epoch, noted, records, snapshot, state):
+            decode = lru_cache(1 << 14)(codec.decode_job)  # a job is a value, and so is its text
+            for module in (codec, epoch, noted, snapshot, state):
                 patch.setattr(module, "decode_job", decode)
             patch.setattr(snapshot, "scan_index", _scanning_once(snapshot.scan_index))
             patch.setattr(creation, "secrets", SimpleNamespace(token_hex=lambda size: rng.randbytes(size).hex()))

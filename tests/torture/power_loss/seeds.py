@@ -22,7 +22,7 @@ from hourwheel.store.file.keeper import Keeper
 from hourwheel.store.file.store import Durability
 from hourwheel.store.file.system.ended import remove_ended
 from hourwheel.store.file.system.system import sync_directory
-from hourwheel.store.records import Claimed
+from hourwheel.store.state.records import Claimed
 from hourwheel.store.state.state import State
 
 from .disk import Process

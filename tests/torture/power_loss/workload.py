@@ -28,8 +28,8 @@ from hourwheel.job import (
     Succeeded,
 )
 from hourwheel.store import JsonStore, MemoryStore
-from hourwheel.store.records import Record
 from hourwheel.store.state import views
+from hourwheel.store.state.records import Record
 from hourwheel.store.state.verbs import StateVerbs
 from hourwheel.turn import effects
 

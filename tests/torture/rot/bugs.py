@@ -19,9 +19,9 @@ import hourwheel.store.file.repair.edit
 import hourwheel.store.file.repair.restore
 import hourwheel.store.file.repair.salvage
 import simplejson
+from hourwheel.store.codec import decode_job
 from hourwheel.store.file.epoch import Epoch
 from hourwheel.store.file.format.lines import PREFIX, Batch
-from hourwheel.store.records import decode_job
 
 from tests.torture.report import Report
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Any, Final
 
 from hourwheel.errors import HourwheelError
+from hourwheel.store.codec import loads
 from hourwheel.store.file.creation import open_or_create
 from hourwheel.store.file.repair import Repaired, repair
 from hourwheel.store.file.system.place import Place
-from hourwheel.store.records import loads
 from hourwheel.store.state.invariants import violations
 from hourwheel.store.state.views import jobs
 

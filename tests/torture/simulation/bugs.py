@@ -10,8 +10,8 @@ from unittest.mock import patch
 from hourwheel.job import Claim, Event, Job
 from hourwheel.job import State as JobState
 from hourwheel.ring import Ring
-from hourwheel.store.records import Rescued
 from hourwheel.store.state.ready import Ready
+from hourwheel.store.state.records import Rescued
 from hourwheel.store.state.state import State
 from hourwheel.worker.ticker import Ticker
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from hourwheel.job import Claim
-from hourwheel.store.records import Record, Rescued
+from hourwheel.store.state.records import Record, Rescued
 from hourwheel.store.state.state import State
 from hourwheel.testing.simulation import stores
 

@@ -87,6 +87,7 @@ def store(tmp_path: Path) -> Path:
 APP = """
 from hourwheel import Scheduler
 from hourwheel.turn import effects
+from hourwheel.turn import effects
 
 app = Scheduler({store!r}, workers=2)
 

@@ -281,6 +281,7 @@ WORKER = """
 import sys
 from hourwheel.store import JsonStore
 from hourwheel.turn import effects
+from hourwheel.turn import effects
 store = JsonStore(sys.argv[1], durability="os")
 store.claim(sys.argv[2], 0, 0)
 print("ready", flush=True)

@@ -13,7 +13,7 @@ from hourwheel.errors import StoreError
 from hourwheel.job import Claim, Job, Released, Snoozed, State
 from hourwheel.store import JsonStore
 from hourwheel.store.file.system import begun
-from hourwheel.store.records import Rescued
+from hourwheel.store.state.records import Rescued
 from hourwheel.testing import FakeClock
 from hourwheel.worker.quarantine import ALONE_S, PATIENCE_S, Quarantine
 from hourwheel.worker.run.runner import Runner

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ...contract import Store
 from ...store.memory import MemoryStore
-from ...store.records import Record, Rescued
+from ...store.state.records import Record, Rescued
 from ...store.state.state import State
 
 

@@ -11,7 +11,7 @@ from hourwheel.contract import Filter, Found
 from hourwheel.errors import DuplicateJob, StoreError
 from hourwheel.job import Bound, Claim, Failed, Failure, Job, Released, Retried, Snoozed, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
-from hourwheel.store.records import Cancelled, Claimed, Expired, Moved
+from hourwheel.store.state.records import Cancelled, Claimed, Expired, Moved
 from hourwheel.store.state.state import State as StoreState
 from hourwheel.store.state.state import job_of
 from hourwheel.turn import effects

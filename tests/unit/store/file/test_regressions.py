@@ -15,12 +15,11 @@ from hourwheel.contract import Found
 from hourwheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
 from hourwheel.job import Job, Released, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.store.codec import UnreadableJob, decode_job, encode_job, peek
 from hourwheel.store.file import compactor
 from hourwheel.store.file.background import Aside
 from hourwheel.store.file.system.lock import LifeSigns
 from hourwheel.store.file.system.system import SYSTEM
-from hourwheel.store.glance import peek
-from hourwheel.store.records import UnreadableJob, decode_job, encode_job
 from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, claim_all, content, some_jobs

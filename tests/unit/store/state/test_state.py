@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hourwheel.job import Job, State
-from hourwheel.store.records import Forgotten
 from hourwheel.store.state.counts import Counts
+from hourwheel.store.state.records import Forgotten
 from hourwheel.store.state.state import State as StoreState
 
 from tests.kit.forms import new_store

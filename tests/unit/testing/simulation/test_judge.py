@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hourwheel.job import Claim, Job
-from hourwheel.store.records import Rescued
+from hourwheel.store.state.records import Rescued
 from hourwheel.testing import Forecast, simulate
 from hourwheel.testing.simulation import Judge, Violation
 from hourwheel.testing.simulation.stores import MemoryStores

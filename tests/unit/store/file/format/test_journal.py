@@ -11,6 +11,7 @@ import pytest
 from hourwheel.errors import StoreCorrupt, StoreError, StoreFormatError
 from hourwheel.job import Job, Released, Retried, Succeeded
 from hourwheel.store import JsonStore
+from hourwheel.store.codec import encode_job
 from hourwheel.store.file.epoch import Epoch
 from hourwheel.store.file.format import journal, lines
 from hourwheel.store.file.format.journal import Journal
@@ -24,7 +25,6 @@ from hourwheel.store.file.format.lines import (
     is_sound,
     split,
 )
-from hourwheel.store.records import encode_job
 from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, a_job, content, some_jobs

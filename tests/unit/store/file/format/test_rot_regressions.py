@@ -11,7 +11,7 @@ from hourwheel.cli import main
 from hourwheel.errors import InvalidValue, StoreCorrupt, StoreError
 from hourwheel.store import JsonStore
 from hourwheel.store.file.format.lines import frame
-from hourwheel.store.records import decode_record
+from hourwheel.store.state.records import decode_record
 
 from tests.kit.jobs import a_job, content
 from tests.torture.hostile_payloads.stores import resealed

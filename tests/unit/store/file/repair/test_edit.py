@@ -205,8 +205,8 @@ def test_what_is_no_document_of_a_store_is_refused(made: Made, change: Edit, rea
     [
         ('"task":"app.remind"', '"task":7', "task must be a string that is not empty, got 7"),
         ('"task":"app.remind",', "", "a job must have 'task'"),
-        ('"due_ms":19', '"due_ms":-19', "due_ms must be milliseconds"),
-        ('"due_ms":19', '"due_ms":1.9,"x":19', "due_ms must be milliseconds"),
+        ('"due_ms":19', '"due_ms":-19', "due_ms must be whole milliseconds"),
+        ('"due_ms":19', '"due_ms":1.9,"x":19', "due_ms must be whole milliseconds"),
         ('"due_ms"', '"id":"s9","due_ms"', "'id' stands twice"),
         ('[[1,"x"],{}]', '[[1,"x"]]', "payload must be"),
         ('[[1,"x"],{}]', "[[1e400],{}]", "args"),

@@ -8,9 +8,8 @@ import pytest
 import simplejson
 from hourwheel.job import Job, State, changing
 from hourwheel.payload import encode_call
-from hourwheel.store import records
-from hourwheel.store.glance import is_plain
-from hourwheel.store.records import UnreadableJob, decode_job, encode_job
+from hourwheel.store import codec
+from hourwheel.store.codec import UnreadableJob, decode_job, encode_job, is_plain
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,7 +53,7 @@ def test_what_is_written_of_a_new_job_comes_back(id: str, due_ms: int, args: lis
 
 
 def test_most_jobs_take_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "loads", lambda text: pytest.fail(f"{text} was parsed"))
+    monkeypatch.setattr(codec, "loads", lambda text: pytest.fail(f"{text} was parsed"))
     job = a_job("a", payload='[[1,"x"],{}]')
     assert decode_job(encode_job(job).encode()) == job
     with pytest.raises(pytest.fail.Exception):

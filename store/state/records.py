@@ -1,0 +1,169 @@
+"""Records: what the journal holds of one change, as JSON text and back: ``{"seq":7,"op":"cancel",...}``.
+
+Records are facts, decided before they are written: applying one reads no clock and makes no choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from simplejson.encoder import encode_basestring_ascii as quote
+
+from ...turn import Effect
+from ..codec import dumps
+from ..effects import decode_effect, encode_effect
+
+_MOST_ITEMS: Final = 16
+"""Of a settle record: an outcome may come to 0.8 MiB, a line of the journal to 16 MiB."""
+_MOST_IDS: Final = 10_000
+
+
+class Claimed(NamedTuple):
+    """``owner`` took ``ids``, whose tokens count up from ``token``."""
+
+    owner: str
+    now_ms: int
+    token: int
+    ids: list[str]
+
+
+class Settled(NamedTuple):
+    """What runs came to: (id, token, effect) each, every one of them the newest claim of its job."""
+
+    now_ms: int
+    items: list[tuple[str, int, Effect]]
+
+
+class Cancelled(NamedTuple):
+    """Scheduled jobs were cancelled, running ones were asked to end."""
+
+    now_ms: int
+    ids: list[str]
+    reason: str | None = None
+    ttl_ms: int | None = None
+    """They are kept no longer than this, in milliseconds; None for their result_ttl."""
+
+
+class Expired(NamedTuple):
+    """Scheduled jobs ended unrun because their ``expires_ms`` had come, or their ``grace_ms`` was over."""
+
+    now_ms: int
+    ids: list[str]
+
+
+class Moved(NamedTuple):
+    """Scheduled jobs got another due instant."""
+
+    ids: list[str]
+    due_ms: int
+
+
+class Revived(NamedTuple):
+    """Finished jobs are scheduled once more."""
+
+    ids: list[str]
+    due_ms: int
+
+
+class Forgotten(NamedTuple):
+    """Finished jobs are dropped."""
+
+    ids: list[str]
+
+
+class Tidied(NamedTuple):
+    """Finished jobs whose time was over at ``now_ms`` are dropped."""
+
+    now_ms: int
+    failed_ttl_ms: int
+
+
+class Rescued(NamedTuple):
+    """Running jobs lost their owner: back to scheduled, or set aside after max_crashes."""
+
+    now_ms: int
+    ids: list[str]
+    reason: str
+
+
+class Paused(NamedTuple):
+    """Jobs of queues and tasks are held back from now on."""
+
+    names: list[str]
+
+
+class Resumed(NamedTuple):
+    """They are held back no longer."""
+
+    names: list[str]
+
+
+JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Forgotten | Rescued
+"""What can happen to jobs by their ids."""
+Record = JobRecord | Tidied | Paused | Resumed
+
+_OPS: Final[dict[str, type[Record]]] = {
+    "claim": Claimed,
+    "settle": Settled,
+    "cancel": Cancelled,
+    "expire": Expired,
+    "move": Moved,
+    "revive": Revived,
+    "forget": Forgotten,
+    "rescue": Rescued,
+    "tidy": Tidied,
+    "pause": Paused,
+    "resume": Resumed,
+}
+_OP_OF: Final = {kind: op for op, kind in _OPS.items()}
+
+
+def encode_record(seq: int, record: Record) -> str:
+    """A record as one line of JSON text."""
+    if type(record) is Settled:
+        items = ",".join(f"[{quote(id)},{token},{encode_effect(effect)}]" for id, token, effect in record.items)
+        return f'{{"seq":{seq},"op":"settle","now_ms":{record.now_ms},"items":[{items}]}}'
+    fields = {name: value for name, value in record._asdict().items() if value is not None}
+    return dumps({"seq": seq, "op": _OP_OF[type(record)], **fields})
+
+
+def portions(record: Record) -> Iterator[Record]:
+    """The record as one or more that come to the same, none of them too long for a line of the journal."""
+    match record:
+        case Settled(items=items) if len(items) > _MOST_ITEMS:
+            for at in range(0, len(items), _MOST_ITEMS):
+                yield record._replace(items=items[at : at + _MOST_ITEMS])
+        case Claimed(ids=ids) if len(ids) > _MOST_IDS:
+            for at in range(0, len(ids), _MOST_IDS):
+                yield record._replace(token=record.token + at, ids=ids[at : at + _MOST_IDS])
+        case (
+            Cancelled(ids=ids)
+            | Expired(ids=ids)
+            | Forgotten(ids=ids)
+            | Rescued(ids=ids)
+            | Moved(ids=ids)
+            | Revived(ids=ids)
+        ) if len(ids) > _MOST_IDS:
+            for at in range(0, len(ids), _MOST_IDS):
+                yield record._replace(ids=ids[at : at + _MOST_IDS])
+        case _:
+            yield record
+
+
+def decode_record(fields: dict[str, Any]) -> Record:
+    """The record of parsed JSON.
+
+    Raises:
+        ValueError: it is none.
+    """
+    op = fields.get("op")
+    kind = _OPS.get(op) if isinstance(op, str) else None
+    if kind is None:
+        raise ValueError(f"unknown operation {op!r:.80}")
+    try:
+        if kind is Settled:
+            return Settled(fields["now_ms"], [(id, token, decode_effect(rest)) for id, token, *rest in fields["items"]])
+        return kind(**{name: value for name, value in fields.items() if name not in ("seq", "op")})
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"not a {op} record: {error}") from None
