@@ -180,7 +180,7 @@ class Compaction:
         """Whether a change schedules a job once more that the new epoch does not hold."""
         assert self.new is not None
         records = [loads(text) for text in batch.texts if b'"op":"revive"' in text]  # it may also stand in a payload
-        revived = [fields["id"] for fields in records if fields["op"] == "revive"]
+        revived = [id for fields in records if fields["op"] == "revive" for id in fields["ids"]]
         return any(self.new.state.get(id) is None for id in revived)
 
     # ---- under the lock ----------------------------------------------------------------------------------

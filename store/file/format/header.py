@@ -38,8 +38,8 @@ class Header:
     """Of rates that were used of late, when the next job may start."""
     whole: bool = False
     """This is all there is: nothing was ever written to the journal of this epoch, which may be missing."""
-    over_ms: int = 0
-    """When the first of its finished jobs may be dropped, at the earliest; 0 if it has none."""
+    over_ms: int | None = None
+    """When the first of its finished jobs may be dropped, at the earliest; 0 if it has none, None if nobody knows."""
     length: int = 0
     crc: str = "00000000"
 
@@ -51,11 +51,13 @@ class Header:
             held += '"next_us":{' + ",".join(f"{quote(name)}:{at}" for name, at in self.next_us.items()) + "},"
         if self.whole:
             held += '"whole":true,'
+        if self.over_ms is not None:
+            held += f'"over_ms":{min(self.over_ms, _OVER_MOST):15d},'
         return (
             (
                 f'{{"format":"hourwheel","version":{VERSION},"min_reader":{VERSION},"store_id":"{self.store_id}",'
                 f'"epoch":{self.epoch},"seq":{self.seq},"token":{self.token},"hand":{self.hand},"counts":{{{counts}}},'
-                f'{held}"over_ms":{min(self.over_ms, _OVER_MOST):15d},"length":{length:15d},"crc":"'
+                f'{held}"length":{length:15d},"crc":"'
             ).encode("ascii")
             + crc
             + b'",\n'
@@ -115,14 +117,14 @@ def limits_of(told: dict[str, Any]) -> dict[str, Any]:
         ValueError: that is not what a store writes.
     """
     paused, next_us, whole = told.get("paused", []), told.get("next_us", {}), told.get("whole", False)
-    over_ms = told.get("over_ms", 1)
+    over_ms = told.get("over_ms")
     if type(paused) is not list or not all(type(name) is str for name in paused):
         raise ValueError("paused")
     if type(next_us) is not dict or not all(map(is_number, next_us.values())):
         raise ValueError("next_us")
     if type(whole) is not bool:
         raise ValueError("whole")
-    if not is_number(over_ms):
+    if over_ms is not None and not is_number(over_ms):
         raise ValueError("over_ms")
     return {"paused": tuple(paused), "next_us": next_us, "whole": whole, "over_ms": over_ms}
 

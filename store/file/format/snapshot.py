@@ -164,7 +164,7 @@ class SnapshotFile:
     @property
     def over_ms(self) -> int | None:
         """See Frozen.over_ms."""
-        return self.header.over_ms or None
+        return 0 if self.header.over_ms is None else self.header.over_ms or None
 
     def get(self, id: str) -> Job | None:
         """See Frozen.get."""

@@ -68,6 +68,7 @@ def write_snapshot(fd: int, system: System, header: Header, content: Content) ->
     Yields None after each piece of work that a caller may want to pause behind, in the end the index, whose ``of``
     is the checksum that ``read_header`` finds.
     """
+    header = replace(header, over_ms=0)
     size = len(header.line(0, ZEROS))
     out = _Writer(fd, system, size)
     out.put(b'"ring":{\n')

@@ -12,6 +12,7 @@ from hourwheel.cli import console, main
 from hourwheel.job import Failed, Failure, Job, Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 NOW_MS = 1_900_000_000_250
 MINUTE_MS = 60_000
@@ -86,8 +87,6 @@ def store(tmp_path: Path) -> Path:
 
 APP = """
 from hourwheel import Scheduler
-from hourwheel.turn import effects
-from hourwheel.turn import effects
 
 app = Scheduler({store!r}, workers=2)
 

@@ -20,6 +20,7 @@ from hourwheel.explain.processes import processes_of
 from hourwheel.job import After, Bound, Failed, Failure, Fire, Job, Noted, Retried, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.testing import FakeClock
+from hourwheel.turn import effects
 
 from .conftest import DAY_MS, MINUTE_MS, NOW_MS, Run, job
 
@@ -280,8 +281,6 @@ def test_a_fire_that_stands_for_others_says_so() -> None:
 WORKER = """
 import sys
 from hourwheel.store import JsonStore
-from hourwheel.turn import effects
-from hourwheel.turn import effects
 store = JsonStore(sys.argv[1], durability="os")
 store.claim(sys.argv[2], 0, 0)
 print("ready", flush=True)

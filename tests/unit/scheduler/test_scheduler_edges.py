@@ -61,9 +61,9 @@ class NotingStore(MemoryStore):
         super().__init__()
         self.added: list[tuple[int, str, bool]] = []
 
-    def add(self, jobs: Any, *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
+    def add(self, jobs: Any, now_ms: int, *, on_conflict: Any = "keep", fresh: bool = False) -> list[str]:
         self.added.append((len(jobs), on_conflict, fresh))
-        return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
+        return super().add(jobs, now_ms, on_conflict=on_conflict, fresh=fresh)
 
 
 @pytest.fixture

@@ -285,7 +285,7 @@ def test_a_call_after_the_store_was_busy_was_written_to_the_epoch_that_was_over(
 
 def test_what_cannot_be_read_without_the_lock_is_read_and_told_under_it() -> None:
     system = Shared()
-    new_store(system).add(some_jobs(3))
+    new_store(system).add(some_jobs(3), 0)
     snapshot = system._names[STORE].data
     whole = bytes(snapshot)
     snapshot[:] = whole.replace(b'\n"running":[', b'\n"runninG":[')

@@ -173,21 +173,6 @@ def test_exactly_one_queue_or_task_is_paused_at_a_time(app: Scheduler, wrong: di
     assert app.paused() == []
 
 
-def test_a_store_that_cannot_pause_says_so(clock: FakeClock) -> None:
-    class Plain:
-        """Has no pause()."""
-
-        def __init__(self) -> None:
-            self.inner = MemoryStore()
-
-        def __getattr__(self, name: str) -> Any:
-            if name in ("pause", "resume", "paused"):
-                raise AttributeError(name)
-            return getattr(self.inner, name)
-
-    with pytest.raises(StoreError, match="cannot pause"):
-        Scheduler(Plain(), clock=clock).pause(queue="a")  # type: ignore[arg-type]
-
 
 def test_resume_wakes_the_ticker_of_its_own_process() -> None:
     with Scheduler(MemoryStore(), workers=1) as app:

@@ -106,17 +106,17 @@ class Story:
     def _tell(self, text: str) -> None:
         store = self.store
         payload = f'[["{text}"],{{}}]'
-        self._after(store.add, [a_job("a", payload=payload)])
-        self._after(store.add, [a_job("b", key="k", payload=payload)], fresh=False)
-        self._after(store.add, some_jobs(3, "batch"), fresh=True)
+        self._after(store.add, [a_job("a", payload=payload)], NOW)
+        self._after(store.add, [a_job("b", key="k", payload=payload)], NOW, fresh=False)
+        self._after(store.add, some_jobs(3, "batch"), NOW, fresh=True)
         claims = store.claim("owner", NOW, 3)
         self._note()
-        self._after(store.settle, [(claims[0], Succeeded(returned=payload)), (claims[1], Released())], NOW)
-        self._after(store.add, [a_job("c", key="k")], on_conflict="replace")
+        self._after(store.settle, effects([(claims[0], Succeeded(returned=payload)), (claims[1], Released())]), NOW)
+        self._after(store.add, [a_job("c", key="k")], NOW, on_conflict="replace")
         self._after(store.cancel, ["batch-00002"], NOW, reason="on purpose")
-        self._after(store.reschedule, "batch-00001", NOW + 5000, NOW)
-        self._after(store.settle, [(claims[2], Retried(due_ms=NOW + 7000))], NOW)
-        self._after(store.add, [a_job("last", payload=payload)], fresh=True)
+        self._after(store.reschedule, ["batch-00001"], NOW + 5000, NOW)
+        self._after(store.settle, effects([(claims[2], Retried(due_ms=NOW + 7000))]), NOW)
+        self._after(store.add, [a_job("last", payload=payload)], NOW, fresh=True)
 
     def _after(self, change: Any, *args: Any, **options: Any) -> None:
         change(*args, **options)

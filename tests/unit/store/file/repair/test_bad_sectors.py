@@ -45,7 +45,7 @@ class BadDisk(System):
 def test_one_bad_sector_made_repair_of_the_whole_store_fail(made: Made, which: str) -> None:
     path = made.path if which == "snapshot" else made.journal
     data, costs = path.read_bytes().rstrip(b"\n"), set()
-    for at in range(0, len(data) + SECTOR, 2 * SECTOR):
+    for at in range(0, len(data), 2 * SECTOR):
         output = f"{made.path}.repaired.{at}"
         found = repair(made.path, output, system=BadDisk(path, at, at + 1))
         assert found.violations == []
