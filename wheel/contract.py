@@ -107,7 +107,7 @@ class Store(Protocol):
         Idempotent by id: a job whose id the store holds already is left as it is. A job with a ``key`` that an
         unfinished job holds is, by ``on_conflict``, not added ("keep"), put in the place of the pending one, which
         ends as cancelled ("replace"; a running one is left to run), or refused ("raise"). A job that was replaced is
-        kept for a minute at most.
+        kept for five minutes at most.
 
         When both have a ``latest_ms``, the earlier one stands, and the new job is due then at the latest.
 

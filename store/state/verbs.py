@@ -41,7 +41,7 @@ R = TypeVar("R")
 _OWNER_MOST: Final = 150
 """Characters; some stores keep a file named after an owner."""
 _REPLACED: Final = "replaced by a newer job with the same key"
-_REPLACED_TTL_MS: Final = 60_000
+_REPLACED_TTL_MS: Final = 300_000
 """A replaced job is kept no longer: a key that is debounced leaves one each time."""
 
 

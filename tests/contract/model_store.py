@@ -48,7 +48,7 @@ class ModelStore:
                 del held[holder.id]
                 standing = [job.id if id == holder.id else id for id in standing]
             elif holder is not None and holder.state is State.SCHEDULED:
-                ttl_ms = min(60_000, holder.result_ttl_ms)
+                ttl_ms = min(300_000, holder.result_ttl_ms)
                 held[holder.id] = holder._replace(state=State.CANCELLED, finished_ms=now_ms, result_ttl_ms=ttl_ms)
             if holder is not None and None not in (job.latest_ms, holder.latest_ms):
                 latest_ms = min(job.latest_ms or 0, holder.latest_ms or 0)

@@ -306,7 +306,7 @@ class StoreMachine(RuleBasedStateMachine):
     def _reschedule(self, id: str, due_ms: int) -> None:
         assert self.store.reschedule([id], due_ms, self.now_ms) == self.model.reschedule([id], due_ms)
 
-    @rule(later=st.sampled_from([0, 999, 1_000, 60_000, 8 * 24 * HOUR_MS]))
+    @rule(later=st.sampled_from([0, 999, 1_000, 300_000, 8 * 24 * HOUR_MS]))
     def tidy(self, later: int) -> None:
         self.store.tidy(self.now_ms + later)
         self.model.tidy(self.now_ms + later)

@@ -27,7 +27,7 @@ HOUR_MS = 60 * MINUTE_MS
 def stored(tmp_path: Path, *jobs: Job) -> Path:
     path = tmp_path / "busy.json"
     opened = JsonStore(path, durability="os")
-    opened.add(jobs)
+    opened.add(jobs, 0)
     opened.close()
     return path
 
@@ -131,7 +131,7 @@ def test_fires_of_schedules_are_merged_and_none_is_there_twice(run: Run, store: 
     fires, _ = upcoming(find_app("shop", str(tmp_path)), NOW_MS, NOW_MS + HOUR_MS)
     assert [one.due_ms for one in fires] == [first_ms, first_ms + 1_200_000, first_ms + 2_400_000]
     opened = JsonStore(store)
-    opened.add(fires[:1])
+    opened.add(fires[:1], 0)
     opened.close()
     told = json.loads(run("agenda", "-A", "shop", "--json")[1])
     assert [(one["id"], one["schedule"], one["stored"]) for one in told["jobs"]] == [

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hourwheel.job import Claim, Noted
+from hourwheel.job import Claim
 from hourwheel.store import JsonStore
 from hourwheel.testing import FakeClock
-from hourwheel.turn import effects
+from hourwheel.turn import Keep
 
 from .conftest import DAY_MS, NOW_MS, Run, job
 
@@ -192,7 +192,7 @@ def test_a_running_job_shows_how_far_it_has_come(run: Run, store: Path) -> None:
         ('"half"', "half"),
         ('"' + "x" * 90 + '"', "x" * 59 + "…"),
     ):
-        opened.settle(effects([(claim, Noted(note=note))]), NOW_MS)
+        opened.settle([(claim, Keep(note=note))], NOW_MS)
         assert words in run("jobs", store, "--state", "running")[1]
         assert f"progress  {words}" in run("show", "run", "--store", store)[1]
     opened.close()

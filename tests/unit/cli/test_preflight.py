@@ -38,7 +38,7 @@ def shop(tmp_path: Path) -> str:
 def stored(tmp_path: Path, *jobs: Job) -> Path:
     path = tmp_path / "shop.json"
     opened = JsonStore(path, durability="os")
-    opened.add(jobs)
+    opened.add(jobs, 0)
     opened.close()
     return path
 

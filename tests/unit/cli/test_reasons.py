@@ -218,10 +218,6 @@ TABLE = {
         job(**RUNNING), facts(processes=()),
         ["Its process has died: web-1 took it 3s ago", "No process is alive that takes jobs"],
     ),
-    "runs under a lease": (
-        job(**{**RUNNING, "lease_until_ms": NOW + 4_000}), facts(),
-        ["It runs: attempt 2 has been running for 3s, in web-1.", "Its lease holds until 2030-03-17 17:46:44 UTC (in 4s)."],
-    ),
     "asked to end": (
         job(**{**RUNNING, "cancel_ms": NOW - 1_000}), facts(processes=None),
         ["It runs: attempt 2 has been running for 3s, in web-1.", "It was asked to end 1s ago; its function has not ended yet."],

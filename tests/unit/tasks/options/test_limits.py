@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hourwheel import Bound, InvalidValue, Limit, Scheduler, StoreError
+from hourwheel import Bound, InvalidValue, Limit, Scheduler
 from hourwheel.store import MemoryStore
 from hourwheel.tasks.options.limit import checked_rate, in_words
 from hourwheel.testing import FakeClock
@@ -171,7 +171,6 @@ def test_exactly_one_queue_or_task_is_paused_at_a_time(app: Scheduler, wrong: di
     with pytest.raises(InvalidValue):
         app.pause(**wrong)
     assert app.paused() == []
-
 
 
 def test_resume_wakes_the_ticker_of_its_own_process() -> None:
