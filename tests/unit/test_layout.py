@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(path for folder in ("wheel", "store") for path in (ROOT / folder).rglob("*.py"))
+from tests.kit.rooms import FILES, ROOT, imports_of, tree_of
+
 LINES_MOST = 400
 FILES_MOST = 15
 KNOW_EACH_OTHER = [
@@ -29,11 +28,6 @@ PUT_TOGETHER_IN_INIT = {"wheel/testing/contract/__init__.py"}
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -60,20 +54,6 @@ def test_a_folder_has_at_most_15_files() -> None:
     """More than that is a hall, and no room: the listing would not be read."""
     counts = Counter(name_of(path.parent) for path in FILES)
     assert {name: count for name, count in counts.items() if count > FILES_MOST} == {}
-
-
-def imports_of(path: Path) -> Iterator[Path]:
-    """The files that a file imports, also those that it imports for its annotations only."""
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            room = path.parents[node.level - 1]
-            if room == ROOT:  # from the store into the wheel
-                room = ROOT / "wheel"
-            for part in filter(None, (node.module or "").split(".")):
-                room = ROOT / "store" if (room, part) == (ROOT / "wheel", "store") else room / part
-            for name in [room.with_suffix(".py"), *(room / f"{alias.name}.py" for alias in node.names)]:
-                if name in FILES:
-                    yield name
 
 
 def test_no_files_import_each_other_in_a_circle_but_those_of_tasks() -> None:
