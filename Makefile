@@ -63,10 +63,15 @@ bench: $(VENV)/.bench  ## the benchmark table: every figure beside its floor and
 bench-smoke: $(VENV)/.bench  ## the same at a tenth of the size, to see that it runs
 	$(STEP) "benchmarks, small" $(BIN)/python -m benchmarks --smoke
 
-.PHONY: docs
+.PHONY: docs pictures
 docs: $(VENV)/.docs  ## the documentation as a site, in build/docs; fails at the first warning
 	$(STEP) "docs" $(BIN)/python -m sphinx -q -W --keep-going -b html -d .cache/doctrees docs build/docs
 	@echo build/docs/index.html
+
+pictures: $(VENV)/.installed  ## draw the pictures in docs/ anew; python docs/make_recording.py also records the demo anew
+	@$(BIN)/python docs/make_ring.py
+	@$(BIN)/python docs/make_rooms.py
+	@$(BIN)/python docs/make_recording.py --draw
 
 build: $(VENV)/.tests  ## the wheel artefact, in dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation -w dist .

@@ -95,6 +95,12 @@ def test_decisions_that_the_code_names_exist() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_the_files_that_contributing_names_exist() -> None:
+    named = re.findall(r"`((?:wheel|store|tests|docs)/[\w./-]+)`", prose_of(ROOT / "CONTRIBUTING.md"))
+    assert len(named) >= 40
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_lines_of_prose_can_be_read_in_an_editor() -> None:
     long = [
         f"{name_of(page)}: {line[:60]}"
