@@ -131,6 +131,7 @@ class Count:
     def __init__(self) -> None:
         self.ran = 0
         self.failed = False
+        self.stopped = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.ran += report.when == "call"
@@ -146,6 +147,7 @@ def run_tests(tests: Sequence[Path], count: Count, seconds: float) -> bool:
     def time_is_over(_number: int, _frame: FrameType | None) -> None:
         if count.ran:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            count.stopped = True
             pytest.exit("the time is over; make test runs the rest", returncode=pytest.ExitCode.OK)
 
     signal.signal(signal.SIGALRM, time_is_over)
@@ -170,7 +172,8 @@ def main() -> int:
         passed = run_tests(choice.far, count, left)
     said, _ = types.communicate()
     print(f"types: {said.rstrip()}")
-    print(f"== quick: {count.ran} tests and the types, {time.monotonic() - start:.1f} s")
+    rest = ", stopped when the time was over" if count.stopped else ""
+    print(f"== quick: {count.ran} tests{rest}, and the types: {time.monotonic() - start:.1f} s")
     return 0 if passed and types.returncode == 0 else 1
 
 
