@@ -12,7 +12,7 @@ from .reasons import held_up
 
 if TYPE_CHECKING:
     from ..contract import Store
-    from ..results.waiting import Keeper
+    from ..tasks.carrier import Keeper
 
 _WARNED: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 """Keepers of whose jobs it was said that nobody runs them."""

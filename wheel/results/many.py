@@ -7,9 +7,10 @@ from typing import Any, Generic, TypeVar, overload
 
 from ..contract import Found
 from ..shape import Shape, leaves, renumbered
+from ..tasks.carrier import Keeper
 from ..tasks.options.times import Seconds
 from .result import AsyncResult, erasing
-from .waiting import Keeper, seconds_of
+from .waiting import seconds_of
 
 R = TypeVar("R")
 

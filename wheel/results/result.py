@@ -10,8 +10,9 @@ from ..clock import as_datetime
 from ..contract import Erasing, Found, Store, Wakeup
 from ..errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, StoreError, UnknownJob
 from ..job import FINISHED, Job, State
+from ..tasks.carrier import Keeper
 from ..tasks.options.times import Seconds, due_ms, refuse_new_time, refuse_too_late
-from .waiting import Awaiting, Keeper, Patience
+from .waiting import Awaiting, Patience
 
 R_co = TypeVar("R_co", covariant=True)
 

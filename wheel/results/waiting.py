@@ -6,13 +6,13 @@ import asyncio
 import threading
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
-from ..clock import Clock, Passing
-from ..contract import Store, Wakeup
+from ..clock import Passing
+from ..contract import Wakeup
 from ..errors import Deadlock, InvalidValue, StoreError
-from ..events import Events
 from ..job import Claim, Job, Noted
+from ..tasks.carrier import Keeper
 from ..tasks.context import current_job
 from ..tasks.options.times import Seconds
 from .deadlock import why_never, words_for
@@ -25,28 +25,6 @@ _LONGEST_WAIT_S: Final = 0.1
 
 _LONG_S: Final = 1.0
 _LOOKS_S: Final = 10.0
-
-
-class Keeper(Protocol):
-    """What a result needs of a scheduler."""
-
-    @property
-    def store(self) -> Store:
-        """Where the jobs are."""
-
-    @property
-    def clock(self) -> Clock:
-        """Where time comes from."""
-
-    @property
-    def on(self) -> Events:
-        """The hooks to tell."""
-
-    def why_not_ended(self, job: Job) -> str:
-        """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
-
-    def warn_if_nobody_runs(self, id: str) -> None:
-        """Log, once, that no process is alive which could run a job that is waited for."""
 
 
 class Patience:

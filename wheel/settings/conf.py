@@ -51,20 +51,24 @@ class Conf(Mapping[str, Any]):
         self,
         changed: Callable[[frozenset[str]], None] | None = None,
         *,
+        arguments: Mapping[str, Any] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """Nothing is read yet.
 
         Args:
+            arguments: those of Scheduler().
             changed: told which settings may have other values now; what it raises undoes the change.
             environ: the environment.
         """
-        self._changed = changed
+        self._changed: Callable[[frozenset[str]], None] | None = None
         self._environ = environ
         self._lock = threading.RLock()
         self._code: Layer = {}
         self._object: Layer = {}
         self._toml: Layer | None = None
+        self._set(taken((name, value, KEYWORDS) for name, value in (arguments or {}).items() if value is not UNSET))
+        self._changed = changed
 
     # ---- reading -----------------------------------------------------------------------------------------
 
@@ -160,11 +164,7 @@ class Conf(Mapping[str, Any]):
         pairs = [*dict(values or {}).items(), *settings.items()]
         self._set(taken((name, value, ASSIGNED) for name, value in pairs))
 
-    def _arguments(self, arguments: Mapping[str, Any]) -> None:
-        """What the arguments of Scheduler say."""
-        self._set(taken((name, value, KEYWORDS) for name, value in arguments.items() if value is not UNSET))
-
-    def _take(self, obj: Any, namespace: str | None) -> None:
+    def take(self, obj: Any, namespace: str | None) -> None:
         """An object in the place of the one before."""
         with self._lock:
             self._commit(self._code, from_object(obj, namespace))
