@@ -22,6 +22,9 @@ NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "too
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
 OURS = {"hourwheel", "wheel", "store"}
 LAZY = {"__getattr__", "__dir__"}
+NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}
+LOOK_INSIDE = {"wheel/testing/simulation/node.py"}
+"""The simulation plays a ticker step by step, and looks whether it is at rest."""
 PUT_TOGETHER_IN_INIT = {"wheel/testing/contract/__init__.py"}
 """The contract is one class of many parts, and the package is that class."""
 
@@ -118,6 +121,54 @@ def test_only_clock_reads_the_wall_clock() -> None:
         if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL_CLOCKS
     }
     assert read == {"wheel/clock.py"}
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in NAMED_TUPLES
+
+
+def privates_defined_in(tree: ast.Module) -> Iterator[str]:
+    """Private names that a file gives to its classes and to itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("self", "cls"):
+            if isinstance(node.ctx, ast.Store):
+                yield node.attr
+
+
+def privates_taken_in(tree: ast.Module) -> Iterator[str]:
+    """Private names that a file takes from something else, but for modules that are not ours, and for its base."""
+    foreign = {
+        alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and private(node.attr):
+            if ast.unparse(node.value) not in {"self", "cls", "super()"} | foreign:
+                yield node.attr
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield from (alias.name for alias in node.names if private(alias.name))
+
+
+def test_no_room_takes_private_names_from_another() -> None:
+    """What a room offers to others has a public name; a private one may be changed by whoever reads its folder."""
+    defined: dict[Path, set[str]] = {}
+    for path in FILES:
+        defined.setdefault(path.parent, set()).update(privates_defined_in(tree_of(path)))
+    taken = {name_of(path): {*privates_taken_in(tree_of(path))} - defined[path.parent] for path in FILES}
+    assert {name: names for name, names in taken.items() if names and name not in LOOK_INSIDE} == {}
+    assert all(taken[name] for name in LOOK_INSIDE)
+
+
+def test_private_names_that_are_taken_are_seen() -> None:
+    tree = ast.parse(
+        "import os\nfrom .other import _a, b\n\nclass C(B):\n    _d = 1\n    def _m(self, app):\n        self._e = self._f._g\n"
+        "        os._exit(0), super()._h, app._i, app._replace(j=1), app.k(), app.store()._l, cls._n, app._d, app.__class__"
+    )
+    assert {*privates_taken_in(tree)} == {"_a", "_g", "_i", "_l", "_d"}
+    assert {*filter(private, privates_defined_in(tree))} == {"_d", "_m", "_e"}
 
 
 def test_packages_of_ours_are_imported_relatively() -> None:
