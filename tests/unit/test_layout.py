@@ -25,6 +25,7 @@ LAZY = {"__getattr__", "__dir__"}
 NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}
 LOOK_INSIDE = {"wheel/testing/simulation/node.py"}
 """The simulation plays a ticker step by step, and looks whether it is at rest."""
+OF_SEVERAL = {"store/file/store.py: JsonStore", "wheel/testing/contract/__init__.py: StoreContract"}
 PUT_TOGETHER_IN_INIT = {"wheel/testing/contract/__init__.py"}
 """The contract is one class of many parts, and the package is that class."""
 
@@ -128,15 +129,22 @@ def private(name: str) -> bool:
 
 
 def privates_defined_in(tree: ast.Module) -> Iterator[str]:
-    """Private names that a file gives to its classes and to itself."""
+    """Private names that the classes of a file have."""
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("self", "cls"):
-            if isinstance(node.ctx, ast.Store):
-                yield node.attr
+        if isinstance(node, ast.ClassDef):
+            yield from (part.name for part in node.body if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)))
+            targets = [
+                part.targets if isinstance(part, ast.Assign) else [part.target]
+                for part in node.body
+                if isinstance(part, (ast.Assign, ast.AnnAssign))
+            ]
+            yield from (ast.unparse(target) for some in targets for target in some)
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and ast.unparse(node.value) in ("self", "cls")
+        ):
+            yield node.attr
 
 
 def privates_taken_in(tree: ast.Module) -> Iterator[str]:
@@ -162,12 +170,27 @@ def test_no_room_takes_private_names_from_another() -> None:
     assert all(taken[name] for name in LOOK_INSIDE)
 
 
+def bases_of_ours(node: ast.ClassDef, ours: set[str]) -> list[str]:
+    names = [ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases]
+    return [name for name in names if name in ours]
+
+
+def test_no_class_is_put_together_of_several_of_ours() -> None:
+    """A class has others; it inherits from one of them at most, so that it can be read from the top down."""
+    classes = [(path, node) for path in FILES for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)]
+    ours = {node.name for _, node in classes}
+    several = {f"{name_of(path)}: {node.name}" for path, node in classes if len(bases_of_ours(node, ours)) > 1}
+    assert several <= OF_SEVERAL
+    [mixed] = ast.parse("class A(Clock, job.Job, Generic[R], Exception): ...").body
+    assert isinstance(mixed, ast.ClassDef) and bases_of_ours(mixed, ours) == ["Clock", "Job"]
+
+
 def test_private_names_that_are_taken_are_seen() -> None:
     tree = ast.parse(
-        "import os\nfrom .other import _a, b\n\nclass C(B):\n    _d = 1\n    def _m(self, app):\n        self._e = self._f._g\n"
-        "        os._exit(0), super()._h, app._i, app._replace(j=1), app.k(), app.store()._l, cls._n, app._d, app.__class__"
+        "import os\nfrom .other import _a, b\n\n_n = 1\ndef _o(): ...\nclass C(B):\n    _d = 1\n    def _m(self, app):\n        self._e = self._f._g\n"
+        "        os._exit(0), super()._h, app._i, app._replace(j=1), app.k(), app.store()._l, cls._n, app._d, app._o, app.__class__"
     )
-    assert {*privates_taken_in(tree)} == {"_a", "_g", "_i", "_l", "_d"}
+    assert {*privates_taken_in(tree)} == {"_a", "_g", "_i", "_l", "_d", "_o"}
     assert {*filter(private, privates_defined_in(tree))} == {"_d", "_m", "_e"}
 
 

@@ -12,7 +12,7 @@ from ..clock import Passing
 from ..contract import Wakeup
 from ..errors import Deadlock, InvalidValue, StoreError
 from ..job import Claim, Job, Noted
-from ..tasks.carrier import Keeper
+from ..tasks.carrier import Carrier
 from ..tasks.context import current_job
 from ..tasks.options.times import Seconds
 from .deadlock import why_never, words_for
@@ -34,7 +34,7 @@ class Patience:
     (freezegun, FakeClock) must not make a timeout last for ever. A clock that lets time pass (Passing) does so instead.
     """
 
-    def __init__(self, keeper: Keeper, timeout: Seconds | None) -> None:
+    def __init__(self, keeper: Carrier, timeout: Seconds | None) -> None:
         self._left_s = seconds_of(timeout)
         self._clock = keeper.clock
         self._last = self._clock.monotonic()
@@ -83,7 +83,7 @@ class Awaiting:
     After a second the store is told, for those who ask why it stands still, and it is looked whether that can end.
     """
 
-    def __init__(self, keeper: Keeper, id: str, *, blocks: bool) -> None:
+    def __init__(self, keeper: Carrier, id: str, *, blocks: bool) -> None:
         self._keeper = keeper
         self._id = id
         self._blocks = blocks

@@ -103,7 +103,7 @@ class Scheduler:
         ending.ALL.add(self)
         offer_default(self)
 
-    def begin_in_child(self) -> None:
+    def _begin_in_child(self) -> None:
         """Be stopped, under another name: this process was forked, and what runs belongs to its parent."""
         self.backing.begin()
         self._configured.rename()
@@ -372,7 +372,7 @@ class Scheduler:
 
 def _after_fork_in_child() -> None:
     for scheduler in list(ending.ALL):
-        scheduler.begin_in_child()
+        scheduler._begin_in_child()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

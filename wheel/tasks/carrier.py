@@ -1,4 +1,4 @@
-"""What the rooms below the scheduler need of it, so that they need not know it: each asks for the least it can."""
+"""What the rooms below the scheduler need of it, so that they need not import it."""
 
 from __future__ import annotations
 
@@ -12,28 +12,6 @@ if TYPE_CHECKING:
     from ..job import Job
     from .options.routes import Routes
     from .registry import Registry
-
-
-class Keeper(Protocol):
-    """What a result needs: where its job is, and how to wait for it."""
-
-    @property
-    def store(self) -> Store:
-        """Where the jobs are."""
-
-    @property
-    def clock(self) -> Clock:
-        """Where time comes from."""
-
-    @property
-    def on(self) -> Events:
-        """The hooks to tell."""
-
-    def why_not_ended(self, job: Job) -> str:
-        """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
-
-    def warn_if_nobody_runs(self, id: str) -> None:
-        """Log, once, that no process is alive which could run a job that is waited for."""
 
 
 class Defaults(Protocol):
@@ -52,8 +30,26 @@ class Defaults(Protocol):
         """Which queue a job goes to; None for the default queue."""
 
 
-class Carrier(Keeper, Defaults, Protocol):
-    """What a task needs: it makes jobs, and the carrier stores them."""
+class Carrier(Defaults, Protocol):
+    """What a task and a result need: the carrier stores jobs, and knows where they are."""
+
+    @property
+    def store(self) -> Store:
+        """Where the jobs are."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+
+    @property
+    def on(self) -> Events:
+        """The hooks to tell."""
+
+    def why_not_ended(self, job: Job) -> str:
+        """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
+
+    def warn_if_nobody_runs(self, id: str) -> None:
+        """Log, once, that no process is alive which could run a job that is waited for."""
 
     def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
         """Store a job, durably; the id of the job that stands for it."""
