@@ -268,11 +268,20 @@ class Scheduler:
     periodic = scheduling.periodic
     add_periodic_task = scheduling.add_periodic_task
     add_beat_schedule = scheduling.add_beat_schedule
-    schedules = property(scheduling.schedules)
     pause_schedule = scheduling.pause_schedule
     resume_schedule = scheduling.resume_schedule
     run_schedule = scheduling.run_schedule
     remove_schedule = scheduling.remove_schedule
+
+    @property
+    def schedules(self) -> list[scheduling.Scheduled]:
+        """The schedules by name, and when each fires next.
+
+        >>> name = app.add_periodic_task(every(minutes=5), remind.s(1, "x"), name="reminder")
+        >>> app.schedules[-1].name, app.schedules[-1].spec
+        ('reminder', 'every 300000 ms')
+        """
+        return scheduling.schedules(self)
 
     # ---- life --------------------------------------------------------------------------------------------
 

@@ -157,12 +157,7 @@ def take_conf(app: App, schedules: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def schedules(app: App) -> list[Scheduled]:
-    """The schedules of this scheduler, by name, and when each fires next.
-
-    >>> name = app.add_periodic_task(every(minutes=5), remind.s(1, "x"), name="reminder")
-    >>> app.schedules[-1].name, app.schedules[-1].spec
-    ('reminder', 'every 300000 ms')
-    """
+    """See Scheduler.schedules."""
     store = app.store
     paused = set(store.paused() if isinstance(store, Pausable) else ())
     return [_scheduled(app, entry, paused) for _, entry in sorted(app.fires.entries.items())]
