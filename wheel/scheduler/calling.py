@@ -38,7 +38,7 @@ def schedule_many(
         options: countdown, eta and the others of apply_async, the same for all.
 
     Returns:
-        A hold on each job, in the order of the calls.
+        A handle to each job, in the order of the calls.
 
     Raises:
         TypeError, PayloadError, InvalidValue, StoreError: see Task.delay; nothing was stored.
@@ -84,19 +84,19 @@ def send_task(
 
 
 def why_not_ended(app: Carrier, job: Job) -> str:
-    """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
-    from ..explain import unanswered  # for the few who wait in vain
+    """Why a job has not ended, as far as can be told cheaply; "" if that is not known."""
+    from ..explain import unanswered  # rarely needed
 
     return unanswered.why_not_ended(app, job)
 
 
 def warn_if_nobody_runs(app: Carrier, id: str) -> None:
-    """Log, once, that no process is alive which could run a job that is waited for."""
+    """Log, once, that no live process could run a job that is waited for."""
     from ..explain import unanswered
 
     unanswered.warn_if_nobody_runs(app, id)
 
 
 def result_of(app: Carrier, id: str | UUID) -> AsyncResult[Any]:
-    """A hold on the job of that id, whether there is one or not."""
+    """A handle to the job of that id, whether it exists or not."""
     return AsyncResult(sought_id(id), app)

@@ -53,7 +53,7 @@ def pause(app: Carrier, *, queue: str | None = None, task: Task[..., Any] | str 
         task: the task, or its name.
 
     Returns:
-        Whether this has changed anything.
+        Whether this changed anything.
 
     Raises:
         InvalidValue: not exactly one of the two is given, or it breaks its rule.

@@ -258,7 +258,7 @@ class Scheduler:
         return ids
 
     def wake(self) -> None:
-        """End the ticker's nap, if there is one: something has changed that it cannot see."""
+        """Wake the ticker, if there is one: something has changed that it cannot see."""
         ticker = self.life.ticker
         if ticker is not None:
             ticker.wake()

@@ -164,7 +164,7 @@ def schedules(app: App) -> list[Scheduled]:
 
 
 def pause_schedule(app: App, name: str) -> bool:
-    """Let it not fire any more, in any process, until resume_schedule(); whether that has changed anything.
+    """Stop a schedule from firing, in all processes, until resume_schedule(); whether that changed anything.
 
     Raises:
         UnknownSchedule: there is none of that name.
@@ -173,7 +173,7 @@ def pause_schedule(app: App, name: str) -> bool:
 
 
 def resume_schedule(app: App, name: str) -> bool:
-    """Let it fire again, from the next instant on; what was missed meanwhile is not made up for.
+    """Let a schedule fire again, from its next instant on; what it missed meanwhile is not run.
 
     Raises:
         UnknownSchedule: there is none of that name.
@@ -187,7 +187,7 @@ def resume_schedule(app: App, name: str) -> bool:
 
 
 def run_schedule(app: App, name: str) -> AsyncResult[Any]:
-    """Make its call now, beside its fires.
+    """Make the call of a schedule now, in addition to its fires.
 
     Raises:
         UnknownSchedule: there is none of that name.
@@ -198,7 +198,7 @@ def run_schedule(app: App, name: str) -> AsyncResult[Any]:
 
 
 def remove_schedule(app: App, name: str) -> bool:
-    """Forget it here, and cancel its next fire; whether there was one. Other processes that have it go on.
+    """Forget a schedule here and cancel its next fire; whether one was pending. Other processes keep theirs.
 
     Raises:
         UnknownSchedule: there is none of that name.

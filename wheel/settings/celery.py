@@ -32,7 +32,7 @@ _ALLOWED: Final[Mapping[str, Callable[[Any], bool]]] = {
     '"json"': lambda value: value in _JSON,
     '["json"]': _are_json,
 }
-"""Which values keep a rule that begins so."""
+"""Which values a rule allows, by its first word."""
 _BROKER: Final = 'absent: there is no broker; write store=, a path or URL such as "tasks.json"'
 _IMPORTS: Final = 'absent: call app.autodiscover_tasks(["shop", ...]), or import the modules where the app is made'
 _PICKLE: Final = '"json": pickle is never read'
@@ -57,7 +57,7 @@ _RULES: Final[Mapping[str, str]] = {
     "task_track_started": 'True: a job that runs is always seen as "running"',
     "worker_prefetch_multiplier": "absent: a job is claimed when a worker is free, so there is nothing to tune",
 }
-"""What settings must be that mean something else here, or say what is so in any case."""
+"""What settings must be that have become something else, or can only say what is always so here."""
 _FAMILIES: Final[Mapping[str, str]] = {
     "beat_": "absent: there is no beat; every process that runs jobs looks after the schedules",
     "broker_": _BROKER,
@@ -74,10 +74,10 @@ def rule_of(name: str) -> str:
 
 
 def keeps_rule(name: str, value: object) -> bool:
-    """Whether a setting of Celery's says what is so here in any case; False if it has no rule.
+    """Whether a setting of Celery's has a rule, and the value keeps it, so that there is nothing to set.
 
     Raises:
-        InvalidValue: it says something else.
+        InvalidValue: the value breaks the rule.
     """
     rule = rule_of(name)
     word = rule.partition(":")[0]

@@ -1,8 +1,8 @@
 """Conf: the settings of one scheduler, in layers.
 
 From the highest to the lowest: what the code says itself, as arguments of Scheduler or by ``app.conf``; an object or
-module; the environment; a TOML table; the defaults. The highest that says something holds; UNSET says nothing. The
-environment and the table are not looked at before a setting is needed that those above leave open.
+module; the environment; a TOML table; the defaults. The first that has a value wins; UNSET counts as none. The
+environment and the table are read only when a setting is needed that the layers above do not have.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Conf(Mapping[str, Any]):
         self._set(sources.ASSIGNED, dict(values or {}), settings)
 
     def take(self, obj: Any, namespace: str | None = None) -> None:
-        """Put an object in the place of the one before; see Scheduler.config_from_object."""
+        """Take settings from an object instead of the one before; see Scheduler.config_from_object."""
         with self._lock:
             self._commit(self._code, sources.from_object(obj, namespace))
 
@@ -170,7 +170,7 @@ class Conf(Mapping[str, Any]):
             raise
 
     def _refuse_contradictions(self, names: frozenset[str]) -> None:
-        """Refuse settings in code that do not go together, whichever was said first."""
+        """Refuse settings in code that contradict each other, in whatever order they were set."""
         layer = {**self._object, **self._code}
         said = {name: known.value for name, known in layer.items() if known.value is not UNSET}
         if names & {*POOL}:

@@ -23,7 +23,7 @@ ASSIGNED: Final = "app.conf"
 _OTHERS: Final = frozenset({"HOURWHEEL_APP", "HOURWHEEL_DEBUG"})
 """Variables of the command line that are no settings."""
 _FILES: Final = (("hourwheel.toml", ()), ("pyproject.toml", ("tool", "hourwheel")))
-"""Where a table is looked for, and under which keys; the first that is there is taken."""
+"""Files and the keys of our table in them; the first that exists is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def from_object(obj: Any, namespace: str | None) -> Layer:
 
 
 def _members(found: Any, namespace: str | None, shown: str) -> Iterator[Said]:
-    """What is a setting, or cannot be one; nothing else is read."""
+    """The settings in it, and errors for names that are nearly settings; no other attribute is read."""
     is_dict, prefix = isinstance(found, Mapping), "" if namespace is None else f"{namespace}_"
     for key in found if is_dict else dir(found):
         if type(key) is not str:
@@ -191,19 +191,19 @@ def _members(found: Any, namespace: str | None, shown: str) -> Iterator[Said]:
 
 
 def _is_of_module(value: Any) -> bool:
-    """Whether it is what a module imports or defines."""
+    """Whether a value is something that a module imports or defines."""
     return isinstance(value, ModuleType) or callable(value) or type(value).__module__ == "__future__"
 
 
 def _constant(key: str) -> UnknownSetting | None:
-    """Why a name in upper case cannot stand in a module; None for one that has nothing to do with us."""
+    """Why a constant of a module is refused; None for one that has nothing to do with us."""
     if key.lower() in SETTINGS or key.lower() in RENAMED:
         return UnknownSetting(f"{key} must be written {key.lower()}, or a namespace be given")
     return _old(key) if is_old(key) or key.startswith("CELERY_") else None
 
 
 def _old(key: str, prefix: str = "") -> UnknownSetting:
-    """That Celery has called a setting otherwise since its version 4."""
+    """The error for a name that Celery dropped in version 4."""
     now = modern(key, SETTINGS) or key.lower()
     told = what_to_write(now)
     if told == f"write {now}" and prefix:

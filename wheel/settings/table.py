@@ -50,9 +50,9 @@ def _durability(value: Any) -> Any:
 
 
 def _workers(value: Any) -> Any:
-    """What some pool can do; whether the one that is chosen can is seen when the two are put together."""
+    """Checked against the largest pool; PoolOptions checks it against the one that is chosen."""
     if type(value) is not int or not 1 <= value <= max(kind.most for kind in KINDS.values()):
-        pool_options({"workers": value})  # which says how many there may be
+        pool_options({"workers": value})  # raises, and says how many there may be
     return value
 
 
@@ -78,7 +78,7 @@ def _of_pool(name: str) -> Callable[[Any], Any]:
     return _as_given(lambda value: pool_options({"pool": "processes", name: value}))  # it can do most
 
 
-# ---- a value from the text of a variable; what cannot be read breaks the rule, which says so better ------
+# ---- readers of the text of a variable: what they cannot read breaks the rule, which has the better words -
 
 
 def _names(text: str) -> Any:
@@ -106,7 +106,7 @@ class Setting:
     name: str
     default: Any
     check: Callable[[Any], Any]
-    """Its rule. None need not keep it where it is the default."""
+    """Its rule; None is not checked where it is the default."""
     read: Callable[[str], Any] | None
     """Reads the text of a variable; None for what can only be given in code."""
     help: str
@@ -124,16 +124,14 @@ class Setting:
 
 
 SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting for setting in (
-    Setting("store", "tasks.json", checked_store, str,
-            "where the ring lives: a path, a URL, or in code a Store"),
+    Setting("store", "tasks.json", checked_store, str, "where the ring lives: a path, a URL, or in code a Store"),
     Setting("durability", None, _durability, str,
             '"sync", "interval" or "os"; None for what the URL says, or else "sync"'),
     Setting("pool", "threads", _of_pool("pool"), str,
             'what jobs run in: "threads", "processes", "asyncio", "gevent", "eventlet" or "solo"'),
     Setting("workers", None, _workers, _number,
             "how many jobs run at the same time; None for what the pool has: 4 threads"),
-    Setting("queues", None, checked_queues, _names,
-            "run jobs of these queues only; None for all"),
+    Setting("queues", None, checked_queues, _names, "run jobs of these queues only; None for all"),
     Setting("result_ttl", 3600, _as_given(checked_ttl_ms), _number,
             "how long a finished job and its result are kept, in seconds or as a timedelta"),
     Setting("failed_ttl", 7 * 86_400, _as_given(lambda ttl: checked_ttl_ms(ttl, "failed_ttl")), _number,
@@ -150,12 +148,10 @@ SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting
             "of calls whose queue neither the call, nor the task, nor task_routes says"),
     Setting("task_routes", None, checked_routes, _routes,
             'the queue of tasks by their names or patterns of them: {"app.mail.*": "mail"}'),
-    Setting("timezone", "UTC", _as_given(checked_zone), str,
-            "in which crontab() is understood, and nothing else"),
+    Setting("timezone", "UTC", _as_given(checked_zone), str, "in which crontab() is understood, and nothing else"),
     Setting("owner", None, checked_owner, str,
             "how this process is called in the store, for people; None for the host's name"),
-    Setting("beat_schedule", None, _beat_schedule, None,
-            "schedules by name, as Celery has them; in code only"),
+    Setting("beat_schedule", None, _beat_schedule, None, "schedules by name, as Celery has them; in code only"),
 )})  # fmt: skip
 """All settings, by name, in the order in which they are shown."""
 IN_CODE: Final = frozenset(name for name, setting in SETTINGS.items() if setting.read is None)
@@ -184,7 +180,7 @@ def canonical(name: str) -> str:
 
 
 def what_to_write(name: str) -> str:
-    """What becomes of one of Celery's settings here, in words."""
+    """What to do about one of Celery's settings, in words."""
     rule = rule_of(name)
     if name in SETTINGS or name in RENAMED or (rule and not rule.startswith("absent")):
         return f"write {name}"

@@ -46,10 +46,10 @@ class Carrier(Defaults, Protocol):
         """The hooks to tell."""
 
     def why_not_ended(self, job: Job) -> str:
-        """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
+        """Why a job has not ended, as far as can be told cheaply; "" if that is not known."""
 
     def warn_if_nobody_runs(self, id: str) -> None:
-        """Log, once, that no process is alive which could run a job that is waited for."""
+        """Log, once, that no live process could run a job that is waited for."""
 
     def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
         """Store a job, durably; the id of the job that stands for it."""
@@ -58,4 +58,4 @@ class Carrier(Defaults, Protocol):
         """Store jobs, all of them or none."""
 
     def wake(self) -> None:
-        """End the ticker's nap, if there is one: something has changed that it cannot see."""
+        """Wake the ticker, if there is one: something has changed that it cannot see."""
