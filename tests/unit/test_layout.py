@@ -22,7 +22,7 @@ NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "too
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
 OURS = {"hourwheel", "wheel", "store"}
 LAZY = {"__getattr__", "__dir__"}
-NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}
+NAMED_TUPLES = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}
 LOOK_INSIDE = {"wheel/testing/simulation/node.py"}
 """The simulation plays a ticker step by step, and looks whether it is at rest."""
 OF_SEVERAL = {"store/file/store.py: JsonStore", "wheel/testing/contract/__init__.py: StoreContract"}
