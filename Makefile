@@ -9,7 +9,7 @@ SEED ?= 1
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples test models lint format types directions bench bench-smoke torture build coverage mutants clean
+.PHONY: help demo examples test quick models lint format types directions bench bench-smoke torture build coverage mutants clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -28,6 +28,9 @@ examples: $(VENV)/.installed  ## the programs in examples/, one after the other,
 
 test: $(VENV)/.tests  ## the tests (a few minutes at most)
 	$(STEP) "tests" $(PYTEST)
+
+quick: $(VENV)/.lint .cache/imported  ## the inner loop: unit tests of the rooms that changed, and the types, in under 30 seconds
+	@$(BIN)/python -m tests.quick
 
 torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: 40 minutes on two cores; SIZE=ci: 25 minutes)
 	$(STEP) "torture, $(SIZE)" $(BIN)/python -m tests.torture --size $(SIZE) --seed $(SEED)
@@ -60,10 +63,15 @@ bench: $(VENV)/.bench  ## the benchmark table: every figure beside its floor and
 bench-smoke: $(VENV)/.bench  ## the same at a tenth of the size, to see that it runs
 	$(STEP) "benchmarks, small" $(BIN)/python -m benchmarks --smoke
 
-.PHONY: docs
+.PHONY: docs pictures
 docs: $(VENV)/.docs  ## the documentation as a site, in build/docs; fails at the first warning
 	$(STEP) "docs" $(BIN)/python -m sphinx -q -W --keep-going -b html -d .cache/doctrees docs build/docs
 	@echo build/docs/index.html
+
+pictures: $(VENV)/.installed  ## draw the pictures in docs/ anew; python docs/make_recording.py also records the demo anew
+	@$(BIN)/python docs/make_ring.py
+	@$(BIN)/python docs/make_rooms.py
+	@$(BIN)/python docs/make_recording.py --draw
 
 build: $(VENV)/.tests  ## the wheel artefact, in dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation -w dist .

@@ -31,7 +31,7 @@ AHEAD: Final = 12
 """Slots of the ring that the live line shows."""
 PATIENCE_S: Final = 60.0
 """A part that has not ended by then has failed."""
-HEAD: Final = f"  {'slot':>5} {'pending':>8} {'running':>8} {'done':>5}   {'ahead':<{AHEAD}}   began (ms late)"
+HEAD: Final = f"  {'slot':>5} {'pending':>8} {'running':>8} {'done':>5}   {'ahead':<{AHEAD}}   began + ms late"
 COLOURED: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
@@ -120,7 +120,7 @@ def live_line(stats: Stats, density: Sequence[int], news: Sequence[Mark]) -> str
     second = now_ms() // 1000
     ahead = [density[(second + n) % len(density)] for n in range(1, AHEAD + 1)]
     strip = "".join("·▂▄▆█"[min(count, 4)] for count in ahead)
-    began = "  ".join(f"test({mark.number}) {mark.late_ms}" for mark in news if mark.what == "began")
+    began = "  ".join(f"{mark.number} +{mark.late_ms}" for mark in news if mark.what == "began")
     done = stats.accepted - stats.scheduled - stats.running
     counts = f"  {second % 3600:>5} {stats.scheduled:>8} {stats.running:>8} {done:>5}"
     return f"{counts}   {coloured(36, strip)}   {began}"

@@ -47,7 +47,7 @@ def rows(scale: Scale) -> list[Row]:
 
 def stored(path: str, count: int) -> float:
     """Jobs per second until all are settled; in a child."""
-    app._url = path  # the worker processes import this module, too, and must not need the path
+    app.conf.store = path  # the worker processes import this module, too, and must not need the path
     with app:
         for result in [add.delay(number, 1) for number in range(8)]:
             result.get(timeout=60)

@@ -40,6 +40,11 @@ class Hook(Generic[P]):
     def __bool__(self) -> bool:
         return bool(self._functions)
 
+    @property
+    def functions(self) -> tuple[Callable[P, object], ...]:
+        """The functions that it calls, in the order in which they were set."""
+        return self._functions
+
     def __call__(self, function: Callable[P, Any]) -> Callable[P, Any]:
         """Call ``function`` at each such event from now on; a function that is a hook already stays one once."""
         if not callable(function):

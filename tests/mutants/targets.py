@@ -67,4 +67,6 @@ TARGETS: Final = (
     Target("wheel/worker/ticker.py"),
     Target("wheel/safety/latch.py"),
     Target("wheel/scheduler/scheduler.py"),
+    Target("wheel/scheduler/life.py"),
+    Target("wheel/scheduler/backing.py"),
 )

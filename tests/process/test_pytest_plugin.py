@@ -66,7 +66,7 @@ def test_eager(hourwheel):
     assert hourwheel.now.utcoffset().seconds == 8 * 3600
 
 def test_without_the_fixture_the_app_is_itself():
-    assert app._store is None and app._ticker is None
+    assert app.backing.store is None and app.life.ticker is None
 """
 
 

@@ -149,7 +149,7 @@ def test_a_job_that_holds_the_interpreter_stops_neither_the_ticker_nor_others(tm
         """
 pid.delay().get(timeout=30)
 hog = holds.delay(2)
-while not app._ticker.pool.running():
+while not app.life.ticker.pool.running():
     time.sleep(0.01)
 told["quick"] = [pid.delay().get(timeout=30) > 0 for _ in range(20)]
 told["hog"] = hog.state
@@ -256,7 +256,7 @@ def test_a_program_that_does_not_guard_its_start_is_told_so(tmp_path: Path) -> N
         "app = Scheduler('tasks.json', pool='processes', workers=1)\n"
         "@app.task\ndef greet():\n    return 'hello'\n"
         "with app:\n"
-        "    while not app._ticker.pool.ready:\n        time.sleep(0.01)\n"
+        "    while not app.life.ticker.pool.ready:\n        time.sleep(0.01)\n"
     )
     ended = subprocess.run(
         [sys.executable, "program.py"], cwd=tmp_path, env=environ(tmp_path),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hourwheel import Scheduler, set_default
+from hourwheel import Scheduler, crontab, every, set_default
 from hourwheel.job import Job
 from hourwheel.store import MemoryStore
 
@@ -21,7 +21,10 @@ MODULES = [
     "payload",
     "results.result",
     "scheduler.calling",
+    "scheduler.configured",
+    "scheduler.pausing",
     "scheduler.scheduler",
+    "scheduler.scheduling",
     "tasks.context",
     "tasks.decorator",
     "tasks.default_app",
@@ -65,7 +68,15 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         def remind(user_id: int, text: str) -> str:
             return text.upper()
 
-        yield {"app": app, "remind": remind, "datetime": datetime, "UTC": UTC, "Job": Job}
+        yield {
+            "app": app,
+            "remind": remind,
+            "crontab": crontab,
+            "every": every,
+            "datetime": datetime,
+            "UTC": UTC,
+            "Job": Job,
+        }
     app.close()
     set_default(None)
 

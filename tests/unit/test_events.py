@@ -161,5 +161,5 @@ def test_a_pool_of_processes_leaves_it_to_them_to_tell_that_they_begin() -> None
     app = Scheduler(MemoryStore(), pool="processes", workers=1)
     told: list[Scheduler] = []
     app.on.worker_process_init(told.append)
-    app._new_ticker(app.store, [])
+    app.life._new_ticker(app.store, [])
     assert told == []

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(path for folder in ("wheel", "store") for path in (ROOT / folder).rglob("*.py"))
+from tests.kit.rooms import FILES, ROOT, imports_of, tree_of
+
 LINES_MOST = 400
 FILES_MOST = 15
 KNOW_EACH_OTHER = [
@@ -23,17 +22,16 @@ NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "too
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
 OURS = {"hourwheel", "wheel", "store"}
 LAZY = {"__getattr__", "__dir__"}
+NAMED_TUPLES = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}
+LOOK_INSIDE = {"wheel/testing/simulation/node.py"}
+"""The simulation plays a ticker step by step, and looks whether it is at rest."""
+OF_SEVERAL = {"store/file/store.py: JsonStore", "wheel/testing/contract/__init__.py: StoreContract"}
 PUT_TOGETHER_IN_INIT = {"wheel/testing/contract/__init__.py"}
 """The contract is one class of many parts, and the package is that class."""
 
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -60,20 +58,6 @@ def test_a_folder_has_at_most_15_files() -> None:
     """More than that is a hall, and no room: the listing would not be read."""
     counts = Counter(name_of(path.parent) for path in FILES)
     assert {name: count for name, count in counts.items() if count > FILES_MOST} == {}
-
-
-def imports_of(path: Path) -> Iterator[Path]:
-    """The files that a file imports, also those that it imports for its annotations only."""
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            room = path.parents[node.level - 1]
-            if room == ROOT:  # from the store into the wheel
-                room = ROOT / "wheel"
-            for part in filter(None, (node.module or "").split(".")):
-                room = ROOT / "store" if (room, part) == (ROOT / "wheel", "store") else room / part
-            for name in [room.with_suffix(".py"), *(room / f"{alias.name}.py" for alias in node.names)]:
-                if name in FILES:
-                    yield name
 
 
 def test_no_files_import_each_other_in_a_circle_but_those_of_tasks() -> None:
@@ -138,6 +122,76 @@ def test_only_clock_reads_the_wall_clock() -> None:
         if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL_CLOCKS
     }
     assert read == {"wheel/clock.py"}
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in NAMED_TUPLES
+
+
+def privates_defined_in(tree: ast.Module) -> Iterator[str]:
+    """Private names that the classes of a file have."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from (part.name for part in node.body if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)))
+            targets = [
+                part.targets if isinstance(part, ast.Assign) else [part.target]
+                for part in node.body
+                if isinstance(part, (ast.Assign, ast.AnnAssign))
+            ]
+            yield from (ast.unparse(target) for some in targets for target in some)
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and ast.unparse(node.value) in ("self", "cls")
+        ):
+            yield node.attr
+
+
+def privates_taken_in(tree: ast.Module) -> Iterator[str]:
+    """Private names that a file takes from something else, but for modules that are not ours, and for its base."""
+    foreign = {
+        alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and private(node.attr):
+            if ast.unparse(node.value) not in {"self", "cls", "super()"} | foreign:
+                yield node.attr
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield from (alias.name for alias in node.names if private(alias.name))
+
+
+def test_no_room_takes_private_names_from_another() -> None:
+    """What a room offers to others has a public name; a private one may be changed by whoever reads its folder."""
+    defined: dict[Path, set[str]] = {}
+    for path in FILES:
+        defined.setdefault(path.parent, set()).update(privates_defined_in(tree_of(path)))
+    taken = {name_of(path): {*privates_taken_in(tree_of(path))} - defined[path.parent] for path in FILES}
+    assert {name: names for name, names in taken.items() if names and name not in LOOK_INSIDE} == {}
+    assert all(taken[name] for name in LOOK_INSIDE)
+
+
+def bases_of_ours(node: ast.ClassDef, ours: set[str]) -> list[str]:
+    names = [ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases]
+    return [name for name in names if name in ours]
+
+
+def test_no_class_is_put_together_of_several_of_ours() -> None:
+    """A class has others; it inherits from one of them at most, so that it can be read from the top down."""
+    classes = [(path, node) for path in FILES for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)]
+    ours = {node.name for _, node in classes}
+    several = {f"{name_of(path)}: {node.name}" for path, node in classes if len(bases_of_ours(node, ours)) > 1}
+    assert several <= OF_SEVERAL
+    [mixed] = ast.parse("class A(Clock, job.Job, Generic[R], Exception): ...").body
+    assert isinstance(mixed, ast.ClassDef) and bases_of_ours(mixed, ours) == ["Clock", "Job"]
+
+
+def test_private_names_that_are_taken_are_seen() -> None:
+    tree = ast.parse(
+        "import os\nfrom .other import _a, b\n\n_n = 1\ndef _o(): ...\nclass C(B):\n    _d = 1\n    def _m(self, app):\n        self._e = self._f._g\n"
+        "        os._exit(0), super()._h, app._i, app._replace(j=1), app.k(), app.store()._l, cls._n, app._d, app._o, app.__class__"
+    )
+    assert {*privates_taken_in(tree)} == {"_a", "_g", "_i", "_l", "_d", "_o"}
+    assert {*filter(private, privates_defined_in(tree))} == {"_d", "_m", "_e"}
 
 
 def test_packages_of_ours_are_imported_relatively() -> None:

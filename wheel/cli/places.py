@@ -41,7 +41,7 @@ def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
     from .find_app import find_app, module_of
 
     app = find_app(name)
-    app._home = module_of(name)
+    app.home = module_of(name)
     try:
         app.discover_tasks()
     except Exception as error:
@@ -65,8 +65,8 @@ def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
     url = _url(args, environ)
     if url is None:
         app = app_of(args, environ)
-        if app._url is not None:
-            file_of(app._url)
+        if app.backing.url is not None:
+            file_of(app.backing.url)
         try:
             yield app.store
         finally:
@@ -89,7 +89,7 @@ def url_of(args: Namespace, environ: Mapping[str, str]) -> str:
     url = _url(args, environ)
     if url is not None:
         return url
-    store = app_of(args, environ)._url  # only the URL: opening the store may be what fails
+    store = app_of(args, environ).backing.url  # only the URL: opening the store may be what fails
     if store is None:
         raise CommandError("the app was given a store that it did not open itself; name the file instead")
     return store

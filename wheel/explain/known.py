@@ -20,13 +20,16 @@ from ..worker.pool import PoolOptions
 if TYPE_CHECKING:
     from ..schedules.entry import Entry
     from ..schedules.fires import Schedules
+    from ..tasks.carrier import Carrier
     from ..tasks.registry import Registry
-    from ..tasks.task import Carrier, Task
+    from ..tasks.task import Task
 
     class App(Carrier, Protocol):
         """What is asked of a scheduler."""
 
-        _schedules: Schedules
+        @property
+        def fires(self) -> Schedules:
+            """Its schedules."""
 
         @property
         def pool(self) -> PoolOptions:
@@ -78,7 +81,7 @@ class Judge:
     @classmethod
     def of(cls, app: App) -> Judge:
         """One that speaks for an app as it is."""
-        return cls(app.registry, app.pool, app._schedules.entries)
+        return cls(app.registry, app.pool, app.fires.entries)
 
     def known(self, job: Job) -> Known:
         """What the app says of a job."""
@@ -125,7 +128,7 @@ class Judge:
 
 def _refused(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
     try:
-        task._check(*args, **kwargs)
+        task.check(*args, **kwargs)
     except TypeError as error:
         return str(error)
     return None

@@ -29,7 +29,7 @@ def upcoming(app: App | None, from_ms: int, until_ms: int) -> tuple[list[Job], l
     cut: list[str] = []
     if app is None:
         return found, cut
-    for name, entry in app._schedules.entries.items():
+    for name, entry in app.fires.entries.items():
         fires = list(islice(instants(entry, from_ms, until_ms - 1), MOST + 1))
         if len(fires) > MOST:
             cut.append(name)

@@ -7,9 +7,10 @@ from typing import Any, Generic, TypeVar, overload
 
 from ..contract import Found
 from ..shape import Shape, leaves, renumbered
+from ..tasks.carrier import Carrier
 from ..tasks.options.times import Seconds
 from .result import AsyncResult
-from .waiting import Keeper, seconds_of
+from .waiting import seconds_of
 
 R = TypeVar("R")
 
@@ -22,7 +23,7 @@ class Results(Sequence[Any], Generic[R]):
 
     __slots__ = ("_keeper", "_shape", "ids")
 
-    def __init__(self, ids: Sequence[str], keeper: Keeper | None, shape: Shape | None = None) -> None:
+    def __init__(self, ids: Sequence[str], keeper: Carrier | None, shape: Shape | None = None) -> None:
         self.ids = ids
         """The ids of the jobs, in the order of the calls."""
         self._keeper = keeper

@@ -10,8 +10,9 @@ from ..clock import as_datetime
 from ..contract import Found, Wakeup, find
 from ..errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, UnknownJob
 from ..job import FINISHED, Job, State
+from ..tasks.carrier import Carrier
 from ..tasks.options.times import Seconds, due_ms, refuse_new_time, refuse_too_late
-from .waiting import Awaiting, Keeper, Patience
+from .waiting import Awaiting, Patience
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -26,7 +27,7 @@ class AsyncResult(Generic[R_co]):
 
     __slots__ = ("_keeper", "id")
 
-    def __init__(self, id: str, keeper: Keeper) -> None:
+    def __init__(self, id: str, keeper: Carrier) -> None:
         self.id: Final = id
         self._keeper: Final = keeper
 

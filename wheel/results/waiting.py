@@ -6,13 +6,13 @@ import asyncio
 import threading
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
-from ..clock import Clock, Passing
-from ..contract import Store, Wakeup
+from ..clock import Passing
+from ..contract import Wakeup
 from ..errors import Deadlock, InvalidValue, StoreError
-from ..events import Events
 from ..job import Claim, Job
+from ..tasks.carrier import Carrier
 from ..tasks.context import current_job
 from ..tasks.options.times import Seconds
 from ..turn import Keep
@@ -28,28 +28,6 @@ _LONG_S: Final = 1.0
 _LOOKS_S: Final = 10.0
 
 
-class Keeper(Protocol):
-    """What a result needs of a scheduler."""
-
-    @property
-    def store(self) -> Store:
-        """Where the jobs are."""
-
-    @property
-    def clock(self) -> Clock:
-        """Where time comes from."""
-
-    @property
-    def on(self) -> Events:
-        """The hooks to tell."""
-
-    def why_not_ended(self, job: Job) -> str:
-        """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
-
-    def warn_if_nobody_runs(self, id: str) -> None:
-        """Log, once, that no process is alive which could run a job that is waited for."""
-
-
 class Patience:
     """Waits between two looks at a store, and knows when to give up.
 
@@ -57,7 +35,7 @@ class Patience:
     (freezegun, FakeClock) must not make a timeout last for ever. A clock that lets time pass (Passing) does so instead.
     """
 
-    def __init__(self, keeper: Keeper, timeout: Seconds | None) -> None:
+    def __init__(self, keeper: Carrier, timeout: Seconds | None) -> None:
         self._left_s = seconds_of(timeout)
         self._clock = keeper.clock
         self._last = self._clock.monotonic()
@@ -106,7 +84,7 @@ class Awaiting:
     After a second the store is told, for those who ask why it stands still, and it is looked whether that can end.
     """
 
-    def __init__(self, keeper: Keeper, id: str, *, blocks: bool) -> None:
+    def __init__(self, keeper: Carrier, id: str, *, blocks: bool) -> None:
         self._keeper = keeper
         self._id = id
         self._blocks = blocks

@@ -1,4 +1,4 @@
-"""Calling: what a scheduler offers to those who call tasks, beside the tasks themselves."""
+"""Calling: methods of Scheduler for many calls at once, calls by name, and jobs by id."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from ..errors import InvalidValue
 from ..ids import sought_id
 from ..results.many import Results
 from ..results.result import AsyncResult
+from ..tasks.carrier import Carrier
 from ..tasks.draft import send_linked
 from ..tasks.naming import checked_name
 from ..tasks.options.plan import CallOptions, Plan
 from ..tasks.sender import R
 from ..tasks.signature import given
-from ..tasks.task import Carrier, Task, send
+from ..tasks.task import Task, send
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -23,78 +24,79 @@ if TYPE_CHECKING:
     from ..job import Job
 
 
-class Calling:
-    """Many calls at once, calls by name, and holds on jobs by their id."""
+def schedule_many(
+    app: Carrier,
+    task: Task[..., R],
+    calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]],
+    **options: Unpack[CallOptions],
+) -> Results[R]:
+    """Many calls of one task in one durable write: all of them, or none.
 
-    def schedule_many(
-        self: Carrier,
-        task: Task[..., R],
-        calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]],
-        **options: Unpack[CallOptions],
-    ) -> Results[R]:
-        """Many calls of one task in one durable write: all of them, or none.
+    Args:
+        task: the task.
+        calls: (args, kwargs) of each call.
+        options: countdown, eta and the others of apply_async, the same for all.
 
-        Args:
-            task: the task.
-            calls: (args, kwargs) of each call.
-            options: countdown, eta and the others of apply_async, the same for all.
+    Returns:
+        A handle to each job, in the order of the calls.
 
-        Returns:
-            A hold on each job, in the order of the calls.
+    Raises:
+        TypeError, PayloadError, InvalidValue, StoreError: see Task.delay; nothing was stored.
 
-        Raises:
-            TypeError, PayloadError, InvalidValue, StoreError: see Task.delay; nothing was stored.
+    >>> app.schedule_many(remind, [((1, "x"), {}), ((2,), {"text": "y"})], countdown=900)
+    <Results: 2 jobs>
+    """
+    if not isinstance(task, Task):
+        raise InvalidValue.of("task", "a task, as @app.task makes it", task)
+    if options.get("task_id") is not None:
+        raise InvalidValue.of("task_id", "absent: each of the jobs has its own", options["task_id"])
+    jobs, plan = task.prepare(calls, **options)
+    if plan.link or plan.link_error:
+        return Results(send_linked(app, jobs, plan), app)
+    return Results(app.submit_many(jobs, fresh=plan.fresh, on_conflict=plan.on_conflict), app)
 
-        >>> app.schedule_many(remind, [((1, "x"), {}), ((2,), {"text": "y"})], countdown=900)
-        <Results: 2 jobs>
-        """
-        if not isinstance(task, Task):
-            raise InvalidValue.of("task", "a task, as @app.task makes it", task)
-        if options.get("task_id") is not None:
-            raise InvalidValue.of("task_id", "absent: each of the jobs has its own", options["task_id"])
-        jobs, plan = task.prepare(calls, **options)
-        if plan.link or plan.link_error:
-            return Results(send_linked(self, jobs, plan), self)
-        return Results(self.submit_many(jobs, fresh=plan.fresh, on_conflict=plan.on_conflict), self)
 
-    def send_task(
-        self: Carrier,
-        name: str,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[CallOptions],
-    ) -> AsyncResult[Any]:
-        """Call a task by its name, which need not be registered here. The arguments are not checked against it.
+def send_task(
+    app: Carrier,
+    name: str,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    **options: Unpack[CallOptions],
+) -> AsyncResult[Any]:
+    """Call a task by its name, which need not be registered here. The arguments are not checked against it.
 
-        Args:
-            name: of the task.
-            args: the function's positional arguments.
-            kwargs: its keyword arguments.
-            options: see CallOptions.
+    Args:
+        name: of the task.
+        args: the function's positional arguments.
+        kwargs: its keyword arguments.
+        options: see CallOptions.
 
-        Raises:
-            PayloadError, InvalidValue, StoreError: see Task.delay.
+    Raises:
+        PayloadError, InvalidValue, StoreError: see Task.delay.
 
-        >>> app.send_task("shop.mail.welcome", (7,), countdown=900).state
-        'scheduled'
-        """
-        rest: dict[str, Any] = dict(options)
-        countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
-        plan = Plan().but(rest)
-        return send(self, checked_name("name", name), *given(args, kwargs), plan, countdown, eta)
+    >>> app.send_task("shop.mail.welcome", (7,), countdown=900).state
+    'scheduled'
+    """
+    rest: dict[str, Any] = dict(options)
+    countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
+    plan = Plan().but(rest)
+    return send(app, checked_name("name", name), *given(args, kwargs), plan, countdown, eta)
 
-    def why_not_ended(self: Carrier, job: Job) -> str:
-        """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
-        from ..explain import unanswered  # for the few who wait in vain
 
-        return unanswered.why_not_ended(self, job)
+def why_not_ended(app: Carrier, job: Job) -> str:
+    """Why a job has not ended, as far as can be told cheaply; "" if that is not known."""
+    from ..explain import unanswered  # rarely needed
 
-    def warn_if_nobody_runs(self: Carrier, id: str) -> None:
-        """Log, once, that no process is alive which could run a job that is waited for."""
-        from ..explain import unanswered
+    return unanswered.why_not_ended(app, job)
 
-        unanswered.warn_if_nobody_runs(self, id)
 
-    def AsyncResult(self: Carrier, id: str | UUID) -> AsyncResult[Any]:  # noqa: N802 - the name that Celery's users know
-        """A hold on the job of that id, whether there is one or not."""
-        return AsyncResult(sought_id(id), self)
+def warn_if_nobody_runs(app: Carrier, id: str) -> None:
+    """Log, once, that no live process could run a job that is waited for."""
+    from ..explain import unanswered
+
+    unanswered.warn_if_nobody_runs(app, id)
+
+
+def result_of(app: Carrier, id: str | UUID) -> AsyncResult[Any]:
+    """A handle to the job of that id, whether it exists or not."""
+    return AsyncResult(sought_id(id), app)

@@ -1,14 +1,14 @@
-"""Pausing: hold back the jobs of a queue or a task, in all processes, until they are resumed."""
+"""Pausing: methods of Scheduler that hold back the jobs of a queue or a task, in all processes, and let them go on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from ..contract import Store
 from ..errors import InvalidValue
 from ..tasks.options.plan import checked_queue
 
 if TYPE_CHECKING:
+    from ..tasks.carrier import Carrier
     from ..tasks.task import Task
 
 
@@ -31,52 +31,40 @@ def name_of(queue: object, task: Task[..., Any] | str | None) -> str:
     return f"task:{name}"
 
 
-class Steered(Protocol):
-    """What pausing needs of a scheduler."""
+def pause(app: Carrier, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
+    """Start no more jobs of a queue or a task, in any process that uses the store, until resume(). Durable.
 
-    @property
-    def store(self) -> Store:
-        """Where the jobs are."""
+    Jobs that run go on. Those that are held back become due, expire and misfire as ever.
 
-    def wake(self) -> None:
-        """End the ticker's nap, if there is one."""
+    Args:
+        queue: its name; or
+        task: the task, or its name.
+
+    Returns:
+        Whether this changed anything.
+
+    Raises:
+        InvalidValue: not exactly one of the two is given, or it breaks its rule.
+        StoreError: the store cannot pause.
+
+    >>> app.pause(queue="mail")
+    True
+    """
+    return bool(app.store.pause([name_of(queue, task)]))
 
 
-class Pausing:
-    """Queues and tasks can be paused."""
+def resume(app: Carrier, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
+    """Let the jobs of a queue or a task go on; see pause().
 
-    def pause(self: Steered, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
-        """Start no more jobs of a queue or a task, in any process that uses the store, until resume(). Durable.
+    >>> app.resume(queue="mail")
+    True
+    """
+    resumed = app.store.resume([name_of(queue, task)])
+    if resumed:
+        app.wake()
+    return bool(resumed)
 
-        Jobs that run go on. Those that are held back become due, expire and misfire as ever.
 
-        Args:
-            queue: its name; or
-            task: the task, or its name.
-
-        Returns:
-            Whether this has changed anything.
-
-        Raises:
-            InvalidValue: not exactly one of the two is given, or it breaks its rule.
-            StoreError: the store cannot pause.
-
-        >>> app.pause(queue="mail")
-        True
-        """
-        return bool(self.store.pause([name_of(queue, task)]))
-
-    def resume(self: Steered, *, queue: str | None = None, task: Task[..., Any] | str | None = None) -> bool:
-        """Let the jobs of a queue or a task go on; see pause().
-
-        >>> app.resume(queue="mail")
-        True
-        """
-        resumed = self.store.resume([name_of(queue, task)])
-        if resumed:
-            self.wake()
-        return bool(resumed)
-
-    def paused(self: Steered) -> list[str]:
-        """What is paused: ``queue:<name>`` and ``task:<name>``, sorted."""
-        return self.store.paused()
+def paused(app: Carrier) -> list[str]:
+    """What is paused: ``queue:<name>`` and ``task:<name>``, sorted."""
+    return app.store.paused()

@@ -1,25 +1,24 @@
-"""Scheduler: the one object that users hold. It glues; what is decided is decided in ticker, credit and runner.
+"""Scheduler: the one object that users hold. It glues, and is made of parts.
 
-Life: stopped -> running -> stopped, as often as one likes. ``start`` makes a pool and a ticker, ``stop`` asks the
-ticker to end and waits for it; neither is ever used again, so nothing of one life can be left over in the next. A
-thread does not survive a fork: in a child the scheduler is stopped, whatever it was in the parent, and may be started
-anew.
+    conf        the settings; Configured has what they come to
+    backing     the store: which one, and opened or not
+    registry    the tasks; ``task`` is the decorator that adds to it
+    fires       the schedules, as a worker sees them
+    life        the ticker, while the scheduler runs, and sweeps in the calling thread
+
+What only reads and calls these is written as functions: calling.py, pausing.py, scheduling.py, configured.py.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self
 
 from ..clock import Clock, SystemClock
-from ..contract import Beginning, OnConflict, Store
-from ..errors import SchedulerError, StoreReentered
+from ..contract import OnConflict, Store
 from ..events import Events
 from ..job import Job
 from ..schedules.fires import Schedules
@@ -27,30 +26,24 @@ from ..settings.checks import checked_timeout, moment_ms
 from ..settings.table import UNSET, Unset
 from ..tasks.decorator import TaskDecorator
 from ..tasks.default_app import offer_default, withdraw_default
+from ..tasks.discovery import Discovery
+from ..tasks.options.routes import Routes
 from ..tasks.registry import SHARED, Registry
-from ..worker import log, starting
-from ..worker.heart import Heart
+from ..worker import log
 from ..worker.looking import held_back
-from ..worker.pool import PoolArguments, inside
-from ..worker.pool.make import make_pool
+from ..worker.pool import PoolArguments, PoolOptions, inside
 from ..worker.run import ending
-from ..worker.run.refused import Refused
-from ..worker.run.runner import Runner
-from ..worker.signals import Waiter
-from ..worker.sweep import Account, At, Sweep
-from ..worker.ticker import Ticker
-from .calling import Calling
-from .configured import Configured
-from .pausing import Pausing
-from .scheduling import Scheduling
+from ..worker.sweep import At
+from . import calling, configured, pausing, scheduling
+from .backing import Backing
+from .configured import AT_START, OF_STORE, Configured, refuse_unexpected
+from .life import Life
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-R = TypeVar("R")
 
-
-class Scheduler(Calling, Configured, Pausing, Scheduling):
+class Scheduler:
     """Runs functions later, and never loses one.
 
     Args:
@@ -90,52 +83,103 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         durability: str | Unset | None = UNSET,
         **pool: Unpack[PoolArguments],
     ) -> None:
+        refuse_unexpected(name for name in pool if name not in PoolArguments.__annotations__)
         given = {"store": store, "owner": owner, "queues": queues, "result_ttl": result_ttl, "timezone": timezone}
-        self._configure({**given, "durability": durability}, pool)
+        self._configured = Configured({**given, "durability": durability, **pool}, self._reconfigure)
+        self.conf: Final = self._configured.conf
+        """The settings; see Conf."""
         self.clock: Clock = clock or SystemClock()
+        self.backing = Backing(self.conf, self.clock, None if isinstance(store, (str, os.PathLike, Unset)) else store)
         self.registry: Final = Registry(SHARED)
         self.task: Final = TaskDecorator(self)
         """The decorator: ``@app.task`` or ``@app.task(name=..., ...)``; see TaskDecorator."""
         self.on: Final = Events()
         """Hooks: ``@app.on.failed`` and others; see Events."""
-        self._schedules = Schedules(self)
-        self._runner = Runner(self.registry, self.clock, self.on, refused=Refused(self.registry, self._schedules))
-        self._begin()
+        self.fires: Final = Schedules(self)
+        self.life = Life(self)
+        self.discoveries: Final[list[Discovery]] = []
+        self.home: str | None = None
+        """The module in which ``hourwheel -A`` found it."""
         ending.ALL.add(self)
         offer_default(self)
 
-    def _begin(self) -> None:
-        """What a process must have for itself; a forked child begins anew."""
-        self._lock = threading.RLock()
-        self._opening = False
-        self._ticker: Ticker | None = None
-        self._starts = False
-        self._account: Account | None = None
-        self._anew()
-        self._schedules.begin()
+    def _begin_in_child(self) -> None:
+        """Be stopped, under another name: this process was forked, and what runs belongs to its parent."""
+        self.backing.begin()
+        self._configured.rename()
+        self.life.begin()
+        self.fires.begin()
 
-    def _anew(self) -> None:
-        """Claim under a name that nobody has had."""
-        self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._forget(["owner"])
+    def __repr__(self) -> str:
+        where = self.conf.store if self.backing.store is None else self.backing.store
+        return f"Scheduler({where!r}, workers={self.workers}, {'running' if self.running else 'stopped'})"
 
-    def _stand_in(
-        self, clock: Clock, url: str | None, store: Store | None, runner: Runner, ticker: Ticker | None
-    ) -> tuple[Clock, str | None, Store | None, Runner, Ticker | None]:
-        """Live by these; gives what it lived by before, to be put back. For hourwheel.testing, and nothing else."""
-        before = self.clock, self._url, self._store, self._runner, self._ticker
-        self.clock, self._url, self._store, self._runner, self._ticker = clock, url, store, runner, ticker
-        self._schedules.begin()
-        return before
+    # ---- settings ----------------------------------------------------------------------------------------
+
+    config_from_object = configured.config_from_object
+    config_from_envvar = configured.config_from_envvar
+    autodiscover_tasks = configured.autodiscover_tasks
+    discover_tasks = configured.discover_tasks
 
     @property
     def workers(self) -> int:
         """How many jobs run at once."""
         return self.pool.workers
 
-    def __repr__(self) -> str:
-        where = self.conf.store if self._store is None else self._store
-        return f"Scheduler({where!r}, workers={self.workers}, {'running' if self.running else 'stopped'})"
+    @property
+    def pool(self) -> PoolOptions:
+        """Which pool runs the jobs; start() reads it, so set it before."""
+        return self._configured.pool
+
+    @pool.setter
+    def pool(self, options: PoolOptions) -> None:
+        self._configured.pool = options
+
+    @property
+    def queues(self) -> frozenset[str] | None:
+        """Which queues jobs are taken from; None for all. Set it before start()."""
+        return self._configured.queues
+
+    @queues.setter
+    def queues(self, names: frozenset[str] | None) -> None:
+        self._configured.queues = names
+
+    @property
+    def result_ttl_ms(self) -> int:
+        """How long a finished job is kept if it does not say, in milliseconds."""
+        return self._configured.result_ttl_ms
+
+    @property
+    def routes(self) -> Routes | None:
+        """Which queue a call goes to that names none; None for the default queue."""
+        return self._configured.routes
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The zone of schedules that name none."""
+        return self._configured.timezone
+
+    @property
+    def owner(self) -> str:
+        """The name under which this process claims jobs."""
+        return self._configured.owner
+
+    def _reconfigure(self, names: frozenset[str]) -> None:
+        """Follow a change of ``conf``; what is raised here undoes the change."""
+        if names & OF_STORE:
+            self.backing.change(running=self.running)
+        self._configured.forget(names)
+        if self.running and names & AT_START:
+            told = ", ".join(sorted(names & AT_START))
+            log.LOG.warning("The scheduler runs: what was said of %s holds from the next start() on", told)
+        try:
+            if "beat_schedule" in names:
+                scheduling.take_conf(self, self.conf.beat_schedule or {})
+            if "timezone" in names:
+                self.fires.move_to(self.timezone)
+        except BaseException:
+            self._configured.forget(names)
+            raise
 
     # ---- the store ---------------------------------------------------------------------------------------
 
@@ -146,20 +190,8 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         Raises:
             StoreError: it cannot be opened.
         """
-        if self._store is None:
-            with self._lock:
-                if self._store is None:
-                    self._store = self._opened()
-        return self._store
-
-    def _opened(self) -> Store:
-        if self._opening:  # in the handler of a signal that has interrupted this thread in here
-            raise StoreReentered("the store is just being opened")
-        self._opening = True
-        try:
-            return self._open()
-        finally:
-            self._opening = False
+        store = self.backing.store
+        return self.backing.open() if store is None else store
 
     def close(self) -> None:
         """Stop, and close the store if the scheduler opened it. Twice is fine; used again, it is opened again.
@@ -169,19 +201,22 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         Raises:
             SchedulerError: a job of this scheduler calls it, and could not be recorded any more.
         """
-        inside.refuse_closing(self._ticker)
+        inside.refuse_closing(self.life.ticker)
         self.stop()
         withdraw_default(self)
-        with self._lock:
-            if self._url is not None and self._store is not None:
-                store, self._store = self._store, None  # first: a child forked meanwhile opens it anew
-                ticker, self._ticker = self._ticker, None
-                if ticker is not None and ending.leave_open(ticker, store):
-                    self._anew()  # what comes next is another life, with a name of its own
-                else:
-                    store.close()
+        if self.life.close():
+            self._configured.rename()  # what comes next is another life, with a name of its own
 
-    # ---- adding jobs -------------------------------------------------------------------------------------
+    # ---- jobs --------------------------------------------------------------------------------------------
+
+    schedule_many = calling.schedule_many
+    send_task = calling.send_task
+    AsyncResult = calling.result_of
+    why_not_ended = calling.why_not_ended
+    warn_if_nobody_runs = calling.warn_if_nobody_runs
+    pause = pausing.pause
+    resume = pausing.resume
+    paused = pausing.paused
 
     def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
         """Store a job, durably; see Store.add. What the calls of a Task come to.
@@ -189,14 +224,14 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         Returns:
             The id of the job that stands for it: its own, or that of one with the same key.
         """
-        store = self._store
+        store = self.backing.store
         if store is None:
             store = self.store
         if self.on.before_add:
             self.on.before_add.tell(job)
         now_ms = job.created_ms if fresh else self.clock.now_ms()
         id = store.add((job,), now_ms, on_conflict=on_conflict, fresh=fresh)[0]
-        ticker = self._ticker
+        ticker = self.life.ticker
         if ticker is not None and job.due_ms < ticker.horizon_ms:
             ticker.wake()
         return id
@@ -218,28 +253,48 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             for job in jobs:
                 self.on.before_add.tell(job)
         ids = self.store.add(jobs, self.clock.now_ms(), on_conflict=on_conflict, fresh=fresh)
-        ticker = self._ticker
+        ticker = self.life.ticker
         if ticker is not None and min(job.due_ms for job in jobs) < ticker.horizon_ms:
             ticker.wake()
         return ids
 
     def wake(self) -> None:
-        """End the ticker's nap, if there is one: something has changed that it cannot see."""
-        ticker = self._ticker
+        """Wake the ticker, if there is one: something has changed that it cannot see."""
+        ticker = self.life.ticker
         if ticker is not None:
             ticker.wake()
+
+    # ---- schedules ---------------------------------------------------------------------------------------
+
+    periodic = scheduling.periodic
+    add_periodic_task = scheduling.add_periodic_task
+    add_beat_schedule = scheduling.add_beat_schedule
+    pause_schedule = scheduling.pause_schedule
+    resume_schedule = scheduling.resume_schedule
+    run_schedule = scheduling.run_schedule
+    remove_schedule = scheduling.remove_schedule
+
+    @property
+    def schedules(self) -> list[scheduling.Scheduled]:
+        """The schedules by name, and when each fires next.
+
+        >>> name = app.add_periodic_task(every(minutes=5), remind.s(1, "x"), name="reminder")
+        >>> app.schedules[-1].name, app.schedules[-1].spec
+        ('reminder', 'every 300000 ms')
+        """
+        return scheduling.schedules(self)
 
     # ---- life --------------------------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
         """Whether it claims jobs. False while it stops, and after its ticker died."""
-        return self._ticker is not None and self._ticker.alive
+        return self.life.running
 
     @property
     def stuck(self) -> bool:
         """Whether stop() gave up waiting for the ticker: its store does not answer, and close() would wait for that."""
-        return self._ticker is not None and not self._ticker.alive and self._ticker.thread.is_alive()
+        return self.life.stuck
 
     def start(self) -> None:
         """Run due jobs in threads of this process, until stop(). Does nothing if it is running.
@@ -255,43 +310,8 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         ending.watch()
         self.discover_tasks()
         store = self.store
-        self._schedules.begin()
-        with self._lock:
-            before = self._ticker
-            if self._starts or (before is not None and before.alive):
-                log.LOG.debug("start(): %r runs already", self)
-                return
-            self._starts = True  # a hook may call start(), too
-            try:
-                self.on.worker_init.tell(self)
-                self._ticker = self._new_ticker(store, before)
-                starting.start(self._ticker, partial(self.on.worker_ready.tell, self))
-            except BaseException:
-                self._ticker = before
-                raise
-            finally:
-                self._starts = False
-
-    def _new_ticker(self, store: Store, before: Ticker | None) -> Ticker:
-        self._begin_in(store)
-        refused, heart = Refused(self.registry, self._schedules), Heart(store, self.clock, self.owner)
-        pool = make_pool(self.pool, self.registry, self.clock, self.on, self.queues, self.routes, refused, store, heart)
-        rest = self._shared() if before is None else {**self._shared(), "owed": before.owes()}
-        ticker = Ticker(store, pool, self.clock, owner=self.owner, heart=heart, without=refused.option, **rest)
-        ticker.on_end = partial(self.on.shutdown.tell, self)
-        if not self.pool.kind.imports:  # else each worker process tells its own
-            self.on.worker_process_init.tell(self)
-            ended = partial(self.on.worker_process_shutdown.tell, self)
-            ticker.on_end = partial(_one_after_the_other, ended, ticker.on_end)
-        return ticker
-
-    def _begin_in(self, store: Store) -> None:
-        if isinstance(store, Beginning):
-            store.begin(self.owner, 0)
-
-    def _shared(self) -> dict[str, Any]:
-        """What a ticker and a sweep must know of this scheduler."""
-        return {"queues": self.queues, "on": self.on, "schedules": self._schedules}
+        self.fires.begin()
+        self.life.start(store)
 
     def stop(self, timeout: float = 30.0) -> list[Job]:
         """Claim nothing more, and wait for the running jobs; what was claimed and not begun goes back to the ring.
@@ -306,7 +326,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             The jobs that still run. They go on, and are recorded if they end before the process does.
         """
         timeout = checked_timeout(timeout)
-        ticker = self._ticker
+        ticker = self.life.ticker
         return [] if ticker is None else ticker.stop(timeout)
 
     def __enter__(self) -> Self:
@@ -335,25 +355,7 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
             SchedulerError: the ticker died of a bug.
         """
         timeout = checked_timeout(timeout)
-        if held_back(self, "run()"):
-            return []
-        self._begin_in(self.store)  # which may wait for other processes: until then a signal ends the program
-        waiter = Waiter()
-        with log.handler_if_none(), waiter.listening():
-            self.start()
-            ticker = self._ticker
-            assert ticker is not None
-            ticker.on_end = partial(_one_after_the_other, ticker.on_end, waiter.happened)
-            log.LOG.info("Ready: %d workers on %r as %s", self.pool.workers, self.store, self.owner)
-            waiter.wait_while(lambda: not ticker.ended and waiter.signals < 1)
-            if waiter.signals:
-                log.LOG.info("Stopping: waiting up to %g s for running jobs; once more means now", timeout)
-                ticker.stop_claiming(timeout)
-                waiter.wait_while(lambda: not ticker.ended and waiter.signals < 2, timeout)
-            left = ticker.stop(0.0)
-        if ticker.died is not None:
-            raise SchedulerError(f"the ticker died: {ticker.died!r}") from ticker.died
-        return left
+        return [] if held_back(self, "run()") else self.life.block(self.start, timeout)
 
     def run_due(self, now: datetime | int | None = None) -> int:
         """One sweep in this thread, running or not: claim and run everything that is due. For cron and for tests.
@@ -374,27 +376,13 @@ class Scheduler(Calling, Configured, Pausing, Scheduling):
         if held_back(self, "run_due()"):
             return 0
         self.discover_tasks()
-        clock = self.clock if now is None else At(self.clock, moment_ms(now, self.clock.now_ms()))
-        run = self._runner if now is None else self._runner.by(clock)
-        return Sweep(self._sweeper(), run, clock, **self._shared()).sweep()
-
-    def _sweeper(self) -> Account:
-        """In whose name sweeps claim: not in the ticker's, which could not tell their claims from its own."""
-        with self._lock:
-            owner = f"{self.owner}-due"
-            if self._account is None or self._account.store is not self.store or self._account.owner != owner:
-                self._account = Account(self.store, owner, self.clock)
-            return self._account
-
-
-def _one_after_the_other(*functions: Callable[[], None]) -> None:
-    for function in functions:
-        function()
+        at = None if now is None else At(self.clock, moment_ms(now, self.clock.now_ms()))
+        return self.life.sweep(at)
 
 
 def _after_fork_in_child() -> None:
     for scheduler in list(ending.ALL):
-        scheduler._begin()
+        scheduler._begin_in_child()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,12 +1,12 @@
-"""Scheduling: what a scheduler offers for calls that repeat."""
+"""Scheduling: methods of Scheduler for calls that repeat."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from ..clock import as_datetime
 from ..contract import Found
@@ -15,13 +15,12 @@ from ..job import State
 from ..results.result import AsyncResult
 from ..schedules.beat import NO_TIME, Draft, beat_entry, checked_args, checked_kwargs, checked_schedule, schedule_plan
 from ..schedules.entry import Entry
-from ..schedules.fires import Schedules
 from ..schedules.when import Schedule
 from ..tasks.canvas import Signature
-from ..tasks.decorator import TaskDecorator
 from ..tasks.naming import checked_name
 from ..tasks.sender import P, R, Sender
-from ..tasks.task import Carrier, Task
+from ..tasks.task import Task
+from .app import App
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -29,17 +28,6 @@ if TYPE_CHECKING:
     from ..tasks.options.plan import Options
     from ..tasks.options.task_options import TaskOptions
     from ..tasks.options.times import Seconds
-
-
-class Planner(Carrier, Protocol):
-    """What scheduling needs of a scheduler."""
-
-    _schedules: Schedules
-    timezone: tzinfo
-    task: TaskDecorator
-
-    def wake(self) -> None:
-        """End the ticker's nap, if there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,197 +42,197 @@ class Scheduled:
     paused: bool
 
 
-class Scheduling:
-    """Calls that repeat."""
+def periodic(
+    app: App,
+    schedule: Schedule | Seconds,
+    *,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    **options: Unpack[TaskOptions],
+) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a task, and call it again and again: a decorator.
 
-    def periodic(
-        self: Planner,
-        schedule: Schedule | Seconds,
-        *,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[TaskOptions],
-    ) -> Callable[[Callable[P, R]], Task[P, R]]:
-        """Make a function a task, and call it again and again: a decorator.
+    Args:
+        schedule: every(...), crontab(...), or a number of seconds.
+        args: of each call; positional.
+        kwargs: likewise; by name.
+        options: of the task; see TaskOptions. ``name``, by default module.function, is the schedule's, too.
+            ``misfire`` says what becomes of fires that were due while nobody could run them: "coalesce" (the
+            default) runs once for all of them, "skip" the newest that is within ``misfire_grace_time`` (60 s; given
+            alone it means "skip") or none, "each" all, or all that are within a ``misfire_grace_time``.
+            Over another ``@app.periodic``, or over ``@app.task``, they are options of this schedule's calls, and
+            ``name`` is this schedule's.
 
-        Args:
-            schedule: every(...), crontab(...), or a number of seconds.
-            args: of each call; positional.
-            kwargs: likewise; by name.
-            options: of the task; see TaskOptions. ``name``, by default module.function, is the schedule's, too.
-                ``misfire`` says what becomes of fires that were due while nobody could run them: "coalesce" (the
-                default) runs once for all of them, "skip" the newest that is within ``misfire_grace_time`` (60 s; given
-                alone it means "skip") or none, "each" all, or all that are within a ``misfire_grace_time``.
-                Over another ``@app.periodic``, or over ``@app.task``, they are options of this schedule's calls, and
-                ``name`` is this schedule's.
+    Raises:
+        InvalidValue: an option breaks its rule.
 
-        Raises:
-            InvalidValue: an option breaks its rule.
+    >>> @app.periodic(crontab("0 7 * * mon-fri", timezone="Europe/Berlin"))
+    ... def report() -> None: ...
+    """
+    own: dict[str, Any] = dict(options)
+    misfire, grace = own.pop("misfire", None), own.pop("misfire_grace_time", None)
+    if own.get("countdown") is not None:
+        raise InvalidValue.of("countdown", NO_TIME, own["countdown"])
+    checked_schedule(schedule)
 
-        >>> @app.periodic(crontab("0 7 * * mon-fri", timezone="Europe/Berlin"))
-        ... def report() -> None: ...
-        """
-        own: dict[str, Any] = dict(options)
-        misfire, grace = own.pop("misfire", None), own.pop("misfire_grace_time", None)
-        if own.get("countdown") is not None:
-            raise InvalidValue.of("countdown", NO_TIME, own["countdown"])
-        checked_schedule(schedule)
+    def decorate(fn: Callable[P, R]) -> Task[P, R]:
+        made: Any = app.task
+        known = isinstance(fn, Task)  # another schedule of it stands beneath this one
+        task: Task[P, R] = fn if isinstance(fn, Task) else made(**own)(fn)
+        name = own.pop("name", None) if known else None
+        plan = schedule_plan(task.plan, own if known else {})
+        draft = Draft(task.name, checked_args(args), checked_kwargs(kwargs), plan, misfire, grace)
+        _add(app, draft, schedule, task, name, task.name)
+        return task
 
-        def decorate(fn: Callable[P, R]) -> Task[P, R]:
-            made: Any = self.task
-            known = isinstance(fn, Task)  # another schedule of it stands beneath this one
-            task: Task[P, R] = fn if isinstance(fn, Task) else made(**own)(fn)
-            name = own.pop("name", None) if known else None
-            plan = schedule_plan(task._plan, own if known else {})
-            draft = Draft(task.name, checked_args(args), checked_kwargs(kwargs), plan, misfire, grace)
-            _add(self, draft, schedule, task, name, task.name)
-            return task
+    return decorate
 
-        return decorate
 
-    def add_periodic_task(
-        self: Planner,
-        schedule: Schedule | Seconds,
-        sig: Signature[Any] | Sender[..., Any],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        name: str | None = None,
-        **options: Unpack[Options],
-    ) -> str:
-        """Call a task again and again, under Celery's name for it.
+def add_periodic_task(
+    app: App,
+    schedule: Schedule | Seconds,
+    sig: Signature[Any] | Sender[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    **options: Unpack[Options],
+) -> str:
+    """Call a task again and again, under Celery's name for it.
 
-        Args:
-            schedule: every(...), crontab(...), or a number of seconds.
-            sig: a signature, ``task.s(...)``, or a task.
-            args: in front of the signature's own.
-            kwargs: added to the signature's own.
-            name: of the schedule; by default the call, such as ``shop.remind(7)``, or the task's name where there are
-                no arguments. A second schedule of the same call is ``shop.remind(7):2``.
-            options: of its calls, see Options; of them ``misfire`` and ``misfire_grace_time`` see periodic().
+    Args:
+        schedule: every(...), crontab(...), or a number of seconds.
+        sig: a signature, ``task.s(...)``, or a task.
+        args: in front of the signature's own.
+        kwargs: added to the signature's own.
+        name: of the schedule; by default the call, such as ``shop.remind(7)``, or the task's name where there are
+            no arguments. A second schedule of the same call is ``shop.remind(7):2``.
+        options: of its calls, see Options; of them ``misfire`` and ``misfire_grace_time`` see periodic().
 
-        Returns:
-            The name of the schedule.
+    Returns:
+        The name of the schedule.
 
-        Raises:
-            TypeError: the arguments do not fit the function.
-            InvalidValue: an option breaks its rule, or another schedule has the name.
+    Raises:
+        TypeError: the arguments do not fit the function.
+        InvalidValue: an option breaks its rule, or another schedule has the name.
 
-        >>> app.add_periodic_task(every(minutes=5), remind.s(1, "x"), name="reminder")
-        'reminder'
-        """
-        call = sig.s() if isinstance(sig, Sender) else sig
-        if not isinstance(call, Signature):
-            raise InvalidValue.of("sig", "a task, or a signature as task.s(...) gives it", sig)
-        task, sender = call.task, call.call
-        if (sender._countdown, sender._eta) != (task._countdown, task._eta):
-            raise InvalidValue.of("countdown and eta", NO_TIME, call)
-        call = call.clone(checked_args(args), checked_kwargs(kwargs))
-        own: dict[str, Any] = dict(options)
-        misfire, grace = own.pop("misfire", None), own.pop("misfire_grace_time", None)
-        draft = Draft(task.name, call.args, call.kwargs, schedule_plan(sender._plan, own), misfire, grace)
-        return _add(self, draft, schedule, task, name)
+    >>> app.add_periodic_task(every(minutes=5), remind.s(1, "x"), name="reminder")
+    'reminder'
+    """
+    call = sig.s() if isinstance(sig, Sender) else sig
+    if not isinstance(call, Signature):
+        raise InvalidValue.of("sig", "a task, or a signature as task.s(...) gives it", sig)
+    task, sender = call.task, call.call
+    if (sender.countdown, sender.eta) != (task.countdown, task.eta):
+        raise InvalidValue.of("countdown and eta", NO_TIME, call)
+    call = call.clone(checked_args(args), checked_kwargs(kwargs))
+    own: dict[str, Any] = dict(options)
+    misfire, grace = own.pop("misfire", None), own.pop("misfire_grace_time", None)
+    draft = Draft(task.name, call.args, call.kwargs, schedule_plan(sender.plan, own), misfire, grace)
+    return _add(app, draft, schedule, task, name)
 
-    def add_beat_schedule(self: Planner, schedules: Mapping[str, Mapping[str, Any]]) -> None:
-        """Schedules as a dict, as Celery's ``beat_schedule`` has them; tasks are named, and need not be known yet.
 
-        Args:
-            schedules: by name: ``{"task": ..., "schedule": ..., "args": (), "kwargs": {}, "options": {}}``, and
-                ``misfire`` and ``misfire_grace_time``, see periodic().
+def add_beat_schedule(app: App, schedules: Mapping[str, Mapping[str, Any]]) -> None:
+    """Schedules as a dict, as Celery's ``beat_schedule`` has them; tasks are named, and need not be known yet.
 
-        Raises:
-            InvalidValue: an entry cannot be read; none of them is taken.
+    Args:
+        schedules: by name: ``{"task": ..., "schedule": ..., "args": (), "kwargs": {}, "options": {}}``, and
+            ``misfire`` and ``misfire_grace_time``, see periodic().
 
-        >>> app.add_beat_schedule({"morning": {"task": "shop.report", "schedule": crontab("0 7 * * *")}})
-        """
-        for entry in [beat_entry(name, told, self.registry, self.timezone) for name, told in schedules.items()]:
-            self._schedules.add(entry)
-        self.wake()
+    Raises:
+        InvalidValue: an entry cannot be read; none of them is taken.
 
-    def _take_conf(self: Planner, schedules: Mapping[str, Mapping[str, Any]]) -> None:
-        """The schedules of the setting, in the place of those that it had before."""
-        found = [beat_entry(name, told, self.registry, self.timezone) for name, told in schedules.items()]
-        self._schedules.replace_conf([replace(entry, of_conf=True) for entry in found])
-        self.wake()
+    >>> app.add_beat_schedule({"morning": {"task": "shop.report", "schedule": crontab("0 7 * * *")}})
+    """
+    for entry in [beat_entry(name, told, app.registry, app.timezone) for name, told in schedules.items()]:
+        app.fires.add(entry)
+    app.wake()
 
-    @property
-    def schedules(self: Planner) -> list[Scheduled]:
-        """The schedules of this scheduler, by name, and when each fires next.
 
-        >>> [(one.name, one.spec) for one in app.schedules]
-        [('reminder', 'every 300000 ms')]
-        """
-        store = self.store
-        paused = set(store.paused())
-        return [_scheduled(self, entry, paused) for _, entry in sorted(self._schedules.entries.items())]
+def take_conf(app: App, schedules: Mapping[str, Mapping[str, Any]]) -> None:
+    """Replace the schedules of the setting ``beat_schedule`` with these."""
+    found = [beat_entry(name, told, app.registry, app.timezone) for name, told in schedules.items()]
+    app.fires.replace_conf([replace(entry, of_conf=True) for entry in found])
+    app.wake()
 
-    def pause_schedule(self: Planner, name: str) -> bool:
-        """Let it not fire any more, in any process, until resume_schedule(); whether that has changed anything.
 
-        Raises:
-            UnknownSchedule: there is none of that name.
-        """
-        return bool(self.store.pause([_entry(self, name).key]))
+def schedules(app: App) -> list[Scheduled]:
+    """See Scheduler.schedules."""
+    store = app.store
+    paused = set(store.paused())
+    return [_scheduled(app, entry, paused) for _, entry in sorted(app.fires.entries.items())]
 
-    def resume_schedule(self: Planner, name: str) -> bool:
-        """Let it fire again, from the next instant on; what was missed meanwhile is not made up for.
 
-        Raises:
-            UnknownSchedule: there is none of that name.
-        """
-        entry, now_ms = _entry(self, name), self.clock.now_ms()
-        held = self._schedules.pending(self.store, entry)
-        next_ms = entry.schedule.after(now_ms)
-        if held is not None and held.state is State.SCHEDULED and held.due_ms <= now_ms and next_ms is not None:
-            self.submit(entry.fire(next_ms, now_ms, self), on_conflict="replace")
-        return bool(self.store.resume([entry.key]))
+def pause_schedule(app: App, name: str) -> bool:
+    """Stop a schedule from firing, in all processes, until resume_schedule(); whether that changed anything.
 
-    def run_schedule(self: Planner, name: str) -> AsyncResult[Any]:
-        """Make its call now, beside its fires.
+    Raises:
+        UnknownSchedule: there is none of that name.
+    """
+    return bool(app.store.pause([_entry(app, name).key]))
 
-        Raises:
-            UnknownSchedule: there is none of that name.
-        """
-        entry, now_ns = _entry(self, name), self.clock.now_ns()
-        job = entry.job(now_ns, self)
-        return AsyncResult(self.submit(job, fresh=True), self)
 
-    def remove_schedule(self: Planner, name: str) -> bool:
-        """Forget it here, and cancel its next fire; whether there was one. Other processes that have it go on.
+def resume_schedule(app: App, name: str) -> bool:
+    """Let a schedule fire again, from its next instant on; what it missed meanwhile is not run.
 
-        Raises:
-            UnknownSchedule: there is none of that name.
-        """
-        entry = _entry(self, name)
-        del self._schedules.entries[name]
-        held = self._schedules.pending(self.store, entry)
-        if held is None:
-            return False
-        found = self.store.cancel([held.id], self.clock.now_ms(), reason="its schedule was removed")
-        return found == [Found.SCHEDULED]
+    Raises:
+        UnknownSchedule: there is none of that name.
+    """
+    entry, now_ms = _entry(app, name), app.clock.now_ms()
+    held = app.fires.pending(app.store, entry)
+    next_ms = entry.schedule.after(now_ms)
+    if held is not None and held.state is State.SCHEDULED and held.due_ms <= now_ms and next_ms is not None:
+        app.submit(entry.fire(next_ms, now_ms, app), on_conflict="replace")
+    return bool(app.store.resume([entry.key]))
+
+
+def run_schedule(app: App, name: str) -> AsyncResult[Any]:
+    """Make the call of a schedule now, in addition to its fires.
+
+    Raises:
+        UnknownSchedule: there is none of that name.
+    """
+    entry, now_ns = _entry(app, name), app.clock.now_ns()
+    job = entry.job(now_ns, app)
+    return AsyncResult(app.submit(job, fresh=True), app)
+
+
+def remove_schedule(app: App, name: str) -> bool:
+    """Forget a schedule here and cancel its next fire; whether one was pending. Other processes keep theirs.
+
+    Raises:
+        UnknownSchedule: there is none of that name.
+    """
+    entry = _entry(app, name)
+    del app.fires.entries[name]
+    held = app.fires.pending(app.store, entry)
+    if held is None:
+        return False
+    found = app.store.cancel([held.id], app.clock.now_ms(), reason="its schedule was removed")
+    return found == [Found.SCHEDULED]
 
 
 def _add(
-    app: Planner, draft: Draft, schedule: object, task: Task[..., Any], name: str | None, default: str | None = None
+    app: App, draft: Draft, schedule: object, task: Task[..., Any], name: str | None, default: str | None = None
 ) -> str:
-    task._check(*draft.args, **draft.kwargs)
+    task.check(*draft.args, **draft.kwargs)
     entry = draft.entry(default or draft.name if name is None else checked_name("name", name), schedule, app.timezone)
     code = sys._getframe(2).f_code
     body = code if code.co_name == "<module>" else None
-    added = app._schedules.add(replace(entry, made_for=task, body=body, auto=name is None))
+    added = app.fires.add(replace(entry, made_for=task, body=body, auto=name is None))
     app.wake()
     return added
 
 
-def _entry(app: Planner, name: str) -> Entry:
-    entry = app._schedules.entries.get(name)
+def _entry(app: App, name: str) -> Entry:
+    entry = app.fires.entries.get(name)
     if entry is None:
-        known = ", ".join(sorted(app._schedules.entries)) or "none"
+        known = ", ".join(sorted(app.fires.entries)) or "none"
         raise UnknownSchedule(f"no schedule named {name!r} here; there are: {known}")
     return entry
 
 
-def _scheduled(app: Planner, entry: Entry, paused: set[str]) -> Scheduled:
-    held = app._schedules.pending(app.store, entry)
+def _scheduled(app: App, entry: Entry, paused: set[str]) -> Scheduled:
+    held = app.fires.pending(app.store, entry)
     next_at = as_datetime(held.due_ms) if held is not None and held.state is State.SCHEDULED else None
     spec = entry.schedule.spec
     return Scheduled(name=entry.name, spec=spec, task=entry.task, next_at=next_at, paused=entry.key in paused)

@@ -150,10 +150,10 @@ def beat_entry(name: object, told: object, registry: Registry, zone: tzinfo) -> 
     args, kwargs = checked_args(told.get("args")), checked_kwargs(told.get("kwargs"))
     known = registry.get(task) if task in registry else None
     if known is not None:
-        known._check(*args, **kwargs)
+        known.check(*args, **kwargs)
     draft = Draft(task, args, kwargs, Plan(), told.get("misfire"), told.get("misfire_grace_time"))
     late = partial(_told_by, draft, dict(told.get("options") or {}))
-    plan, _ = late(Plan() if known is None else known._plan)
+    plan, _ = late(Plan() if known is None else known.plan)
     return replace(replace(draft, plan=plan).entry(checked_name("name", name), told["schedule"], zone), late=late)
 
 

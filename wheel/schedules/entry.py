@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import as_datetime
 from ..errors import InvalidValue
 from ..job import DEFAULT_RESULT_TTL_MS, Fire, Job
 from ..payload import decode_call
 from ..safety.calm import CalmLogger
+from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY, Plan
 from ..tasks.options.routes import Routes
 from ..tasks.registry import Registry
@@ -22,22 +23,6 @@ if TYPE_CHECKING:
     from ..tasks.task import Task
 
 LOG: Final = CalmLogger("hourwheel.schedules")
-
-
-class Defaults(Protocol):
-    """What a scheduler says of jobs that do not say it themselves."""
-
-    @property
-    def result_ttl_ms(self) -> int:
-        """How long a finished one is kept, in milliseconds."""
-
-    @property
-    def routes(self) -> Routes | None:
-        """Where those go that say no queue."""
-
-    @property
-    def registry(self) -> Registry:
-        """Where tasks are found by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +84,7 @@ class Entry:
         if self.late is None or self.task not in registry:
             return self
         try:
-            plan, policy = self.late(registry.get(self.task)._plan)
+            plan, policy = self.late(registry.get(self.task).plan)
             return replace(self, plan=plan, policy=policy)
         except InvalidValue as error:
             LOG.warning("Schedule %s does without what its task says: %s", self.name, error)
@@ -111,7 +96,7 @@ class Entry:
             return None
         args, kwargs = decode_call(self.payload)
         try:
-            registry.get(self.task)._check(*args, **kwargs)
+            registry.get(self.task).check(*args, **kwargs)
         except TypeError as error:
             return str(error)
         return None

@@ -19,9 +19,10 @@ from ..contract import Filter, Store, find
 from ..errors import TooManyPending
 from ..events import Events
 from ..job import FINISHED, Claim, Job, Outcome, Released, Skipped, State
+from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY
 from ..turn import Keep
-from .entry import LOG, Defaults, Entry, NoDefaults, alike, is_reload, refuse_other
+from .entry import LOG, Entry, NoDefaults, alike, is_reload, refuse_other
 from .following import add_next, hold
 from .misfires import decide, in_words
 

@@ -1,4 +1,4 @@
-"""What a Scheduler may be given: each option, checked, in the form in which it is used."""
+"""Checks: arguments of Scheduler and its methods, in the form in which they are used."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import re
 import socket
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from ..clock import deadline_ms, instant_ms
-from ..contract import Store
 from ..errors import InvalidValue
 from ..tasks.options.plan import checked_queue
 
@@ -39,7 +38,7 @@ def checked_queues(queues: Iterable[str] | None) -> frozenset[str] | None:
 
 
 def checked_ttl_ms(ttl: float | timedelta, name: str = "result_ttl") -> int:
-    """A result_ttl, or what is like one, in milliseconds."""
+    """A result_ttl or failed_ttl in milliseconds."""
     try:
         return deadline_ms(0, ttl)
     except InvalidValue:
@@ -55,17 +54,13 @@ def checked_owner(owner: str | None) -> str:
     return owner
 
 
-def checked_store(store: object, durability: str | None) -> tuple[str | None, Store | None]:
-    """(its URL if we are to open it, the store if we are given it)."""
-    if isinstance(store, (str, os.PathLike)):
-        url = os.fspath(store)
-        if isinstance(url, str) and url:
-            return url, None
-    elif callable(getattr(store, "claim", None)) and callable(getattr(store, "settle", None)):
-        if durability is not None:
-            raise InvalidValue.of("durability", "absent when a Store is given, which has its own", durability)
-        return None, store  # type: ignore[return-value]
-    raise InvalidValue.of("store", "a path, a URL or a Store", store)
+def checked_store(store: Any) -> Any:
+    """A Store as it is, or the text of a path or URL."""
+    found = os.fspath(store) if isinstance(store, (str, os.PathLike)) else store
+    is_store = callable(getattr(found, "claim", None)) and callable(getattr(found, "settle", None))
+    if not found if isinstance(found, str) else not is_store:
+        raise InvalidValue.of("store", "a path, a URL or a Store", store)
+    return found
 
 
 def moment_ms(now: datetime | int, clock_ms: int = 0) -> int:

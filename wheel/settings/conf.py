@@ -1,8 +1,8 @@
 """Conf: the settings of one scheduler, in layers.
 
-From the lowest to the highest: the defaults; a TOML table; the environment; an object or module; what the code says
-itself, as keyword arguments of Scheduler or by ``app.conf``. The highest that says something holds; one that says UNSET
-is passed over. The two lowest of them are not looked at before a setting is needed that those above leave open.
+From the highest to the lowest: what the code says itself, as arguments of Scheduler or by ``app.conf``; an object or
+module; the environment; a TOML table; the defaults. The first that has a value wins; UNSET counts as none. The
+environment and the table are read only when a setting is needed that the layers above do not have.
 """
 
 from __future__ import annotations
@@ -10,25 +10,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import InvalidValue
-from ..worker.pool.options import PoolOptions
-from .sources import ASSIGNED, KEYWORDS, Layer, checked_environ, from_environ, from_object, from_toml, misspelt, taken
+from ..worker.pool.options import PoolOptions, pool_options
+from . import sources
+from .sources import Known, Layer
 from .table import POOL, SETTINGS, UNSET, canonical, plain
 
 DEFAULT: Final = "default"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """A setting as it stands."""
-
-    name: str
-    value: Any
-    source: str
-    """Where it stands, in words: "default", "environment, HOURWHEEL_WORKERS", "app.conf" ..."""
 
 
 class Conf(Mapping[str, Any]):
@@ -49,22 +39,26 @@ class Conf(Mapping[str, Any]):
 
     def __init__(
         self,
-        changed: Callable[[frozenset[str]], None] | None = None,
+        changed: Callable[[frozenset[str]], None] = lambda _: None,
         *,
+        arguments: Mapping[str, Any] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """Nothing is read yet.
 
         Args:
             changed: told which settings may have other values now; what it raises undoes the change.
+            arguments: those of Scheduler().
             environ: the environment.
         """
-        self._changed = changed
+        self._changed: Callable[[frozenset[str]], None] = lambda _: None
         self._environ = environ
         self._lock = threading.RLock()
         self._code: Layer = {}
         self._object: Layer = {}
         self._toml: Layer | None = None
+        self._set(sources.KEYWORDS, {name: value for name, value in (arguments or {}).items() if value is not UNSET})
+        self._changed = changed
 
     # ---- reading -----------------------------------------------------------------------------------------
 
@@ -76,27 +70,21 @@ class Conf(Mapping[str, Any]):
             InvalidValue: the TOML table or the variable that says it cannot be taken.
         """
         name = canonical(name)
-        for layer in (self._code, self._object):
-            held = layer.get(name)
-            if held is not None and held.value is not UNSET:
-                return Known(name=name, value=held.value, source=held.source)
-        try:
-            held = from_environ(self._environ, name)
-        except InvalidValue:
-            checked_environ(self._environ)  # which says what else is wrong
-            raise
-        if held is None or held.value is UNSET:
-            held = self._lowest().get(name)
-        if held is None or held.value is UNSET:
-            return Known(name=name, value=SETTINGS[name].default, source=DEFAULT)
-        return Known(name=name, value=held.value, source=held.source)
+        for layer in self._layers(name):
+            known = layer.get(name)
+            if known is not None and known.value is not UNSET:
+                return known
+        return Known(name, SETTINGS[name].default, DEFAULT)
 
-    def _lowest(self) -> Layer:
+    def _layers(self, name: str) -> Iterator[Layer]:
+        yield self._code
+        yield self._object
+        yield sources.from_environ(self._environ, name)
         if self._toml is None:
-            if misspelt(self._environ):
-                checked_environ(self._environ)
-            self._toml = from_toml()
-        return self._toml
+            if sources.misspelt(self._environ):
+                sources.refuse_wrong(self._environ)
+            self._toml = sources.from_toml()
+        yield self._toml
 
     def source(self, name: str) -> str:
         """Where the value of a setting stands, in words."""
@@ -114,7 +102,7 @@ class Conf(Mapping[str, Any]):
         """
         found = [self.known(name) for name in POOL]
         try:
-            return _pool_of({known.name: known.value for known in found})
+            return pool_options({known.name: known.value for known in found})
         except InvalidValue as error:
             told = ", ".join(f"{known.name}: {known.source}" for known in found if known.source != DEFAULT)
             raise InvalidValue(f"{error} ({told})") from None
@@ -157,19 +145,15 @@ class Conf(Mapping[str, Any]):
         >>> app.conf.update(result_ttl=60, task_default_queue="slow")
         >>> app.conf.update(result_ttl=UNSET, task_default_queue=UNSET)
         """
-        pairs = [*dict(values or {}).items(), *settings.items()]
-        self._set(taken((name, value, ASSIGNED) for name, value in pairs))
+        self._set(sources.ASSIGNED, dict(values or {}), settings)
 
-    def _arguments(self, arguments: Mapping[str, Any]) -> None:
-        """What the arguments of Scheduler say."""
-        self._set(taken((name, value, KEYWORDS) for name, value in arguments.items() if value is not UNSET))
-
-    def _take(self, obj: Any, namespace: str | None) -> None:
-        """An object in the place of the one before."""
+    def take(self, obj: Any, namespace: str | None = None) -> None:
+        """Take settings from an object instead of the one before; see Scheduler.config_from_object."""
         with self._lock:
-            self._commit(self._code, from_object(obj, namespace))
+            self._commit(self._code, sources.from_object(obj, namespace))
 
-    def _set(self, layer: Layer) -> None:
+    def _set(self, source: str, *values: Mapping[str, Any]) -> None:
+        layer = sources.taken((name, value, source) for some in values for name, value in some.items())
         with self._lock:
             self._commit({**self._code, **layer}, self._object)
 
@@ -178,32 +162,30 @@ class Conf(Mapping[str, Any]):
         names = _differing(before[0], code) | _differing(before[1], object_)
         self._code, self._object = code, object_
         try:
-            if names & {*POOL}:
-                self._together()
-            if names & {"store", "durability"}:
-                self._one_durability()
-            if names and self._changed is not None:
+            self._refuse_contradictions(names)
+            if names:
                 self._changed(names)
         except BaseException:
             self._code, self._object = before
             raise
 
-    def _together(self) -> None:
-        """Refuse what does not go together. The lower layers are asked only if the code's own do not."""
-        said = {**self._object, **self._code}
-        try:
-            _pool_of({name: said[name].value for name in POOL if name in said and said[name].value is not UNSET})
-        except InvalidValue as error:
-            if "pool" in said or self.source("pool") == DEFAULT:
-                raise error from None
-            self.pool_options()
+    def _refuse_contradictions(self, names: frozenset[str]) -> None:
+        """Refuse settings in code that contradict each other, in whatever order they were set."""
+        layer = {**self._object, **self._code}
+        said = {name: known.value for name, known in layer.items() if known.value is not UNSET}
+        if names & {*POOL}:
+            try:
+                pool_options({name: said[name] for name in POOL if name in said})
+            except InvalidValue as error:
+                if "pool" in layer or self.source("pool") == DEFAULT:
+                    raise error from None
+                self.pool_options()  # another pool stands in a lower layer, with which they may
+        durability = None if isinstance(said.get("store", ""), str) else said.get("durability")
+        if names & {"store", "durability"} and durability is not None:
+            raise InvalidValue.of("durability", "absent when a Store is given, which has its own", durability)
 
-    def _one_durability(self) -> None:
-        """Refuse a durability that a Store would not know of, whichever is said first."""
-        said = {name: held.value for name, held in {**self._object, **self._code}.items() if held.value is not UNSET}
-        if not isinstance(said.get("store", ""), str) and said.get("durability") is not None:
-            rule = "absent when a Store is given, which has its own"
-            raise InvalidValue.of("durability", rule, said["durability"])
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_"):
@@ -211,20 +193,11 @@ class Conf(Mapping[str, Any]):
         else:
             self.update({name: value})
 
-    def __delattr__(self, name: str) -> None:
-        self.update({name: UNSET})
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self.update({name: value})
-
     def __delitem__(self, name: str) -> None:
         self.update({name: UNSET})
+
+    __delattr__ = __delitem__
 
 
 def _differing(before: Layer, after: Layer) -> frozenset[str]:
     return frozenset(name for name in {**before, **after} if before.get(name) != after.get(name))
-
-
-def _pool_of(values: Mapping[str, Any]) -> PoolOptions:
-    rest = dict(values)
-    return PoolOptions(given_workers=rest.pop("workers", None), **rest)

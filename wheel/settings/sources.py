@@ -1,14 +1,13 @@
-"""Layers: where settings are read from besides code that sets them: a TOML table, the environment, objects.
+"""Sources: where settings are read from besides code: a TOML table, the environment, objects.
 
-Each gives what it holds with the words that say where that stands, so that an error and ``hourwheel config`` can.
+Each gives a layer, in which every value has the words that say where it stands, for errors and ``hourwheel config``.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
@@ -16,103 +15,73 @@ from typing import Any, Final
 from ..errors import InvalidValue, UnknownSetting
 from ..tasks.discovery import imported
 from .celery import RENAMED, is_old, modern
-from .table import SETTINGS, accepted, near_miss, what_to_write
+from .table import IN_CODE, SETTINGS, accepted, near_miss, what_to_write
 
 PREFIX: Final = "HOURWHEEL_"
-OTHERS: Final = frozenset({"HOURWHEEL_APP", "HOURWHEEL_DEBUG"})
+KEYWORDS: Final = "arguments of Scheduler()"
+ASSIGNED: Final = "app.conf"
+_OTHERS: Final = frozenset({"HOURWHEEL_APP", "HOURWHEEL_DEBUG"})
 """Variables of the command line that are no settings."""
 _FILES: Final = (("hourwheel.toml", ()), ("pyproject.toml", ("tool", "hourwheel")))
-"""Where a table is looked for, and under which keys; the first that is there is taken."""
+"""Files and the keys of our table in them; the first that exists is used."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A value, and where it stands."""
+class Known:
+    """A setting, its value and where that stands."""
 
+    name: str
     value: Any
     source: str
+    """In words: "default", "environment, HOURWHEEL_WORKERS", "app.conf" ..."""
 
 
-Layer = Mapping[str, Held]
+Layer = Mapping[str, Known]
+Said = tuple[str, Any, str]
+"""A name, a value or why there can be none, and where it stands."""
 
 
-def taken(pairs: Iterable[tuple[str, Any, str]]) -> dict[str, Held]:
-    """A layer of (name, value, where it stands), all of them checked.
+def taken(said: Iterable[Said]) -> Layer:
+    """A layer, if all of it can be taken.
 
     Raises:
-        UnknownSetting, InvalidValue: some cannot be taken; the message says of each where it stands, and why.
+        UnknownSetting, InvalidValue: some cannot be; all of them are named at once, each with its place: one at a time,
+            a program with many settings would need many runs.
     """
-    layer: dict[str, Held] = {}
+    layer: dict[str, Known] = {}
     errors: list[InvalidValue] = []
-    for name, value, source in pairs:
+    for name, value, source in said:
         try:
-            with _placed(source):
-                if isinstance(value, InvalidValue):
-                    raise value
-                found = accepted(name, value)
-                if found is not None and found[0] in layer:
+            if isinstance(value, InvalidValue):
+                raise value
+            if (found := accepted(name, value)) is not None:
+                if found[0] in layer:
                     raise InvalidValue(f"{name} must be absent where {found[0]} is given by another name, too")
-        except InvalidValue as error:
-            errors.append(error)
-            continue
-        if found is not None:
-            layer[found[0]] = Held(found[1], source)
-    refuse_all(errors)
-    return layer
-
-
-def refuse_all(errors: Sequence[InvalidValue]) -> None:
-    """Raise what was found, all of it at once: one at a time, a program with many settings would need many runs.
-
-    Raises:
-        UnknownSetting, InvalidValue: there is any.
-    """
+                layer[found[0]] = Known(*found, source)
+        except InvalidValue as error:  # what was given in the very call stands in the line that raises
+            errors.append(error if source in (KEYWORDS, ASSIGNED) else type(error)(f"{source}: {error}"))
     if len(errors) == 1:
         raise errors[0] from None
     if errors:
         kind = UnknownSetting if all(isinstance(error, UnknownSetting) for error in errors) else InvalidValue
         lines = "".join(f"\n  {error}" for error in dict.fromkeys(map(str, errors)))
         raise kind(f"{len(errors)} settings cannot be taken:{lines}")
+    return layer
 
-
-@contextmanager
-def _placed(source: str) -> Iterator[None]:
-    """An error in the block says where the value stands, unless it was given in the very call."""
-    try:
-        yield
-    except InvalidValue as error:
-        if source in IN_THE_CALL:
-            raise
-        raise type(error)(f"{source}: {error}") from None
-
-
-KEYWORDS: Final = "arguments of Scheduler()"
-ASSIGNED: Final = "app.conf"
-IN_THE_CALL: Final = (KEYWORDS, ASSIGNED)
-"""What stands in the line that raises."""
 
 # ---- TOML ------------------------------------------------------------------------------------------------
 
 
 def from_toml() -> Layer:
-    """What ``hourwheel.toml`` or the table ``[tool.hourwheel]`` of ``pyproject.toml`` in the current directory holds.
-
-    Raises:
-        InvalidValue: there is one that cannot be read, or a value that cannot be taken.
-    """
+    """What ``hourwheel.toml``, or ``[tool.hourwheel]`` in ``pyproject.toml``, of the current directory holds."""
     for file, keys in _FILES:
         table = _table(file, keys)
         if table is not None:
             source = os.path.abspath(file) + (f" [{'.'.join(keys)}]" if keys else "")
-            return taken((name, _in_toml(name, value), source) for name, value in table.items())
+            for name in IN_CODE & table.keys():
+                table[name] = InvalidValue(f"{name} must be given in code, got a table")
+            return taken((name, value, source) for name, value in table.items())
     return {}
-
-
-def _in_toml(name: str, value: Any) -> Any:
-    """The value, or why it cannot stand in a table."""
-    if name in SETTINGS and SETTINGS[name].read is None:
-        return InvalidValue(f"{name} must be given in code, got a table")
-    return value
 
 
 def _table(file: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
@@ -124,7 +93,7 @@ def _table(file: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
     except OSError as error:
         raise InvalidValue(f"{file} cannot be read: {error.strerror or error}") from None
     if keys and keys[-1].encode() not in data:
-        return None  # whatever else stands in it is not for us, nor are its errors
+        return None  # what else stands in it is not for us, and neither are its errors
     try:
         found: Any = tomllib.loads(data.decode("utf-8-sig"))
     except ValueError as error:
@@ -139,38 +108,32 @@ def _table(file: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
 # ---- the environment -------------------------------------------------------------------------------------
 
 
-def from_environ(environ: Mapping[str, str], name: str) -> Held | None:
-    """What the variable of a setting says.
-
-    Raises:
-        InvalidValue: it breaks the rule of the setting.
-    """
-    variable = PREFIX + name.upper()
-    text = environ.get(variable)
-    if text is None:
-        return None
-    source = f"environment, {variable}"
-    with _placed(source):
-        return Held(SETTINGS[name].of_text(text), source)
+def from_environ(environ: Mapping[str, str], name: str) -> Layer:
+    """What the variable of one setting says; if it breaks the rule, what is wrong with the others is said as well."""
+    try:
+        return taken(_variables(environ, [name]))
+    except InvalidValue:
+        refuse_wrong(environ)
+        raise
 
 
-def checked_environ(environ: Mapping[str, str]) -> None:
+def refuse_wrong(environ: Mapping[str, str]) -> None:
     """Refuse variables that cannot be taken, and those that are nearly ours; others may belong to somebody else.
 
     (A container platform sets HOURWHEEL_SERVICE_HOST and the like for a service that is called hourwheel.)
-
-    Raises:
-        UnknownSetting, InvalidValue: there are any; all are said.
     """
-    errors: list[InvalidValue] = []
-    for name in SETTINGS:
-        try:
-            from_environ(environ, name)
-        except InvalidValue as error:
-            errors.append(error)
-    for variable, near in misspelt(environ).items():
-        errors.append(UnknownSetting(f"there is no variable {variable}; did you mean {near}?"))
-    refuse_all(errors)
+    wrong = [
+        (variable, UnknownSetting(f"there is no variable {variable}; did you mean {near}?"), KEYWORDS)
+        for variable, near in misspelt(environ).items()
+    ]
+    taken([*_variables(environ, SETTINGS), *wrong])
+
+
+def _variables(environ: Mapping[str, str], names: Iterable[str]) -> Iterator[Said]:
+    for name in names:
+        variable = PREFIX + name.upper()
+        if variable in environ:
+            yield name, SETTINGS[name].of_text(environ[variable]), f"environment, {variable}"
 
 
 def misspelt(environ: Mapping[str, str]) -> dict[str, str]:
@@ -186,7 +149,7 @@ def misspelt(environ: Mapping[str, str]) -> dict[str, str]:
 
 def strangers(environ: Mapping[str, str]) -> list[str]:
     """The variables that begin with HOURWHEEL_ and are none of ours."""
-    ours = {PREFIX + name.upper() for name in SETTINGS} | OTHERS
+    ours = {PREFIX + name.upper() for name in SETTINGS} | _OTHERS
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in ours)
 
 
@@ -205,65 +168,47 @@ def from_object(obj: Any, namespace: str | None) -> Layer:
     """
     if namespace is not None and (type(namespace) is not str or not namespace.isidentifier()):
         raise InvalidValue.of("namespace", "a word such as CELERY, or None", namespace)
-    shown = obj if isinstance(obj, str) else _name_of(obj)
-    found = imported(obj) if isinstance(obj, str) else obj
-    members = list(found.items()) if isinstance(found, Mapping) else [(name, _Lazy(found, name)) for name in dir(found)]
-    return taken(_named(members, namespace, shown, strict=isinstance(found, Mapping)))
+    found, shown = (imported(obj), obj) if isinstance(obj, str) else (obj, _name_of(obj))
+    return taken(_members(found, namespace, shown))
 
 
-_PASSED_OVER: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class _Lazy:
-    """An attribute that is not read unless it is wanted."""
-
-    of: Any
-    name: str
-
-    def get(self) -> Any:
-        return getattr(self.of, self.name)
-
-
-def _named(
-    members: Iterable[tuple[Any, Any]], namespace: str | None, shown: str, *, strict: bool
-) -> Iterator[tuple[str, Any, str]]:
-    prefix = "" if namespace is None else f"{namespace}_"
-    for key, member in members:
-        if strict and type(key) is not str:
+def _members(found: Any, namespace: str | None, shown: str) -> Iterator[Said]:
+    """The settings in it, and errors for names that are nearly settings; no other attribute is read."""
+    is_dict, prefix = isinstance(found, Mapping), "" if namespace is None else f"{namespace}_"
+    for key in found if is_dict else dir(found):
+        if type(key) is not str:
             raise InvalidValue.of(f"a key of {shown}", "the name of a setting", key)
         if namespace == "CELERY" and is_old(key):
             yield key, _old(key, prefix), shown
+        elif not key.startswith(prefix) or (key.startswith("_") and not is_dict):
             continue
-        if not key.startswith(prefix) or (key.startswith("_") and not strict):
-            continue
-        value = member.get() if isinstance(member, _Lazy) else member
-        name = key[len(prefix) :].lower() if prefix else key
-        if not prefix and not strict:
-            value = _of_module(key, value)
-        if value is not _PASSED_OVER:
-            yield name, value, shown if isinstance(value, InvalidValue) else f"{shown}, {key}"
+        elif prefix or is_dict or not key.isupper():
+            value = found[key] if is_dict else getattr(found, key)
+            if prefix or is_dict or key in SETTINGS or key in RENAMED or not _is_of_module(value):
+                yield key[len(prefix) :].lower() if prefix else key, value, f"{shown}, {key}"
+        elif (error := _constant(key)) is not None:
+            yield key, error, shown
+
+
+def _is_of_module(value: Any) -> bool:
+    """Whether a value is something that a module imports or defines."""
+    return isinstance(value, ModuleType) or callable(value) or type(value).__module__ == "__future__"
+
+
+def _constant(key: str) -> UnknownSetting | None:
+    """Why a constant of a module is refused; None for one that has nothing to do with us."""
+    if key.lower() in SETTINGS or key.lower() in RENAMED:
+        return UnknownSetting(f"{key} must be written {key.lower()}, or a namespace be given")
+    return _old(key) if is_old(key) or key.startswith("CELERY_") else None
 
 
 def _old(key: str, prefix: str = "") -> UnknownSetting:
-    """That Celery has called a setting otherwise since its version 4; before, it would be passed over in silence."""
+    """The error for a name that Celery dropped in version 4."""
     now = modern(key, SETTINGS) or key.lower()
     told = what_to_write(now)
     if told == f"write {now}" and prefix:
         told = f"write {prefix}{now.upper()}"
     return UnknownSetting(f"{key} is a name of Celery 3: {told}")
-
-
-def _of_module(key: str, value: Any) -> Any:
-    """The value, or why it is none; _PASSED_OVER for what the module imports and defines, and for its constants."""
-    if key in SETTINGS or key in RENAMED:
-        return value
-    if key.isupper():
-        if key.lower() in SETTINGS or key.lower() in RENAMED:
-            return UnknownSetting(f"{key} must be written {key.lower()}, or a namespace be given")
-        return _old(key) if is_old(key) or key.startswith("CELERY_") else _PASSED_OVER
-    ours = isinstance(value, ModuleType) or callable(value) or type(value).__module__ == "__future__"
-    return _PASSED_OVER if ours else value
 
 
 def _name_of(obj: Any) -> str:

@@ -36,9 +36,10 @@ from .signature import given
 if TYPE_CHECKING:
     from typing import Self, Unpack
 
+    from .carrier import Carrier
     from .options.plan import CallOptions
     from .sender import Sender
-    from .task import Carrier, Task
+    from .task import Task
 
 R = TypeVar("R")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import NoScheduler
 
 if TYPE_CHECKING:
-    from .task import Carrier
+    from .carrier import Carrier
 
 _default: Carrier | None = None
 
@@ -33,6 +33,11 @@ def withdraw_default(scheduler: Carrier) -> None:
     """Be the default no longer, if it was: a Scheduler does so when it is closed."""
     if _default is scheduler:
         set_default(None)
+
+
+def default_or_none() -> Carrier | None:
+    """The default scheduler, if there is one."""
+    return _default
 
 
 def get_default() -> Carrier:

@@ -19,8 +19,8 @@ from .options.times import refuse_too_late
 
 if TYPE_CHECKING:
     from .canvas import Canvas, Signature
+    from .carrier import Carrier
     from .options.times import Seconds
-    from .task import Carrier
 
 GATHERED_TTL_MS: Final = 7 * 86_400_000
 """Results that another job waits for are kept at least so long."""
@@ -117,14 +117,14 @@ class Draft:
         task, call = sig.task, sig.call
         if task._scheduler is not None and task._scheduler.registry is not self.carrier.registry:
             raise InvalidValue.of("calls that belong together", "of tasks of one scheduler", sig)
-        plan = call._plan.but(self._over) if self._over else call._plan
+        plan = call.plan.but(self._over) if self._over else call.plan
         if plan.key is not None:
             raise InvalidValue.of("key", "absent from calls that belong together", plan.key)
         plan.refuse_idle()
-        timed = after.timed(call._countdown, call._eta)
+        timed = after.timed(call.countdown, call.eta)
         given = () if sig.immutable else after.in_front
         kwargs = sig.kwargs if after.ids or sig.immutable else {**sig.kwargs, **after.kwargs}
-        task._check(*given, *sig.args, **kwargs)
+        task.check(*given, *sig.args, **kwargs)
         payload = encode_call(sig.args if after.ids else (*given, *sig.args), dict(kwargs))
         if self.carrier.routes is not None:
             plan = self.carrier.routes.place(task.name, plan)

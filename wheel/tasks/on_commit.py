@@ -16,7 +16,7 @@ from ..errors import SchedulerError
 from ..job import Job
 
 if TYPE_CHECKING:
-    from .task import Carrier
+    from .carrier import Carrier
 
 Later = Callable[[Callable[[], object]], object]
 """Calls a function later, once."""

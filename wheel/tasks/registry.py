@@ -93,6 +93,10 @@ class Registry:
             task = self._parent.find(name)
         return task
 
+    def own(self, name: str) -> Task[..., Any] | None:
+        """The task of that very name which was registered here, not with the parent; None if there is none."""
+        return self._tasks.get(name)
+
     def _refuse_taken(self, name: str, task: Task[..., Any]) -> None:
         other = self._tasks.get(name) or self._tasks.get(self._aliases.get(name, ""))
         if other is None:

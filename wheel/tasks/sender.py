@@ -34,9 +34,11 @@ class Sender(Generic[P, R]):
     """The ways to call a task later: a Task has them, and so has what after(), at() and options() give."""
 
     _task: Task[P, R]
-    _plan: Plan
-    _countdown: Seconds | None
-    _eta: datetime | None
+    plan: Plan
+    """What is said of the calls, and of none in particular."""
+    countdown: Seconds | None
+    """When a call is due that does not say; so is ``eta``."""
+    eta: datetime | None
 
     @overload
     def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
@@ -69,14 +71,14 @@ class Sender(Generic[P, R]):
         >>> remind.delay(1, "x", countdown=900).state
         'scheduled'
         """
-        countdown, eta = self._time_in(kwargs) if kwargs else (self._countdown, self._eta)
-        return self._task._send(self._plan, args, kwargs, countdown, eta)
+        countdown, eta = self._time_in(kwargs) if kwargs else (self.countdown, self.eta)
+        return self._task._send(self.plan, args, kwargs, countdown, eta)
 
     def _time_in(self, kwargs: dict[str, Any]) -> tuple[Seconds | None, datetime | None]:
         """When a call is due: taken out of its arguments, unless they are the function's."""
         countdown = kwargs.pop("countdown", None) if self._task._takes_no_countdown else None
         eta = kwargs.pop("eta", None) if self._task._takes_no_eta else None
-        return (self._countdown, self._eta) if countdown is None and eta is None else (countdown, eta)
+        return (self.countdown, self.eta) if countdown is None and eta is None else (countdown, eta)
 
     def apply_async(
         self,
@@ -107,8 +109,8 @@ class Sender(Generic[P, R]):
         rest = dict(options)
         countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
         if countdown is None and eta is None:
-            countdown, eta = self._countdown, self._eta
-        plan = self._plan.but(rest) if rest else self._plan
+            countdown, eta = self.countdown, self.eta
+        plan = self.plan.but(rest) if rest else self.plan
         return plan, positional, named, countdown, eta
 
     @overload
@@ -148,7 +150,7 @@ class Sender(Generic[P, R]):
         'scheduled'
         """
         countdown, eta = self._time_in(kwargs)
-        return self._task._send(self._plan, args, kwargs, countdown, eta, django_commit(None))
+        return self._task._send(self.plan, args, kwargs, countdown, eta, django_commit(None))
 
     def apply_async_on_commit(
         self,
@@ -199,7 +201,7 @@ class Sender(Generic[P, R]):
         Raises:
             InvalidValue: there is no key.
         """
-        key = self._plan.key
+        key = self.plan.key
         if key is None:
             raise InvalidValue.of("key", "given in options()", key)
         scheduler = self._task.scheduler
@@ -250,7 +252,7 @@ class Sender(Generic[P, R]):
         >>> remind.after(900).delay(1, "x").state
         'scheduled'
         """
-        return Call(self._task, self._plan, span("delay", delay), None)
+        return Call(self._task, self.plan, span("delay", delay), None)
 
     def at(self, when: datetime) -> Call[P, R]:
         """The same task, due at an instant, an aware datetime; as soon as possible if that has passed.
@@ -259,7 +261,7 @@ class Sender(Generic[P, R]):
         'scheduled'
         """
         instant_ms(when, "when")
-        return Call(self._task, self._plan, None, when)
+        return Call(self._task, self.plan, None, when)
 
     def options(self, **options: Unpack[CallOptions]) -> Call[P, R]:
         """The same task, to be called with these options; those that follow take the place of those before.
@@ -273,20 +275,20 @@ class Sender(Generic[P, R]):
         rest: dict[str, Any] = dict(options)
         countdown, eta = checked_time(rest.pop("countdown", None), rest.pop("eta", None))
         if countdown is None and eta is None:
-            countdown, eta = self._countdown, self._eta
-        return Call(self._task, self._plan.but(rest), countdown, eta)
+            countdown, eta = self.countdown, self.eta
+        return Call(self._task, self.plan.but(rest), countdown, eta)
 
 
 class Call(Sender[P, R]):
     """A task and how it is to be called. It keeps nothing of a call: use it as often as you like."""
 
-    __slots__ = ("_countdown", "_eta", "_plan", "_task")
+    __slots__ = ("_task", "countdown", "eta", "plan")
 
     def __init__(self, task: Task[P, R], plan: Plan, countdown: Seconds | None, eta: datetime | None) -> None:
         self._task = task
-        self._plan = plan
-        self._countdown = countdown
-        self._eta = eta
+        self.plan = plan
+        self.countdown = countdown
+        self.eta = eta
 
     def __repr__(self) -> str:
         return f"<Call of {self._task.name}>"

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from ..contract import OnConflict, find
+from ..contract import find
 from ..errors import SchedulerError
 from ..job import Claim, Job
 from ..payload import encode, encode_call
 from ..results.result import AsyncResult
-from ..results.waiting import Keeper
 from ..turn import Keep
+from .carrier import Carrier
 from .context import Request, current_job, say
 from .default_app import get_default
 from .draft import send_linked
@@ -29,39 +29,15 @@ from .on_commit import AfterCommit, Later
 from .options.plan import CallOptions, Plan
 from .options.retry import OPTIONS as RETRY_OPTIONS
 from .options.retry import MaxRetriesExceeded, Retry, RetryOptions, policy_of, reason_of
-from .options.routes import Routes
 from .options.task_options import TaskOptions, listed, refuse_unknown
 from .options.time_limits import OPTIONS as LIMIT_OPTIONS
 from .options.time_limits import limits_of
 from .options.times import Seconds, checked_time
-from .registry import Registry
 from .sender import P, R, Sender
 from .signature import given, takes, twin
 
 if TYPE_CHECKING:
     from typing import Unpack
-
-
-class Carrier(Keeper, Protocol):
-    """What a task needs of a scheduler."""
-
-    @property
-    def registry(self) -> Registry:
-        """Where its tasks are found by name."""
-
-    @property
-    def result_ttl_ms(self) -> int:
-        """How long a finished job is kept if its plan does not say, in milliseconds."""
-
-    @property
-    def routes(self) -> Routes | None:
-        """Where calls go whose plan says no queue; None for where they go anyway."""
-
-    def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
-        """Store a job, durably; the id of the job that stands for it."""
-
-    def submit_many(self, jobs: Sequence[Job], *, fresh: bool = True, on_conflict: OnConflict = "keep") -> list[str]:
-        """Store jobs, all of them or none."""
 
 
 class Task(Sender[P, R]):
@@ -95,11 +71,11 @@ class Task(Sender[P, R]):
         """How long a run may take."""
         self.fn: Final = fn
         self.bind: Final = bind
-        self._countdown, self._eta = checked_time(rest.pop("countdown", None), None)
-        self._plan = replace(Plan().but(rest), said=frozenset())  # what idles in all calls may be of use in one
+        self.countdown, self.eta = checked_time(rest.pop("countdown", None), None)
+        self.plan = replace(Plan().but(rest), said=frozenset())  # what idles in all calls may be of use in one
         self._task = self
         self._scheduler = scheduler
-        self._check = partial(twin(fn), self) if bind else twin(fn)
+        self.check = partial(twin(fn), self) if bind else twin(fn)
         self._takes_no_countdown = not takes(fn, "countdown")
         self._takes_no_eta = not takes(fn, "eta")
         update_wrapper(self, fn, updated=())
@@ -244,7 +220,7 @@ class Task(Sender[P, R]):
             TypeError, PayloadError: as delay() does; no job is made.
         """
         call = self.options(**options) if options else self
-        plan, countdown, eta, check, name = call._plan, call._countdown, call._eta, self._check, self.name
+        plan, countdown, eta, check, name = call.plan, call.countdown, call.eta, self.check, self.name
         plan.refuse_idle()
         scheduler = self.scheduler
         texts = []
@@ -275,7 +251,7 @@ class Task(Sender[P, R]):
         eta: datetime | None,
         later: Later | None = None,
     ) -> AsyncResult[R]:
-        self._check(*args, **kwargs)
+        self.check(*args, **kwargs)
         scheduler = self._scheduler
         if scheduler is None:
             scheduler = get_default()

@@ -6,7 +6,7 @@ scheduler's clock, and what it adds is found at its own instant in turn. In betw
 what its jobs cost.
 
 An app is usually made when its module is imported, with a file and the machine's clock. For the time of the block it
-lives by others (see Scheduler._stand_in), and afterwards by what it lived by before, whatever happened in the block.
+has another clock, backing and life, and afterwards those that it had before, whatever happened in the block.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from ..clock import Clock, SystemClock, as_datetime
 from ..contract import Filter, Store
 from ..errors import InvalidValue, SchedulerError
 from ..job import State
+from ..scheduler.backing import Backing
+from ..scheduler.life import Life
 from ..scheduler.scheduler import Scheduler
 from ..tasks import default_app as default
 from ..tasks.context import current_job
@@ -181,7 +183,7 @@ class Travel:
 
     def _look_after(self, now_ms: int) -> None:
         """Let every schedule have its next fire in the store, before time is moved."""
-        schedules = self.app._schedules
+        schedules = self.app.fires
         if schedules.entries:
             if not self._spare_look():
                 schedules.begin()
@@ -193,11 +195,11 @@ class Travel:
         """A fire is followed by the next in the store itself, unless it was cancelled: look only if something was."""
         if self._store is None or self._store.unrun != self._unrun:
             return False
-        self.app._schedules.spare_look(self._clock.now_ms())
+        self.app.fires.spare_look(self._clock.now_ms())
         return True
 
     def _next_ms(self) -> int | None:
-        return self.app.store.next_due(self.app.queues, **self.app._runner.refused.option())
+        return self.app.store.next_due(self.app.queues, **self.app.life.runner.refused.option())
 
     def _sweep(self) -> int:
         """Run what is due, also what is added meanwhile; how much that was."""
@@ -351,7 +353,7 @@ def _checked(app: Scheduler, tz: str | tzinfo | None) -> tzinfo:
         raise InvalidValue.of("app", "a Scheduler", app)
     if travel_of(app) is not None:
         raise SchedulerError("the scheduler travels already: move it with to() or advance()")
-    if app._ticker is not None and app._ticker.thread.is_alive():
+    if app.life.ticker is not None and app.life.ticker.thread.is_alive():
         raise SchedulerError("the scheduler runs: stop() it first, a journey runs the jobs itself")
     return app.timezone if tz is None else checked_zone(tz)
 
@@ -362,16 +364,18 @@ def _begun(begun: Travel, store: Store | None) -> Iterator[Travel]:
     app, clock = begun.app, begun._clock
     own = Forgetful(clock) if store is None else None
     begun._store = own
-    runner = RecordingRunner(app._runner, clock, begun._record)
+    runner: Any = RecordingRunner(app.life.runner, clock, begun._record)
     hand: Any = Hand(begun._horizon_ms, begun._wake)
-    carrier = default._default
-    before = app._stand_in(clock, None, own or store, runner, hand)
+    carrier, before = default.default_or_none(), (app.clock, app.backing, app.life)
+    app.clock, app.backing, app.life = clock, Backing(app.conf, clock, own or store), Life(app, runner, hand)
+    app.fires.begin()
     default.set_default(app)
     try:
         begun._look_after(clock.now_ms())
         yield begun
     finally:
         default.set_default(carrier)
-        app._stand_in(*before)
+        app.clock, app.backing, app.life = before
+        app.fires.begin()
         if own is not None:
             own.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..clock import Clock, as_datetime
 from ..errors import SchedulerError
@@ -106,25 +106,29 @@ class Record:
         self._runs.append((job, at_ms, outcome))
 
 
-class RecordingRunner(Runner):
-    """Runs claims as the scheduler's own runner does, and puts each run on record."""
+class RecordingRunner:
+    """A runner like another one, that also puts each run on record."""
 
     def __init__(self, inner: Runner, clock: Clock, record: Record) -> None:
-        super().__init__(inner._registry, clock, inner._on, know=inner._know, guard=inner._guard, refused=inner.refused)
-        self._inner = inner
+        self._inner = inner.by(clock)
+        self._clock = clock
         self._record = record
 
     def by(self, clock: Clock) -> Runner:
         """See Runner.by."""
-        return RecordingRunner(self._inner, clock, self._record)
+        return cast("Runner", RecordingRunner(self._inner, clock, self._record))
 
     def __call__(self, claim: Claim) -> Outcome:
         """See Runner."""
         self._record.count(claim.job)
         at_ms = self._clock.now_ms()
-        outcome = super().__call__(claim)
+        outcome = self._inner(claim)
         self._record.note(claim.job, at_ms, outcome)
         return outcome
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is that of the runner."""
+        return getattr(self._inner, name)
 
 
 def _ran_of(job: Job, at_ms: int, outcome: Outcome, zone: tzinfo) -> Ran:

@@ -225,10 +225,10 @@ def stopped() -> dict[str, Any]:
     """A stop that waits, and one that does not."""
     found: dict[str, Any] = {}
     app.start()
-    while app._ticker.pool.ready < WORKERS:
+    while app.life.ticker.pool.ready < WORKERS:
         time.sleep(0.01)
     results = [interval.delay(0.4) for _ in range(WORKERS + 3)]
-    while len(app._ticker.pool.running()) < WORKERS:  # those that the store calls running may wait for a worker
+    while len(app.life.ticker.pool.running()) < WORKERS:  # those that the store calls running may wait for a worker
         time.sleep(0.01)
     found["left"] = len(app.stop(timeout=LONG_S))
     found["states"] = sorted(str(result.state) for result in results)
@@ -236,7 +236,7 @@ def stopped() -> dict[str, Any]:
     for result in results:
         result.get(timeout=LONG_S)
     late = interval.delay(0.6)
-    while not app._ticker.pool.running():
+    while not app.life.ticker.pool.running():
         time.sleep(0.01)
     found["late_left"] = [job.id for job in app.stop(timeout=0.05)] == [late.id]
     until = time.monotonic() + LONG_S

@@ -44,13 +44,7 @@ def _keeps_mutexes() -> None:
 
 def _keeps_the_owner() -> None:
     """The scheduler's own hook does nothing."""
-    right = Scheduler._begin
-
-    def begin(self: Scheduler) -> None:
-        if not hasattr(self, "_ticker"):
-            right(self)
-
-    Scheduler._begin = begin  # type: ignore[method-assign]
+    Scheduler._begin_in_child = lambda self: None  # type: ignore[method-assign]
 
 
 def _goes_on_after_the_job() -> None:

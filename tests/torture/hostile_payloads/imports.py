@@ -93,7 +93,7 @@ def _one(report: Report, app: Scheduler, name: str, what: str) -> None:
     app.store.add([job], NOW)
     app.run_due()
     found = app.store.get(["a"])[0]
-    known = f"task:{name}" in app._runner.refused.names()  # from then on it does without
+    known = f"task:{name}" in app.life.runner.refused.names()  # from then on it does without
     shown = known or (found is not None and "unregistered" in (found.reason or ""))
     stays = found is not None and found.state is State.SCHEDULED and shown
     report.demand(stays, f"{what}: it is not shown as unregistered: {found!r:.200}")

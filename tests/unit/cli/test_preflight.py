@@ -212,8 +212,8 @@ def test_a_hundred_thousand_jobs_take_a_question_for_each_shape(monkeypatch: pyt
     asked = judge(app_remind=lambda user_id, text: None)
     task = asked._registry.get("app_remind")
     questions: list[Any] = []
-    check = task._check
-    monkeypatch.setattr(task, "_check", lambda *args, **kwargs: (questions.append(args), check(*args, **kwargs)))
+    check = task.check
+    monkeypatch.setattr(task, "check", lambda *args, **kwargs: (questions.append(args), check(*args, **kwargs)))
     many = [job(str(n), n, task="app_remind", payload=f'[[{n}],{{"text":"x{n}"}}]') for n in range(100_000)]
     began = time.process_time()
     found = findings_of(many, asked)

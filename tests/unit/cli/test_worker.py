@@ -99,7 +99,7 @@ def test_a_worker_looks_after_the_schedules_unless_it_is_told_not_to(
     run: Run, module: str, monkeypatch: pytest.MonkeyPatch, words: list[str], tends: bool
 ) -> None:
     seen: list[bool] = []
-    monkeypatch.setattr(Scheduler, "run", lambda self, *, timeout: seen.append(self._schedules.tends) or [])
+    monkeypatch.setattr(Scheduler, "run", lambda self, *, timeout: seen.append(self.fires.tends) or [])
     status, out, _ = run("worker", "-A", module, *words)
     assert (status, seen) == (0, [tends])
     assert ("not looked after here" in out) is not tends
@@ -109,12 +109,12 @@ def test_without_beat_no_fire_is_added_and_one_that_is_taken_is_followed() -> No
     app = Scheduler(MemoryStore(), clock=FakeClock(NOW_MS))
     app.task(name="clean")(lambda: None)
     app.add_beat_schedule({"clean": {"task": "clean", "schedule": 60}})
-    app._schedules.tends = False
+    app.fires.tends = False
     app.run_due(NOW_MS)
     assert app.store.scan() == []
-    app._schedules.tends = True
+    app.fires.tends = True
     app.run_due(NOW_MS)
-    app._schedules.tends = False
+    app.fires.tends = False
     (pending,) = app.store.scan()
     app.run_due(pending.due_ms)
     assert [(one.due_ms - pending.due_ms, one.state) for one in app.store.scan()] == [

@@ -46,7 +46,7 @@ def state_of(app: Scheduler) -> Any:
     """What is planned, and how its calls are carried."""
     app.run_due()
     jobs = [job._replace(created_ms=0) for job in app.store.scan()]
-    policies = {name: entry.told_by(app.registry).policy for name, entry in app._schedules.entries.items()}
+    policies = {name: entry.told_by(app.registry).policy for name, entry in app.fires.entries.items()}
     return [(one.name, one.spec, one.next_at) for one in app.schedules], jobs, sorted(policies.items())
 
 

@@ -126,15 +126,15 @@ def test_store_that_another_thread_opens_at_the_same_moment_is_not_opened_twice(
 
     class OtherComesFirst:
         def __enter__(self) -> None:
-            app._store = other
+            app.backing.store = other
 
         def __exit__(self, *_: object) -> None:
             return
 
-    app._lock = OtherComesFirst()  # type: ignore[assignment]
+    app.backing._lock = OtherComesFirst()  # type: ignore[assignment]
     assert app.store is other
     assert list(tmp_path.iterdir()) == []
-    app._begin()
+    app.backing.begin()
 
 
 def test_closed_scheduler_opens_its_store_again_when_it_is_used_again(tmp_path: Any) -> None:
@@ -325,7 +325,7 @@ def test_stop_from_inside_a_job_does_not_wait_for_itself(app: Scheduler) -> None
         return "stopped"
 
     app.start()
-    ticker = app._ticker
+    ticker = app.life.ticker
     assert ticker is not None
     result = stop.delay()
     assert stopped.wait(LONG_S)
@@ -376,7 +376,7 @@ def test_dead_ticker_shows_as_not_running_and_start_works_anew(
     claim = app.store.claim
     app.store.claim = lambda *args, **kwargs: 1 / 0  # type: ignore[method-assign,assignment]
     app.start()
-    ticker = app._ticker
+    ticker = app.life.ticker
     assert ticker is not None
     ticker.thread.join(LONG_S)
     assert not app.running

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hourwheel import Scheduler, StoreClosed
 from hourwheel.job import Job
-from hourwheel.scheduler import scheduler as module
+from hourwheel.scheduler import life as module
 from hourwheel.store import MemoryStore
 from hourwheel.tasks.default_app import get_default
 from hourwheel.worker.run import ending
@@ -80,7 +80,7 @@ def app(store: NotingStore) -> Scheduler:
 def ticker(app: Scheduler) -> PlayedTicker:
     """The ticker of the app, as if it ran."""
     played = PlayedTicker(horizon_ms=1_000)
-    app._ticker = played  # type: ignore[assignment]
+    app.life.ticker = played  # type: ignore[assignment]
     return played
 
 
@@ -99,7 +99,7 @@ def test_what_a_scheduler_is_if_nothing_is_said() -> None:
 
 def test_a_scheduler_shows_its_store_and_whether_it_runs(app: Scheduler, store: NotingStore) -> None:
     assert repr(app) == f"Scheduler({store!r}, workers=3, stopped)"
-    app._ticker = PlayedTicker()  # type: ignore[assignment]
+    app.life.ticker = PlayedTicker()  # type: ignore[assignment]
     assert repr(app) == f"Scheduler({store!r}, workers=3, running)"
 
 
@@ -210,7 +210,7 @@ def test_in_a_forked_child_a_scheduler_is_stopped_and_has_an_owner_of_its_own(
     owner = app.owner
     pid = os.fork()
     if not pid:
-        sound = not app.running and app._ticker is None and app.owner != owner and str(os.getpid()) in app.owner
+        sound = not app.running and app.life.ticker is None and app.owner != owner and str(os.getpid()) in app.owner
         os._exit(0 if sound else 1)
     assert os.waitpid(pid, 0)[1] == 0
     assert (app.running, app.owner) == (True, owner)
@@ -252,7 +252,7 @@ def played(app: Scheduler, monkeypatch: pytest.MonkeyPatch) -> PlayedTicker:
     """The ticker that run() will start."""
     monkeypatch.setattr(module, "Waiter", PlayedWaiter)
     ticker = PlayedTicker()
-    app._new_ticker = lambda store, owed: ticker  # type: ignore[method-assign,assignment,return-value]
+    app.life._new_ticker = lambda store, owed: ticker  # type: ignore[method-assign,assignment,return-value]
     return ticker
 
 

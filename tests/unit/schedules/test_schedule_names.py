@@ -110,7 +110,7 @@ def test_a_module_of_schedules_alone_can_be_loaded_again_with_other_arguments(ap
     load(7)
     load(8)
     assert listed(app) == [("n", "every 8000 ms"), ("shop.add(8)", "every 5000 ms")]
-    assert app._schedules.entries["n"].payload == "[[8],{}]"
+    assert app.fires.entries["n"].payload == "[[8],{}]"
     twice = "app.add_periodic_task(5, add.s(1), name='m'); app.add_periodic_task(5, add.s(2), name='m')"
     with pytest.raises(InvalidValue, match="name must be unique"):
         exec(compile(twice, "shop/schedules.py", "exec"), {"app": app, "add": add})

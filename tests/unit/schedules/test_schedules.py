@@ -246,7 +246,7 @@ def test_each_missed_fire_is_run_if_that_is_asked_for(another: Apps, clock: Fake
 def test_the_misfire_options_mean(another: Apps, options: dict[str, Any], means: tuple[str, int]) -> None:
     app = another()
     beating(app, **options)
-    policy = app._schedules.entries["beat"].policy
+    policy = app.fires.entries["beat"].policy
     assert (policy.misfire, policy.grace_ms) == means
 
 

@@ -82,7 +82,7 @@ def test_the_value_is_that_of_the_highest_layer_that_says_one(said: dict[str, An
     if said["code"] is not None:
         conf.workers = said["code"]
     if said["object"] is not None:
-        conf._take({"workers": said["object"]}, None)
+        conf.take({"workers": said["object"]}, None)
     told = [layer for layer in LAYERS if said[layer] is not None and said[layer] is not UNSET]
     assert conf.workers == (said[told[-1]] if told else None)
     sources = {"toml": "hourwheel.toml", "environment": "HOURWHEEL_WORKERS", "object": "a dict", "code": "app.conf"}
@@ -486,7 +486,7 @@ def test_a_store_that_is_open_cannot_become_another_one() -> None:
 def test_a_store_may_be_an_object_in_any_layer_of_code() -> None:
     first, second, third = MemoryStore(), MemoryStore(), MemoryStore()
     app = Scheduler(first)
-    assert (app.store, app._url) == (first, None)
+    assert (app.store, app.backing.url) == (first, None)
     app.conf.store = second
     assert app.store is second
     app.conf.store = UNSET
@@ -598,7 +598,7 @@ def test_a_beat_schedule_of_an_object_is_scheduled_in_the_time_zone_of_that_obje
 
     said = {"CELERY_BEAT_SCHEDULE": {"a": {"task": "shop.clean", "schedule": crontab("0 7 * * *")}}}
     app.config_from_object({**said, "CELERY_TIMEZONE": "Asia/Tokyo"}, namespace="CELERY")
-    [one] = app._schedules.entries.values()
+    [one] = app.fires.entries.values()
     after = one.schedule.after(int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000))
     assert after == int(datetime(2026, 1, 1, 22, tzinfo=UTC).timestamp() * 1000)
 

@@ -98,3 +98,13 @@ def test_what_a_registry_does_not_know_its_parent_may() -> None:
     assert child.get("app.remind") is own
     assert parent.get("app.remind") is shared
     assert child.names() == ["app.remind"]
+
+
+def test_a_registrys_own_task_is_neither_its_parents_nor_an_alias() -> None:
+    parent = Registry()
+    app = Registry(parent)
+    inherited, task = Task(lambda: None, None, name="inherited"), Task(lambda: None, None, name="now")
+    parent.add(inherited)
+    app.add(task, ["before"])
+    assert [app.own(name) for name in ("now", "before", "inherited")] == [task, None, None]
+    assert parent.own("inherited") is inherited

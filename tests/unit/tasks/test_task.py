@@ -556,7 +556,7 @@ def test_prepare_refuses_all_if_one_does_not_fit(remind: Task[..., str]) -> None
 
 
 def test_a_call_can_be_sent_by_name_though_nobody_here_knows_the_task(app: Desk, remind: Task[..., str]) -> None:
-    result = send(app, "elsewhere.task", (1,), {}, remind._plan, 5)
+    result = send(app, "elsewhere.task", (1,), {}, remind.plan, 5)
     job = result.job()
     assert job is not None
     assert (job.task, job.args, job.due_ms) == ("elsewhere.task", (1,), NOW_MS + 5_000)

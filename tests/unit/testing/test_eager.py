@@ -19,7 +19,7 @@ NOWHERE = "/nonexistent/tasks.json"
 def app() -> Iterator[Scheduler]:
     app = Scheduler(NOWHERE)
     yield app
-    assert app._store is None
+    assert app.backing.store is None
     app.close()
 
 

@@ -42,7 +42,7 @@ NOWHERE = "/nonexistent/tasks.json"
 def app() -> Iterator[Scheduler]:
     app = Scheduler(NOWHERE)
     yield app
-    assert app._store is None
+    assert app.backing.store is None
     app.close()
 
 
@@ -577,13 +577,13 @@ def test_the_app_is_afterwards_as_it_was_also_after_an_exception(tmp_path: Path)
     def note() -> None: ...
 
     real = note.delay()
-    before = [app.clock, app._store, app._url, app._runner, app._ticker]
+    before = [app.clock, app.backing.store, app.backing.url, app.life.runner, app.life.ticker]
     with pytest.raises(ZeroDivisionError), travel(app, "2030-01-01"):
         assert real.state == "unknown"
         assert get_default() is app
         note.delay()
         raise ZeroDivisionError
-    assert [app.clock, app._store, app._url, app._runner, app._ticker] == before
+    assert [app.clock, app.backing.store, app.backing.url, app.life.runner, app.life.ticker] == before
     assert get_default() is first
     assert app.clock is clock
     assert [job.id for job in app.store.scan()] == [real.id]

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from json import dumps
 from typing import Any, Final
 
-from ...settings.conf import DEFAULT, Conf, Known
-from ...settings.sources import strangers
+from ...settings.conf import DEFAULT, Conf
+from ...settings.sources import Known, strangers
 from ...settings.table import SETTINGS, plain
 from ..command import Command, Context, take_app, take_json
 from ..console import Cell

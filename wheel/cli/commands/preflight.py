@@ -98,7 +98,7 @@ def _unused(app: Scheduler, found: Findings) -> None:
     for name in app.registry.names():
         task = app.registry.get(name)
         why = app.pool.kind.refusal(task, task.limits.over(app.pool.limits))
-        plan = task._plan if app.routes is None else app.routes.place(name, task._plan)
+        plan = task.plan if app.routes is None else app.routes.place(name, task.plan)
         if why is not None and (app.queues is None or plan.queue in app.queues):
             found.problems.setdefault((name, "refused", why), Problem(task=name, kind="refused", why=why))
 

@@ -25,7 +25,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     app = known_app(args, context.environ)
-    known = {} if app is None else dict(app._schedules.entries)
+    known = {} if app is None else dict(app.fires.entries)
     with opened(args, context.environ) as store:
         rows = _rows(known, _pending(store), store.paused(), app is not None)
     if args.json:

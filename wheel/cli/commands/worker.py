@@ -137,7 +137,7 @@ def _run(args: Namespace, context: Context) -> int:
     patch_for(app.pool.kind.name, args.words)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
-    app._schedules.tends = args.beat
+    app.fires.tends = args.beat
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
     logging.getLogger("hourwheel").setLevel(args.loglevel)
     _banner(app, context.console)
@@ -186,8 +186,8 @@ def _banner(app: Scheduler, console: Console) -> None:
 
 
 def _schedules(app: Scheduler) -> str:
-    names = ", ".join(sorted(app._schedules.entries)) or "none"
-    return names if app._schedules.tends else f"{names}; not looked after here (--no-beat)"
+    names = ", ".join(sorted(app.fires.entries)) or "none"
+    return names if app.fires.tends else f"{names}; not looked after here (--no-beat)"
 
 
 WORKER: Final = Command(

@@ -16,7 +16,6 @@ from ...clock import deadline_ms, instant_ms
 from ...errors import HourwheelError, InvalidValue
 from ...payload import encode_call
 from ..signature import given
-from .backoff import delay_s
 from .plan import Plan
 from .times import Seconds, span
 
@@ -231,11 +230,27 @@ class RetryPolicy:
         return limit is not None and retries >= limit
 
     def wait(self, retries: int, draw: Callable[[], float] = random.random, *, asked: bool = False) -> Seconds:
-        """How long until the next attempt, after so many that were tried again; ``asked``: by Retry, for itself."""
+        """How long until the next attempt. Pure, but for ``draw``.
+
+        The delay doubles from attempt to attempt, up to ``backoff_max``. With jitter it is drawn evenly from zero to
+        that value ("full jitter"): jobs that failed together, because a server was down, do not come back together.
+
+        Args:
+            retries: how many attempts have been tried again already, 0 or more.
+            draw: gives a number from 0 to 1.
+            asked: by Retry, for itself.
+
+        >>> [RetryPolicy(backoff=3.0, backoff_max=20.0, jitter=False).wait(n) for n in range(5)]
+        [3.0, 6.0, 12.0, 20.0, 20.0]
+        >>> RetryPolicy(backoff=3.0, jitter=True).wait(2, lambda: 0.5)
+        6.0
+        """
         if not self.backoff:
             return self.delay
+        doublings = min(retries, 1000)  # 2.0**1024 is too much for a float
+        delay = min(self.backoff_max, self.backoff * 2.0**doublings)
         jitter = not asked if self.jitter is None else self.jitter
-        return delay_s(retries, factor=self.backoff, most=self.backoff_max, jitter=jitter, draw=draw)
+        return delay * draw() if jitter else delay
 
 
 def policy_of(options: Mapping[str, Any]) -> RetryPolicy:

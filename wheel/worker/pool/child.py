@@ -155,8 +155,8 @@ class Worker:
             )
         for app in having:
             _cut_off(app)
-            return app.registry._tasks[name], app
-        task = SHARED._tasks.get(name)
+            return app.registry.get(name), app
+        task = SHARED.own(name)
         if task is not None and task.origin == origin:
             return task, self._app
         why = self._faults.get(module) or "it does not register it when it is imported"
@@ -164,7 +164,7 @@ class Worker:
 
 
 def _has(registry: Registry, name: str, origin: tuple[str, str]) -> bool:
-    task = registry._tasks.get(name)
+    task = registry.own(name)
     return task is not None and task.origin == origin
 
 
@@ -178,10 +178,11 @@ class _Elsewhere:
 
 
 def _cut_off(app: App) -> None:
-    store = app.store if app._url is None else app._store  # which opens none
-    in_memory = type(store).__module__.endswith(".store.memory") or (app._url or "").lower().startswith("memory:")
+    url = app.backing.url
+    store = app.store if url is None else app.backing.store  # which opens none
+    in_memory = type(store).__module__.endswith(".store.memory") or (url or "").lower().startswith("memory:")
     if in_memory:
-        app._store = cast("Store", _Elsewhere())
+        app.backing.store = cast("Store", _Elsewhere())
 
 
 class _Only(Registry):

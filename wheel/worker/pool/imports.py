@@ -37,12 +37,12 @@ def what_to_import(registry: Registry) -> dict[str, Any]:
     script = _script(registry)
     places = _places(script)
     app = next((one for one in list(ALL) if one.registry is registry), None)
-    carrier = default._default
+    carrier = default.default_or_none()
     needed = {registry.get(name).fn.__module__ for name in registry.names()}
     needed |= {module for module, _ in places.values()}
     if app is not None:
-        needed |= {function.__module__ for name in app.on.__slots__ for function in getattr(app.on, name)._functions}
-        needed.add(_known_part(app._home))
+        needed |= {function.__module__ for name in app.on.__slots__ for function in getattr(app.on, name).functions}
+        needed.add(_known_part(app.home))
     settings = _django_settings()
     spec = script.get("__spec__")
     return {
@@ -93,9 +93,9 @@ def _django_settings() -> str | None:
 
 def _stand_in(app: App) -> dict[str, Any] | None:
     """What makes a scheduler that calls of shared tasks can go to, where the program's own cannot be imported."""
-    if app._url is None:
+    if app.backing.url is None:
         return None
-    return {"store": app._url, "durability": app._durability, "result_ttl": app.result_ttl_ms / 1000}
+    return {"store": app.backing.url, "durability": app.conf.durability, "result_ttl": app.result_ttl_ms / 1000}
 
 
 # ---- in a worker process ---------------------------------------------------------------------------------

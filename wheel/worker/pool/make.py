@@ -82,7 +82,7 @@ def _refuse_tasks(
 ) -> None:
     for name in registry.names():
         task = registry.get(name)
-        plan = task._plan if routes is None else routes.place(name, task._plan)
+        plan = task.plan if routes is None else routes.place(name, task.plan)
         if queues is None or plan.queue in queues:
             reason = options.kind.refusal(task, task.limits.over(options.limits))
             if reason is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, TypedDict
@@ -101,15 +102,11 @@ class PoolArguments(TypedDict, total=False):
     """One that is larger than so many KiB after a job is replaced."""
 
 
-def pool_options(arguments: PoolArguments) -> PoolOptions:
-    """The options that the arguments of a Scheduler make.
+def pool_options(said: Mapping[str, Any]) -> PoolOptions:
+    """The options that the settings of these names make.
 
     Raises:
-        InvalidValue: one breaks its rule.
-        TypeError: one is unknown.
+        InvalidValue: one breaks its rule, or they contradict each other.
     """
-    given: dict[str, Any] = dict(arguments)
-    for name in given:
-        if name not in PoolArguments.__annotations__:
-            raise TypeError(f"Scheduler() got an unexpected keyword argument {name!r}")
+    given = dict(said)
     return PoolOptions(given_workers=given.pop("workers", None), **given)

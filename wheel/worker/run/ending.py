@@ -97,7 +97,7 @@ def _at_shutdown() -> None:
             "process runs none from now on. Have the main thread wait for the others"
         )
     for scheduler in running:
-        ticker = scheduler._ticker
+        ticker = scheduler.life.ticker
         if ticker is not None:
             ticker.stop_claiming(GRACE_S)
     try:
@@ -112,7 +112,7 @@ def _at_shutdown() -> None:
 def _at_exit() -> None:
     """The last act of the process: what runs is given back."""
     _at_shutdown()
-    for ticker in {scheduler._ticker for scheduler in list(ALL)} | _LEFT:
+    for ticker in {scheduler.life.ticker for scheduler in list(ALL)} | _LEFT:
         if ticker is not None:
             ticker.leave()
 

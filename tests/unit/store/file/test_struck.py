@@ -228,7 +228,7 @@ def test_a_handler_during_a_sync_finds_its_job_stored(tmp_path: Path) -> None:
 def test_a_handler_while_the_store_is_opened_for_the_first_time_is_told_so(tmp_path: Path) -> None:
     app = Scheduler(tmp_path / "tasks.json")
     seen = []
-    real = app._open
+    real = app.backing._opened
 
     def opening() -> Any:
         with pytest.raises(StoreReentered):
@@ -236,8 +236,8 @@ def test_a_handler_while_the_store_is_opened_for_the_first_time_is_told_so(tmp_p
         seen.append(True)
         return real()
 
-    app._open = opening  # type: ignore[method-assign]
-    assert app.store.get(["none"])[0] is None
+    app.backing._opened = opening  # type: ignore[method-assign]
+    assert app.store.get(["none"]) == [None]
     assert seen == [True]
     app.close()
 

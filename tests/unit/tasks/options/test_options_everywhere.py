@@ -76,14 +76,14 @@ def graced(ms: int) -> Sees:
     """A job has it itself; of a schedule it is the policy that its fires are judged by."""
 
     def sees(bench: Bench) -> bool:
-        entries = [*bench.app._schedules.entries.values()]
+        entries = [*bench.app.fires.entries.values()]
         return bool(entries[0].policy.grace_ms == ms) if entries else bench.job.grace_ms == ms
 
     return sees
 
 
 def expires(bench: Bench) -> bool:
-    return graced(60_000)(bench) if bench.app._schedules.entries else bench.job.expires_ms == NOW_MS + 60_000
+    return graced(60_000)(bench) if bench.app.fires.entries else bench.job.expires_ms == NOW_MS + 60_000
 
 
 def limited(*names: str) -> Sees:
@@ -98,9 +98,9 @@ OPTIONS: dict[str, tuple[Callable[[Bench], dict[str, Any]], Sees]] = {
     "queue": (lambda b: {"queue": "mail"}, field("queue", "mail")),
     "priority": (lambda b: {"priority": 7}, field("priority", 7)),
     "key": (lambda b: {"key": "k"}, field("key", "k")),
-    "on_conflict": (lambda b: {"on_conflict": "raise"}, lambda b: b.target._plan.on_conflict == "raise"),  # a default
+    "on_conflict": (lambda b: {"on_conflict": "raise"}, lambda b: b.target.plan.on_conflict == "raise"),  # a default
     "on_conflict with a key": (lambda b: {"on_conflict": "raise", "key": "k"}, field("key", "k")),
-    "max_wait": (lambda b: {"max_wait": 9}, lambda b: b.target._plan.max_wait == 9),
+    "max_wait": (lambda b: {"max_wait": 9}, lambda b: b.target.plan.max_wait == 9),
     "max_wait with a key": (lambda b: {"max_wait": 9, "key": "k"}, field("latest_ms", NOW_MS + 9_000)),
     "misfire": (lambda b: {"misfire": "skip"}, graced(60_000)),
     "misfire_grace_time": (lambda b: {"misfire_grace_time": 9}, graced(9_000)),
@@ -109,7 +109,7 @@ OPTIONS: dict[str, tuple[Callable[[Bench], dict[str, Any]], Sees]] = {
     "result_ttl": (lambda b: {"result_ttl": 8 * 86_400}, field("result_ttl_ms", 8 * 86_400_000)),
     "rate_limit": (lambda b: {"rate_limit": "5/m"}, limited("task:target")),
     "concurrency": (lambda b: {"concurrency": 2}, limited("task:target")),
-    "limit_key": (lambda b: {"limit_key": "k"}, lambda b: b.target._plan.limit_key == "k"),
+    "limit_key": (lambda b: {"limit_key": "k"}, lambda b: b.target.plan.limit_key == "k"),
     "limit_key with a limit": (lambda b: {"limit_key": "k", "concurrency": 2}, limited("task:target k")),
     "limits": (lambda b: {"limits": SMTP}, limited("smtp")),
     "link": (lambda b: {"link": b.note.s()}, lambda b: b.linked("succeeded")),

@@ -52,7 +52,7 @@ def test_calls_nest_as_deep_as_they_like_and_no_more_run_than_there_are_workers(
 
     with app:
         assert fib.delay(8).get(timeout=LONG_S) == 21
-        ticker = app._ticker
+        ticker = app.life.ticker
         assert ticker is not None
         assert not ticker.pool.waits
 
