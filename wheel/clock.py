@@ -11,6 +11,7 @@ looks at the wall again after each sleep, which is at most a second.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, runtime_checkable
 
@@ -59,6 +60,41 @@ class SystemClock:
     def monotonic(self) -> float:
         """See Clock.monotonic."""
         return time.monotonic()
+
+
+class Following:
+    """A clock whose wall time is that of another machine, a server on which the store is.
+
+    Args:
+        clock: of this machine.
+        told: asks the other one for its present, in milliseconds since the epoch; None if it has none.
+    """
+
+    def __init__(self, clock: Clock, told: Callable[[], int | None]) -> None:
+        self._clock = clock
+        self._told = told
+        self._ahead_ns = 0
+        """How far the other clock is ahead of ours."""
+        self.look()
+
+    def look(self) -> None:
+        """Compare the clocks. The answer is taken for what the other one showed halfway through the call."""
+        before_ns = self._clock.now_ns()
+        told_ms = self._told()
+        if told_ms is not None:
+            self._ahead_ns = told_ms * _NS_IN_MS - (before_ns + self._clock.now_ns()) // 2
+
+    def now_ms(self) -> int:
+        """See Clock.now_ms."""
+        return (self._clock.now_ns() + self._ahead_ns) // _NS_IN_MS
+
+    def now_ns(self) -> int:
+        """See Clock.now_ns."""
+        return self._clock.now_ns() + self._ahead_ns
+
+    def monotonic(self) -> float:
+        """See Clock.monotonic."""
+        return self._clock.monotonic()
 
 
 def deadline_ms(now_ns: int, seconds: float | timedelta) -> int:

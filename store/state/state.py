@@ -162,17 +162,6 @@ class State:
         row = self.rows.get(claim.job.id)
         return isinstance(row, Job) and row.state is RUNNING and row.token == claim.token
 
-    def claimed_since(self, owner: str, token: int) -> list[str]:
-        """Ids of the jobs that run for an owner with a greater token than this one, in the order of their tokens."""
-        found: list[str] = []
-        if self.token > token:
-            for id, holder in reversed(self.running.items()):
-                if job_of(self.rows[id]).token <= token:
-                    break
-                if holder == owner:
-                    found.append(id)
-        return found[::-1]
-
     # ---- sweeping ----------------------------------------------------------------------------------------
 
     def take_due(self, now_ms: int) -> None:

@@ -148,7 +148,7 @@ class StateVerbs(ABC):
             if rescues := self._rescues(state, owner, now_ms):
                 self._commit((), rescues)
             self._watch(owner, now_ms)
-            unheard = [] if ask is None else state.claimed_since(owner, ask)
+            unheard = [] if ask is None else views.claimed_since(state, owner, ask)
             state.take_due(now_ms)
             chosen, expired = choose(state, now_ms, Wanted(limit, queues, without, ids))
             taken = [job.id for job in chosen]

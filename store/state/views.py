@@ -25,6 +25,18 @@ def find(state: State, id: str) -> Found:
     return Found.RUNNING if job.state is JobState.RUNNING else Found.FINISHED
 
 
+def claimed_since(state: State, owner: str, token: int) -> list[str]:
+    """Ids of the jobs that run for an owner with a greater token than this one, in the order of their tokens."""
+    found: list[str] = []
+    if state.token > token:
+        for id, holder in reversed(state.running.items()):
+            if job_of(state.rows[id]).token <= token:
+                break
+            if holder == owner:
+                found.append(id)
+    return found[::-1]
+
+
 def next_due(state: State, queues: Collection[str] | None, without: Collection[str] = ()) -> int | None:
     """See Store.next_due. Queues are told apart only once jobs are due: the ring and the snapshot do not know them."""
     firsts = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from ..clock import Clock
@@ -21,13 +22,17 @@ class Backing:
         conf: says which store to open.
         clock: passed to a store that is opened.
         store: one to use instead, until the settings name another.
+        opened: called with each store that is opened here.
     """
 
-    def __init__(self, conf: Conf, clock: Clock, store: Store | None = None) -> None:
+    def __init__(
+        self, conf: Conf, clock: Clock, store: Store | None = None, opened: Callable[[Store], None] = lambda _: None
+    ) -> None:
         self.store = store
         """The store, if it is open."""
         self._conf = conf
         self._clock = clock
+        self._on_open = opened
         self._url: str | Unset | None = UNSET if store is None else None
         self.begin()
 
@@ -57,7 +62,9 @@ class Backing:
                         raise StoreReentered("the store is just being opened")
                     self._opening = True
                     try:
-                        self.store = self._opened()
+                        store = self._opened()
+                        self._on_open(store)
+                        self.store = store
                     finally:
                         self._opening = False
         return self.store

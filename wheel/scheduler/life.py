@@ -39,7 +39,7 @@ class Life:
 
     def __init__(self, app: App, runner: Runner | None = None, ticker: Ticker | None = None) -> None:
         self._app: Final = app
-        self.runner: Final = runner or Runner(app.registry, app.clock, app.on, refused=Refused(app.registry, app.fires))
+        self.runner = runner or Runner(app.registry, app.clock, app.on, refused=Refused(app.registry, app.fires))
         self.begin()
         self.ticker = ticker
         """What runs jobs now, or did last; None before the first start()."""

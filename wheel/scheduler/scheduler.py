@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, tzinfo
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from ..clock import Clock, SystemClock
+from ..clock import Clock, Following, SystemClock
 from ..contract import OnConflict, Store
 from ..events import Events
 from ..job import Job
@@ -89,7 +89,8 @@ class Scheduler:
         self.conf: Final = self._configured.conf
         """The settings; see Conf."""
         self.clock: Clock = clock or SystemClock()
-        self.backing = Backing(self.conf, self.clock, None if isinstance(store, (str, os.PathLike, Unset)) else store)
+        given_store = None if isinstance(store, (str, os.PathLike, Unset)) else store
+        self.backing = Backing(self.conf, self.clock, given_store, self._go_by)
         self.registry: Final = Registry(SHARED)
         self.task: Final = TaskDecorator(self)
         """The decorator: ``@app.task`` or ``@app.task(name=..., ...)``; see TaskDecorator."""
@@ -100,8 +101,16 @@ class Scheduler:
         self.discoveries: Final[list[Discovery]] = []
         self.home: str | None = None
         """The module in which ``hourwheel -A`` found it."""
+        if given_store is not None:
+            self._go_by(given_store)
         ending.ALL.add(self)
         offer_default(self)
+
+    def _go_by(self, store: Store) -> None:
+        """Where the store has a clock of its own, that one says what is due."""
+        if store.now_ms() is not None:
+            self.clock = Following(self.clock, store.now_ms)
+            self.life.runner = self.life.runner.by(self.clock)
 
     def _begin_in_child(self) -> None:
         """Be stopped, under another name: this process was forked, and what runs belongs to its parent."""

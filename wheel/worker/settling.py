@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..contract import Store
 from ..errors import StoreError
-from ..job import Claim, Failed, Outcome
+from ..job import Claim, Failed, Outcome, Succeeded
 from ..turn import effects
 from . import log
 from .run.failure import failure_of
@@ -59,3 +59,9 @@ def _set_aside(store: Store, claim: Claim, error: Exception, now_ms: int) -> lis
     except Exception:
         log.LOG.critical("Job %s stays running until this process ends: it cannot be settled", claim.job.id)
         return []
+
+
+def may_bring_more(settlement: tuple[Claim, Outcome]) -> bool:
+    """Whether a job may come due by what is settled: this one again, or another one that it held back."""
+    (job, *_), outcome = settlement
+    return type(outcome) is not Succeeded or bool(job.wakes or job.limits or job.key)

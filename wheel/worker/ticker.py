@@ -25,11 +25,11 @@ from contextlib import suppress
 from operator import length_hint
 from typing import Final
 
-from ..clock import Clock
+from ..clock import Clock, Following
 from ..contract import Claims, Store, Wakeup
 from ..errors import StoreClosed, StoreError
 from ..events import Events
-from ..job import Claim, Job, Outcome, Released, Succeeded
+from ..job import Claim, Job, Outcome, Released
 from ..results.waits import without_waits
 from ..safety.latch import Latch
 from ..schedules.fires import Schedules
@@ -42,7 +42,7 @@ from .pool.credit import STUCK_S, Pace
 from .pool.protocol import Done, Pool
 from .quarantine import Quarantine
 from .run.refused import Without
-from .settling import settle
+from .settling import may_bring_more, settle
 from .stepping import backoff_s, claim_limit, nap
 
 _ALWAYS: Final = 1 << 62
@@ -307,10 +307,12 @@ class Ticker:
             self._hand_over(claims, (), claims.ask, self.pool.lend)
 
     def _tidy(self, now_ms: int) -> None:
-        """Now and then: drop finished jobs whose time is over."""
+        """Now and then: drop finished jobs whose time is over, and compare the clock with the store's."""
         if not 0 <= now_ms - self._tidied_ms < _TIDY_MS:
             self._tidied_ms = now_ms
             self._store.tidy(now_ms)
+            if isinstance(self._clock, Following):
+                self._clock.look()
 
     def _hand_over(
         self,
@@ -351,7 +353,7 @@ class Ticker:
 
     def _settle(self) -> None:
         if self._unsettled:
-            if any(map(_may_bring_more, self._unsettled)):
+            if any(map(may_bring_more, self._unsettled)):
                 self._stale = True
             for claim in settle(self._store, self._unsettled, self._clock.now_ms()):
                 log.lost(claim)
@@ -405,9 +407,3 @@ class Ticker:
         # not join(), which takes a thread for dead after a Ctrl-C has interrupted it (CPython 3.11)
         if self._begun and self._gone.wait(min(self._left_s(), _JOIN_S)):
             self.late.leave(self.pool.running)
-
-
-def _may_bring_more(settlement: tuple[Claim, Outcome]) -> bool:
-    """Whether a job may come due by what is settled: this one again, or another one that it held back."""
-    (job, *_), outcome = settlement
-    return type(outcome) is not Succeeded or bool(job.wakes or job.limits or job.key)

@@ -199,19 +199,6 @@ def test_an_expired_job_and_one_that_misfired_do_not_run(app: Scheduler, t: Trav
     assert (late.state, missed.state) == (State.EXPIRED, State.EXPIRED)
 
 
-def test_a_lease_lapses_at_its_instant_and_the_job_runs_again_then(app: Scheduler, t: Travel) -> None:
-    @app.task(name="work")
-    def work() -> None: ...
-
-    result = work.delay()
-    [claim] = app.store.claim("a remote worker", app.clock.now_ms(), 1, lease_ms=90_000)
-    assert t.advance(seconds=89.999) == []
-    assert app.store.renew([claim], app.clock.now_ms(), 60_000) == []
-    t.advance(minutes=5)
-    assert summary(t.ran) == [(149.999, 2, "succeeded")]
-    assert result.job().crashes == 1
-
-
 def test_a_finished_job_is_unknown_from_the_end_of_its_result_ttl_on(app: Scheduler, t: Travel) -> None:
     @app.task(name="quick", result_ttl=600)
     def quick() -> str:

@@ -130,18 +130,3 @@ def test_a_job_that_nobody_knows_still_expires(monkeypatch: pytest.MonkeyPatch) 
     clock.advance(61)
     app.run_due()
     assert result.state == "expired"
-
-
-def test_schedules_are_shown_of_a_store_that_cannot_pause() -> None:
-    class Plain:
-        def __init__(self) -> None:
-            self._store = MemoryStore()
-
-        def __getattr__(self, name: str) -> object:
-            if name in ("pause", "resume", "paused"):
-                raise AttributeError(name)
-            return getattr(self._store, name)
-
-    app = Scheduler(Plain())  # type: ignore[arg-type]
-    app.periodic(every(seconds=60), name="tidy")(lambda: None)
-    assert [(one.name, one.paused) for one in app.schedules] == [("tidy", False)]
