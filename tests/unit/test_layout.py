@@ -14,9 +14,6 @@ from tests.kit.rooms import FILES, ROOT, imports_of, tree_of
 
 LINES_MOST = 400
 FILES_MOST = 15
-KNOW_EACH_OTHER = [
-    ("store/file/compactor.py", "store/file/keeper.py"),
-]
 FUNCTION_LINES_MOST = 60
 NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
@@ -67,8 +64,6 @@ def test_no_files_import_each_other_in_a_circle_but_those_of_tasks() -> None:
         for path in FILES
         if path.parent != ROOT / "wheel" / "tasks"
     }
-    for one, other in KNOW_EACH_OTHER:
-        before[one].remove(other)
     assert sum(map(len, before.values())) > 500
     assert list(TopologicalSorter(before).static_order())
 

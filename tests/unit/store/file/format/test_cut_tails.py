@@ -12,6 +12,8 @@ from hourwheel.errors import StoreCorrupt, StoreFormatError
 from hourwheel.job import Job, Retried, State, Succeeded
 from hourwheel.store import JsonStore
 
+from tests.kit.jobs import epoch_of
+
 pytestmark = pytest.mark.usefixtures("not_folded")
 
 JOBS = 6
@@ -28,11 +30,11 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Seen],
     """A store, what it held after each change, and where in the journal each change ended."""
     home = tmp_path_factory.mktemp("history")
     store = JsonStore(home / "tasks.json", durability="os")
-    states, ends = [seen_in(store)], [store._epoch.journal.end]
+    states, ends = [seen_in(store)], [epoch_of(store).journal.end]
 
     def note() -> None:
         states.append(seen_in(store))
-        ends.append(store._epoch.journal.end)
+        ends.append(epoch_of(store).journal.end)
 
     for number in range(JOBS):
         store.add(
@@ -53,7 +55,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Seen],
     note()
     store.add([Job(id="last-a", task="t", due_ms=50), Job(id="last-b", task="t", due_ms=51)])  # one change, two lines
     note()
-    store._epoch.journal.sync()
+    epoch_of(store).journal.sync()
     return home, states, ends
 
 
