@@ -7,10 +7,6 @@ off: then the next verb reads anew what is on the disk, where the change stands 
 *Poison.* After a failed write or sync nobody knows what is on the disk, and asking again may be answered with a lie
 (the kernel reports a failed write-back once). Nothing more is acknowledged from that journal: the next verb reads back
 what is there and writes it, whole and synced, into a new epoch. ``_trouble`` is what the next verb has to do first.
-
-*Durability.* "sync": a verb returns when its records are on the disk; threads that wait for the disk at the same time
-share one sync. "interval": a thread syncs twice a second. "os": left to the operating system, so a killed process loses
-nothing, a power loss some.
 """
 
 from __future__ import annotations
@@ -38,6 +34,10 @@ from .system.failure import opening_error, store_error
 from .system.lock import drop_inherited, name_of_open_file
 
 R = TypeVar("R")
+Item = tuple[Job, bytes]
+"""A job to add, and its text."""
+Upto = tuple[Epoch, int]
+"""An offset in the journal of an epoch."""
 
 POLL_S: Final = 0.03
 _INTERVAL_S: Final = 0.5
@@ -62,7 +62,7 @@ class Keeper:
     # ---- opening and closing -----------------------------------------------------------------------------
 
     def _start_afresh(self) -> None:
-        """Make whatever a thread of a parent process may have held at the moment of a fork; opens nothing."""
+        """Make everything that a thread of a parent process may have held at the moment of a fork; open nothing."""
         self._gate = Gate(self.path, patience_s=max(LEAST_PATIENCE_S, self.newest.lock_timeout_s))
         self._unsure = False
         """What is in memory may be half changed: an exception from outside struck while it was being changed."""
@@ -71,7 +71,7 @@ class Keeper:
         self._marks: dict[str, Mark] = {}
         self._aside = Aside()
         self._compactor = Compactor(self, self.newest, self._aside)
-        self._together = Together(self._append, self._sync)
+        self._together = Together[Item, Upto](lambda lot: self._gate.run(self._append_lot, lot), self._sync)
 
     def _begin(self) -> None:
         self.newest.open()
@@ -116,7 +116,7 @@ class Keeper:
     def forget_parent(self) -> None:
         """In a forked child: close what is shared with the parent, unlock nothing, and open anew at the first verb."""
         if not self._closed:
-            self.newest.abandon()
+            self.newest.close(forked=True)
         trouble = self._trouble
         self._start_afresh()
         if self._closed:  # a thread may have been closing the store
@@ -124,7 +124,7 @@ class Keeper:
 
     # ---- adding ------------------------------------------------------------------------------------------
 
-    def add(self, item: tuple[Job, str]) -> None:
+    def add(self, item: Item) -> None:
         """Add one fresh job, given with its text, which is what delay() brings: the short way."""
         try:
             if self._wants_sync:
@@ -134,21 +134,15 @@ class Keeper:
                 if self._wants_help:
                     self._help_aside()
         except StoreReentered:  # in a signal's handler: the thread that it has interrupted will do it
-            self._add_later(item)
+            if self._together.is_mine():
+                self._together.defer(item)
+            elif self._gate.is_mine():
+                self._gate.defer(lambda: self.add(item))
+            else:  # it has interrupted the opening of this store
+                raise
 
-    def _add_later(self, item: tuple[Job, str]) -> None:
-        if self._together.is_mine():
-            self._together.defer(item)
-        elif not self._gate.is_mine():  # it has interrupted the opening of this store by somebody else
-            raise StoreReentered(self.path)
-        else:
-            self._gate.defer(lambda: self._together.do(item) if self._wants_sync else self._append([item]))
-
-    def _append(self, lot: Sequence[tuple[Job, str]]) -> tuple[Epoch, int]:
+    def _append_lot(self, lot: Sequence[Item]) -> Upto:
         """Write jobs to add, each a change of its own, at once; returns up to where there is something to sync."""
-        return self._gate.run(self._append_lot, lot)
-
-    def _append_lot(self, lot: Sequence[tuple[Job, str]]) -> tuple[Epoch, int]:
         if self._trouble is not None or self._unsure:
             self._mend()
         newest = self.newest
@@ -269,7 +263,7 @@ class Keeper:
 
     # ---- durability --------------------------------------------------------------------------------------
 
-    def _sync(self, upto: tuple[Epoch, int]) -> None:
+    def _sync(self, upto: Upto) -> None:
         """Return when everything up to an offset in the journal of an epoch is on the disk."""
         epoch, end = upto
         journal = epoch.journal
@@ -332,34 +326,19 @@ class Keeper:
             raise opening_error(error, f"{self.path} cannot be read") from error
 
     def _reread(self) -> None:
-        """Forget what is in memory and open the newest epoch. Inside the gate."""
-        try:
-            self.newest.reopen(sync=self._wants_sync)
-        except HourwheelError:
-            raise
-        except OSError as error:
-            raise opening_error(error, f"{self.path} cannot be read") from error
+        """Read anew what is on the disk. Inside the gate."""
+        self.newest.reopen(sync=self._wants_sync)
         self._trouble = None
         self._unsure = False
 
     def _renew(self) -> None:
         """After a failure: read back what is there, and write it into a new epoch. Inside the gate."""
-        try:
-            self.newest.reopen(renew=True)
-        except HourwheelError:
-            raise
-        except OSError as error:
-            raise store_error(error, f"{self.path}: no new epoch can be written") from error
+        self.newest.reopen(renew=True)
         self._trouble = None
         self._unsure = False
 
     def compact(self) -> None:
-        """Begin a new epoch now; other callers need not wait for it.
-
-        Raises:
-            StoreBusy: another process or thread has been at it for lock_timeout_s.
-            StoreError: it could not be written; the store goes on in the old epoch.
-        """
+        """See JsonStore.compact."""
         waited, most = 0.0, self.newest.lock_timeout_s
         while not self._compactor.run():
             if waited >= most:

@@ -1,15 +1,13 @@
 """Newest: the newest epoch of a JSON store, held open beside other processes.
 
-All of it is done under the writers' lock, and one thread at a time (keeper.py sees to that). A process that takes the
-lock first applies what others have appended, and goes over to an epoch that another process has begun.
+A process that takes the writers' lock first applies what others have appended, and goes over to an epoch that another
+process has begun. The last process to close a small store leaves one whole file, which a person can read, copy or move:
 
-*The last one to close a small store leaves one whole file*, which a person can read, copy or move (``fold``). Each
-process that has a store open holds a shared lock on its journal (``Journal.share``). A process that closes the store
-tries for that lock alone. If it gets it, no other process has this epoch open, and the journal is folded into a new
-snapshot that says of itself that it is whole (``Header.whole``). That is a compaction like any other, so a crash at any
-point of it leaves the old epoch or the new one. The journal of a whole snapshot is empty, and is removed. The next
-process to open the store begins another epoch before it does anything else, so that the word stays true. To be alone by
-mistake does no harm: a process that still follows the older journal finds its seal, and begins the next epoch.
+- Each process holds a shared lock on the journal (``Journal.share``). If it gets that lock alone as it closes, no other
+  process has this epoch open. To be wrong about it does no harm: the other finds the seal, and begins the next epoch.
+- The journal is folded into a snapshot that says it is whole (``Header.whole``), by a compaction like any other, so a
+  crash leaves the old epoch or the new one. Then the new journal, which is empty, is removed.
+- The next process begins another epoch before it does anything else, so what the snapshot says stays true.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from .background import LOG
 from .compaction import Compaction, claim_work
 from .epoch import Epoch
 from .identity import Identity
-from .system.failure import opening_error
+from .system.failure import opening_error, store_error
 from .system.lock import FileLock, LifeSigns
 from .system.place import Place
 from .system.system import System
@@ -35,18 +33,11 @@ SMALL: Final = 2 << 20
 
 
 class Newest:
-    """The newest epoch, the writers' lock, and the life signs of the owners in this process.
+    """The newest epoch, the writers' lock, and the life signs of the owners in this process. Not safe for threads."""
 
-    Args:
-        place: where the store is.
-        system: the system calls; names are looked up in the directory that is held open.
-        clock: says which results are over when a snapshot is written.
-        lock_timeout_s: how long to wait for other processes.
-        failed_ttl_ms: how long failed and expired jobs are kept.
-    """
-
-    lock: FileLock
+    signs: LifeSigns
     identity: Identity
+    lock: FileLock
     epoch: Epoch
 
     def __init__(
@@ -58,16 +49,12 @@ class Newest:
         self.lock_timeout_s: Final = lock_timeout_s
         self._outer = system
         self._failed_ttl_ms = failed_ttl_ms
-        self.signs = LifeSigns(self.system)
 
     # ---- opening and closing -----------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open everything, and give the lock back; in a forked child, too, which inherits only the path.
-
-        Raises:
-            StoreError: the store cannot be opened.
-        """
+        """Open everything, and give the lock back. A forked child does it, too: it takes over only the path."""
+        self.signs = LifeSigns(self.system)
         self.identity = Identity(self.place, self.system, self._outer)
         self.lock = self.identity.hold(timeout_s=self.lock_timeout_s).know_handlers()
         try:
@@ -94,21 +81,13 @@ class Newest:
             raise
         self.signs.bury_idle(self.place, self.epoch.state.running.values())
 
-    def close(self) -> None:
-        """Close the files, and remove the life signs of owners that have no running jobs."""
+    def close(self, *, forked: bool = False) -> None:
+        """Close the files; unless they are the parent's, too, remove the life signs of owners without running jobs."""
         self.epoch.close()
         busy = {self.place.owner(name) for name in self.epoch.state.running.values()}
-        self.signs.close(remove=True, keep=busy)
+        self.signs.close(remove=not forked, keep=busy)
         self.lock.close()
         self.system.let_go()
-
-    def abandon(self) -> None:
-        """In a forked child: close what is shared with the parent, and unlock nothing."""
-        self.signs.close(remove=False)
-        self.lock.close()
-        self.epoch.close()
-        self.system.let_go()
-        self.signs = LifeSigns(self.system)
 
     def fold(self) -> None:
         """Leave one whole file, if the store is small and no other process has it open. All of it is safe already."""
@@ -146,7 +125,7 @@ class Newest:
         if newer.number == epoch.number:
             newer.close()
             epoch.follow()
-            if epoch.sealed is not None:  # nobody has lifted the seal meanwhile
+            if epoch.sealed is not None:  # no other process has lifted the seal meanwhile
                 epoch.unseal()
             return epoch
         self.switch(newer)
@@ -208,11 +187,17 @@ class Newest:
             if renew or found.doubtful:
                 self._redo(found)
             else:
-                self._go_over_to(found, sync)
+                self._go_on_in(found, sync)
+        except HourwheelError:
+            raise
+        except OSError as error:
+            if renew:
+                raise store_error(error, f"{self.place.path}: no new epoch can be written") from error
+            raise opening_error(error, f"{self.place.path} cannot be read") from error
         finally:
             self.lock.release()
 
-    def _go_over_to(self, found: Epoch, sync: bool) -> None:
+    def _go_on_in(self, found: Epoch, sync: bool) -> None:
         try:
             if found.sealed is not None:
                 found.unseal()
@@ -227,7 +212,7 @@ class Newest:
         """After a failed sync: have every process that reads this journal write what it reads into a new epoch.
 
         The kernel does not tell a process that opens the journal later of the failure, and what it reads looks right.
-        Where this fails nobody is warned, but this process still begins a new epoch itself.
+        If this fails, no process is warned, but this one still begins a new epoch.
         """
         epoch = self.epoch
         with suppress(OSError, HourwheelError):

@@ -112,7 +112,7 @@ class JsonStore(StateVerbs):
         if not fresh or len(jobs) != 1 or self.max_pending is not None:
             return super().add(jobs, on_conflict=on_conflict, fresh=fresh)
         job = jobs[0]
-        self._keeper.add((job, encode_job(job)))
+        self._keeper.add((job, encode_job(job).encode("ascii")))
         return [job.id]
 
     def _changing(self, change: Callable[[State], R]) -> R:

@@ -68,6 +68,21 @@ def test_no_files_import_each_other_in_a_circle_but_those_of_tasks() -> None:
     assert list(TopologicalSorter(before).static_order())
 
 
+def test_a_store_touches_no_private_name_of_another_files_objects() -> None:
+    touched = set()
+    for path in (path for path in FILES if path.is_relative_to(ROOT / "store")):
+        nodes = list(ast.walk(tree_of(path)))
+        used = {node.attr: node for node in nodes if isinstance(node, ast.Attribute) and is_private(node.attr)}
+        own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        own |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"}
+        touched |= {f"{name_of(path)}: {ast.unparse(node)}" for name, node in used.items() if name not in own}
+    assert touched == set()
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in {"_asdict", "_fields", "_replace"}
+
+
 def test_a_function_has_at_most_60_lines_besides_its_docstring() -> None:
     lengths = {f"{name_of(path)}: {node.name}": length_of(node) for path in FILES for node in functions_of(path)}
     assert {name: length for name, length in lengths.items() if length > FUNCTION_LINES_MOST} == {}

@@ -45,8 +45,8 @@ def test_a_line_is_checksum_mark_length_and_text() -> None:
 def test_a_record_that_adds_a_job_is_framed_in_one_step_as_in_two() -> None:
     text = encode_job(a_job("a", key="k"))
     seven, eight, nine = (f'{{"seq":{number},"op":"add","job":{text}}}' for number in (7, 8, 9))
-    assert frame_add(7, text) == frame(seven)
-    assert frame_change(['{"seq":7}'], 8, [text, text]) == frame_all(['{"seq":7}', eight, nine])
+    assert frame_add(7, text.encode()) == frame(seven)
+    assert frame_change(['{"seq":7}'], 8, [text.encode(), text.encode()]) == frame_all(['{"seq":7}', eight, nine])
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
