@@ -63,7 +63,7 @@ class Together(Generic[T, W]):
         self._write = write
         self._sync = sync
         self._waiting: deque[_Ticket[T]] = deque()
-        self._busy = Gate("group commit")
+        self.gate = Gate("group commit")
         """Passed by the thread that is alone, or by the committer."""
         self._come = Latch()
         self._idle = False
@@ -77,7 +77,7 @@ class Together(Generic[T, W]):
             any error of ``write`` or ``sync``.
         """
         try:
-            self._busy.run(self._alone, item, wait=False)
+            self.gate.run(self._alone, item, wait=False)
         except Occupied:
             self._in_company(item)
         finally:
@@ -87,28 +87,20 @@ class Together(Generic[T, W]):
     def _alone(self, item: T) -> None:
         self._sync(self._write([item]))
 
-    def is_mine(self) -> bool:
-        """Whether the calling thread is in here, writing for itself."""
-        return self._busy.is_mine()
-
-    def defer(self, item: T) -> None:
-        """After StoreReentered: have the item written as soon as the interrupted call is over."""
-        self._busy.defer(lambda: self.do(item))
-
     def _in_company(self, item: T) -> None:
         ticket = _Ticket(item)
         self._waiting.append(ticket)
         self._wake_committer()
         while not ticket.answer.acquire(timeout=_LOOK_S if self._committers else 0.0):
             if self._taken_back(ticket):
-                self._busy.run(self._alone, item)
+                self.gate.run(self._alone, item)
                 return
         if ticket.error is not None:
             raise ticket.error
 
     def _taken_back(self, ticket: _Ticket[T]) -> bool:
         """Whether the ticket is the caller's again: no committer has taken it, and none will."""
-        if self._committers and not self._busy.is_free():
+        if self._committers and not self.gate.is_free():
             return False  # it will come to it
         try:
             self._waiting.remove(ticket)
@@ -134,7 +126,7 @@ class Together(Generic[T, W]):
     def _live(self) -> None:
         try:
             while self._waiting or self._come.wait(_REST_S):
-                self._busy.run(self._commit)
+                self.gate.run(self._commit)
         finally:
             self._committers.clear()
             if self._waiting:

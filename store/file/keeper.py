@@ -134,12 +134,11 @@ class Keeper:
                 if self._wants_help:
                     self._help_aside()
         except StoreReentered:  # in a signal's handler: the thread that it has interrupted will do it
-            if self._together.is_mine():
-                self._together.defer(item)
-            elif self._gate.is_mine():
-                self._gate.defer(lambda: self.add(item))
-            else:  # it has interrupted the opening of this store
-                raise
+            for gate in (self._together.gate, self._gate):
+                if gate.is_mine():
+                    gate.defer(lambda: self.add(item))
+                    return
+            raise  # it has interrupted the opening of this store
 
     def _append_lot(self, lot: Sequence[Item]) -> Upto:
         """Write jobs to add, each a change of its own, at once; returns up to where there is something to sync."""

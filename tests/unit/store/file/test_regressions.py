@@ -610,7 +610,7 @@ def test_threads_of_a_child_that_open_the_store_at_the_same_time_do_not_write_ov
 
 def test_a_child_forgets_the_locks_that_threads_of_its_parent_held(path: str) -> None:
     store = JsonStore(path)
-    for gate in (store._keeper._gate, store._keeper._together._busy, epoch_of(store).journal._turn):
+    for gate in (store._keeper._gate, store._keeper._together.gate, epoch_of(store).journal._turn):
         gate._held[0] = [-1]
     store._keeper.forget_parent()
     finished = threading.Event()
