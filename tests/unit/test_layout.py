@@ -80,7 +80,11 @@ def test_a_store_touches_no_private_name_of_another_files_objects() -> None:
 
 
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and name not in {"_asdict", "_field_defaults", "_fields", "_replace"}
+    return (
+        name.startswith("_")
+        and not name.startswith("__")
+        and name not in {"_asdict", "_field_defaults", "_fields", "_replace"}
+    )
 
 
 def test_a_function_has_at_most_60_lines_besides_its_docstring() -> None:
