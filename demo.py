@@ -1,11 +1,12 @@
-"""What Hourwheel does, to watch. Run: python demo.py (about 20 seconds; --fast for a tenth of the work).
+"""A demonstration of Hourwheel. Run: python demo.py (about 20 seconds; --fast shortens the delays).
 
-Part one: ten calls with random countdowns of 1 to 10 seconds, and a scheduler in this process that runs them.
-Part two: two worker processes share the file of part one; one of them is killed with -9 while it runs jobs. The other
-one runs them again.
+Part one: ten calls with random countdowns of 1 to 10 seconds, run by a scheduler in this process.
+Part two: two worker processes share the same file. One is killed with -9 while it runs jobs, and the other runs those
+jobs again.
 
-Each call leaves a line in a file of its own (the witness), which Hourwheel knows nothing of. The verdict comes from
-there: exit status 0 if every call ran, none ran early, and those whose worker was not killed ran exactly once.
+Each call also writes lines to a separate file, the witness, which Hourwheel does not know about. That file decides the
+result: the exit status is 0 if every call ran, none started early, and each ran exactly once unless its worker was
+killed.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from hourwheel import Filter, Job, Scheduler, State, Stats, current_job
 from hourwheel import task as shared_task
 
 AHEAD: Final = 12
-"""Slots of the ring that the live line shows."""
+"""How many slots of the ring the live line shows."""
 PATIENCE_S: Final = 60.0
-"""A part that has not ended by then has failed."""
-HEAD: Final = f"  {'slot':>5} {'pending':>8} {'running':>8} {'done':>5}   {'ahead':<{AHEAD}}   began + ms late"
+"""A part that takes longer than this has failed."""
+HEAD: Final = f"  {'slot':>5} {'pending':>8} {'running':>8} {'done':>5}   {'ahead':<{AHEAD}}   started + ms late"
 COLOURED: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
-# ---- the task, and what it leaves behind -----------------------------------------------------------------
+# ---- the task and its witness ----------------------------------------------------------------------------
 
 
 @shared_task(name="demo.test")
 def test(number: int, seconds: float, witness: str) -> int:
-    """Take a moment and say so, as a real task would: a mail, a report, an SMS."""
+    """Stand in for real work, such as sending a mail, and record when it started and ended."""
     job = current_job()
     assert job is not None
     leave(witness, f"began {job.id} {number} {os.getpid()} {now_ms() - job.due_ms}")
@@ -51,7 +52,7 @@ def test(number: int, seconds: float, witness: str) -> int:
 
 
 def leave(path: str, words: str) -> None:
-    """Append a line in one write: whole or not at all, and still there when the process is gone."""
+    """Append a line in a single write, so that it survives the death of this process."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(fd, f"{now_ms()} {words}\n".encode())
@@ -73,7 +74,7 @@ class Mark:
 
 @dataclass(slots=True)
 class Witness:
-    """The lines that the calls have left."""
+    """The lines that the calls have written."""
 
     path: str
     _seen: int = 0
@@ -91,7 +92,7 @@ class Witness:
         ]
 
     def news(self) -> list[Mark]:
-        """The lines since the last call of this."""
+        """The lines added since the last call of this method."""
         marks = self.marks()
         new, self._seen = marks[self._seen :], len(marks)
         return new
@@ -116,7 +117,7 @@ def say(text: str = "") -> None:
 
 
 def live_line(stats: Stats, density: Sequence[int], news: Sequence[Mark]) -> str:
-    """One second of the ring: where the hand is, what is pending, what lies ahead, what began and how late."""
+    """One second of the ring: the hand, the counts, the slots ahead, and which jobs started how late."""
     second = now_ms() // 1000
     ahead = [density[(second + n) % len(density)] for n in range(1, AHEAD + 1)]
     strip = "".join("·▂▄▆█"[min(count, 4)] for count in ahead)
@@ -129,7 +130,7 @@ def live_line(stats: Stats, density: Sequence[int], news: Sequence[Mark]) -> str
 def watch(
     app: Scheduler, witness: Witness, until: Callable[[Stats], bool], look: Callable[[], None] | None = None
 ) -> None:
-    """A line a second, on the second, until ``until`` says so; ``look`` is called in between."""
+    """Print a line every second until ``until`` returns true; call ``look`` in between."""
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up:
         second = time.time() // 1
@@ -153,7 +154,7 @@ def nothing_left(stats: Stats) -> bool:
 
 def part_one(app: Scheduler, witness: Witness, *, scale: float) -> list[str]:
     """Ten calls with random countdowns, run by an embedded scheduler; returns the ids."""
-    say(coloured(1, "Part one: ten calls, each with a countdown of its own, and a scheduler in this process"))
+    say(coloured(1, "Part one: ten calls with random countdowns, and a scheduler in this process"))
     say()
     results = []
     for number in range(10):
@@ -168,18 +169,18 @@ def part_one(app: Scheduler, witness: Witness, *, scale: float) -> list[str]:
     return [result.id for result in results]
 
 
-# ---- part two: workers that share the file, and kill -9 --------------------------------------------------
+# ---- part two: two workers on one file, and kill -9 ------------------------------------------------------
 
 
 @dataclass(slots=True)
 class Workers:
-    """Processes of this program that do nothing but run jobs."""
+    """Worker processes started by this program."""
 
     path: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
-        """Start one, and wait until it is ready."""
+        """Start a worker and wait until it is ready."""
         ready, tell = os.pipe()
         command = [sys.executable, __file__, "--worker", name, self.path, str(tell)]
         process = self.processes[name] = subprocess.Popen(command, pass_fds=[tell])
@@ -190,19 +191,19 @@ class Workers:
         say(f"  worker {name} is process {process.pid}")
 
     def end(self, name: str, number: signal.Signals) -> int:
-        """Send it a signal and wait for its end; the exit status."""
+        """Send a worker a signal, wait until it has exited, and return its exit status."""
         process = self.processes.pop(name)
         process.send_signal(number)
         return process.wait(PATIENCE_S)
 
     def close(self) -> None:
-        """Leave none behind."""
+        """Kill the workers that are left."""
         for name in list(self.processes):
             self.end(name, signal.SIGKILL)
 
 
 def be_worker(name: str, path: str, tell: str) -> int:
-    """What a worker process does: run jobs until SIGTERM."""
+    """Be a worker process: run jobs until SIGTERM."""
     logging.getLogger("hourwheel").addHandler(logging.NullHandler())
     app = Scheduler(path, workers=4, owner=name)
     app.start()
@@ -215,7 +216,7 @@ def be_worker(name: str, path: str, tell: str) -> int:
 
 @dataclass(slots=True)
 class Killer:
-    """Kills a worker with -9 as soon as it runs two of the ``wanted`` jobs."""
+    """Kills a worker with -9 as soon as it is running two of the ``wanted`` jobs."""
 
     app: Scheduler
     workers: Workers
@@ -226,7 +227,7 @@ class Killer:
     at_ms: int = 0
 
     def look(self) -> None:
-        """Kill it now, if it is time."""
+        """Kill the worker if it is time."""
         if self.pid is not None:
             return
         begun = {mark.id for mark in self.witness.marks()}
@@ -237,11 +238,11 @@ class Killer:
         self.at_ms = now_ms()
         self.workers.end(self.name, signal.SIGKILL)
         calls = ", ".join(f"test({job.args[0]})" for job in held)
-        say(coloured(31, f"  kill -9 {self.pid}: worker {self.name} is dead, in the midst of {calls}"))
+        say(coloured(31, f"  kill -9 {self.pid}: worker {self.name} is dead; it was running {calls}"))
 
 
 def part_two(app: Scheduler, witness: Witness, workers: Workers, *, scale: float) -> tuple[list[str], Killer]:
-    """Three waves of calls for two workers, one of which is killed in the second wave; returns the ids."""
+    """Make three waves of calls for two workers, and kill one worker in the second wave; returns the ids."""
     say(coloured(1, "Part two: two worker processes on the same file, and kill -9"))
     say()
     workers.start("A")
@@ -250,7 +251,7 @@ def part_two(app: Scheduler, witness: Witness, workers: Workers, *, scale: float
     for wave, countdown in enumerate((1.0, 3.0, 5.0)):
         calls = [(100 + 6 * wave + n, random.uniform(0.5, 1.5) * max(scale, 0.5), witness.path) for n in range(6)]
         ids += app.schedule_many(test, [(call, {}) for call in calls], countdown=countdown * max(scale, 0.3)).ids
-    say(f"  {len(ids)} calls in waves of six, more than one worker can take, which is four at a time")
+    say(f"  {len(ids)} calls in waves of six; one worker can only run four at a time")
     say()
     say(HEAD)
     killer = Killer(app, workers, "A", wanted=ids[6:12], witness=witness)
@@ -260,7 +261,7 @@ def part_two(app: Scheduler, witness: Witness, workers: Workers, *, scale: float
 
 
 def running(app: Scheduler) -> list[Job]:
-    """The jobs that run at this moment, in whatever process."""
+    """The jobs that are running now, in any process."""
     return app.store.scan(Filter(states=frozenset({State.RUNNING})))
 
 
@@ -268,44 +269,44 @@ def running(app: Scheduler) -> list[Job]:
 
 
 def restarts(marks: Sequence[Mark], killer: Killer) -> list[Mark]:
-    """Where and when the jobs of the killed worker began again."""
+    """The second starts of the jobs that the killed worker was running."""
     begun = {mark.id for mark in marks if mark.what == "began" and mark.pid == killer.pid}
     return [mark for mark in marks if mark.what == "began" and mark.id in begun and mark.at_ms >= killer.at_ms]
 
 
 def faults_of(app: Scheduler, marks: Sequence[Mark], ids: Sequence[str], killer: Killer) -> list[str]:
-    """What is not as it was promised, in words."""
-    faults = [] if killer.pid is not None else ["no worker was killed in mid-flight"]
+    """The broken promises, in words."""
+    faults = [] if killer.pid is not None else ["no worker was killed while it was running jobs"]
     for id in ids:
         job = app.store.get([id])[0]
         began = [mark for mark in marks if mark.id == id and mark.what == "began"]
         if job is None or job.state is not State.SUCCEEDED or not began:
             faults.append(f"job {id} did not run to its end: {job}")
-        elif len(began) > 1 + job.crashes:  # as often is the rule, but a worker may be killed before the first line
-            faults.append(f"job {id} began {len(began)} times, and {job.crashes} of its workers were killed")
-    faults += [f"test({mark.number}) began {-mark.late_ms} ms early" for mark in marks if mark.late_ms < 0]
+        elif len(began) > 1 + job.crashes:  # fewer is fine: a worker may be killed before it wrote a line
+            faults.append(f"job {id} started {len(began)} times, but {job.crashes} of its workers were killed")
+    faults += [f"test({mark.number}) started {-mark.late_ms} ms early" for mark in marks if mark.late_ms < 0]
     stats = app.store.stats(now_ms())
     if not stats.accepted == stats.succeeded == len(ids):
-        faults.append(f"the ledger does not balance: {stats}")
+        faults.append(f"the counts do not balance: {stats}")
     return faults + app.store.check()
 
 
 def verdict(app: Scheduler, marks: Sequence[Mark], ids: Sequence[str], killer: Killer) -> int:
-    """Say what was seen; the exit status."""
-    say(coloured(1, "What happened"))
+    """Print the results and return the exit status."""
+    say(coloured(1, "Results"))
     say()
     for mark in restarts(marks, killer):
         after_s = (mark.at_ms - killer.at_ms) / 1000
-        say(f"  test({mark.number}) began again in process {mark.pid}, {after_s:.2f} s after the kill")
+        say(f"  test({mark.number}) started again in process {mark.pid}, {after_s:.2f} s after the kill")
     calm = sorted(mark.late_ms for mark in marks if mark.what == "began" and mark.id in ids[:10])
     if calm:
-        say(f"  lateness in part one: median {calm[len(calm) // 2]} ms, worst {calm[-1]} ms; none may be early")
+        say(f"  lateness in part one: median {calm[len(calm) // 2]} ms, worst {calm[-1]} ms")
     faults = faults_of(app, marks, ids, killer)
     stats = app.store.stats(now_ms())
     begun = sum(mark.what == "began" for mark in marks)
     rest = f"pending {stats.scheduled} + running {stats.running}"
     say(f"  accepted {stats.accepted} = succeeded {stats.succeeded} + {rest}")
-    say(f"  begun {begun} times: once each, and once more for each job whose worker was killed")
+    say(f"  {begun} starts: one per call, and one more for each job whose worker was killed")
     for fault in faults:
         say(coloured(31, f"  FAULT: {fault}"))
     say()
@@ -314,9 +315,9 @@ def verdict(app: Scheduler, marks: Sequence[Mark], ids: Sequence[str], killer: K
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The demonstration; 0 if Hourwheel kept its word."""
+    """Run the demonstration; returns 0 if Hourwheel kept its promises."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--fast", action="store_true", help="shorten the seconds, for tests")
+    parser.add_argument("--fast", action="store_true", help="shorten the delays, for tests")
     parser.add_argument("--worker", nargs=3, metavar=("NAME", "PATH", "PIPE"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:

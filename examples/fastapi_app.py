@@ -1,10 +1,10 @@
-"""A FastAPI app whose requests leave work behind; the scheduler lives as long as the app does.
+"""A FastAPI app whose requests add jobs. The scheduler starts and stops with the app.
 
 pip install fastapi uvicorn
 uvicorn --app-dir examples fastapi_app:web --workers 4
 
-POST /numbers         a random number is worked on in the background; the answer has the job's id
-GET  /jobs/{id}       how it stands, and its result
+POST /numbers         squares a random number in the background; the response has the job's id
+GET  /jobs/{id}       the job's state and result
 """
 
 import asyncio
@@ -36,7 +36,7 @@ web = FastAPI(lifespan=life)
 
 
 @web.post("/numbers", status_code=202)
-def numbers() -> dict[str, object]:  # not async: delay() writes to the disk, so it belongs into FastAPI's threads
+def numbers() -> dict[str, object]:  # not async, so FastAPI runs it in a thread: delay() writes to the disk
     number = random.randrange(1000)
     return {"id": square.delay(number).id, "number": number}
 

@@ -1,10 +1,10 @@
-"""A Flask app whose requests leave work behind: each process that serves it also runs the jobs of all of them.
+"""A Flask app whose requests add jobs. Every process that serves the app also runs jobs.
 
 pip install flask
 flask --app examples/flask_app run            or: gunicorn -w 4 --chdir examples flask_app:web
 
-POST /numbers         a random number is worked on in the background; the answer has the job's id
-GET  /jobs/<id>       how it stands, and its result
+POST /numbers         squares a random number in the background; the response has the job's id
+GET  /jobs/<id>       the job's state and result
 """
 
 import os
@@ -26,7 +26,7 @@ def square(number: int) -> int:
 
 @web.before_request
 def run_jobs():
-    """In each process that serves, with its first request: `flask routes` imports this file, too, and runs no jobs."""
+    """Start with the first request, because `flask routes` imports this file too and should run no jobs."""
     if not app.running:
         app.start()
 

@@ -1,10 +1,10 @@
-"""Three cooks, two eaters, and a counter with room for ten dishes: producers and consumers, with the results known.
+"""Producers and consumers: three cooks, two eaters, and a counter with room for ten dishes.
 
 python examples/producer_consumer.py            about 20 seconds
 python examples/producer_consumer.py --fast     the same in a fortieth of the time
 
-The dishes wait in the store, which has room for any number, and where they outlive a crash; that there are never more
-than ten is the cooks' own agreement.
+The dishes wait in the store, which has room for any number and survives a crash. The limit of ten is kept by the cooks
+themselves, with a semaphore.
 """
 
 import random
@@ -30,7 +30,7 @@ most = 0
 def eat(cook: str, dish: int) -> str:
     time.sleep(random.uniform(0.5, 2) * SECOND)
     eater = threading.current_thread().name
-    print(f"{eater} has eaten dish {dish} of {cook}", flush=True)
+    print(f"{eater} ate dish {dish} by {cook}", flush=True)
     return eater
 
 
@@ -43,7 +43,7 @@ def cook(name: str) -> None:
     global most
     for dish in range(DISHES):
         time.sleep(random.uniform(0, 1) * SECOND)
-        room.acquire()  # waits while ten dishes stand there
+        room.acquire()  # waits while there are ten dishes on the counter
         served.append(eat.delay(name, dish))
         most = max(most, app.store.stats(app.clock.now_ms()).scheduled)
 
@@ -56,7 +56,7 @@ def main() -> None:
         for thread in cooks:
             thread.join()
         eaten = Counter(result.get(timeout=60) for result in served)
-    print(f"{eaten.total()} dishes, at most {most} at the counter; who has eaten them is known: {dict(eaten)}")
+    print(f"{eaten.total()} dishes, at most {most} on the counter; eaten by: {dict(eaten)}")
     app.close()
     directory.cleanup()
 

@@ -1,10 +1,10 @@
-"""A code by SMS through a provider who is busy: tried again after 3, 6 and 12 seconds, then given up.
+"""Sending a code by SMS through a busy provider: retried after 3, 6 and 12 seconds, then given up.
 
 python examples/sms_retry.py
 
-The clock is one that we move ourselves, so nobody has to wait: `with app:` and the machine's clock do the same in real
-time. (With retry_jitter=True each delay would be drawn from zero to its value, so that many codes that failed together
-do not come back together.)
+The program moves the clock itself, so you do not have to wait. With `with app:` and the machine's clock, it does the
+same in real time. (With retry_jitter=True, each delay is drawn at random between zero and its value, so that codes that
+failed together are not retried together.)
 """
 
 from datetime import UTC, datetime
@@ -24,14 +24,14 @@ class ProviderError(Exception):
 
 
 class Provider:
-    """Stands for the client of an SMS service, busy for a while: send() returns zero if the SMS was sent."""
+    """Stands in for the client of an SMS service that is busy for a while. send() returns 0 if the SMS was sent."""
 
     def send(self, mobile: str, code: str) -> int:
         return 0 if seconds() >= BUSY_UNTIL_S[mobile] else 112
 
 
 def seconds() -> int:
-    """Since START."""
+    """The seconds since START."""
     return (clock.now_ms() - int(START.timestamp() * 1000)) // 1000
 
 
@@ -39,7 +39,7 @@ def seconds() -> int:
 def send_sms_code(self, mobile: str, code: str) -> int:
     try:
         status = Provider().send(mobile, code)
-        print(f"{seconds():3} s  {mobile}: attempt {self.request.retries + 1}, the provider says {status}")
+        print(f"{seconds():3} s  {mobile}: attempt {self.request.retries + 1}, the provider returned {status}")
         if status != 0:
             raise ProviderError(f"status {status}")
     except Exception as e:

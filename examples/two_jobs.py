@@ -1,9 +1,9 @@
-"""Two jobs, each started every second, one of which is slow: it delays neither the other nor its own next start.
+"""Two jobs that start every second. One is slow, and delays neither the other nor its own next start.
 
 python examples/two_jobs.py            ten seconds
 python examples/two_jobs.py --fast     three seconds
 
-Start it twice in two terminals with `--store tasks.json`: each second is still run once, whoever of them runs it.
+Run it in two terminals with `--store tasks.json`: each job still starts once per second, in one of the two processes.
 """
 
 import argparse

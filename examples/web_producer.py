@@ -1,12 +1,12 @@
-"""A web server whose requests leave work behind, and a siege of it: ten clients, five requests each, all at once.
+"""A web server whose requests add jobs, and a load test of it: ten clients at once, five requests each.
 
 python examples/web_producer.py            serves http://127.0.0.1:8000/prodcons until Ctrl-C
-python examples/web_producer.py --siege    besieges itself, says what came of it, and ends
+python examples/web_producer.py --siege    runs the load test, prints the results, and exits
 
-GET /prodcons           a random number is worked on in the background; the answer is the job's id
-GET /results/<id>       how the job stands, and what it returned
+GET /prodcons           squares a random number in the background; the response has the job's id
+GET /results/<id>       the job's state and result
 
-The same in Flask: flask_app.py.
+For the same in Flask, see flask_app.py.
 """
 
 import json
@@ -59,7 +59,7 @@ class Quiet(WSGIRequestHandler):
 
 
 def siege(url: str) -> None:
-    """As `siege -c10 -r5 URL/prodcons`, and then ask for all results."""
+    """Do what `siege -c10 -r5 URL/prodcons` does, then fetch all results."""
 
     def client(_: int) -> list[dict]:
         return [json.load(urlopen(f"{url}/prodcons", timeout=30)) for _ in range(5)]
@@ -70,7 +70,7 @@ def siege(url: str) -> None:
     print(f"{len(accepted)} requests answered in {time.monotonic() - begun:.2f} s")
     right = Counter(app.AsyncResult(one["id"]).get(timeout=60) == one["number"] ** 2 for one in accepted)
     states = Counter(json.load(urlopen(f"{url}/results/{one['id']}", timeout=30))["state"] for one in accepted)
-    print(f"{right[True]} results are known and right, {right[False]} are not; states: {dict(states)}")
+    print(f"{right[True]} results are correct, {right[False]} are not; states: {dict(states)}")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Ten calls of test(i), each delayed by 1 to 10 seconds, and two workers: the program that began it all.
+"""Ten calls of test(i), each delayed by 1 to 10 seconds, run by two workers.
 
 python examples/wheel_demo.py            about 15 seconds
 python examples/wheel_demo.py --fast     the same in a tenth of the time
@@ -28,7 +28,7 @@ def test(i: int) -> int:
 def main() -> None:
     logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(threadName)s: %(message)s", stream=sys.stdout)
     results = [test.delay(i, countdown=random.uniform(1, 10) * SECOND) for i in range(10)]
-    with app:  # the boss, who looks what is due, and the workers
+    with app:  # starts the ticker and the workers
         print("returned:", [result.get(timeout=60) for result in results])
     app.close()
     directory.cleanup()

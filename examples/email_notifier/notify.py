@@ -1,10 +1,10 @@
-"""A mail to each of many users, sent by a worker in threads or in greenlets, with the results known.
+"""Send a mail to each of many users, with a worker that uses threads or greenlets, and collect the results.
 
 python examples/email_notifier/notify.py                      20 users, 2 threads
 python examples/email_notifier/notify.py -P gevent -c 100     100 greenlets; pip install gevent
 python examples/email_notifier/notify.py --fast               8 users
 
-The mails go to a server that only keeps them in memory, or to one of your own: --smtp HOST:PORT.
+The mails go to a server that only keeps them in memory, or to your own with --smtp HOST:PORT.
 """
 
 import argparse
@@ -36,8 +36,8 @@ def main(args: argparse.Namespace, directory: str, sink: Sink | None) -> None:
     from tasks import app, send_welcome
 
     ids = users.create(8 if args.fast else 20)
-    results = app.schedule_many(send_welcome, [((id,), {}) for id in ids])  # the ids, not the users
-    users.moved(3, "new.address@example.org")  # after the call, before the mail: it goes to the new address
+    results = app.schedule_many(send_welcome, [((id,), {}) for id in ids])  # pass ids, not users
+    users.moved(3, "new.address@example.org")  # after the call, before the mail: it is sent to the new address
 
     command = ["worker", "-A", "tasks", "-P", args.pool, "-c", args.concurrency, "-l", "info"]
     print("$ hourwheel", *command, flush=True)
@@ -57,7 +57,7 @@ def main(args: argparse.Namespace, directory: str, sink: Sink | None) -> None:
 if __name__ == "__main__":
     args = parser.parse_args()
     if args.pool in ("gevent", "eventlet") and find_spec(args.pool) is None:
-        sys.exit(f"the pool {args.pool} needs it: pip install {args.pool}")
+        sys.exit(f"the pool {args.pool} is not installed: pip install {args.pool}")
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="hourwheel-example-"))
         main(args, directory, None if args.smtp else stack.enter_context(Sink()))

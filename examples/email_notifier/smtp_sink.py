@@ -1,6 +1,6 @@
-"""A mail server for trying things out: it takes every mail, after a while, and keeps it in memory.
+"""A mail server for trying things out. It accepts every mail after a short pause and keeps it in memory.
 
-As much of SMTP as smtplib speaks; where aiosmtpd is installed, `python -m aiosmtpd -n -l localhost:8025` is another.
+It understands as much SMTP as smtplib uses. If you have aiosmtpd, `python -m aiosmtpd -n -l localhost:8025` also works.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import threading
 
 
 class Sink:
-    """A server in a thread of its own, from `with Sink() as sink:` to the block's end."""
+    """A server in a thread of its own, for the length of a `with Sink() as sink:` block."""
 
     def __init__(self, pause_s: float = 0.2) -> None:
         self.pause_s = pause_s
@@ -54,7 +54,7 @@ class Sink:
             elif line.upper().startswith("DATA"):
                 writer.write(b"354 go on\r\n")
                 text = (await reader.readuntil(b"\r\n.\r\n")).decode()
-                await asyncio.sleep(self.pause_s)  # what a mail takes
+                await asyncio.sleep(self.pause_s)  # the time a mail takes
                 self.mails += [(recipient, text) for recipient in recipients]
                 recipients, answer = [], "250 taken"
             else:

@@ -1,4 +1,4 @@
-"""The task: the id of a user comes in, the user is looked up, an HTML mail goes out."""
+"""The task: look up the user with the given id, and send an HTML mail."""
 
 import os
 import smtplib
@@ -11,9 +11,9 @@ from hourwheel import Scheduler
 app = Scheduler(os.environ["HOURWHEEL_STORE"])
 
 
-@app.task(autoretry_for=OSError, retry_backoff=3)  # every error of smtplib is one
+@app.task(autoretry_for=OSError, retry_backoff=3)  # every smtplib error is an OSError
 def send_welcome(user_id: int) -> str:
-    name, email = users.find(user_id)  # as the user is now, not as it was when the mail was ordered
+    name, email = users.find(user_id)  # the data as it is now, not as it was at the call
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = "Welcome", "shop@example.org", email
     message.set_content(f"Welcome, {name}!")

@@ -1,4 +1,4 @@
-"""The table of users: SQLite stands for the database of your web application."""
+"""The table of users. SQLite stands in for the database of your web application."""
 
 import os
 import sqlite3

@@ -1,8 +1,8 @@
-"""A code by SMS that is valid for five minutes: not sent when it would come too late, and sent at once otherwise.
+"""Sending a code by SMS that is valid for five minutes. A code that would be too late is not sent.
 
-python examples/sms_code/run.py            a minute of the story takes a second
-python examples/sms_code/run.py --fast     or a third of one
-python examples/sms_code/run.py --real     or a minute
+python examples/sms_code/run.py            a minute takes one second
+python examples/sms_code/run.py --fast     a minute takes 0.3 seconds
+python examples/sms_code/run.py --real     a minute takes a minute
 """
 
 import os
@@ -28,7 +28,7 @@ def main(directory: str) -> None:
     from hourwheel import JobExpired
 
     too_late = views.send_code("13900000000")
-    print("A code is to be sent, but no worker runs, for five minutes.", flush=True)
+    print("A code is requested, but no worker runs for five minutes.", flush=True)
     time.sleep(5 * MINUTE_S)
     print("$ hourwheel", *WORKER, flush=True)
     worker = subprocess.Popen([sys.executable, "-m", "hourwheel.cli", *WORKER], cwd=Path(__file__).parent)
@@ -39,13 +39,13 @@ def main(directory: str) -> None:
             print(f"Not sent: {error}")
 
         in_time = views.send_code("13800000000")
-        print("Sent, and the provider answered", in_time.get(timeout=60))
-        typed = phones.read_text().split("code is ")[1][:6]  # what the user reads on the phone
-        print("Registered:", views.register("13800000000", typed), flush=True)
+        print("Sent; the provider returned", in_time.get(timeout=60))
+        typed = phones.read_text().split("code is ")[1][:6]  # the code that the user reads on the phone
+        print("Code accepted:", views.register("13800000000", typed), flush=True)
     finally:
         worker.terminate()
         worker.wait()
-    print("The phones:", phones.read_text().splitlines())
+    print("Sent to phones:", phones.read_text().splitlines())
     app.close()
 
 

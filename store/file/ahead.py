@@ -1,9 +1,9 @@
-"""Reading ahead: what takes long is read without the writers' lock, so that nobody waits for somebody else's reading.
+"""Reading ahead: what takes long is read without the writers' lock, so that no process waits for another's reading.
 
 Reading a journal of 32 MiB takes seconds. A process that starts beside a busy one, or that has long been idle, reads
 all that it can before it takes the lock, or gives the lock back meanwhile; under the lock it reads what has come since.
 
-That is safe because a whole change in a journal stays: whoever appends never takes back what is whole, and who cuts a
+That is safe because a whole change in a journal stays: a writer never takes back what is whole, and one that cuts a
 torn tail cuts behind it. What is read this way is a prefix of what the lock would show, and nothing is done with it
 before the lock is held: an epoch that is not the newest any more by then is thrown away.
 """
@@ -61,7 +61,7 @@ def _read_ahead(place: Place, system: System, lock: FileLock, *, check: bool) ->
     lock.release()
     ahead: Epoch | None = None
     try:
-        with suppress(OSError, HourwheelError):  # met again under the lock, if it is more than somebody else's writing
+        with suppress(OSError, HourwheelError):  # met again under the lock, if it is more than a write under way
             ahead = Epoch.read(place, system, check=check)
         lock.reacquire()
         lock.check()

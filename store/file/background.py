@@ -1,7 +1,7 @@
 """Aside: the one thread in which a store does what no caller should wait for.
 
 It is asked through a queue of the interpreter's own, which an exception in a caller cannot leave half done. Where no
-thread can be started, what is regular is done by those who call (``overdue``), and the rest is put off.
+thread can be started, callers do the regular work (``overdue``), and the rest is put off.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Aside:
                     work()
                 except Stopped:
                     return
-                except Exception:  # this thread must go on: whoever asked for the next work will not ask again
+                except Exception:  # this thread must go on: the next work will not be asked for again
                     LOG.exception("work aside of a store failed")
         finally:
             with suppress(RuntimeError):

@@ -2,7 +2,7 @@
 
 Done aside, while the store goes on working in the old epoch:
 
-    1. lock ``tasks.json.next``, so that nobody else is at this, then,
+    1. lock ``tasks.json.next``, so that no other process does this, then,
        under the writers' lock, note the state as it is after record S   (milliseconds)
     2. write that as ``tasks.json.next``, its index, and sync both       (aside, in small pieces)
     3. make ``journal.<epoch+1>`` with the records since S, sync it      (aside, until hardly any are left)
@@ -10,9 +10,8 @@ Done aside, while the store goes on working in the old epoch:
        sync the directory                                                (milliseconds)
     5. only then unlink the old journal and index
 
-Whoever dies in between leaves the old epoch whole: until the rename nobody reads the new one, and nothing is
-acknowledged in the new one before the directory is synced: by whoever began it, or, should he have died just then, by
-whoever opens it next.
+A process that dies in between leaves the old epoch whole: until the rename no process reads the new one. Nothing is
+acknowledged in the new one before the directory is synced, if need be by the next process that opens it.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def claim_work(place: Place, system: System) -> int | None:
-    """Lock ``tasks.json.next``: its descriptor, or None if somebody else is at it.
+    """Lock ``tasks.json.next``: its descriptor, or None if another process has it.
 
-    To be called before the state is noted: whoever notes first may find an epoch begun by another in the meantime, and
-    would begin it again, over a journal that is in use.
+    Call this before the state is noted: otherwise another process may begin the epoch in between, and this one would
+    begin it again, over a journal that is in use.
     """
     system.note_owner(place.path)
     try:
@@ -125,7 +124,7 @@ class Compaction:
         sync_directory(system, self._place.directory)
 
     def _save_index(self, index: Index, header: Header) -> None:
-        """What reads the snapshot can do without an index: one that cannot be written keeps nobody from compacting."""
+        """Save the index. A snapshot can be read without it, so one that cannot be written stops no compaction."""
         path = self._place.index(self.number)
         if self._whole:
             return  # it is small, and shall be the only file
@@ -215,7 +214,7 @@ class Compaction:
         """Raise if a name that is renamed now, or replaced by that, is not the file that is held open here.
 
         Raises:
-            StoreMoved: somebody has removed or replaced one of the store's files; they are left as they are.
+            StoreMoved: one of the store's files was removed or replaced; they are left as they are.
         """
         old = self._old
         files = {self._place.next: self._fd, old.snapshot.path: old.snapshot.fd}

@@ -3,85 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol, TypeVar
 
-from ...errors import HourwheelError, StoreBusy, StoreError
+from ...errors import HourwheelError, StoreError
 from ..state.state import State
-from .background import LOG
+from .background import LOG, Aside
 from .compaction import Compaction, claim_work
-from .epoch import Epoch
 from .format.journal import NoRoom
+from .newest import Newest
 from .system.failure import OUT_OF_ROOM, store_error
 from .system.system import System, close_file
 
-if TYPE_CHECKING:
-    from .keeper import Keeper
+R = TypeVar("R")
 
-_LEAST_JOURNAL: Final = 32 << 20  # at 8 MiB one who adds without a pause paid a third of the rate to compactions
-_SHARE: Final = 0.2
 _NEVER: Final = 1 << 62
 
 
-class Compactor:
-    """Begins new epochs for a Keeper."""
+class Front(Protocol):
+    """What a compaction that runs beside the callers of a store needs of its keeper."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self.at = _NEVER
-        """How long the journal may become, in bytes."""
+    def writing(self, change: Callable[[State], R], /) -> R:
+        """See Keeper.writing."""
+
+    def failed(self, error: OSError, /) -> StoreError:
+        """See Keeper.failed."""
+
+    def doubt(self) -> None:
+        """See Keeper.doubt."""
+
+
+class Compactor:
+    """Begins new epochs while callers go on in the old one."""
+
+    def __init__(self, front: Front, newest: Newest, aside: Aside) -> None:
+        self._front = front
+        self._newest = newest
+        self._aside = aside
         self._found_full: tuple[int, int] | None = None
         """Epoch and length of the journal, bytes, for which there was no more room the last time."""
 
-    def plan(self, behind: int = 0) -> None:
-        """Compact when the journal has grown long, by as much again if the last attempt failed at ``behind``."""
-        self.at = behind + max(_LEAST_JOURNAL, int(_SHARE * self._keeper._epoch.snapshot.header.length))
-
     def soon(self) -> None:
-        """Compact aside; where no thread can be had, look again when the journal has grown by as much."""
-        self.at = _NEVER
-        if not self._keeper._aside.do(self._run_aside):
-            self.plan(behind=self._keeper._epoch.journal.end)
+        """Compact aside; where no thread can be started, look again when the journal has grown by as much."""
+        epoch = self._newest.epoch
+        epoch.most = _NEVER
+        if not self._aside.do(self._run_aside):
+            epoch.put_off()
 
     def make_room(self, error: NoRoom) -> None:
         """The journal could not be made longer; a new one may be shorter. Once for each length, for it may not be."""
-        epoch = self._keeper._epoch
+        epoch = self._newest.epoch
         found = epoch.number, epoch.journal.end
         if error.errno in OUT_OF_ROOM and found != self._found_full:
             self._found_full = found
             self.soon()
 
-    def run_now(self, epoch: Epoch) -> None:
-        """Begin a new epoch after ``epoch`` at once; the lock is held, inside the gate."""
-        keeper = self._keeper
-        fd = claim_work(keeper._place, keeper._system)
-        if fd is None:
-            raise StoreBusy(f"{keeper.path}: somebody else is beginning a new epoch; try again")
-        work = self._of(epoch, fd)
-        try:
-            for _ in work.prepare():
-                pass
-            keeper._switch(work.finish())
-        except BaseException:
-            work.abandon()
-            raise
-        work.clean_up()
-
-    def _of(self, epoch: Epoch, fd: int) -> Compaction:
-        keeper = self._keeper
-        return Compaction(keeper._place, keeper._system, fd, epoch, keeper._clock.now_ms(), keeper.failed_ttl_ms)
-
     def _run_aside(self) -> None:
         done = False
         try:
-            done = self.run(self._keeper._aside.pause)
+            done = self.run(self._aside.pause)
         except HourwheelError as error:
-            LOG.warning("compaction of %s failed, to be tried again later: %s", self._keeper.path, error)
+            LOG.warning("compaction of %s failed, to be tried again later: %s", self._newest.place.path, error)
         finally:
             if not done:
-                self.plan(behind=self._keeper._epoch.journal.end)  # the old epoch stands
+                self._newest.epoch.put_off()
 
     def run(self, pause: Callable[[], None] = lambda: None) -> bool:
-        """Begin a new epoch while others go on in the old one; False if somebody else is at it.
+        """Begin a new epoch while others go on in the old one; False if another process or thread is at it.
 
         Args:
             pause: called between two pieces of the work.
@@ -89,64 +76,58 @@ class Compactor:
         Raises:
             StoreError: it could not be written; the store goes on in the old epoch.
         """
-        keeper = self._keeper
-        keeper._changing(_nothing)  # which may begin a new epoch itself, and then must find the work unclaimed
-        held = _Held(keeper._system)
+        self._front.writing(change_nothing)  # which may begin a new epoch itself, and must find the work unclaimed
+        held = _Held(self._newest.system)
         try:
             try:
                 return self._run(held, pause)
             except OSError as error:
                 if isinstance(error, HourwheelError):
                     raise
-                raise store_error(error, f"{keeper.path}: compaction failed") from error
+                raise self._error(error) from error
             finally:  # twice, for an exception from outside may strike in the first
                 held.let_go()
         finally:
             held.let_go()
 
     def _run(self, held: _Held, pause: Callable[[], None]) -> bool:
-        keeper = self._keeper
-        held.fd = claim_work(keeper._place, keeper._system)
-        if held.fd is None:
+        newest = self._newest
+        fd = held.fd = claim_work(newest.place, newest.system)
+        if fd is None:
             return False
-        work = held.work = self._begin(held.fd)
+        work = held.work = self._front.writing(lambda _: newest.compaction(newest.epoch, fd))
         for _ in work.prepare():
             pause()
-        if not self._finish(work):
+        if not self._front.writing(lambda _: self._finish(work)):
             return False
         held.let_go()
         work.clean_up()
         return True
 
-    def _begin(self, fd: int) -> Compaction:
-        keeper = self._keeper
-        return keeper._changing(lambda _: self._of(keeper._epoch, fd))
-
     def _finish(self, work: Compaction) -> bool:
-        def finish(_: State) -> bool:
-            try:
-                if not work.catch_up(self._keeper._epoch):
-                    return False
-                newer = work.finish()
-            except OSError as error:
-                raise self._unfinished(work, error) from error
-            self._keeper._switch(newer)
-            return True
-
-        return self._keeper._changing(finish)
+        try:
+            if not work.catch_up(self._newest.epoch):
+                return False
+            newer = work.finish()
+        except OSError as error:
+            raise self._unfinished(work, error) from error
+        self._newest.switch(newer)
+        return True
 
     def _unfinished(self, work: Compaction, error: OSError) -> StoreError:
         """A new epoch could not be begun: whether the old one can go on depends on how far it had come."""
-        keeper = self._keeper
         if work.stage == "renamed" or (work.stage == "sealing" and not isinstance(error, NoRoom)):
-            return keeper._failed(error)
+            return self._front.failed(error)
         if work.stage == "sealed":
-            keeper._trouble = keeper._reread
-        return store_error(error, f"{keeper.path}: compaction failed")
+            self._front.doubt()
+        return self._error(error)
+
+    def _error(self, error: OSError) -> StoreError:
+        return store_error(error, f"{self._newest.place.path}: compaction failed")
 
 
-def _nothing(_: State) -> None:
-    """The change that changes nothing: the files are those that they were, or this raises."""
+def change_nothing(_: State) -> None:
+    """The change that changes nothing: to make it is to catch up, and to find that the files are still the store's."""
 
 
 class _Held:

@@ -1,23 +1,22 @@
 """Together: group commit. Threads that write at the same time share one write and one sync of the disk.
 
-A thread that is alone writes and syncs for itself. As soon as others come while it does, a committer thread takes over
-until nobody has come for a moment:
+A thread that is alone writes and syncs for itself. If other threads arrive meanwhile, a committer thread takes over
+until no more arrive for a moment:
 
     lot A   write | sync ............ |           | answer
     lot B             (gathers)       |   write   |  sync ............ |
                                                   A's callers come back and gather as lot C
 
-While the disk is busy the interpreter is free, and that is when the callers of the lot before come again and gather.
-They are answered only after the next lot has been written, so that the committer need not share the interpreter with
-them for that.
+While the disk is busy the interpreter is free for the callers of the previous lot, which come back and gather. They are
+answered only after the next lot has been written, so that the committer does not compete with them for the interpreter.
 
-Nobody depends on the committer: a caller whose ticket no committer has taken for a while takes it back and writes
+No caller depends on the committer: if no committer takes its ticket for a while, the caller takes it back and writes
 alone, as it does where no thread can be started. No exception from outside reaches the committer, which is a thread of
-ours; one that strikes in a caller finds its ticket with the committer, or not handed in at all.
+ours. When one strikes a caller, the ticket is with the committer or was never handed in.
 
-Tried and slower, with eight threads: each thread writes for itself and only the sync is shared (it gives the
-interpreter away in each system call, and waits for it longer than for the disk); two committers, so that two syncs are
-under way (smaller lots, more switching); to wait until all who lately came have come again (the disk idles).
+Tried and slower, with eight threads: each thread writes for itself and only the sync is shared (it gives up the
+interpreter in each system call, and waits longer for that than for the disk); two committers and two syncs at a time
+(smaller lots, more switching); waiting until all recent callers have come back (the disk idles).
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class Together(Generic[T, W]):
         self._write = write
         self._sync = sync
         self._waiting: deque[_Ticket[T]] = deque()
-        self._busy = Gate("group commit")
+        self.gate = Gate("group commit")
         """Passed by the thread that is alone, or by the committer."""
         self._come = Latch()
         self._idle = False
@@ -75,10 +74,10 @@ class Together(Generic[T, W]):
 
         Raises:
             StoreReentered: called by a signal's handler that has interrupted this thread in here.
-            whatever ``write`` or ``sync`` raised.
+            any error of ``write`` or ``sync``.
         """
         try:
-            self._busy.run(self._alone, item, wait=False)
+            self.gate.run(self._alone, item, wait=False)
         except Occupied:
             self._in_company(item)
         finally:
@@ -88,28 +87,20 @@ class Together(Generic[T, W]):
     def _alone(self, item: T) -> None:
         self._sync(self._write([item]))
 
-    def is_mine(self) -> bool:
-        """Whether the calling thread is in here, writing for itself."""
-        return self._busy.is_mine()
-
-    def defer(self, item: T) -> None:
-        """After StoreReentered: have the item written as soon as the interrupted call is over."""
-        self._busy.defer(lambda: self.do(item))
-
     def _in_company(self, item: T) -> None:
         ticket = _Ticket(item)
         self._waiting.append(ticket)
         self._wake_committer()
         while not ticket.answer.acquire(timeout=_LOOK_S if self._committers else 0.0):
             if self._taken_back(ticket):
-                self._busy.run(self._alone, item)
+                self.gate.run(self._alone, item)
                 return
         if ticket.error is not None:
             raise ticket.error
 
     def _taken_back(self, ticket: _Ticket[T]) -> bool:
-        """Whether the ticket is the caller's again: nobody has taken it, and nobody will."""
-        if self._committers and not self._busy.is_free():
+        """Whether the ticket is the caller's again: no committer has taken it, and none will."""
+        if self._committers and not self.gate.is_free():
             return False  # it will come to it
         try:
             self._waiting.remove(ticket)
@@ -121,7 +112,7 @@ class Together(Generic[T, W]):
     # ---- the committer -----------------------------------------------------------------------------------
 
     def _wake_committer(self) -> None:
-        """Have those who wait served by the committer; without one they serve themselves."""
+        """Have the committer write what waits; without one, callers write for themselves."""
         if self._idle or self._committers:
             self._come.notify()
             return
@@ -135,7 +126,7 @@ class Together(Generic[T, W]):
     def _live(self) -> None:
         try:
             while self._waiting or self._come.wait(_REST_S):
-                self._busy.run(self._commit)
+                self.gate.run(self._commit)
         finally:
             self._committers.clear()
             if self._waiting:

@@ -1,15 +1,15 @@
 """Identity: whether the files that a process holds open are those that their names say now.
 
-A descriptor outlives its name. What is written into a file that was removed, moved away or replaced is lost to whoever
-opens the store by its name, so this is looked at before anything is acknowledged.
+A descriptor outlives its name. What is written into a file that was removed, moved away or replaced is lost to the next
+process that opens the store by name, so the names are checked before anything is acknowledged.
 
-One system call tells nearly always that nothing has changed: a stat of the directory, by its path. Whatever gives,
-takes or changes a name in a directory changes its modification time; if the directory itself was renamed, or a link on
-the way to it switched, the path leads elsewhere. Only then each file is looked at (``confirm``). A file system notes
-times in steps of some milliseconds, so a time that has just passed is not relied upon.
+Nearly always one system call shows that nothing has changed: a stat of the directory, by its path. Adding, removing or
+changing a name in a directory changes its modification time. If the directory itself was renamed, or a link on the way
+to it switched, the path leads to another one. Only then each file is checked (``confirm``). A file system notes times
+in steps of some milliseconds, so a time that has just passed is not trusted.
 
-What no name tells: a file that was written over in place (``cp`` of an older copy). The snapshot is never changed in
-place, so its size and time must stay; a journal must still end where its last record did (``Journal.has_more``).
+No name shows that a file was written over in place (``cp`` of an older copy). The snapshot is never changed in place,
+so its size and time must stay the same; a journal must still end where its last record did (``Journal.has_more``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Keeper: holds the newest epoch of a JSON store open, for all threads, beside other processes.
-
-Whoever takes the lock applies what others have appended, and goes over to an epoch that another process has begun.
+"""Keeper: passes the changes of all threads of a process to the newest epoch of a JSON store, one at a time.
 
 *Exceptions from outside* (Ctrl-C, a signal's handler) may strike at any line. Everything is done inside a Gate, which
 none can leave held. While what is in memory is being changed it is ``_unsure``, and stays so if the change is broken
@@ -13,158 +11,163 @@ what is there and writes it, whole and synced, into a new epoch. ``_trouble`` is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import weakref
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from ...clock import Clock
 from ...errors import HourwheelError, SoftTimeLimitExceeded, StoreBusy, StoreClosed, StoreError, StoreReentered
+from ...job import Job
 from ...safety.gate import LEAST_PATIENCE_S, Gate
 from ..doorbell import Doorbell
-from ..keeping import FAILED_TTL_MS
+from ..state.records import Record
 from ..state.state import State
-from .ahead import catch_up, open_first, open_next
 from .background import Aside
-from .closing import fold
-from .compactor import Compactor
+from .compactor import Compactor, change_nothing
 from .epoch import Epoch
 from .format.journal import NoRoom
-from .identity import Identity
+from .group_commit import Together
+from .newest import Newest
+from .system.begun import Mark
 from .system.failure import opening_error, store_error
-from .system.lock import LifeSigns
-from .system.place import Place
-from .system.system import System
-from .system.within import within
+from .system.lock import drop_inherited, name_of_open_file
 
 R = TypeVar("R")
+Item = tuple[Job, bytes]
+"""A job to add, and its text."""
+Upto = tuple[Epoch, int]
+"""An offset in the journal of an epoch."""
 
 POLL_S: Final = 0.03
 _INTERVAL_S: Final = 0.5
 
 
 class Keeper:
-    """The newest epoch at a place, and all that keeps it so."""
+    """What all verbs of a store pass: they read, write and add; each sees what every process has written."""
 
-    failed_ttl_ms: int = FAILED_TTL_MS
-    """How long failed and expired jobs are kept, in milliseconds, unless their result_ttl is longer."""
-
-    def __init__(self, place: Place, system: System, clock: Clock, *, durability: str, lock_timeout_s: float) -> None:
-        self.path: Final = place.path
-        self.durability: Final = durability
-        self._place = place
-        self._system = within(place.directory, system)
-        self._outer = system
-        self._clock = clock
-        self._lock_timeout_s = lock_timeout_s
+    def __init__(self, newest: Newest, *, durability: str) -> None:
+        self.path: Final = newest.place.path
+        self.newest: Final = newest
+        self._durability = durability
         self._wants_sync = durability == "sync"
         self._wants_help = durability == "interval"
         self._closed = False
         self._trouble: Callable[[], None] | None
-        self._aside: Aside
-        self._compactor: Compactor
-        self._signs: LifeSigns
         self._start_afresh()
+        _NAMES.add(name_of_open_file(self.path))
+        self._begin()
+        _OPEN.add(self)
 
     # ---- opening and closing -----------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        """Open everything; also in a forked child, which must take over nothing but the path."""
-        self._identity = Identity(self._place, self._system, self._outer)
-        self._lock = self._identity.hold(timeout_s=self._lock_timeout_s).know_handlers()
-        self._gate.on_leave = self._lock.release
-        try:
-            try:
-                self._open_epoch()
-            finally:
-                self._lock.release()
-        except BaseException as error:
-            self._lock.close()
-            self._system.let_go()
-            if isinstance(error, OSError) and not isinstance(error, HourwheelError):
-                raise opening_error(error, f"{self.path} cannot be opened") from error
-            raise
-        self._compactor.plan()
-        self._trouble = None
-        self._unsure = False
-        if self.durability == "interval":
-            self._aside.every(_INTERVAL_S, self._sync_quietly)
-
-    def _open_epoch(self) -> None:
-        epoch = self._epoch = open_first(self._place, self._system, self._lock)
-        try:
-            self._identity.note(epoch)
-            if (self._lock.made and epoch.journal.seq > 0) or epoch.doubtful:  # who holds a removed lock must notice
-                self._compactor.run_now(epoch)
-            self._identity.confirm(self._epoch)
-        except BaseException:
-            self._epoch.close()
-            raise
-        self._signs.bury_idle(self._place, self._epoch.state.running.values())
-
     def _start_afresh(self) -> None:
-        """Make whatever a thread of a parent process may have held at the moment of a fork; opens nothing."""
-        patience_s = max(LEAST_PATIENCE_S, self._lock_timeout_s)
-        self._gate = Gate(self.path, patience_s=patience_s)
+        """Make everything that a thread of a parent process may have held at the moment of a fork; open nothing."""
+        self._gate = Gate(self.path, patience_s=max(LEAST_PATIENCE_S, self.newest.lock_timeout_s))
         self._unsure = False
         """What is in memory may be half changed: an exception from outside struck while it was being changed."""
         self._trouble = self._begin
-        self._bell = Doorbell()
-        self._signs = LifeSigns(self._system)
+        self.bell = Doorbell()
+        self._marks: dict[str, Mark] = {}
         self._aside = Aside()
-        self._compactor = Compactor(self)
+        self._compactor = Compactor(self, self.newest, self._aside)
+        self._together = Together[Item, Upto](lambda lot: self._gate.run(self._append_lot, lot), self._sync)
+
+    def _begin(self) -> None:
+        self.newest.open()
+        self._gate.on_leave = self.newest.lock.release
+        self._trouble = None
+        self._unsure = False
+        if self._wants_help:
+            self._aside.every(_INTERVAL_S, self._sync_quietly)
 
     def close(self) -> None:
         """Sync what is not synced, and close. Twice is fine."""
-        if self._closed:
-            return
-        self._aside.stop()
-        self._gate.run(self._close)
-        self._bell.ring()
+        if not self._closed:
+            self._aside.stop()
+            self._gate.run(self._close)
+            self.bell.ring()
+        _OPEN.discard(self)
 
     def _close(self) -> None:
         if self._closed:
             return
-        trouble = self._trouble
+        newest, trouble = self.newest, self._trouble
         try:
-            if self.durability == "interval" and trouble == self._renew:
+            if self._wants_help and trouble == self._renew:
                 self._renew()  # what was acknowledged is not on the disk yet
-            elif self.durability != "os" and trouble in (None, self._reread):
-                self._epoch.journal.sync()
+            elif self._durability != "os" and trouble in (None, self._reread):
+                newest.epoch.journal.sync()
             if trouble is None and not self._unsure:
-                now_ms = self._clock.now_ms()
-                fold(self._place, self._system, self._lock, self._identity, self._epoch, now_ms, self.failed_ttl_ms)
+                newest.fold()
         except HourwheelError:
             raise
         except OSError as error:
-            self._seal_doubtful(self._epoch)
+            newest.seal_doubtful()
             raise store_error(error, f"{self.path}: the last changes may not be on the disk") from error
         finally:
             self._trouble = self._raise_closed
-            self._epoch.close()
-            busy = {self._place.owner(name) for name in self._epoch.state.running.values()}
-            self._signs.close(remove=True, keep=busy)
-            self._lock.close()
-            self._system.let_go()
+            newest.close()
             self._closed = True
 
     def _raise_closed(self) -> None:
         raise StoreClosed(f"the store {self.path} is closed")
 
-    def _forget_parent(self) -> None:
+    def forget_parent(self) -> None:
         """In a forked child: close what is shared with the parent, unlock nothing, and open anew at the first verb."""
         if not self._closed:
-            self._signs.close(remove=False)
-            self._lock.close()
-            self._epoch.close()
-            self._system.let_go()
+            self.newest.close(forked=True)
         trouble = self._trouble
         self._start_afresh()
         if self._closed:  # a thread may have been closing the store
             self._trouble = trouble
 
-    # ---- what every verb passes ----------------------------------------------------------------------------
+    # ---- adding ------------------------------------------------------------------------------------------
 
-    def _changing(self, change: Callable[[State], R]) -> R:
+    def add(self, item: Item) -> None:
+        """Add one fresh job, given with its text, which is what delay() brings: the short way."""
+        try:
+            if self._wants_sync:
+                self._together.do(item)
+            else:
+                self._gate.run(self._append_lot, [item])
+                if self._wants_help:
+                    self._help_aside()
+        except StoreReentered:  # in a signal's handler: the thread that it has interrupted will do it
+            for gate in (self._together.gate, self._gate):
+                if gate.is_mine():
+                    gate.defer(lambda: self.add(item))
+                    return
+            raise  # it has interrupted the opening of this store
+
+    def _append_lot(self, lot: Sequence[Item]) -> Upto:
+        """Write jobs to add, each a change of its own, at once; returns up to where there is something to sync."""
+        if self._trouble is not None or self._unsure:
+            self._mend()
+        newest = self.newest
+        newest.lock.acquire()
+        self._unsure = True
+        try:
+            epoch = newest.epoch
+            journal = epoch.journal
+            if journal.has_more() or epoch.sealed is not None or newest.identity.stirred():
+                epoch = self._catch_up()
+                journal = epoch.journal
+            try:
+                epoch.add(lot)
+            except OSError as error:
+                raise self.failed(error) from error
+            if journal.end > epoch.most:
+                self._compactor.soon()
+            self._unsure = False
+        except Exception as error:
+            self._broken_off(error)
+            raise
+        return epoch, journal.end
+
+    # ---- changing and looking ----------------------------------------------------------------------------
+
+    def writing(self, change: Callable[[State], R]) -> R:
         """See StateVerbs._changing."""
         result, epoch, end = self._gate.run(self._change, change)
         if self._wants_sync:  # also if this verb has changed nothing: what it saw of others may not be on the disk yet
@@ -173,17 +176,11 @@ class Keeper:
             self._help_aside()
         return result
 
-    def _help_aside(self) -> None:
-        """For "interval": sync in this thread what the thread aside should have synced, if there can be none."""
-        if (sync := self._aside.overdue()) is not None:
-            sync()
-
     def _change(self, change: Callable[[State], R]) -> tuple[R, Epoch, int]:
         self._mend()
-        self._lock.acquire()
+        self.newest.lock.acquire()
         self._unsure = True
         try:
-            self._identity.check(self._lock)
             epoch = self._catch_up()
             result = change(epoch.state)
         except Exception as error:
@@ -192,29 +189,58 @@ class Keeper:
         self._unsure = False
         return result, epoch, epoch.journal.end
 
-    def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
+    def commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
+        """See StateVerbs._commit."""
+        epoch = self.newest.epoch
+        try:
+            epoch.commit(new, records)
+        except OSError as error:
+            raise self.failed(error) from error
+        if epoch.journal.end > epoch.most:
+            self._compactor.soon()
+
+    def reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
         """See StateVerbs._reading."""
         try:
             return self._gate.run(self._look, look)
         except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
             if self._trouble is not None or not one:
                 raise
-            return look(self._epoch.state)
+            return look(self.newest.epoch.state)
 
     def _look(self, look: Callable[[State], R]) -> R:
         self._mend()
+        newest = self.newest
         try:
-            if self._identity.may_have_changed(self._epoch):
-                self._lock.acquire()
+            if newest.identity.may_have_changed(newest.epoch):
+                newest.lock.acquire()
                 self._unsure = True
-                self._identity.check(self._lock)
                 self._catch_up()
                 self._unsure = False
-                self._lock.release()
-            return look(self._epoch.state)
+                newest.lock.release()
+            return look(newest.epoch.state)
         except Exception as error:
             self._broken_off(error)
             raise
+
+    def has_news(self) -> bool:
+        """Whether others have written, or there is something to mend."""
+        try:
+            return self._trouble is not None or self.newest.epoch.journal.has_more()
+        except OSError:  # left for a newer epoch a moment ago, or unreadable: the next verb will tell
+            return True
+
+    def begun(self, owner: str, token: int) -> None:
+        """See Beginning.begin."""
+        mark = self._marks.get(owner)
+        if mark is None or mark.ended:
+            self.reading(change_nothing)  # in a forked child this opens everything anew, the directory, too
+            newest = self.newest
+            sign = newest.place.owner(owner)
+            newest.signs.show(sign)
+            mark = self._marks[owner] = newest.signs.mark(sign, newest.clock.now_ms())
+        if token:
+            mark.begun(token)
 
     def _mend(self) -> None:
         """What has to be done before anything else."""
@@ -225,103 +251,65 @@ class Keeper:
 
     def _catch_up(self) -> Epoch:
         """The newest epoch, with all that others have written. The lock is held."""
-        epoch = self._epoch
+        newest = self.newest
+        newest.identity.check(newest.lock)
         try:
-            if epoch.journal.has_more():
-                catch_up(epoch, self._lock)
-            while epoch.sealed is not None:
-                epoch = self._follow_seal(epoch)
-            self._identity.confirm(epoch)
+            return newest.catch_up()
         except HourwheelError:
             raise
         except OSError as error:
-            raise self._failed(error) from error
-        return epoch
-
-    def _follow_seal(self, epoch: Epoch) -> Epoch:
-        newer = self._identity.known(open_next(self._place, self._system, self._lock, epoch.number))
-        if newer.doubtful:
-            return self._redo(newer)
-        if newer.number == epoch.number:
-            newer.close()
-            epoch.follow()
-            if epoch.sealed is not None:  # nobody has lifted the seal meanwhile
-                epoch.unseal()
-            return epoch
-        self._switch(newer)
-        return newer
-
-    def _redo(self, doubtful: Epoch) -> Epoch:
-        """Write what is read of a doubtful epoch into a new one. The lock is held, inside the gate."""
-        try:
-            self._compactor.run_now(doubtful)
-        finally:
-            doubtful.close()
-        return self._epoch
-
-    def _switch(self, newer: Epoch) -> None:
-        older, self._epoch = self._epoch, newer
-        self._identity.note(newer)
-        older.close()
-        self._compactor.plan()
+            raise self.failed(error) from error
 
     # ---- durability --------------------------------------------------------------------------------------
 
-    def _sync(self, upto: tuple[Epoch, int]) -> None:
+    def _sync(self, upto: Upto) -> None:
         """Return when everything up to an offset in the journal of an epoch is on the disk."""
         epoch, end = upto
         journal = epoch.journal
         if journal.synced >= end:
             return  # another thread's sync was ours as well
         try:
-            if epoch is self._epoch or journal.broken:
+            if epoch is self.newest.epoch or journal.broken:
                 journal.sync(end)  # else a newer epoch was begun, and that was synced as a whole
         except OSError as error:
-            if epoch is self._epoch:
-                failed = self._failed(error)
-                self._warn_others(epoch)
+            if epoch is self.newest.epoch:
+                failed = self.failed(error)
+                self._gate.run(lambda: self.newest.seal_doubtful() if epoch is self.newest.epoch else None)
                 raise failed from error
             raise store_error(error, f"{self.path}: whether this change is on the disk is not known") from error
 
-    def _warn_others(self, epoch: Epoch) -> None:
-        """After a failed sync: have whoever reads this journal write what he reads into a new epoch.
-
-        Whoever opens it later is not told of the failure by the kernel, and what he reads looks right.
-        """
-        self._gate.run(lambda: self._seal_doubtful(epoch) if epoch is self._epoch else None)
-
-    def _seal_doubtful(self, epoch: Epoch) -> None:
-        try:
-            self._lock.acquire()
-            try:
-                epoch.follow()
-                epoch.seal(epoch.number + 1, doubtful=True)
-            finally:
-                self._lock.release()
-        except (OSError, HourwheelError):
-            return  # then nobody is warned; this process still begins a new epoch itself
+    def _help_aside(self) -> None:
+        """For "interval": sync in this thread what the thread aside should have synced, if there can be none."""
+        if (sync := self._aside.overdue()) is not None:
+            sync()
 
     def _sync_quietly(self) -> None:
-        """For "interval": sync, also what others wrote, who may be dead; mend a failure, for which nobody may call."""
-        epoch = self._epoch
+        """For "interval": sync, also what other processes wrote before they died, and mend what has failed."""
+        epoch = self.newest.epoch
         with suppress(HourwheelError):
             if self._trouble is None:
                 self._sync((epoch, epoch.journal.end))
         with suppress(HourwheelError, OSError):  # closed, or still failing: in half a second again
             if self._trouble is not None or epoch.journal.has_more():
-                self._changing(_nothing)
-                epoch = self._epoch
+                self.writing(change_nothing)
+                epoch = self.newest.epoch
                 self._sync((epoch, epoch.journal.end))
 
-    def _failed(self, error: OSError) -> StoreError:
+    # ---- failures ----------------------------------------------------------------------------------------
+
+    def failed(self, error: OSError) -> StoreError:
         """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
         if isinstance(error, NoRoom):
             self._unsure = False
             self._compactor.make_room(error)
             return store_error(error, f"{self.path}: nothing was written")
-        self._epoch.journal.broken = True
+        self.newest.epoch.journal.broken = True
         self._trouble = self._renew
         return store_error(error, f"{self.path}: whether this change is on the disk is not known")
+
+    def doubt(self) -> None:
+        """Have the next verb read anew what is on the disk."""
+        self._trouble = self._reread
 
     def _broken_off(self, error: Exception) -> None:
         """A verb has failed. What is in memory is whole if the error is one that we raise before we change anything.
@@ -337,64 +325,36 @@ class Keeper:
             raise opening_error(error, f"{self.path} cannot be read") from error
 
     def _reread(self) -> None:
-        """Forget what is in memory and open the newest epoch. Inside the gate."""
-        self._lock.acquire()
-        try:
-            self._identity.check(self._lock)
-            found = self._identity.reopen()
-            if found.doubtful:
-                self._redo(found)
-            else:
-                self._go_over_to(found)
-            self._trouble = None
-            self._unsure = False
-        except HourwheelError:
-            raise
-        except OSError as error:
-            raise opening_error(error, f"{self.path} cannot be read") from error
-        finally:
-            self._lock.release()
-
-    def _go_over_to(self, found: Epoch) -> None:
-        try:
-            if found.sealed is not None:
-                found.unseal()
-            if self._wants_sync:
-                found.journal.sync()  # other threads may wait for the sync of what they wrote to it
-        except BaseException:
-            found.close()
-            raise
-        self._switch(found)
+        """Read anew what is on the disk. Inside the gate."""
+        self.newest.reopen(sync=self._wants_sync)
+        self._trouble = None
+        self._unsure = False
 
     def _renew(self) -> None:
         """After a failure: read back what is there, and write it into a new epoch. Inside the gate."""
-        self._lock.acquire()
-        try:
-            self._identity.check(self._lock)
-            self._redo(self._identity.reopen())
-        except HourwheelError:
-            raise
-        except OSError as error:
-            raise store_error(error, f"{self.path}: no new epoch can be written") from error
-        finally:
-            self._lock.release()
+        self.newest.reopen(renew=True)
         self._trouble = None
         self._unsure = False
 
     def compact(self) -> None:
-        """Begin a new epoch now; other callers need not wait for it.
-
-        Raises:
-            StoreBusy: another process or thread has been at it for lock_timeout_s.
-            StoreError: it could not be written; the store goes on in the old epoch.
-        """
-        waited = 0.0
+        """See JsonStore.compact."""
+        waited, most = 0.0, self.newest.lock_timeout_s
         while not self._compactor.run():
-            if waited >= self._lock_timeout_s:
-                raise StoreBusy(f"{self.path}: somebody else has been compacting for {self._lock_timeout_s} s")
-            self._bell.wait(POLL_S)
+            if waited >= most:
+                raise StoreBusy(f"{self.path}: another process or thread has been compacting it for {most} s")
+            self.bell.wait(POLL_S)
             waited += POLL_S
 
 
-def _nothing(_: State) -> None:
-    """The change that changes nothing: whoever makes it has caught up."""
+_OPEN: Final[weakref.WeakSet[Keeper]] = weakref.WeakSet()
+_NAMES: Final[set[str]] = set()
+"""Of every store there has been: a thread may hold a file of one that it is about to open, or to close."""
+
+
+def _after_fork_in_child() -> None:
+    for keeper in list(_OPEN):
+        keeper.forget_parent()
+    drop_inherited(_NAMES)
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

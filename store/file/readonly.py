@@ -1,12 +1,11 @@
-"""ReadOnlyStore: a JSON store for who only looks, and may be allowed no more than that.
+"""ReadOnlyStore: a JSON store that can only be read.
 
-It opens the snapshot and its journal for reading, takes no lock and makes, mends and removes no file, so another user's
-monitoring needs the right to read these two, and to search their directory.
+It opens the snapshot and its journal for reading, takes no lock, and makes, mends and removes no file. So monitoring by
+another user needs only the right to read these two files, and to search their directory.
 
-That is safe without the writers' lock: a whole change in a journal stays, so what is read is the store as it was after
-some change. What does not end a change yet is being written, or was left by a writer that died; it is read when it has
-become whole. A compaction renames a new snapshot over the old one; each look asks whether the open one still has the
-name, and goes over to the new one.
+That is safe without the writers' lock: a whole change stays in a journal, so what is read is the store as it was after
+some change. A change that is not whole is being written, or was left by a writer that died; it is read once it is
+whole. A compaction renames a new snapshot over the old one, so each look checks the name, and opens the new one.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _POLL_S: Final = 0.03
 class ReadOnlyStore(StateVerbs):
     """The ring in a JSON file, to look at.
 
-    Each verb that reads tells of the store as it is at that moment, whoever writes to it. Verbs that change anything
+    Each verb that reads shows the store as it is at that moment, while others write to it. Verbs that change anything
     raise StoreReadOnly.
 
     Args:
@@ -115,7 +114,7 @@ class ReadOnlyStore(StateVerbs):
             yield job
 
     def newest(self) -> Epoch:
-        """The newest epoch, which stands still until the next look; for who shares this store with nobody."""
+        """The newest epoch, which stands still until the next look; for a caller that does not share this store."""
         return self._reading(lambda _: self._epoch)
 
     def _look(self, look: Callable[[State], R]) -> R:
@@ -155,7 +154,7 @@ class ReadOnlyStore(StateVerbs):
             verdict, why = classify(journal.rest(), journal.end)
             if verdict != "damaged":
                 return
-            time.sleep(pause)  # it may be half of what somebody is writing just now
+            time.sleep(pause)  # it may be half of a write that is under way
             self._epoch.follow()
         raise StoreCorrupt(journal.path, journal.end, why)
 
@@ -201,11 +200,11 @@ class ReadOnlyStore(StateVerbs):
     def _has_news(self) -> bool:
         try:
             return self._epoch.journal.has_more() or self._is_over()
-        except OSError:  # who looks will be told
+        except OSError:  # the next look will tell
             return True
 
     def notify(self) -> None:
-        """See Wakeup.notify: nobody here has changed anything."""
+        """See Wakeup.notify: nothing was changed here."""
 
     # ---- changing ----------------------------------------------------------------------------------------
 

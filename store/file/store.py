@@ -1,49 +1,45 @@
 """JsonStore: the ring in a JSON file, shared by any number of threads and processes of one machine.
 
-Every change is one append to the journal under the writers' lock, however many jobs are pending (keeper.py keeps the
-newest epoch open; verbs.py decides; journal.py writes). Here is how a change is made durable:
-
-``sync``: a verb returns when its records are on the disk; threads that wait for the disk at the same time share one
-sync. ``interval``: synced within a second, by a thread. ``os``: left to the operating system, so a killed process loses
-nothing, a power loss some.
+Every change is one append to the journal under the writers' lock, however many jobs are pending. verbs.py decides what
+is changed, keeper.py passes the changes of all threads one at a time to the newest epoch, and journal.py writes them.
 """
 
 from __future__ import annotations
 
 import os
-import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Literal, TypeVar
 
 from ...clock import Clock, SystemClock
 from ...contract import OnConflict
-from ...errors import InvalidValue, StoreReentered
+from ...errors import InvalidValue
 from ...job import Job
 from ..codec import encode_job
 from ..keeping import FAILED_TTL_S, checked_failed_ttl_ms, checked_max_pending
-from ..state.records import Record, Rescued, encode_record, portions
+from ..state.records import Record, Rescued
 from ..state.rescuing import rescued
 from ..state.state import State
 from ..state.verbs import StateVerbs
-from .epoch import Epoch
-from .format.lines import frame_add, frame_change
-from .group_commit import Together
 from .keeper import POLL_S, Keeper
-from .system.begun import Mark, read_mark
-from .system.lock import SLEEP_CLOCK, drop_inherited, name_of_open_file
+from .newest import Newest
+from .system.begun import read_mark
+from .system.lock import SLEEP_CLOCK
 from .system.place import place_at, refuse_unsafe
 from .system.system import SYSTEM, System
+
+R = TypeVar("R")
 
 Durability = Literal["sync", "interval", "os"]
 
 
-class JsonStore(Keeper, StateVerbs):
+class JsonStore(StateVerbs):
     """A ring in a JSON file.
 
     Args:
         path: of the file; made if it does not exist. Its journal, lock and index stand beside it.
-        durability: "sync", "interval" or "os".
+        durability: "sync": what a verb has changed is on the disk when it returns. "interval": it is within a second.
+            "os": left to the operating system, so a killed process loses nothing, a power loss some.
         lock_timeout_s: how long a verb waits for other processes before it raises StoreBusy, in seconds.
         max_pending: while so many jobs are scheduled, adding one raises TooManyPending; None for no bound but the disk.
             Each process that shares the file has its own. What is tried again or comes next is not refused.
@@ -86,23 +82,28 @@ class JsonStore(Keeper, StateVerbs):
         self.failed_ttl_ms = checked_failed_ttl_ms(failed_ttl)
         place = place_at(path)
         refuse_unsafe(place, system, allow_network_fs=allow_network_fs, allow_shared_directory=allow_shared_directory)
-        super().__init__(place, system, clock or SystemClock(), durability=durability, lock_timeout_s=lock_timeout_s)
-        _NAMES.add(name_of_open_file(self.path))
-        self._begin()
-        _OPEN.add(self)
+        newest = Newest(
+            place, system, clock or SystemClock(), lock_timeout_s=lock_timeout_s, failed_ttl_ms=self.failed_ttl_ms
+        )
+        self.path = newest.place.path
+        self.durability = durability
+        self._keeper = Keeper(newest, durability=durability)
 
     def __repr__(self) -> str:
         return f"JsonStore({self.path!r}, durability={self.durability!r})"
 
-    def _start_afresh(self) -> None:
-        super()._start_afresh()
-        self._marks: dict[str, Mark] = {}
-        self._together = Together(self._add_lot, self._sync)
-
     def close(self) -> None:
         """Sync what is not synced, and close. Twice is fine."""
-        super().close()
-        _OPEN.discard(self)
+        self._keeper.close()
+
+    def compact(self) -> None:
+        """Begin a new epoch now; other callers need not wait for it.
+
+        Raises:
+            StoreBusy: another process or thread has been at it for lock_timeout_s.
+            StoreError: it could not be written; the store goes on in the old epoch.
+        """
+        self._keeper.compact()
 
     # ---- the verbs' ground -------------------------------------------------------------------------------
 
@@ -113,150 +114,58 @@ class JsonStore(Keeper, StateVerbs):
         if not fresh or len(jobs) != 1 or self.max_pending is not None:
             return super().add(jobs, now_ms, on_conflict=on_conflict, fresh=fresh)
         job = jobs[0]
-        item = (job, encode_job(job))
-        try:
-            if self._wants_sync:
-                self._together.do(item)
-            else:
-                self._add_lot([item])
-                if self._wants_help:
-                    self._help_aside()
-        except StoreReentered:  # in a signal's handler: the thread that it has interrupted will do it
-            self._add_later(item)
+        self._keeper.add((job, encode_job(job).encode("ascii")))
         return [job.id]
 
-    def _add_later(self, item: tuple[Job, str]) -> None:
-        if self._together.is_mine():
-            self._together.defer(item)
-        elif not self._gate.is_mine():  # it has interrupted the opening of this store by somebody else
-            raise StoreReentered(self.path)
-        else:
-            self._gate.defer(lambda: self._together.do(item) if self._wants_sync else self._add_lot([item]))
+    def _changing(self, change: Callable[[State], R]) -> R:
+        return self._keeper.writing(change)
 
-    def _add_lot(self, lot: Sequence[tuple[Job, str]]) -> tuple[Epoch, int]:
-        """Write jobs to add, each a change of its own, at once; returns up to where there is something to sync."""
-        return self._gate.run(self._append_lot, lot)
-
-    def _append_lot(self, lot: Sequence[tuple[Job, str]]) -> tuple[Epoch, int]:
-        if self._trouble is not None or self._unsure:
-            self._mend()
-        self._lock.acquire()
-        try:
-            journal = self._epoch.journal
-            if journal.has_more() or self._epoch.sealed is not None or self._identity.stirred():
-                self._unsure = True
-                self._identity.check(self._lock)
-                journal = self._catch_up().journal
-                self._unsure = False
-            lines = self._lines_of(lot, journal.seq)
-            if journal.end + len(lines) > self._compactor.at:
-                self._compactor.soon()
-            epoch = self._epoch
-            insert = epoch.state.insert
-            self._unsure = True
-            try:
-                journal.append(lines, len(lot), reserve=True)
-                for job, text in lot:
-                    insert(job.id, job.due_ms, text.encode("ascii"), job.key)
-            except OSError as error:
-                raise self._failed(error) from error
-            self._unsure = False
-        except Exception as error:
-            self._broken_off(error)
-            raise
-        return epoch, journal.end
-
-    def _lines_of(self, lot: Sequence[tuple[Job, str]], seq: int) -> bytes:
-        if len(lot) == 1:
-            return frame_add(seq + 1, lot[0][1])
-        return b"".join([frame_add(n, text) for n, (_, text) in enumerate(lot, seq + 1)])
+    def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
+        return self._keeper.reading(look, one=one)
 
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
-        epoch = self._epoch
-        seq = epoch.journal.seq
-        parts = [part for record in records for part in portions(record)]
-        texts = [encode_record(seq + n, part) for n, part in enumerate(parts, 1)]
-        jobs = [encode_job(job) for job in new]
-        if not texts and not jobs:
-            return
-        lines = frame_change(texts, seq + len(texts) + 1, jobs)
-        if epoch.journal.end + len(lines) > self._compactor.at:
-            self._compactor.soon()
-        state = epoch.state
-        try:
-            epoch.journal.append(lines, len(texts) + len(jobs), reserve=bool(jobs))
-            for record in records:
-                state.apply(record)  # which may have to read the snapshot, and fail at that
-            insert = state.insert
-            for job, text in zip(new, jobs, strict=True):
-                insert(job.id, job.due_ms, text.encode("ascii"), job.key)
-        except OSError as error:
-            raise self._failed(error) from error
+        self._keeper.commit(new, records)
 
     # ---- owners ------------------------------------------------------------------------------------------
 
     def _watch(self, owner: str, now_ms: int) -> None:
         super()._watch(owner, now_ms)
-        self._signs.show(self._place.owner(owner))
+        newest = self._keeper.newest
+        newest.signs.show(newest.place.owner(owner))
 
     def begin(self, owner: str, token: int) -> None:
         """See Beginning.begin."""
-        mark = self._marks.get(owner)
-        if mark is None or mark.ended:
-            self.paused()  # which opens everything anew in a forked child, the directory of the sign, too
-            sign = self._place.owner(owner)
-            self._signs.show(sign)
-            mark = self._marks[owner] = self._signs.mark(sign, self._clock.now_ms())
-        if token:
-            mark.begun(token)
+        self._keeper.begun(owner, token)
 
     def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:
         records = super()._rescues(state, owner, now_ms)
         lapsed = {id for record in records if isinstance(record, Rescued) for id in record.ids}
+        newest = self._keeper.newest
         for name in set(state.running.values()) - {owner}:
-            sign = self._place.owner(name)
-            if self._signs.died(sign, now_ms):
+            sign = newest.place.owner(name)
+            if newest.signs.died(sign, now_ms):
                 ids = [id for id, holder in state.running.items() if holder == name and id not in lapsed]
-                records += rescued(state, ids, read_mark(self._system, sign), f"its worker {name} died", now_ms)
-                self._signs.bury(sign)
+                records += rescued(state, ids, read_mark(newest.system, sign), f"its worker {name} died", now_ms)
+                newest.signs.bury(sign)
         return records
 
     # ---- waking ------------------------------------------------------------------------------------------
 
     def wait(self, timeout_s: float) -> bool:
         """See Wakeup.wait. Other processes are noticed within 30 ms."""
+        keeper = self._keeper
         left, before = timeout_s, SLEEP_CLOCK.monotonic()
         while True:
-            if self._bell.wait(min(left, POLL_S)):
+            if keeper.bell.wait(min(left, POLL_S)):
                 return True
             now = SLEEP_CLOCK.monotonic()
             left -= max(POLL_S, now - before)  # each wait lasts a little longer; or the clock stands still, in a test
             before = now
-            if self._trouble is not None or self._others_wrote():
+            if keeper.has_news():
                 return True
             if left <= 0:
                 return False
 
-    def _others_wrote(self) -> bool:
-        try:
-            return self._epoch.journal.has_more()
-        except OSError:  # left for a newer epoch a moment ago, or unreadable: whoever looks will be told
-            return True
-
     def notify(self) -> None:
         """See Wakeup.notify."""
-        self._bell.ring()
-
-
-_OPEN: Final[weakref.WeakSet[JsonStore]] = weakref.WeakSet()
-_NAMES: Final[set[str]] = set()
-"""Of every store there has been: a thread may hold a file of one that it is about to open, or to close."""
-
-
-def _after_fork_in_child() -> None:
-    for store in list(_OPEN):
-        store._forget_parent()
-    drop_inherited(_NAMES)
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+        self._keeper.bell.ring()

@@ -47,7 +47,7 @@ def test_an_arrow_is_left_out_only_if_others_lead_there(make_rooms) -> None:
 # ---- the recording ----------------------------------------------------------------------------------------
 
 RED, BOLD, OFF = "\x1b[31m", "\x1b[1m", "\x1b[0m"
-KILLED = f"{RED}  kill -9 4711: worker A is dead, in the midst of <test(7)>{OFF}"
+KILLED = f"{RED}  kill -9 4711: worker A is dead; it was running <test(7)>{OFF}"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_recording_is_drawn_from_the_run_that_is_kept(make_recording) -> Non
 def test_the_recording_is_of_a_run_with_a_kill_in_which_nothing_was_lost() -> None:
     words = words_of((DOCS / "demo.svg").read_text(encoding="utf-8"))
     assert [word for word in words if word.startswith("kill -9 ")]
-    assert [word for word in words if "began again in process" in word]
+    assert [word for word in words if "started again in process" in word]
     assert "Nothing was lost." in words
 
 
@@ -81,7 +81,7 @@ def test_a_short_run_is_drawn_and_stands_still_at_its_end(make_recording) -> Non
     drawn = make_recording["draw"](said)
     words = words_of(drawn)
     assert words[1:3] == ["$ python demo.py", "12"]
-    assert words.count("kill -9 4711: worker A is dead, in the midst of <test(7)>") == 2
+    assert words.count("kill -9 4711: worker A is dead; it was running <test(7)>") == 2
     speed, prompt, killed, end = (make_recording[name] for name in ("SPEED", "PROMPT_S", "KILLED_S", "END_S"))
     length = prompt + 4 / speed + killed + end
     assert f"cover {length:.2f}s step-end infinite" in drawn

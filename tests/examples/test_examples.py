@@ -60,7 +60,7 @@ def test_wheel_demo_delays_ten_calls_and_logs_what_celery_users_know(tmp_path: P
 
 def test_sms_retry_waits_3_6_and_12_seconds_and_gives_up_after_three_retries(tmp_path: Path) -> None:
     said = example(tmp_path, "sms_retry.py")
-    attempts = [re.fullmatch(r" *(\d+) s  (\d+): attempt (\d), the provider says (\d+)", line) for line in said[:8]]
+    attempts = [re.fullmatch(r" *(\d+) s  (\d+): attempt (\d), the provider returned (\d+)", line) for line in said[:8]]
     for mobile, last in (("13800000000", 0), ("13900000000", 112)):
         mine = [tuple(map(int, (m[1], m[3], m[4]))) for m in attempts if m and m[2] == mobile]
         assert mine == [(0, 1, 112), (3, 2, 112), (9, 3, 112), (21, 4, last)]
@@ -75,18 +75,18 @@ def test_sms_code_is_not_sent_when_it_would_come_after_five_minutes(tmp_path: Pa
     assert "$ hourwheel worker -A ccp.main -l info -c 10\n" in said
     assert "concurrency  10 threads" in said
     assert re.search(r"^Not sent: job \S+ of ccp_send_sms_code expired", said, re.M)
-    assert "\nSent, and the provider answered 0\nRegistered: True\n" in said
-    assert re.search(r"\nThe phones: \['13800000000: your code is \d{6}, it is valid for 5 minutes'\]$", said)
+    assert "\nSent; the provider returned 0\nCode accepted: True\n" in said
+    assert re.search(r"\nSent to phones: \['13800000000: your code is \d{6}, it is valid for 5 minutes'\]$", said)
 
 
 def test_producer_consumer_keeps_ten_dishes_at_most_and_knows_who_has_eaten_each(tmp_path: Path) -> None:
     said = example(tmp_path, "producer_consumer.py", "--fast")
-    eaten = re.findall(r"(hourwheel-worker-[01]) has eaten dish (\d) of (Anna|Bo|Chen)", "\n".join(said))
+    eaten = re.findall(r"(hourwheel-worker-[01]) ate dish (\d) by (Anna|Bo|Chen)", "\n".join(said))
     assert sorted((cook, dish) for _, dish, cook in eaten) == [
         (c, d) for c in ("Anna", "Bo", "Chen") for d in "01234567"
     ]
     by = Counter(eater for eater, _, _ in eaten)
-    found = re.fullmatch(r"24 dishes, at most (\d+) at the counter; who has eaten them is known: (.*)", said[-1])
+    found = re.fullmatch(r"24 dishes, at most (\d+) on the counter; eaten by: (.*)", said[-1])
     assert found
     assert 1 <= int(found[1]) <= 10
     assert eval(found[2]) == by
@@ -95,7 +95,7 @@ def test_producer_consumer_keeps_ten_dishes_at_most_and_knows_who_has_eaten_each
 def test_web_producer_answers_a_siege_and_knows_all_results(tmp_path: Path) -> None:
     said = example(tmp_path, "web_producer.py", "--siege")
     assert said[1].startswith("50 requests answered in ")
-    assert said[2] == "50 results are known and right, 0 are not; states: {'succeeded': 50}"
+    assert said[2] == "50 results are correct, 0 are not; states: {'succeeded': 50}"
 
 
 def test_two_jobs_are_started_each_second_and_a_slow_one_delays_neither_the_other_nor_itself(tmp_path: Path) -> None:
@@ -144,4 +144,4 @@ def test_email_notifier_says_at_once_that_a_pool_is_not_there(tmp_path: Path) ->
         [sys.executable, "-c", without, "-P", "gevent"],
         cwd=EXAMPLES / "email_notifier", env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True,
     )  # fmt: skip
-    assert (ended.returncode, ended.stderr) == (1, "the pool gevent needs it: pip install gevent\n")
+    assert (ended.returncode, ended.stderr) == (1, "the pool gevent is not installed: pip install gevent\n")

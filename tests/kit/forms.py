@@ -62,7 +62,7 @@ def indexed_anew(store: JsonStore) -> JsonStore:
 
 
 def _system_of(store: JsonStore) -> MemorySystem:
-    system = store._system
+    system = store._keeper.newest.system
     assert isinstance(system, MemorySystem)
     return system
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from hourwheel.contract import Filter, Store
 from hourwheel.job import Claim, Job
+from hourwheel.store import JsonStore
+from hourwheel.store.file.epoch import Epoch
 
 NOW = 1_700_000_000_000
 """A present, in milliseconds; no test asks what time it is."""
@@ -31,6 +33,11 @@ def a_job(id: str, due_ms: int = NOW, **fields: Any) -> Job:
 
 def some_jobs(count: int, prefix: str = "job", due_ms: int = NOW, step_ms: int = 0) -> list[Job]:
     return [a_job(f"{prefix}-{number:05}", due_ms + number * step_ms) for number in range(count)]
+
+
+def epoch_of(store: JsonStore) -> Epoch:
+    """The epoch that a store holds open, as far as it has read it."""
+    return store._keeper.newest.epoch
 
 
 def content(store: Store) -> dict[str, Job]:

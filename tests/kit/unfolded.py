@@ -18,4 +18,4 @@ def unfolded() -> Iterator[None]:
 
 def leave_unfolded(patch: pytest.MonkeyPatch) -> None:
     """The same until ``patch`` is undone."""
-    patch.setattr("hourwheel.store.file.closing.SMALL", 0)
+    patch.setattr("hourwheel.store.file.newest.SMALL", 0)

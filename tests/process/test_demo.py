@@ -46,12 +46,12 @@ def test_the_ledger_that_it_prints_balances(shown) -> None:
 
 
 def test_it_killed_a_worker_in_the_midst_of_jobs_which_began_again_in_another_process(shown) -> None:
-    [(pid, calls)] = re.findall(r"kill -9 (\d+): worker A is dead, in the midst of (.*)", shown[0].stdout)
-    again = re.findall(r"(test\(\d+\)) began again in process (\d+), (\d+\.\d+) s after the kill", shown[0].stdout)
+    [(pid, calls)] = re.findall(r"kill -9 (\d+): worker A is dead; it was running (.*)", shown[0].stdout)
+    again = re.findall(r"(test\(\d+\)) started again in process (\d+), (\d+\.\d+) s after the kill", shown[0].stdout)
     assert {call for call, _, _ in again} <= set(calls.split(", "))
     assert len(again) >= 2
     assert pid not in {elsewhere for _, elsewhere, _ in again}
-    begun = int(re.findall(r"begun (\d+) times", shown[0].stdout)[0])
+    begun = int(re.findall(r"(\d+) starts:", shown[0].stdout)[0])
     assert begun == 28 + len(again)
 
 
@@ -99,7 +99,7 @@ def test_the_verdict_is_good_when_each_call_ran_once(app, ran, capsys) -> None:
     ("harm", "words"),
     [
         (lambda marks: [mark for mark in marks if mark.number != 1], "did not run to its end"),
-        (lambda marks: [*marks, marks[0]], "began 2 times"),
+        (lambda marks: [*marks, marks[0]], "started 2 times"),
         (lambda marks: [replace(marks[0], late_ms=-1), *marks[1:]], "1 ms early"),
     ],
 )
@@ -113,6 +113,6 @@ def test_the_verdict_is_bad_when_a_call_is_missing_or_doubled_or_early(app, ran,
 def test_the_verdict_is_bad_when_a_job_is_still_pending_or_nobody_was_killed(app, ran, capsys) -> None:
     marks, ids = ran
     nobody = demo.Killer(app, demo.Workers(""), "A", wanted=[])
-    assert demo.faults_of(app, marks, ids, nobody) == ["no worker was killed in mid-flight"]
+    assert demo.faults_of(app, marks, ids, nobody) == ["no worker was killed while it was running jobs"]
     late = app.schedule_many(demo.test, [((9, 0.0, ""), {})], countdown=900)[0].id
     assert len(demo.faults_of(app, marks, [*ids, late], killer(app))) == 2

@@ -15,6 +15,8 @@ from hourwheel import Scheduler
 from hourwheel.errors import StoreError
 from hourwheel.store import JsonStore
 
+from tests.kit.jobs import epoch_of
+
 PROGRAM = """
 import multiprocessing, os, sys, time
 from hourwheel import Scheduler, current_job
@@ -120,24 +122,24 @@ def test_a_forked_child_that_calls_sys_exit_in_a_job_ends_with_that_status(tmp_p
 
 def test_a_child_forked_while_another_thread_closes_the_store_is_told_so_and_does_not_hang(tmp_path: Path) -> None:
     store = JsonStore(tmp_path / "tasks.json", durability="os")
-    store._gate._held[0] = [-1]  # as close() passes it in another thread at the moment of the fork
-    store._closed = True
+    store._keeper._gate._held[0] = [-1]  # as close() passes it in another thread at the moment of the fork
+    store._keeper._closed = True
     pid = os.fork()
     if pid == 0:
-        os._exit(0 if store._gate.is_free() else 1)
-    store._closed = False
-    store._gate._held.clear()
+        os._exit(0 if store._keeper._gate.is_free() else 1)
+    store._keeper._closed = False
+    store._keeper._gate._held.clear()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     store.close()
 
 
 def test_a_forked_child_keeps_no_descriptor_of_its_parents_journal_that_was_being_synced(tmp_path: Path) -> None:
     store = JsonStore(tmp_path / "tasks.json", durability="os")
-    store._epoch.journal._turn._held[0] = [-1]  # as a thread that syncs
+    epoch_of(store).journal._turn._held[0] = [-1]  # as a thread that syncs
     pid = os.fork()
     if pid == 0:
         os._exit(len(open_below(str(tmp_path))))
-    store._epoch.journal._turn._held.clear()
+    epoch_of(store).journal._turn._held.clear()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     store.close()
 

@@ -15,7 +15,7 @@ import sys
 from hourwheel.store import JsonStore
 from hourwheel.job import Job, Succeeded
 store = JsonStore(sys.argv[1], durability=sys.argv[2])
-store._compactor.at = 3000  # so that the kill meets compactions, too
+store._keeper.newest.epoch.most = 3000  # so that the kill meets compactions, too
 number = int(sys.argv[3])
 while True:
     name = f"job-{number}"
@@ -28,7 +28,7 @@ while True:
         store.settle([(claim, Succeeded())], 1)
         print("settled", claim.job.id, flush=True)
     if number % 20 == 0:
-        store._compactor.soon()
+        store._keeper._compactor.soon()
     number += 1
 """
 

@@ -14,9 +14,6 @@ from tests.kit.rooms import FILES, ROOT, imports_of, tree_of
 
 LINES_MOST = 400
 FILES_MOST = 15
-KNOW_EACH_OTHER = [
-    ("store/file/compactor.py", "store/file/keeper.py"),
-]
 FUNCTION_LINES_MOST = 60
 NAMES_OF_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
@@ -67,10 +64,27 @@ def test_no_files_import_each_other_in_a_circle_but_those_of_tasks() -> None:
         for path in FILES
         if path.parent != ROOT / "wheel" / "tasks"
     }
-    for one, other in KNOW_EACH_OTHER:
-        before[one].remove(other)
     assert sum(map(len, before.values())) > 500
     assert list(TopologicalSorter(before).static_order())
+
+
+def test_a_store_touches_no_private_name_of_another_files_objects() -> None:
+    touched = set()
+    for path in (path for path in FILES if path.is_relative_to(ROOT / "store")):
+        nodes = list(ast.walk(tree_of(path)))
+        used = {node.attr: node for node in nodes if isinstance(node, ast.Attribute) and is_private(node.attr)}
+        own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        own |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"}
+        touched |= {f"{name_of(path)}: {ast.unparse(node)}" for name, node in used.items() if name not in own}
+    assert touched == set()
+
+
+def is_private(name: str) -> bool:
+    return (
+        name.startswith("_")
+        and not name.startswith("__")
+        and name not in {"_asdict", "_field_defaults", "_fields", "_replace"}
+    )
 
 
 def test_a_function_has_at_most_60_lines_besides_its_docstring() -> None:

@@ -1,4 +1,4 @@
-"""What the app reads by config_from_object(): where the jobs are kept, and nothing else is needed."""
+"""The settings that the app reads with config_from_object(). Only the store is required."""
 
 import os
 

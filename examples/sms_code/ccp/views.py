@@ -1,4 +1,4 @@
-"""What the web application's views do: send a code, and register who types it in within five minutes."""
+"""What the views of the web application do: send a code, and accept it if it is entered within five minutes."""
 
 import secrets
 import time

@@ -60,22 +60,22 @@ def _too_long(text: str) -> StoreError:
     return StoreError(f"a record must have at most {_LONGEST} bytes, got {len(text)} for {text[:80]}...")
 
 
-def frame_add(seq: int, job_text: str, mark: str = " ") -> bytes:
-    """The line of a record that adds a job, given as text; in one step, being on the path of every call."""
-    text = f'{{"seq":{seq},"op":"add","job":{job_text}}}'
+def frame_add(seq: int, job: bytes, mark: bytes = b" ") -> bytes:
+    """The line of a record that adds a job, given as JSON text; in one step, being on the path of every call."""
+    text = b'{"seq":%d,"op":"add","job":%b}' % (seq, job)
     if len(text) > _LONGEST:
-        raise _too_long(text)
-    body = f"{mark}{len(text):06x} {text}".encode("ascii")
+        raise _too_long(text.decode("ascii"))
+    body = b"%b%06x %b" % (mark, len(text), text)
     return b"%08x%b\n" % (crc32(body), body)
 
 
-def frame_change(texts: list[str], seq: int, job_texts: list[str]) -> bytes:
-    """The lines of one indivisible change: records given as text, then jobs to add, numbered from ``seq`` on."""
-    if not job_texts:
+def frame_change(texts: list[str], seq: int, jobs: list[bytes]) -> bytes:
+    """The lines of one indivisible change: records, then jobs to add, all as JSON text, numbered from ``seq`` on."""
+    if not jobs:
         return frame_all(texts)
     lines = [frame(text, more=True) for text in texts]
-    lines += [frame_add(n, text, "+") for n, text in enumerate(job_texts[:-1], seq)]
-    lines.append(frame_add(seq + len(job_texts) - 1, job_texts[-1]))
+    lines += [frame_add(n, job, b"+") for n, job in enumerate(jobs[:-1], seq)]
+    lines.append(frame_add(seq + len(jobs) - 1, jobs[-1]))
     return b"".join(lines)
 
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import pytest
 from hourwheel.errors import StoreError
-from hourwheel.store import JsonStore
 from hourwheel.store.file import keeper
 from hourwheel.store.file.format import journal
 from hourwheel.store.file.format.journal import Journal
 from hourwheel.store.file.keeper import Keeper
+from hourwheel.store.file.newest import Newest
 from hourwheel.store.file.system.failure import store_error
 
 Sow = Callable[[pytest.MonkeyPatch], None]
@@ -25,16 +25,16 @@ def _seed(sow: Sow) -> Sow:
 
 @_seed
 def a_failed_sync_is_tried_again(patch: pytest.MonkeyPatch) -> None:
-    real = Keeper._failed
+    real = Keeper.failed
 
     def failed(self: Keeper, error: OSError) -> StoreError:
         answer = real(self, error)
         self._trouble = None
-        self._epoch.journal.broken = False
+        self.newest.epoch.journal.broken = False
         return answer
 
-    patch.setattr(Keeper, "_failed", failed)
-    patch.setattr(Keeper, "_seal_doubtful", lambda self, epoch: None)
+    patch.setattr(Keeper, "failed", failed)
+    patch.setattr(Newest, "seal_doubtful", lambda self: None)
 
 
 @_seed
@@ -81,13 +81,13 @@ def errors_of_the_system_reach_the_caller(patch: pytest.MonkeyPatch) -> None:
 
 @_seed
 def a_change_that_may_be_there_is_called_refused(patch: pytest.MonkeyPatch) -> None:
-    real = Keeper._failed
+    real = Keeper.failed
 
     def failed(self: Keeper, error: OSError) -> StoreError:
         real(self, error)
         return store_error(error, "nothing was written")
 
-    patch.setattr(Keeper, "_failed", failed)
+    patch.setattr(Keeper, "failed", failed)
 
 
 @_seed
@@ -95,7 +95,7 @@ def what_was_half_done_in_memory_is_worked_on_with(patch: pytest.MonkeyPatch) ->
     def failed(self: Keeper, error: OSError) -> StoreError:
         return store_error(error, "whether this change is on the disk is not known")
 
-    patch.setattr(Keeper, "_failed", failed)
+    patch.setattr(Keeper, "failed", failed)
 
 
 @_seed
@@ -105,7 +105,7 @@ def a_journal_that_cannot_be_read_stays_open(patch: pytest.MonkeyPatch) -> None:
 
 @_seed
 def after_a_failure_the_store_never_works_again(patch: pytest.MonkeyPatch) -> None:
-    def renew(self: JsonStore) -> Any:
+    def renew(self: Keeper) -> Any:
         raise StoreError("no new epoch is begun")
 
     patch.setattr(Keeper, "_renew", renew)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import pytest
-from hourwheel.store.file import compaction, epoch, keeper
+from hourwheel.store.file import compaction, epoch, newest
 from hourwheel.store.file.compaction import Compaction
 from hourwheel.store.file.format.journal import Journal
 from hourwheel.store.file.identity import Identity
@@ -49,7 +49,7 @@ def a_compaction_renames_whatever_has_the_name(patch: pytest.MonkeyPatch) -> Non
 
 @_seed("the directory is renamed and another store begun", "a link to the directory is switched", during="compact")
 def names_are_looked_up_by_their_whole_path(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(keeper, "within", lambda directory, system: system)
+    patch.setattr(newest, "within", lambda directory, system: system)
     patch.setattr(Identity, "confirm", lambda self, epoch: None)
     patch.setattr(Identity, "check", lambda self, lock: None)
 

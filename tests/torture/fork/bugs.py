@@ -5,41 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hourwheel import Scheduler
-from hourwheel.store import JsonStore
-from hourwheel.store.file import store as jsonfile
+from hourwheel.store.file import keeper
+from hourwheel.store.file.keeper import Keeper
 from hourwheel.worker.run import runner
 
 
 def _unlocks_in_the_child() -> None:
-    right = JsonStore._forget_parent
+    right = Keeper.forget_parent
 
-    def forget(self: JsonStore) -> None:
-        if self._lock._fd >= 0:
-            self._lock.release()
+    def forget(self: Keeper) -> None:
+        if self.newest.lock._fd >= 0:
+            self.newest.lock.release()
         right(self)
 
-    JsonStore._forget_parent = forget  # type: ignore[method-assign]
+    Keeper.forget_parent = forget  # type: ignore[method-assign]
 
 
 def _has_no_hook() -> None:
-    JsonStore._forget_parent = lambda self: None  # type: ignore[method-assign]
-    jsonfile.drop_inherited = lambda paths: None  # type: ignore[assignment]
+    Keeper.forget_parent = lambda self: None  # type: ignore[method-assign]
+    keeper.drop_inherited = lambda paths: None  # type: ignore[assignment]
 
 
 def _keeps_descriptors() -> None:
-    JsonStore._forget_parent = JsonStore._start_afresh  # type: ignore[method-assign]
-    jsonfile.drop_inherited = lambda paths: None  # type: ignore[assignment]
+    Keeper.forget_parent = Keeper._start_afresh  # type: ignore[method-assign]
+    keeper.drop_inherited = lambda paths: None  # type: ignore[assignment]
 
 
 def _keeps_mutexes() -> None:
-    right = JsonStore._forget_parent
+    right = Keeper.forget_parent
 
-    def forget(self: JsonStore) -> None:
+    def forget(self: Keeper) -> None:
         gate = self._gate
         right(self)
         self._gate = gate
 
-    JsonStore._forget_parent = forget  # type: ignore[method-assign]
+    Keeper.forget_parent = forget  # type: ignore[method-assign]
 
 
 def _keeps_the_owner() -> None:

@@ -96,7 +96,7 @@ class Site:
     @property
     def sign(self) -> str:
         """The file that this process keeps locked for as long as its scheduler claims."""
-        return self.app.store._place.owner(self.app.owner)  # type: ignore[attr-defined]
+        return self.app.store._keeper.newest.place.owner(self.app.owner)  # type: ignore[attr-defined]
 
     def drain(self, report: Report, what: str) -> None:
         """Let everything run, and judge what was left behind."""

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
-from hourwheel.store.file import ahead, compactor
+from hourwheel.store.file import ahead, epoch
 from hourwheel.store.file.format import journal
 
 from ..processes import add_to, found_by_child, scratch
@@ -95,7 +95,7 @@ def rounds_of(
 ) -> Report:
     """The rounds one after the other, and the figures of all."""
     report, tally = Report(), Tally()
-    with patch.object(compactor, "_LEAST_JOURNAL", 1 << 21):  # so that the journal grows too long many times a round
+    with patch.object(epoch, "LEAST_JOURNAL", 1 << 21):  # so that the journal grows too long many times a round
         for plan in plans:
             with _reading_ahead(plan.reads_ahead):
                 _round(plan, report, tally, sow)

@@ -12,6 +12,7 @@ from hourwheel.store import JsonStore
 from hourwheel.store.file.compaction import Compaction
 from hourwheel.store.file.epoch import Epoch
 from hourwheel.store.file.keeper import Keeper
+from hourwheel.store.file.newest import Newest
 from hourwheel.store.file.system.lock import FileLock
 from hourwheel.store.file.system.place import Place
 from hourwheel.store.state.records import Claimed, Record, Rescued
@@ -27,25 +28,25 @@ def _locks_the_replaced_file() -> None:
 
 def _does_not_write_claims() -> None:
     """A claim is applied in the memory of whoever claims, and is in no journal."""
-    right = JsonStore._commit
+    right = Keeper.commit
 
-    def commit(self: JsonStore, new: Sequence[Job], records: Sequence[Record]) -> None:
+    def commit(self: Keeper, new: Sequence[Job], records: Sequence[Record]) -> None:
         for record in records:
             if isinstance(record, Claimed):
-                self._epoch.state.apply(record)
+                self.newest.epoch.state.apply(record)
         right(self, new, [record for record in records if not isinstance(record, Claimed)])
 
-    JsonStore._commit = commit  # type: ignore[method-assign]
+    Keeper.commit = commit  # type: ignore[method-assign]
 
 
 def _does_not_catch_up() -> None:
     """Once in fifty times whoever has the lock does not look for what others have written."""
-    right, chance = Keeper._catch_up, random.Random(1)
+    right, chance = Newest.catch_up, random.Random(1)
 
-    def catch_up(self: Keeper) -> Epoch:
-        return self._epoch if chance.random() < 0.02 else right(self)
+    def catch_up(self: Newest) -> Epoch:
+        return self.epoch if chance.random() < 0.02 else right(self)
 
-    Keeper._catch_up = catch_up  # type: ignore[method-assign]
+    Newest.catch_up = catch_up  # type: ignore[method-assign]
 
 
 def _judges_death_by_time() -> None:
@@ -77,13 +78,13 @@ def _shows_its_life_sign_late() -> None:
 
 def _unlocks_in_a_child() -> None:
     """A forked child unlocks what it has from its parent."""
-    right = JsonStore._forget_parent
+    right = Keeper.forget_parent
 
-    def forget(self: JsonStore) -> None:
-        self._lock.release()
+    def forget(self: Keeper) -> None:
+        self.newest.lock.release()
         right(self)
 
-    JsonStore._forget_parent = forget  # type: ignore[method-assign]
+    Keeper.forget_parent = forget  # type: ignore[method-assign]
 
 
 def _compacts_without_the_latest() -> None:

@@ -11,6 +11,8 @@ from hourwheel.contract import Filter
 from hourwheel.job import Job, State
 from hourwheel.store import JsonStore
 
+from tests.kit.jobs import epoch_of
+
 from ..pace import allowed
 from .herd import Course
 from .witness import FINAL, Ending, Kind, Line
@@ -171,7 +173,7 @@ class Trial:
             yield from self._all_there(held)
             if heir := store.claim("heir", _FAR_MS, 10):
                 yield f"{len(heir)} jobs are left"
-            self.compactions = store._epoch.number - 1
+            self.compactions = epoch_of(store).number - 1
         finally:
             store.close()
 

@@ -11,7 +11,6 @@ import pytest
 from hourwheel.errors import StoreError
 from hourwheel.job import Claim, Job
 from hourwheel.job import State as JobState
-from hourwheel.store import JsonStore
 from hourwheel.store.file import epoch
 from hourwheel.store.file.compaction import Compaction
 from hourwheel.store.file.epoch import Epoch
@@ -19,6 +18,7 @@ from hourwheel.store.file.format import journal, lines
 from hourwheel.store.file.format.journal import Journal
 from hourwheel.store.file.format.lines import Batch
 from hourwheel.store.file.keeper import Keeper
+from hourwheel.store.file.newest import Newest
 from hourwheel.store.file.store import Durability
 from hourwheel.store.file.system.ended import remove_ended
 from hourwheel.store.file.system.system import sync_directory
@@ -89,21 +89,21 @@ def who_opens_does_not_sync_the_directory_for_one_who_died(patch: pytest.MonkeyP
 
 @_seed("add sync_fails")
 def a_failed_sync_is_tried_again(patch: pytest.MonkeyPatch) -> None:
-    real = JsonStore._failed
+    real = Keeper.failed
 
-    def failed(self: JsonStore, error: OSError) -> Exception:
+    def failed(self: Keeper, error: OSError) -> StoreError:
         answer = real(self, error)
         self._trouble = None
-        self._epoch.journal.broken = False
+        self.newest.epoch.journal.broken = False
         return answer
 
-    patch.setattr(JsonStore, "_failed", failed)
-    patch.setattr(JsonStore, "_seal_doubtful", lambda self, epoch: None)
+    patch.setattr(Keeper, "failed", failed)
+    patch.setattr(Newest, "seal_doubtful", lambda self: None)
 
 
 @_seed("add other_adds sync_fails")
 def nobody_else_is_told_of_a_failed_sync(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(JsonStore, "_seal_doubtful", lambda self, epoch: None)
+    patch.setattr(Newest, "seal_doubtful", lambda self: None)
 
 
 # ---- the thread of "interval" ----------------------------------------------------------------------------
@@ -124,10 +124,10 @@ def what_a_dead_process_wrote_is_synced_by_nobody(patch: pytest.MonkeyPatch) -> 
     patch.setattr(Keeper, "_sync_quietly", _sync_of_its_own_only)
 
 
-def _sync_of_its_own_only(store: Keeper) -> None:
-    if store._trouble is None:
+def _sync_of_its_own_only(keeper: Keeper) -> None:
+    if keeper._trouble is None:
         with suppress(StoreError):
-            store._sync((store._epoch, store._epoch.journal.end))
+            keeper._sync((keeper.newest.epoch, keeper.newest.epoch.journal.end))
 
 
 # ---- the order of a compaction ---------------------------------------------------------------------------
@@ -292,12 +292,12 @@ def the_token_is_not_compared(patch: pytest.MonkeyPatch) -> None:
 
 @_seed("add claim settle")
 def a_claim_is_not_written(patch: pytest.MonkeyPatch) -> None:
-    real = JsonStore._commit
+    real = Keeper.commit
 
-    def commit(self: JsonStore, new: Any, records: Any) -> None:
+    def commit(self: Keeper, new: Any, records: Any) -> None:
         for record in records:
             if isinstance(record, Claimed):
-                self._epoch.state.apply(record)
+                self.newest.epoch.state.apply(record)
         real(self, new, [record for record in records if not isinstance(record, Claimed)])
 
-    patch.setattr(JsonStore, "_commit", commit)
+    patch.setattr(Keeper, "commit", commit)

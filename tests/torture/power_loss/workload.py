@@ -282,7 +282,7 @@ def compact_while_adding(rng: random.Random, numbers: Iterator[int]) -> Step:
                 scene.acknowledged(1)
 
         if isinstance(scene.store, JsonStore):
-            scene.store._compactor.run(pause)
+            scene.store._keeper._compactor.run(pause)
         for job in left:
             scene.store.add([job], NOW)
 

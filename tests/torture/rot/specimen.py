@@ -12,7 +12,7 @@ from hourwheel.store import JsonStore
 from hourwheel.store.file.system.place import Place
 from hourwheel.turn import effects
 
-from tests.kit.jobs import NOW, StoppedClock, content
+from tests.kit.jobs import NOW, StoppedClock, content, epoch_of
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 
 SIZE: Final = 64 * 1024
@@ -104,7 +104,7 @@ class _Maker:
 
     def _before_snapshot(self) -> None:
         target = int(self._size * _SNAPSHOT_SHARE)
-        while self._store._epoch.journal.end < target:
+        while epoch_of(self._store).journal.end < target:
             self._store.add([self._job()], NOW, fresh=True)
             if self._count % 40 == 0:
                 self._run_some()
@@ -191,10 +191,10 @@ class _Maker:
         return sorted(id for id, job in content(self._store).items() if job.state.value == "scheduled")
 
     def _journal_end(self) -> int:
-        return self._store._epoch.journal.end
+        return epoch_of(self._store).journal.end
 
     def _note(self) -> None:
-        if self._store._epoch.number == EPOCH:
+        if epoch_of(self._store).number == EPOCH:
             self._made.ends.append(self._journal_end())
             self._made.contents.append(content(self._store))
 

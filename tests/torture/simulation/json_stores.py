@@ -59,7 +59,7 @@ class JsonStores:
 
     def died(self, owner: str) -> None:
         process, store = self._processes.pop(owner)
-        store._closed = True
+        store._keeper._closed = True
         process.kill()
 
     def ended(self, owner: str) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from statistics import median
 from typing import Final
 
+from tests.kit.jobs import epoch_of
+
 from ..overload.watch import resident_mib
 from ..report import Report
 from .load import JOURNAL, Load
@@ -51,7 +53,7 @@ class Gauges:
         self._times.append(at_s)
         self._jobs.append(self._load.asked.total())
         self._memory.append(resident_mib())
-        self._longest_journal = max(self._longest_journal, self._load.store._epoch.journal.end)
+        self._longest_journal = max(self._longest_journal, epoch_of(self._load.store).journal.end)
 
     def count_at_rest(self) -> None:
         """Count the objects, when nothing is left to be done."""

@@ -11,7 +11,7 @@ import hourwheel.explain.unanswered  # noqa: F401 - it is loaded by a get() that
 from hourwheel import Retry, Scheduler, current_job
 from hourwheel.contract import Filter, Found
 from hourwheel.store import JsonStore
-from hourwheel.store.file import compactor
+from hourwheel.store.file import epoch
 
 from ..pace import patient
 from ..processes import ended, forked
@@ -28,7 +28,7 @@ class Load:
     """One scheduler, and what it was asked to do."""
 
     def __init__(self, directory: str, *, result_ttl: float, compact_every: int) -> None:
-        compactor._LEAST_JOURNAL = JOURNAL  # type: ignore[misc]
+        epoch.LEAST_JOURNAL = JOURNAL  # type: ignore[misc]
         logging.getLogger("hourwheel").setLevel(logging.CRITICAL)  # jobs fail here on purpose, by the thousand
         self.directory = directory
         self.compact_every = compact_every

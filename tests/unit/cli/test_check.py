@@ -145,7 +145,7 @@ def test_accept_edit_can_answer_in_json(run: Run, store: Path) -> None:
 def test_a_copy_that_was_edited_somewhere_else_is_a_store_still(
     run: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hourwheel.store.file.closing.SMALL", 2 << 20)
+    monkeypatch.setattr("hourwheel.store.file.newest.SMALL", 2 << 20)
     copy = tmp_path / "elsewhere" / "copy.json"
     copy.parent.mkdir()
     copy.write_text(json.dumps(json.loads(compacted(store).read_text()), indent=4, sort_keys=True))

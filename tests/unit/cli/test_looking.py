@@ -179,8 +179,8 @@ def test_who_may_not_read_is_told_what_to_do(shown: Path) -> None:
 
 def test_a_look_waits_for_nobody_who_holds_the_lock(run: Run, store: Path) -> None:
     writer = JsonStore(store)
-    writer._lock.acquire()
+    writer._keeper.newest.lock.acquire()
     assert run("stats", store)[0] == 0
-    writer._lock.release()
+    writer._keeper.newest.lock.release()
     writer.add([Job(id="new", task="app.remind", due_ms=1)], 0)
     writer.close()

@@ -165,7 +165,7 @@ def test_a_url_carries_the_bound_and_other_options_as_what_they_are(tmp_path: An
     store: Any = open_store(
         f"json:{path}?max_pending=5&lock_timeout_s=2.5&durability=os&allow_network_fs=false&allow_shared_directory=yes"
     )
-    assert (store.max_pending, store._lock_timeout_s, store.durability) == (5, 2.5, "os")
+    assert (store.max_pending, store._keeper.newest.lock_timeout_s, store.durability) == (5, 2.5, "os")
     store.close()
     memory: Any = open_store("memory:?max_pending=7")
     assert memory.max_pending == 7

@@ -114,7 +114,7 @@ def test_pools_that_give_each_job_a_process_of_its_own_need_no_quarantine() -> N
 
 def died(path: Path, store: JsonStore) -> None:
     """The process dies: the kernel drops its locks, its files stay."""
-    store._signs.close(remove=False)
+    store._keeper.newest.signs.close(remove=False)
 
 
 def rescue(tmp_path: Path, marked: int | None, **fields: int) -> list[Job | None]:
@@ -175,7 +175,7 @@ def test_what_was_written_in_another_life_of_the_kernel_is_not_believed(
 def test_a_job_that_begins_while_the_store_is_closed_writes_into_no_other_file(tmp_path: Path) -> None:
     store = JsonStore(tmp_path / "t.json", durability="os")
     store.begin("me", 0)
-    mark = store._marks["me"]
+    mark = store._keeper._marks["me"]
     store.close()
     others = [os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT) for _ in range(20)]
     with pytest.raises(StoreError, match="not shown any more"):

@@ -1,4 +1,4 @@
-"""Stands for the client of an SMS service: what it sends is a line in a file, which stands for the phones."""
+"""Stands in for the client of an SMS service. It writes each SMS as a line to a file that stands in for the phones."""
 
 import os
 

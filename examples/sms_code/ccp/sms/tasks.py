@@ -1,4 +1,4 @@
-"""The task: an SMS with the code, unless the code has become worthless meanwhile."""
+"""The task: send an SMS with the code, unless the code is no longer valid."""
 
 import os
 

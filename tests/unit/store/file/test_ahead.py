@@ -18,7 +18,7 @@ from hourwheel.store.file.format import journal
 from hourwheel.turn import effects
 
 from tests.kit.forms import new_store
-from tests.kit.jobs import NOW, a_job, content, some_jobs
+from tests.kit.jobs import NOW, a_job, content, epoch_of, some_jobs
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 
 MANY = 2_000
@@ -159,7 +159,7 @@ def test_an_epoch_begun_while_somebody_opens_the_store_is_the_one_he_opens() -> 
     system.meanwhile.append(compact)
     before = system.open_count()
     second = new_store(system)
-    assert second._epoch.number == 2
+    assert epoch_of(second).number == 2
     assert content(second) == content(first)
     second.close()
     assert system.open_count() == before  # nothing of the epoch that was thrown away is left open
@@ -189,7 +189,7 @@ def test_two_epochs_begun_while_somebody_goes_over_to_a_newer_one_are_followed()
     busy.compact()
     system.meanwhile += [lambda: None, busy.compact]  # the first attempt to take the lock is that of the verb itself
     idle.add([a_job("one", NOW)], NOW, fresh=True)
-    assert idle._epoch.number == 3
+    assert epoch_of(idle).number == 3
     assert content(idle) == content(busy)
 
 
@@ -214,7 +214,7 @@ def test_a_seal_lifted_by_another_while_it_was_looked_for_its_epoch_is_not_lifte
     here, there = new_store(system), new_store(system)
     here.add(some_jobs(3), NOW)
     there.get(["none"])[0]
-    there._epoch.seal(2)  # and it dies before that epoch is there
+    epoch_of(there).seal(2)  # and it dies before that epoch is there
     system.meanwhile += [lambda: None, lambda: adds(there, "lifts-it")]
     here.add([a_job("one", NOW)], NOW, fresh=True)
     text = system.files()["tasks.json.journal.1"]

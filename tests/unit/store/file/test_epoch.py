@@ -15,7 +15,7 @@ from hourwheel.store.file.system.place import Place
 from hourwheel.turn import effects
 
 from tests.kit.forms import new_store
-from tests.kit.jobs import NOW, a_job, content, some_jobs
+from tests.kit.jobs import NOW, a_job, content, epoch_of, some_jobs
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.recording import Recording, failing
 from tests.kit.snapshots import written
@@ -57,8 +57,8 @@ def test_the_journal_of_a_whole_snapshot_is_made_and_the_next_epoch_begun_before
     epoch.close()
     assert system.open_count() == 0
     store = new_store(system)
-    assert (store._epoch.number, store._epoch.doubtful) == (2, False)
-    assert store._epoch.snapshot.header.whole is False
+    assert (epoch_of(store).number, epoch_of(store).doubtful) == (2, False)
+    assert epoch_of(store).snapshot.header.whole is False
 
 
 def test_closing_an_epoch_leaves_no_descriptor_open() -> None:
@@ -232,7 +232,7 @@ def test_an_unfinished_write_is_cut_off_and_counted_and_what_came_before_is_whol
 def test_who_writes_next_looks_at_the_next_byte_only_and_who_opens_looks_to_the_end_of_the_file() -> None:
     system = MemorySystem()
     store = a_store(system)
-    epoch = store._epoch
+    epoch = epoch_of(store)
     end = end_of(system)
     file = system._names[f"{DIRECTORY}/{JOURNAL}"]
     file.data[end + 2 * SECTOR] = ord("x")
@@ -335,7 +335,7 @@ def test_a_seal_is_read_by_whoever_follows_with_its_doubt_and_is_lifted_for_all(
 
 def test_a_seal_says_nothing_of_doubt_unless_a_sync_has_failed() -> None:
     system = MemorySystem()
-    epoch = a_store(system)._epoch
+    epoch = epoch_of(a_store(system))
     epoch.seal(2)
     assert b"doubtful" not in system.files()[JOURNAL]
     assert epoch.doubtful is False
@@ -354,7 +354,7 @@ def test_a_doubt_is_not_forgotten_because_somebody_sealed_again_without_one() ->
 
 def test_on_a_full_disk_an_epoch_can_still_be_sealed_and_unsealed() -> None:
     system = Recording()
-    epoch = a_store(system)._epoch
+    epoch = epoch_of(a_store(system))
     journal = epoch.journal
     journal.append(frame('{"seq":4,"op":"unseal"}'), 1, reserve=True)
     system.ftruncate(journal._fd, journal.end + 200)
@@ -373,10 +373,10 @@ def _no_room(name: str, args: tuple[Any, ...]) -> None:
 def test_a_store_that_died_between_its_seal_and_its_new_epoch_goes_on_in_the_old_one() -> None:
     system = MemorySystem()
     store = a_store(system)
-    store._epoch.seal(2)
+    epoch_of(store).seal(2)
     again = new_store(system)
     [claim] = again.claim("me", NOW, 1)
     again.settle(effects([(claim, Succeeded())]), NOW)
     assert len(content(again)) == 3
-    assert again._epoch.sealed is None
+    assert epoch_of(again).sealed is None
     assert again.check() == []

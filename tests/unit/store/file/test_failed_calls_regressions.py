@@ -17,7 +17,7 @@ from hourwheel.store import JsonStore
 from hourwheel.store.file.background import Aside
 from hourwheel.store.file.format.journal import Journal
 
-from tests.kit.jobs import NOW, StoppedClock, a_job, content
+from tests.kit.jobs import NOW, StoppedClock, a_job, content, epoch_of
 from tests.kit.systems import Failing
 
 
@@ -28,7 +28,7 @@ def _no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _half_a_second_later(store: JsonStore) -> None:
-    regular: Any = store._aside._regular
+    regular: Any = store._keeper._aside._regular
     regular[1]()
 
 
@@ -46,9 +46,9 @@ def test_after_a_failed_sync_an_idle_program_does_not_leave_its_jobs_unsynced_un
 
     system.before = fail_once
     _half_a_second_later(store)
-    assert store._trouble is None
-    assert store._epoch.number == 2, "what was not synced must be written anew, into a new epoch"
-    assert store._epoch.journal.synced == store._epoch.journal.end
+    assert store._keeper._trouble is None
+    assert epoch_of(store).number == 2, "what was not synced must be written anew, into a new epoch"
+    assert epoch_of(store).journal.synced == epoch_of(store).journal.end
     assert content(store).keys() == {"a"}
     store.close()
 
@@ -61,7 +61,7 @@ def test_jobs_of_a_killed_program_are_synced_by_another_that_lives(tmp_path: Pat
     before = system.calls["fdatasync"]
     _half_a_second_later(living)
     assert system.calls["fdatasync"] > before
-    assert living._epoch.journal.synced == living._epoch.journal.end == dead._epoch.journal.end
+    assert epoch_of(living).journal.synced == epoch_of(living).journal.end == epoch_of(dead).journal.end
     dead.close()
     living.close()
 
@@ -72,7 +72,7 @@ def test_closing_after_a_failed_sync_does_not_leave_what_was_acknowledged_to_the
     system = Failing("fdatasync", errno.EIO)
     store = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)
     store.add([a_job("a")], NOW)
-    store._trouble = store._renew  # as a failed write leaves it
+    store._keeper._trouble = store._keeper._renew  # as a failed write leaves it
     store.close()
     assert (tmp_path / "tasks.json.journal.2").exists(), "what was not synced must be written anew, into a new epoch"
     with pytest.raises(StoreClosed):
@@ -117,7 +117,7 @@ def test_closing_says_so_if_what_was_acknowledged_cannot_be_put_on_the_disk(tmp_
     system = Failing("fdatasync", errno.EIO)
     store = JsonStore(tmp_path / "tasks.json", durability="interval", system=system)
     store.add([a_job("a")], NOW)
-    store._trouble = store._renew  # as a failed write leaves it
+    store._keeper._trouble = store._keeper._renew  # as a failed write leaves it
     system.failing = True
     with pytest.raises(StoreError):
         store.close()

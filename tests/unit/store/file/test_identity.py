@@ -216,7 +216,7 @@ def test_a_lock_that_was_removed_let_two_write_at_once(home: Path) -> None:
     for number, store in enumerate((here, there, here, there)):
         store.add([a_job(f"job-{number}")], NOW, fresh=True)
     assert content(here).keys() == content(there).keys() == {f"job-{number}" for number in range(4)}
-    assert os.fstat(here._lock._fd).st_ino == os.fstat(there._lock._fd).st_ino
+    assert os.fstat(here._keeper.newest.lock._fd).st_ino == os.fstat(there._keeper.newest.lock._fd).st_ino
     here.close()
     there.close()
 
@@ -241,7 +241,7 @@ def test_one_who_holds_a_store_of_which_another_took_the_place_never_takes_it_fo
     remove(home)
     other = opened(home / "tasks.json")
     other.add([a_job("theirs")], NOW)
-    store._trouble = store._reread  # as after Ctrl-C
+    store._keeper._trouble = store._keeper._reread  # as after Ctrl-C
     with pytest.raises(StoreMoved, match="replaced by another store"):
         store.add([a_job("b")], NOW, fresh=True)
     store.close()
@@ -370,7 +370,7 @@ def test_a_worker_that_died_without_leaving_a_sign_is_found_out(home: Path) -> N
     store = opened(home / "tasks.json")
     store.add([a_job("a", NOW - 100_000)], NOW)
     store.claim("worker", NOW, 1)
-    store._signs.close(remove=True)
+    store._keeper.newest.signs.close(remove=True)
     assert store.claim("other", NOW + 5000, 1) == []
     assert store.claim("other", NOW - 60_000, 1) == []  # the clock is set back
     assert [claim.job.id for claim in store.claim("other", NOW - 60_000 + DOUBT_MS, 1)] == ["a"]

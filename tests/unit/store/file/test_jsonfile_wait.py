@@ -34,7 +34,7 @@ def test_wait_does_not_add_up_the_lateness_of_its_polls(
     clock = FakeClock()
     monkeypatch.setattr(jsonfile, "SLEEP_CLOCK", clock)
     store = JsonStore(tmp_path / "tasks.json", durability="os")
-    monkeypatch.setattr(store, "_bell", LateBell(clock, 0.001))
+    monkeypatch.setattr(store._keeper, "bell", LateBell(clock, 0.001))
     assert store.wait(timeout_s) is False
     assert timeout_s - 1e-9 <= clock.monotonic() <= timeout_s + 0.0011
     store.close()
@@ -47,7 +47,7 @@ def test_wait_ends_although_the_clock_stands_still_as_under_freezegun(
     bell = LateBell(clock, -1)
     monkeypatch.setattr(jsonfile, "SLEEP_CLOCK", clock)
     store = JsonStore(tmp_path / "tasks.json", durability="os")
-    monkeypatch.setattr(store, "_bell", bell)
+    monkeypatch.setattr(store._keeper, "bell", bell)
     assert store.wait(0.95) is False
     assert bell.waits == 32
     store.close()

@@ -16,13 +16,13 @@ from hourwheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt
 from hourwheel.job import Job, Released, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.codec import UnreadableJob, decode_job, encode_job, peek
-from hourwheel.store.file import compactor
+from hourwheel.store.file import compactor, epoch
 from hourwheel.store.file.background import Aside
 from hourwheel.store.file.system.lock import LifeSigns
 from hourwheel.store.file.system.system import SYSTEM
 from hourwheel.turn import effects
 
-from tests.kit.jobs import NOW, StoppedClock, a_job, claim_all, content, some_jobs
+from tests.kit.jobs import NOW, StoppedClock, a_job, claim_all, content, epoch_of, some_jobs
 from tests.kit.systems import Failing, Watched
 
 pytestmark = pytest.mark.usefixtures("not_folded")
@@ -65,7 +65,7 @@ def test_a_job_that_was_moved_away_and_back_is_claimed_once() -> None:
 def test_the_first_claim_in_a_forked_child_shows_its_life_sign_so_its_jobs_are_not_given_to_others(path: str) -> None:
     store = JsonStore(path)
     store.add([a_job("a")], NOW)
-    store._forget_parent()  # what a fork does in the child
+    store._keeper.forget_parent()  # what a fork does in the child
     assert claim_all(store, "child")
     assert LifeSigns(SYSTEM).lives(f"{path}.owner.child")
     with JsonStoreAgain(path) as other:
@@ -166,12 +166,12 @@ def _journal(path: str, epoch: int = 1) -> Path:
 def test_damage_to_a_last_record_that_ends_where_a_sector_does_is_not_taken_for_a_torn_write(path: str) -> None:
     store = JsonStore(path, durability="os")
     store.add([a_job("a")], NOW)
-    filled = a_job("a", payload=f'[["{"x" * (512 - (store._epoch.journal.end - 1) % 512 - 2)}"],{{}}]')
+    filled = a_job("a", payload=f'[["{"x" * (512 - (epoch_of(store).journal.end - 1) % 512 - 2)}"],{{}}]')
     store.close()
     path2 = path + "2"
     store = JsonStore(path2, durability="os")
     store.add([filled], NOW)
-    end = store._epoch.journal.end
+    end = epoch_of(store).journal.end
     store.close()
     assert (end - 1) % 512 == 0, "the record's line feed is to be the first byte of a sector"
     data = bytearray(_journal(path2).read_bytes())
@@ -200,7 +200,7 @@ def test_a_journal_whose_first_sector_was_lost_is_refused_and_not_begun_anew(pat
 def test_the_remains_of_an_unfinished_write_behind_a_hole_do_not_come_back_to_life(path: str) -> None:
     store = JsonStore(path, durability="os")
     store.add([a_job("acknowledged")], NOW)
-    end = store._epoch.journal.end
+    end = epoch_of(store).journal.end
     big = '[["' + "x" * 600 + '"],{}]'
     store.add([a_job("lost", payload=big)], NOW)
     store.add([a_job("remains", payload=big)], NOW)
@@ -416,7 +416,7 @@ def test_of_two_syncs_at_once_none_is_told_that_all_is_well_when_the_first_fails
     second = threading.Thread(target=add, args=("second", False))
     second.start()
     deadline = threading.Event()
-    while "second" not in store._epoch.state.rows and not deadline.wait(0.001):
+    while "second" not in epoch_of(store).state.rows and not deadline.wait(0.001):
         pass
     go_on.set()
     first.join(PATIENCE_S)
@@ -446,9 +446,9 @@ def test_who_opens_a_store_after_a_sync_failed_in_a_process_that_died_writes_it_
     system.failing = True
     with pytest.raises(StorePoisoned):
         failed.add([a_job("b")], NOW)
-    failed._lock.close()  # it dies: nothing is closed in order
+    failed._keeper.newest.lock.close()  # it dies: nothing is closed in order
     with JsonStoreAgain(path) as other:
-        assert other._epoch.number == 2
+        assert epoch_of(other).number == 2
         assert set(content(other)) == {"a", "b"}
 
 
@@ -459,7 +459,7 @@ def test_who_has_a_store_open_when_a_sync_fails_elsewhere_writes_it_anew_before_
     with pytest.raises(StorePoisoned):
         failed.add([a_job("a")], NOW)
     assert other.get(["a"])[0] is not None
-    assert other._epoch.number == 2
+    assert epoch_of(other).number == 2
     system.failing = False
     failed.add([a_job("b")], NOW)
     assert set(content(other)) == {"a", "b"}
@@ -482,7 +482,7 @@ def test_compacting_mends_what_a_failed_write_has_left_before_it_begins(path: st
 def test_a_process_killed_while_it_cuts_off_an_unfinished_write_leaves_no_damage(path: str) -> None:
     store = JsonStore(path)
     store.add([a_job("a")], NOW)
-    end = store._epoch.journal.end
+    end = epoch_of(store).journal.end
     store.close()
     data = bytearray(_journal(path).read_bytes())
     data[end : end + 400] = b'0123abcd 000400 {"seq":2,' + b"x" * 375
@@ -510,9 +510,9 @@ def test_a_process_killed_while_it_cuts_off_an_unfinished_write_leaves_no_damage
 def test_a_change_that_closing_made_durable_is_not_called_doubtful(path: str) -> None:
     store = JsonStore(path)
     store._changing(lambda _: store._commit([a_job("a")], ()))
-    written = store._epoch, store._epoch.journal.end
+    written = epoch_of(store), epoch_of(store).journal.end
     store.close()
-    store._sync(written)
+    store._keeper._sync(written)
 
 
 # ---- being interrupted -----------------------------------------------------------------------------------
@@ -524,7 +524,7 @@ def test_ctrl_c_between_writing_a_change_and_applying_it_leaves_the_store_usable
 ) -> None:
     store = JsonStore(path)
     store.add([a_job("before")], NOW)
-    state = type(store._epoch.state)
+    state = type(epoch_of(store).state)
     real = state.insert
 
     def interrupted(*args: Any) -> None:
@@ -602,18 +602,18 @@ def test_what_is_done_regularly_is_done_in_the_pauses_of_long_work_too() -> None
 
 def test_threads_of_a_child_that_open_the_store_at_the_same_time_do_not_write_over_each_other(path: str) -> None:
     store = JsonStore(path)
-    store._forget_parent()
-    gate = store._gate
+    store._keeper.forget_parent()
+    gate = store._keeper._gate
     store.add([a_job("a")], NOW)
-    assert store._gate is gate
+    assert store._keeper._gate is gate
     store.close()
 
 
 def test_a_child_forgets_the_locks_that_threads_of_its_parent_held(path: str) -> None:
     store = JsonStore(path)
-    for gate in (store._gate, store._together._busy, store._epoch.journal._turn):
+    for gate in (store._keeper._gate, store._keeper._together.gate, epoch_of(store).journal._turn):
         gate._held[0] = [-1]
-    store._forget_parent()
+    store._keeper.forget_parent()
     finished = threading.Event()
 
     def use() -> None:
@@ -629,7 +629,7 @@ def test_a_child_forgets_the_locks_that_threads_of_its_parent_held(path: str) ->
 def test_a_child_in_which_the_store_could_not_be_opened_opens_it_at_the_next_try(path: str) -> None:
     system = Failing("open", errno.EMFILE)
     store = JsonStore(path, system=system)
-    store._forget_parent()
+    store._keeper.forget_parent()
     system.failing = True
     for _ in range(3):
         with pytest.raises(StoreError):
@@ -641,7 +641,7 @@ def test_a_child_in_which_the_store_could_not_be_opened_opens_it_at_the_next_try
 
 def test_waiting_bears_the_change_of_an_epoch(path: str) -> None:
     store = JsonStore(path)
-    store._epoch.journal.close()
+    epoch_of(store).journal.close()
     assert store.wait(0.05)
 
 
@@ -651,17 +651,17 @@ def test_waiting_bears_the_change_of_an_epoch(path: str) -> None:
 def test_a_journal_that_producers_who_came_and_went_made_long_is_compacted_by_who_stays(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compactor, "_LEAST_JOURNAL", 4096)
+    monkeypatch.setattr(epoch, "LEAST_JOURNAL", 4096)
     for number in range(10):
         with JsonStoreAgain(path) as producer:
             producer.add(some_jobs(10, prefix=f"from-{number}"), NOW, fresh=True)
     store = JsonStore(path, durability="os")
     store.add([a_job("last")], NOW, fresh=True)
     pause, pauses = threading.Event(), 0
-    while store._epoch.number == 1 and pauses < 1000:
+    while epoch_of(store).number == 1 and pauses < 1000:
         pause.wait(0.01)
         pauses += 1
-    assert store._epoch.number > 1
+    assert epoch_of(store).number > 1
     assert len(content(store)) == 101
     store.close()
 
@@ -695,7 +695,7 @@ def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_th
         if not found:
             found.append(store.revive(["a"], NOW + 5, NOW)[0])
 
-    assert not store._compactor.run(meanwhile)
+    assert not store._keeper._compactor.run(meanwhile)
     store.compact()
     assert found == [Found.FINISHED]
     assert [job.id for job in store.scan()] == ["a"]
@@ -706,7 +706,7 @@ def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_th
 def test_arguments_that_look_like_a_record_do_not_stop_a_compaction(path: str) -> None:
     store = JsonStore(path, durability="os", clock=StoppedClock())
     store.add([a_job("a")], NOW)
-    assert store._compactor.run(lambda: _add_once(store, a_job("b", payload='[[{"op":"revive"}],{}]')))
+    assert store._keeper._compactor.run(lambda: _add_once(store, a_job("b", payload='[[{"op":"revive"}],{}]')))
     assert [job.id for job in store.scan()] == ["a", "b"]
     store.close()
 

@@ -19,7 +19,7 @@ from hourwheel.store.doorbell import Doorbell
 from hourwheel.store.file.background import Aside
 from hourwheel.store.file.format.journal import Journal
 
-from tests.kit.jobs import NOW, a_job
+from tests.kit.jobs import NOW, a_job, epoch_of
 
 PATIENCE_S = 10.0
 DURABILITIES = ("sync", "interval", "os")
@@ -64,12 +64,12 @@ def test_one_ctrl_c_in_delay_and_the_next_call_was_told_that_the_disk_had_failed
 ) -> None:
     path = tmp_path / "tasks.json"
     store = JsonStore(path)
-    setattr(store._epoch.journal, place, once(getattr(store._epoch.journal, place), before=before))
+    setattr(epoch_of(store).journal, place, once(getattr(epoch_of(store).journal, place), before=before))
     with pytest.raises(Struck):
         store.add([a_job("struck")], NOW, fresh=True)
     assert lock_is_free(path)
     store.add([a_job("next")], NOW, fresh=True)
-    assert store._epoch.number == 1, "nothing was wrong with the disk, so no new epoch is written"
+    assert epoch_of(store).number == 1, "nothing was wrong with the disk, so no new epoch is written"
     assert {job.id for job in store.scan()} in ({"next"}, {"next", "struck"})
     assert store.check() == []
     store.close()
@@ -145,19 +145,19 @@ def test_without_a_thread_for_it_a_store_of_interval_was_never_synced(
     monkeypatch.setattr(_thread, "start_new_thread", _no_more)
     store = JsonStore(tmp_path / "tasks.json", durability="interval")
     store.add([a_job("a")], NOW, fresh=True)
-    assert store._epoch.journal.synced < store._epoch.journal.end
-    store._aside._regular_since -= 10.0  # ten seconds later
+    assert epoch_of(store).journal.synced < epoch_of(store).journal.end
+    store._keeper._aside._regular_since -= 10.0  # ten seconds later
     store.add([a_job("b")], NOW, fresh=True)
-    assert store._epoch.journal.synced == store._epoch.journal.end
+    assert epoch_of(store).journal.synced == epoch_of(store).journal.end
     store.close()
 
 
 def test_a_compaction_for_which_there_is_no_thread_is_put_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = JsonStore(tmp_path / "tasks.json", durability="os")
     monkeypatch.setattr(_thread, "start_new_thread", _no_more)
-    store._compactor.at = 0
+    epoch_of(store).most = 0
     store.add([a_job("a")], NOW, fresh=True)
-    assert store._compactor.at > store._epoch.journal.end
+    assert epoch_of(store).most > epoch_of(store).journal.end
     assert store.get(["a"])[0] is not None
     store.close()
 
@@ -209,7 +209,7 @@ def test_a_handler_that_called_delay_hung_its_process_and_the_store_of_all(tmp_p
 
 def test_a_handler_during_a_sync_finds_its_job_stored(tmp_path: Path) -> None:
     store = JsonStore(tmp_path / "tasks.json")
-    journal, calls = store._epoch.journal, []
+    journal, calls = epoch_of(store).journal, []
     real = journal._fdatasync
 
     def sync(fd: int) -> None:

@@ -8,7 +8,7 @@ from hourwheel.store.state.records import Forgotten
 from hourwheel.store.state.state import State as StoreState
 
 from tests.kit.forms import new_store
-from tests.kit.jobs import NOW, a_job, some_jobs
+from tests.kit.jobs import NOW, a_job, epoch_of, some_jobs
 
 
 def running(id: str, token: int, key: str | None = "k") -> Job:
@@ -51,7 +51,7 @@ def test_a_backlog_was_decoded_whole_and_the_garbage_collector_then_stopped_ever
     store = new_store()
     store.add(some_jobs(5), NOW)
     (claim,) = store.claim("me", NOW, 1)
-    rows = store._epoch.state.rows
+    rows = epoch_of(store).state.rows
     assert {id: type(row) for id, row in rows.items()} == {
         job.id: Job if job.id == claim.job.id else bytes for job in some_jobs(5)
     }

@@ -13,6 +13,8 @@ from hourwheel.job import Job, Retried, State, Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.turn import effects
 
+from tests.kit.jobs import epoch_of
+
 pytestmark = pytest.mark.usefixtures("not_folded")
 
 JOBS = 6
@@ -29,11 +31,11 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Seen],
     """A store, what it held after each change, and where in the journal each change ended."""
     home = tmp_path_factory.mktemp("history")
     store = JsonStore(home / "tasks.json", durability="os")
-    states, ends = [seen_in(store)], [store._epoch.journal.end]
+    states, ends = [seen_in(store)], [epoch_of(store).journal.end]
 
     def note() -> None:
         states.append(seen_in(store))
-        ends.append(store._epoch.journal.end)
+        ends.append(epoch_of(store).journal.end)
 
     for number in range(JOBS):
         store.add(
@@ -57,7 +59,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Seen],
         [Job(id="last-a", task="t", due_ms=50), Job(id="last-b", task="t", due_ms=51)], 0
     )  # one change, two lines
     note()
-    store._epoch.journal.sync()
+    epoch_of(store).journal.sync()
     return home, states, ends
 
 

@@ -43,13 +43,13 @@ def test_a_record_may_be_exactly_as_long_as_its_length_can_say_and_not_a_byte_lo
 ) -> None:
     assert lines._LONGEST == 16**6 - 1
     monkeypatch.setattr(lines, "_LONGEST", 40)
-    fits, job = "x" * 40, "x" * (40 - len('{"seq":7,"op":"add","job":}'))
+    fits, job = "x" * 40, b"x" * (40 - len('{"seq":7,"op":"add","job":}'))
     assert is_sound(frame(fits)[:-1])
     assert is_sound(frame_add(7, job)[:-1])
     with pytest.raises(StoreError, match="at most 40 bytes, got 41 for x"):
         frame(fits + "x")
     with pytest.raises(StoreError, match="at most 40 bytes, got 41"):
-        frame_add(7, job + "x")
+        frame_add(7, job + b"x")
 
 
 def test_the_error_for_a_long_record_shows_how_it_begins_and_not_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_a_change_is_read_back_as_one_with_its_records_first_and_its_jobs_number
     job_texts = [f'{{"id":"{number}"}}' for number in range(jobs)]
     if not texts and not job_texts:
         return
-    data = frame_change(texts, 5 + records, job_texts)
+    data = frame_change(texts, 5 + records, [text.encode() for text in job_texts])
     expected = [*texts, *(f'{{"seq":{5 + records + n},"op":"add","job":{text}}}' for n, text in enumerate(job_texts))]
     [batch], end = split(data + ONE[:9], 100)
     assert [text.decode() for text in batch.texts] == expected

@@ -27,7 +27,7 @@ from hourwheel.store.file.format.lines import (
 )
 from hourwheel.turn import effects
 
-from tests.kit.jobs import NOW, a_job, content, some_jobs
+from tests.kit.jobs import NOW, a_job, content, epoch_of, some_jobs
 from tests.kit.memory_system import DIRECTORY, MemorySystem
 from tests.kit.remains import Refusal, opened, what_is_left
 
@@ -46,8 +46,8 @@ def test_a_line_is_checksum_mark_length_and_text() -> None:
 def test_a_record_that_adds_a_job_is_framed_in_one_step_as_in_two() -> None:
     text = encode_job(a_job("a", key="k"))
     seven, eight, nine = (f'{{"seq":{number},"op":"add","job":{text}}}' for number in (7, 8, 9))
-    assert frame_add(7, text) == frame(seven)
-    assert frame_change(['{"seq":7}'], 8, [text, text]) == frame_all(['{"seq":7}', eight, nine])
+    assert frame_add(7, text.encode()) == frame(seven)
+    assert frame_change(['{"seq":7}'], 8, [text.encode(), text.encode()]) == frame_all(['{"seq":7}', eight, nine])
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -127,7 +127,7 @@ class Story:
         self.states.append(content(self.store))
 
     def _end(self) -> int:
-        return self.store._epoch.journal.end
+        return epoch_of(self.store).journal.end
 
     def with_journal(self, data: bytes, size: int | None = None) -> dict[str, bytes]:
         blank = b"\n" * ((len(data) + 2000 if size is None else size) - len(data))
@@ -257,7 +257,7 @@ def test_a_journal_of_a_newer_version_is_refused_as_such(story: Story) -> None:
 
 
 def test_a_record_that_does_not_follow_from_those_before_it_is_refused_with_its_number(story: Story) -> None:
-    number = story.store._epoch.journal.seq + 1
+    number = epoch_of(story.store).journal.seq + 1
     nonsense = frame(f'{{"seq":{number},"op":"claim","owner":"x","now_ms":1,"token":9,"ids":["nobody"]}}')
     left = what_is_left(story.with_journal(story.data + nonsense))
     assert isinstance(left, StoreCorrupt)
@@ -282,7 +282,7 @@ def test_a_record_that_does_not_follow_from_those_before_it_is_refused_with_its_
     ],
 )
 def test_a_line_with_a_good_checksum_and_no_record_in_it_is_refused(story: Story, text: str) -> None:
-    line = frame(text.replace("SEQ", str(story.store._epoch.journal.seq + 1)))
+    line = frame(text.replace("SEQ", str(epoch_of(story.store).journal.seq + 1)))
     assert isinstance(what_is_left(story.with_journal(story.data + line)), StoreCorrupt)
 
 
@@ -317,9 +317,9 @@ def test_every_subset_of_the_sectors_of_a_batch_leaves_all_of_the_batch_or_nothi
     system = MemorySystem()
     store = _store(system)
     store.add([a_job("before")], NOW)
-    synced = store._epoch.journal.end
+    synced = epoch_of(store).journal.end
     store.add([a_job(f"batch-{n}", payload=f'[["{"y" * 400}"],{{}}]') for n in range(6)], NOW, fresh=True)
-    end = store._epoch.journal.end
+    end = epoch_of(store).journal.end
     files = system.files()
     first, last = synced // SECTOR, (end - 1) // SECTOR
     assert 5 <= last - first <= 10
@@ -363,8 +363,8 @@ def test_a_long_change_is_read_whole_however_little_is_read_at_a_time() -> None:
     system = MemorySystem()
     store = _store(system)
     store.add([a_job(f"job-{n}", payload=f'[["{"x" * 9_000}"],{{}}]') for n in range(40)], NOW, fresh=True)
-    fresh = Epoch.open(store._place, system)
-    fresh.journal.end, fresh.journal.seq = store._epoch.snapshot.header.length and _header_length(system), 0
+    fresh = Epoch.open(store._keeper.newest.place, system)
+    fresh.journal.end, fresh.journal.seq = epoch_of(store).snapshot.header.length and _header_length(system), 0
     [batch] = fresh.journal.read(most=1000)
     assert len(batch.texts) == 40
 

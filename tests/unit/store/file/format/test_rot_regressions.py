@@ -13,7 +13,7 @@ from hourwheel.store import JsonStore
 from hourwheel.store.file.format.lines import frame
 from hourwheel.store.state.records import decode_record
 
-from tests.kit.jobs import a_job, content
+from tests.kit.jobs import a_job, content, epoch_of
 from tests.torture.hostile_payloads.stores import resealed
 
 pytestmark = pytest.mark.usefixtures("not_folded")
@@ -23,7 +23,7 @@ def test_rot_over_length_and_beginning_of_the_last_record_does_not_drop_an_ackno
     path, journal = tmp_path / "tasks.json", tmp_path / "tasks.json.journal.1"
     store = JsonStore(path)
     store.add([a_job("first")], 0, fresh=True)
-    start = store._epoch.journal.end
+    start = epoch_of(store).journal.end
     store.add([a_job("last")], 0, fresh=True)
     store.close()
     data = bytearray(journal.read_bytes())
@@ -39,7 +39,7 @@ def test_a_record_whose_line_feed_and_all_behind_it_came_back_as_zeros_is_not_dr
     path, journal = tmp_path / "tasks.json", tmp_path / "tasks.json.journal.1"
     store = JsonStore(path)
     store.add([a_job("first"), a_job("last")], 0)
-    end = store._epoch.journal.end
+    end = epoch_of(store).journal.end
     store.close()
     data = journal.read_bytes()
     journal.write_bytes(data[: end - 1] + bytes(len(data) - end + 1))

@@ -150,7 +150,7 @@ def test_edits_can_follow_one_another_and_each_is_kept(made: Made) -> None:
 
 
 def test_the_one_file_of_a_store_that_was_closed_can_be_edited(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hourwheel.store.file.closing.SMALL", 2 << 20)
+    monkeypatch.setattr("hourwheel.store.file.newest.SMALL", 2 << 20)
     JsonStore(made.path, clock=FakeClock(NOW_MS)).close()
     assert list(made.path.parent.glob("tasks.json.journal.*")) == []
     edit(made, other_due("n3", NOW_MS + 2 * DAY_MS))
