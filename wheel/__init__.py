@@ -38,9 +38,9 @@ if TYPE_CHECKING:
         StoreFull,
         StoreIncomplete,
         StoreMoved,
-        StorePoisoned,
         StoreReadOnly,
         StoreReentered,
+        StoreUncertain,
         StoreUnsafe,
         TimeLimitExceeded,
         TooManyPending,
@@ -76,7 +76,7 @@ _HOMES: Final = {
         "Deadlock DuplicateJob HourwheelError InvalidValue JobCancelled JobExpired JobFailed NoScheduler "
         "NotRegistered PayloadError ResultError ResultTimeout SchedulerError SoftTimeLimitExceeded "
         "StoreBusy StoreClosed StoreCorrupt StoreError StoreFormatError StoreFull StoreIncomplete "
-        "StoreMoved StorePoisoned StoreReadOnly StoreReentered StoreUnsafe TimeLimitExceeded "
+        "StoreMoved StoreReadOnly StoreReentered StoreUncertain StoreUnsafe TimeLimitExceeded "
         "TooManyPending UnknownJob UnknownSchedule UnknownSetting"
     ),
     "events": "Events Hook",
@@ -155,9 +155,9 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "StoreFull",
     "StoreIncomplete",
     "StoreMoved",
-    "StorePoisoned",
     "StoreReadOnly",
     "StoreReentered",
+    "StoreUncertain",
     "StoreUnsafe",
     "Succeeded",
     "SystemClock",

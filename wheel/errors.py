@@ -217,5 +217,8 @@ class StoreIncomplete(StoreCorrupt):
         return (StoreIncomplete, (self.path, self.reason))
 
 
-class StorePoisoned(StoreError, OSError):
-    """A write or sync failed, so what is on the disk is not known; the next call starts a new epoch."""
+class StoreUncertain(StoreError, OSError):
+    """A write failed, or a connection broke in the middle of one: whether the change was made is not known.
+
+    The same call again is safe: with the same ids nothing is added twice, and what was settled stays settled.
+    """

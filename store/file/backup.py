@@ -31,7 +31,7 @@ from .epoch import Epoch
 from .format.header import Header
 from .format.noted import header_of, note, write_noted
 from .readonly import ReadOnlyStore
-from .system.failure import opening_error, store_error
+from .system.failure import store_error
 from .system.lock import FileLock, LifeSigns
 from .system.place import Place, place_at, refuse_unsafe
 from .system.system import SYSTEM, System, close_file, sync_directory
@@ -219,7 +219,7 @@ def _written(target: Place, system: System, source: str) -> Iterator[Callable[[E
     try:
         fd = claim_work(target, system)
     except OSError as error:
-        raise opening_error(error, f"{target.next} cannot be made") from error
+        raise store_error(error, f"{target.next} cannot be made") from error
     if fd is None:
         raise StoreBusy(f"{target.next} is being written by another process")
 

@@ -27,7 +27,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from ...errors import StoreError
+from ...errors import StoreUncertain
 from ...safety.gate import Gate, Occupied
 from ...safety.latch import Latch
 
@@ -148,7 +148,7 @@ class Together(Generic[T, W]):
         finally:
             for ticket in (*done, *lot):
                 ticket.give(
-                    StoreError("the thread that wrote this change was ended: whether it is stored is not known")
+                    StoreUncertain("the thread that wrote this change was ended: whether it is stored is not known")
                 )
 
     def _written(self, lot: list[_Ticket[T]]) -> tuple[W] | None:

@@ -30,7 +30,7 @@ from .format.journal import NoRoom
 from .group_commit import Together
 from .newest import Newest
 from .system.begun import Mark
-from .system.failure import opening_error, store_error
+from .system.failure import store_error, uncertain
 from .system.lock import drop_inherited, name_of_open_file
 
 R = TypeVar("R")
@@ -104,7 +104,7 @@ class Keeper:
             raise
         except OSError as error:
             newest.seal_doubtful()
-            raise store_error(error, f"{self.path}: the last changes may not be on the disk") from error
+            raise uncertain(error, f"{self.path}: the last changes may not be on the disk") from error
         finally:
             self._trouble = self._raise_closed
             newest.close()
@@ -276,7 +276,7 @@ class Keeper:
                 failed = self.failed(error)
                 self._gate.run(lambda: self.newest.seal_doubtful() if epoch is self.newest.epoch else None)
                 raise failed from error
-            raise store_error(error, f"{self.path}: whether this change is on the disk is not known") from error
+            raise uncertain(error, f"{self.path}: whether this change is on the disk is not known") from error
 
     def _help_aside(self) -> None:
         """For "interval": sync in this thread what the thread aside should have synced, if there can be none."""
@@ -305,7 +305,7 @@ class Keeper:
             return store_error(error, f"{self.path}: nothing was written")
         self.newest.epoch.journal.broken = True
         self._trouble = self._renew
-        return store_error(error, f"{self.path}: whether this change is on the disk is not known")
+        return uncertain(error, f"{self.path}: whether this change is on the disk is not known")
 
     def doubt(self) -> None:
         """Have the next verb read anew what is on the disk."""
@@ -322,7 +322,7 @@ class Keeper:
             return
         self._unsure = True
         if isinstance(error, OSError):
-            raise opening_error(error, f"{self.path} cannot be read") from error
+            raise store_error(error, f"{self.path} cannot be read") from error
 
     def _reread(self) -> None:
         """Read anew what is on the disk. Inside the gate."""

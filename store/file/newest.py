@@ -22,7 +22,7 @@ from .background import LOG
 from .compaction import Compaction, claim_work
 from .epoch import Epoch
 from .identity import Identity
-from .system.failure import opening_error, store_error
+from .system.failure import store_error
 from .system.lock import FileLock, LifeSigns
 from .system.place import Place
 from .system.system import System
@@ -66,7 +66,7 @@ class Newest:
             self.lock.close()
             self.system.let_go()
             if isinstance(error, OSError) and not isinstance(error, HourwheelError):
-                raise opening_error(error, f"{self.place.path} cannot be opened") from error
+                raise store_error(error, f"{self.place.path} cannot be opened") from error
             raise
 
     def _open_epoch(self) -> None:
@@ -193,7 +193,7 @@ class Newest:
         except OSError as error:
             if renew:
                 raise store_error(error, f"{self.place.path}: no new epoch can be written") from error
-            raise opening_error(error, f"{self.place.path} cannot be read") from error
+            raise store_error(error, f"{self.place.path} cannot be read") from error
         finally:
             self.lock.release()
 

@@ -26,7 +26,7 @@ from ..state.verbs import StateVerbs
 from .creation import refuse_remains
 from .epoch import Epoch
 from .format.lines import classify
-from .system.failure import opening_error
+from .system.failure import store_error
 from .system.place import place_at, refuse_unsafe
 from .system.system import SYSTEM, System
 
@@ -138,7 +138,7 @@ class ReadOnlyStore(StateVerbs):
         except OSError as error:
             if isinstance(error, HourwheelError):
                 raise
-            raise opening_error(error, f"{self.path} cannot be read any more") from error
+            raise store_error(error, f"{self.path} cannot be read any more") from error
         return self._epoch
 
     def _is_over(self) -> bool:
@@ -185,7 +185,7 @@ class ReadOnlyStore(StateVerbs):
                 f"{error.filename or self.path} may not be read by this user; to let a group look, give it the files: "
                 f"chgrp GROUP {self.path}* && chmod g+r {self.path}*"
             )
-        return opening_error(error, f"{self.path} cannot be read")
+        return store_error(error, f"{self.path} cannot be read")
 
     def wait(self, timeout_s: float) -> bool:
         """See Wakeup.wait."""

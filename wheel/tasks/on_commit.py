@@ -32,8 +32,8 @@ class AfterCommit:
     >>> kept = []
     >>> carrier = AfterCommit(app, kept.append)
     >>> id = carrier.submit(Job(id="a", task="app.remind", due_ms=1000))
-    >>> app.store.get(id), kept.pop()(), app.store.get(id).task
-    (None, 'a', 'app.remind')
+    >>> app.store.get([id]), kept.pop()(), app.store.get([id])[0].task
+    ([None], 'a', 'app.remind')
     """
 
     def __init__(self, carrier: Carrier, later: Later) -> None:

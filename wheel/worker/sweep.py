@@ -14,6 +14,7 @@ from ..results.waits import HERE, Here
 from ..safety.gate import Gate
 from ..schedules.fires import Schedules
 from . import log
+from .asking import Asking
 from .heart import Heart
 from .lending import due_for
 from .pool.credit import STUCK_S, Pace
@@ -48,10 +49,10 @@ class Account:
         self.store: Final = store
         self.owner: Final = owner
         self.heart: Final = Heart(store, clock, owner)
-        self._clock = clock
         self._mark = self.heart.marks()
         self._gate = Gate("run_due()")
-        self._ask: int | None = None
+        self._asking = Asking(store, clock, owner, self.heart)
+        self._began = False
         self._unsettled: list[tuple[Claim, Outcome]] = []
 
     def claim(
@@ -74,15 +75,12 @@ class Account:
     def _claim(self, now_ms: int, limit: int, rest: dict[str, Any], into: dict[int, Claim]) -> Claims:
         if self._unsettled:
             settle(self.store, self._unsettled, now_ms)
-        if self._ask is None:
-            if isinstance(self.store, Beginning):
-                self.store.begin(self.owner, 0)
-            self._ask = self.store.claim(self.owner, now_ms, 0).ask
-        sent = self._clock.monotonic()
-        claims = self.store.claim(self.owner, now_ms, limit, ask=self._ask, **rest)
+        if not self._began and isinstance(self.store, Beginning):
+            self.store.begin(self.owner, 0)
+        self._began = True
+        claims = self._asking.claim(now_ms, limit, **rest)
         into.update({claim.token: claim for claim in claims})
-        self._ask = claims.ask
-        self.heart.claimed(sent, claims.ask)
+        self._asking.heard(claims)
         return claims
 
     def begin(self, claim: Claim) -> None:

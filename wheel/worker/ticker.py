@@ -34,6 +34,7 @@ from ..results.waits import without_waits
 from ..safety.latch import Latch
 from ..schedules.fires import Schedules
 from . import log
+from .asking import Asking
 from .heart import Heart
 from .late import Late
 from .lending import Lending
@@ -97,7 +98,6 @@ class Ticker:
         self.pace = Pace(pool.workers)
         self._store = store
         self._clock = clock
-        self._owner = owner
         self._queues = queues
         self._on = on or Events()
         self._schedules = schedules or Schedules()
@@ -111,8 +111,7 @@ class Ticker:
         self._stale = True  # something may have changed since
         self._in_vain = 0  # how often in a row nothing came although something was said to be due
         self._second = -1
-        self._ask: int | None = None  # what to give the next claim; see Store.claim
-        self._unheard = False  # a claim has been sent whose answer is not in good hands yet
+        self._asking = Asking(store, clock, owner, self._heart)
         self._tidied_ms = -_TIDY_MS
         self._jumps = Jumps(log.LOG)
         self._queue_seen = (0, 0.0)
@@ -266,7 +265,7 @@ class Ticker:
         ticks = now_ms // 1000 != self._second
         limit = claim_limit(now_ms, ticks=ticks, stale=self._stale, credit=credit, next_ms=self._next_ms)
         if limit is None:
-            if not self._unheard:
+            if not self._asking.unheard:
                 return
             limit = 0
         if ticks:
@@ -274,37 +273,25 @@ class Ticker:
             self._schedules.look_after(self._store, now_ms)
             self._tidy(now_ms)
         self._stale = False  # what changes from here on is not in the answer
-        claims = self._ask_for(now_ms, limit)
+        claims = self._asking.claim(now_ms, limit, queues=self._queues, **self._without())
         self._second = now_ms // 1000
         self._next_ms = claims.next_ms
         in_vain = limit > 0 and not claims and claims.next_ms is not None and claims.next_ms <= now_ms
         self._in_vain = self._in_vain + 1 if in_vain else 0
         log.unrun(claims.unrun, self._on)
         taken, back = self._quarantine.admit(claims, self._inflight, self._clock.monotonic(), now_ms)
-        self._hand_over(taken, back, claims.ask, self.pool.put)
-
-    def _ask_for(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> Claims:
-        """Store.claim; what an earlier call has claimed whose answer was lost comes again."""
-        if self._ask is None:
-            self._ask = self._store.claim(self._owner, now_ms, 0).ask
-        sent = self._clock.monotonic()
-        self._unheard = True
-        claims = self._store.claim(
-            self._owner, now_ms, limit, queues=self._queues, ids=ids, ask=self._ask, **self._without()
-        )
-        self._heart.claimed(sent, claims.ask)
-        return claims
+        self._hand_over(claims, taken, back, self.pool.put)
 
     def _lend(self) -> None:
         """Take what jobs of this pool wait for, though all workers are busy, and also while they are to end."""
         room = self._lending.room(self._inflight)
-        if room <= 0 or self._unheard:
+        if room <= 0 or self._asking.unheard:
             return
         now_ms = self._clock.now_ms()
         ids = self._lending.wanted(now_ms)
         if ids:
-            claims = self._ask_for(now_ms, room, ids)
-            self._hand_over(claims, (), claims.ask, self.pool.lend)
+            claims = self._asking.claim(now_ms, room, queues=self._queues, ids=ids, **self._without())
+            self._hand_over(claims, claims, (), self.pool.lend)
 
     def _tidy(self, now_ms: int) -> None:
         """Now and then: drop finished jobs whose time is over, and compare the clock with the store's."""
@@ -316,19 +303,19 @@ class Ticker:
 
     def _hand_over(
         self,
-        claims: Sequence[Claim],
+        claims: Claims,
+        taken: Sequence[Claim],
         back: Sequence[tuple[Claim, Outcome]],
-        ask: int,
         put: Callable[[Iterable[Claim]], None],
     ) -> None:
-        """Give claims to the workers, and have those in ``back`` settled."""
-        taken, ended = claims, list[tuple[Claim, Outcome]]()
-        if claims:
-            taken, ended = self._schedules.follow(claims, self._store, self._clock.now_ms(), self._on)
+        """Give those that were taken of the claims to the workers, and have those in ``back`` settled."""
+        ended: list[tuple[Claim, Outcome]] = []
+        if taken:
+            taken, ended = self._schedules.follow(taken, self._store, self._clock.now_ms(), self._on)
             self.pool.low_water = self.pace.queue_room() // 2
             log.received(taken, self._on)
         self._unsettled += [*back, *ended]
-        self._ask, self._unheard = ask, False  # until here they count as not heard of, should anything fail
+        self._asking.heard(claims)  # not before: should anything fail, they come again
         if not taken:
             return
         todo = iter(taken)
@@ -392,10 +379,10 @@ class Ticker:
         self.pool.join(_JOIN_S / 2)
         self._take(self.pool.abandon())
         try:
-            if self._unheard:
-                given = self._ask_for(self._clock.now_ms(), 0)
+            if self._asking.unheard:
+                given = self._asking.claim(self._clock.now_ms(), 0)
                 self._unsettled += [(claim, Released(reason="the answer to its claim was lost")) for claim in given]
-                self._unheard = False
+                self._asking.heard(given)
             self._settle()
         except Exception as error:
             left = len(self._unsettled)

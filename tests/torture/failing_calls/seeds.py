@@ -76,7 +76,7 @@ def a_short_write_is_taken_for_a_whole_one(patch: pytest.MonkeyPatch) -> None:
 
 @_seed
 def errors_of_the_system_reach_the_caller(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(keeper, "opening_error", lambda error, what: error)
+    patch.setattr(keeper, "store_error", lambda error, what: error)
 
 
 @_seed

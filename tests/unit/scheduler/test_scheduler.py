@@ -398,8 +398,9 @@ def test_jobs_that_raise_whatever_kill_no_thread(app: Scheduler) -> None:
     def hello() -> str:
         return "hello"
 
+    before = set(threading.enumerate())
     with app:
-        workers = {thread for thread in threading.enumerate() if "worker" in thread.name}
+        workers = {thread for thread in threading.enumerate() if "worker" in thread.name} - before
         results = app.schedule_many(raises, [((name,), {}) for name in ("exit", "interrupt", "memory", "value")] * 5)
         hello.options(priority=-1).delay().get(timeout=LONG_S)
         until(lambda: all(result.ready() for result in results))

@@ -200,7 +200,7 @@ def test_one_who_has_lost_his_claim_is_told_when_he_says_how_far_he_has_come(app
     def copy(self: Any) -> None:
         job = self.job
         store: Any = app.store
-        store._state.rows[job.id] = job._replace(token=job.token + 1)
+        store._state.rows[job.id] = job._replace(token=job.token + 1, owner="another")
         store._state.running[job.id] = "another"
         store._state.token += 1
         self.update_state(meta=1)

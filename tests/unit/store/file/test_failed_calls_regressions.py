@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hourwheel.errors import StoreClosed, StoreError
-from hourwheel.job import State
+from hourwheel.errors import StoreClosed, StoreError, StoreUncertain
+from hourwheel.job import State, Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.store.file.background import Aside
 from hourwheel.store.file.format.journal import Journal
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content, epoch_of
+from tests.kit.memory_system import MemorySystem
 from tests.kit.systems import Failing
 
 
@@ -124,3 +126,31 @@ def test_closing_says_so_if_what_was_acknowledged_cannot_be_put_on_the_disk(tmp_
     store.close()
     with pytest.raises(StoreClosed):
         store.stats(NOW)
+
+
+def test_a_call_of_which_nobody_knows_whether_it_was_made_can_be_made_again() -> None:
+    """It said "nothing was added" once, of a job that was there when the disk worked again."""
+    system = MemorySystem()
+    store = JsonStore("/model/tasks.json", system=system, clock=StoppedClock())
+    sync = system.fdatasync
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    for again in (False, True):
+        if not again:
+            system.fdatasync = fail
+            with pytest.raises(StoreUncertain, match="whether this change is on the disk is not known"):
+                store.add([a_job("a")], NOW)
+            system.fdatasync = sync
+        else:
+            assert store.add([a_job("a")], NOW) == ["a"]
+    [claim] = store.claim("me", NOW, 9)
+    system.fdatasync = fail
+    with pytest.raises(StoreUncertain):
+        store.settle(effects([(claim, Succeeded())]), NOW)
+    system.fdatasync = sync
+    assert store.settle(effects([(claim, Succeeded())]), NOW) in ([], [claim])
+    stats = store.stats(NOW)
+    assert (stats.accepted, stats.succeeded) == (1, 1)
+    store.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from hourwheel.contract import Found
-from hourwheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StorePoisoned
+from hourwheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StoreUncertain
 from hourwheel.job import Job, Released, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.codec import UnreadableJob, decode_job, encode_job, peek
@@ -373,7 +373,7 @@ def test_after_a_failed_sync_nothing_is_acknowledged_while_somebody_else_keeps_t
     with open(path + ".next", "wb") as at_work:
         fcntl.flock(at_work, fcntl.LOCK_EX)
         system.failing = True
-        with pytest.raises(StorePoisoned):
+        with pytest.raises(StoreUncertain):
             store.add([a_job("a")], NOW)
         system.failing = False
         with pytest.raises(StoreBusy):
@@ -421,8 +421,8 @@ def test_of_two_syncs_at_once_none_is_told_that_all_is_well_when_the_first_fails
     go_on.set()
     first.join(PATIENCE_S)
     second.join(PATIENCE_S)
-    assert isinstance(answers["first"], StorePoisoned)
-    assert isinstance(answers["second"], StorePoisoned)
+    assert isinstance(answers["first"], StoreUncertain)
+    assert isinstance(answers["second"], StoreUncertain)
     store.close()
 
 
@@ -444,7 +444,7 @@ def test_who_opens_a_store_after_a_sync_failed_in_a_process_that_died_writes_it_
     failed = JsonStore(path, system=system)
     failed.add([a_job("a")], NOW)
     system.failing = True
-    with pytest.raises(StorePoisoned):
+    with pytest.raises(StoreUncertain):
         failed.add([a_job("b")], NOW)
     failed._keeper.newest.lock.close()  # it dies: nothing is closed in order
     with JsonStoreAgain(path) as other:
@@ -456,7 +456,7 @@ def test_who_has_a_store_open_when_a_sync_fails_elsewhere_writes_it_anew_before_
     system = Failing("fdatasync")
     failed, other = JsonStore(path, system=system), JsonStore(path)
     system.failing = True
-    with pytest.raises(StorePoisoned):
+    with pytest.raises(StoreUncertain):
         failed.add([a_job("a")], NOW)
     assert other.get(["a"])[0] is not None
     assert epoch_of(other).number == 2
@@ -471,7 +471,7 @@ def test_compacting_mends_what_a_failed_write_has_left_before_it_begins(path: st
     system = Failing("fdatasync")
     store = JsonStore(path, system=system)
     system.failing = True
-    with pytest.raises(StorePoisoned):
+    with pytest.raises(StoreUncertain):
         store.add([a_job("a")], NOW)
     system.failing = False
     store.compact()
