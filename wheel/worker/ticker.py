@@ -223,7 +223,7 @@ class Ticker:
         pause_s = self._trouble.left_s(monotonic)
         if not pause_s:
             try:
-                pause_s = self._turn()
+                pause_s = self._heart.nap_s(self._turn())
                 self._trouble.end()
             except StoreClosed:
                 self._over = True
@@ -231,7 +231,6 @@ class Ticker:
             except StoreError as error:
                 self._stale = True
                 pause_s = self._trouble.begin(error, monotonic)
-        pause_s = self._heart.nap_s(pause_s)
         return pause_s if self._stop_at is None else min(pause_s, max(0.0, self._stop_at - monotonic))
 
     def _turn(self) -> float:
