@@ -243,7 +243,7 @@ class Ticker:
         self._lend()
         if self._stop_at is not None:
             return 0.0 if self._inflight <= 0 else 1.0
-        credit = self._credit()
+        credit = self.credit
         if self._stale and credit > 0:
             return 0.0
         sleep_s, self.horizon_ms = nap(
@@ -253,7 +253,9 @@ class Ticker:
 
     # ---- claiming ----------------------------------------------------------------------------------------
 
-    def _credit(self) -> int:
+    @property
+    def credit(self) -> int:
+        """For how many more jobs there is room."""
         room = self.pool.ready + self.pace.queue_room() - self._inflight
         return self._quarantine.credit(room, self._inflight, self._clock.monotonic())
 
@@ -261,7 +263,7 @@ class Ticker:
         if self._stop_at is not None:
             return
         now_ms = self._clock.now_ms()
-        credit = self._credit()
+        credit = self.credit
         ticks = now_ms // 1000 != self._second
         limit = claim_limit(now_ms, ticks=ticks, stale=self._stale, credit=credit, next_ms=self._next_ms)
         if limit is None:
