@@ -196,11 +196,10 @@ def next_due_is_asked_once_only() -> Any:
 
 
 BUGS: Sequence[Sown] = (
-    settle_is_not_fenced,
     rescue_is_forgotten,
     due_is_rounded_down,
-    ring_loses_a_slot,
     claim_is_not_exclusive,
+    ring_loses_a_slot,
     remove_then_push,
     token_is_given_again_after_a_rescue,
     jobs_before_the_clock_was_set_back_are_forgotten,
@@ -214,11 +213,12 @@ BUGS: Sequence[Sown] = (
     ask_is_ignored,
 )
 LEASE_BUGS: Sequence[Sown] = (
+    signs_of_life_count_for_nothing,
+    settle_is_not_fenced,
     no_sign_of_life_while_draining,
     what_was_claimed_before_the_lease_lapsed_is_begun,
-    signs_of_life_count_for_nothing,
 )
-"""Those that only a store with leases brings to light."""
+"""Those that a store with leases brings to light, or much sooner."""
 
 
 @contextmanager
