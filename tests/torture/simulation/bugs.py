@@ -13,6 +13,7 @@ from hourwheel.job import Claim
 from hourwheel.job import State as JobState
 from hourwheel.ring import Ring
 from hourwheel.store import MemoryStore
+from hourwheel.store.state import views
 from hourwheel.store.state.leases import Leases
 from hourwheel.store.state.ready import Ready
 from hourwheel.store.state.records import Rescued
@@ -141,7 +142,7 @@ def claims_that_were_not_answered_are_forgotten() -> Any:
     """The ticker never asks for what it was not told of; a bug that this campaign has found."""
 
     def ask_for(self: Ticker, *args: Any, _real: Any = Ticker._ask_for) -> Claims:
-        self.ask = None  # type: ignore[assignment]
+        self._ask = None
         return _real(self, *args)
 
     return patch.object(Ticker, "_ask_for", ask_for)
@@ -154,7 +155,7 @@ def ask_is_advanced_before_the_answer_is_there() -> Any:
         try:
             return _real(self, *args)
         except StoreError:
-            self.ask += 1_000
+            self._ask = (self._ask or 0) + 1_000
             raise
 
     return patch.object(Ticker, "_ask_for", ask_for)
@@ -162,7 +163,7 @@ def ask_is_advanced_before_the_answer_is_there() -> Any:
 
 def ask_is_ignored() -> Any:
     """The store does not give again what its owner has not heard of."""
-    return patch.object(State, "claimed_since", lambda self, owner, token: [])
+    return patch.object(views, "claimed_since", lambda state, owner, token: [])
 
 
 def no_sign_of_life_while_draining() -> Any:
