@@ -142,7 +142,7 @@ def claims_that_were_not_answered_are_forgotten() -> Any:
     """The ticker never asks for what it was not told of; a bug that this campaign has found."""
 
     def ask_for(self: Ticker, *args: Any, _real: Any = Ticker._ask_for) -> Claims:
-        self._ask = None
+        self._ask = 1 << 60
         return _real(self, *args)
 
     return patch.object(Ticker, "_ask_for", ask_for)
