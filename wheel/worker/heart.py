@@ -35,6 +35,8 @@ class Heart:
         self._lease_s: Final = None if store.lease_ms is None else store.lease_ms / 1000
         self._last = _NEVER
         """When the last sign of life was sent that the store has taken (monotonic)."""
+        self._answered = _NEVER
+        """When the last one was sent that the store has answered, though it be that it comes too late (monotonic)."""
         self._newest = 0
         """The newest token that the owner may hold."""
         self._doubtful = 0
@@ -47,7 +49,7 @@ class Heart:
         if self._lease_s is not None:
             if sent - self._last > self._lease_s:
                 self._doubtful = self._newest
-            self._last = max(self._last, sent)
+            self._last = self._answered = max(self._last, sent)
         self._newest = newest
 
     def marks(self) -> Callable[[str, int], None] | None:
@@ -105,7 +107,9 @@ class Heart:
             StoreError: the store failed.
         """
         sent, newest = self._clock.monotonic(), self._newest
-        if self._store.beat(self._owner, self._clock.now_ms()):
+        alive = self._store.beat(self._owner, self._clock.now_ms())
+        self._answered = sent
+        if alive:
             self._last = max(self._last, sent)
         else:
             self._doubtful = max(self._doubtful, newest)
@@ -127,4 +131,4 @@ class Heart:
         return min(sleep_s, max(0.0, self._left_s(self._lease_s)))
 
     def _left_s(self, lease_s: float) -> float:
-        return 0.0 if self._last == _NEVER else self._last + lease_s / 3 - self._clock.monotonic()
+        return 0.0 if self._answered == _NEVER else self._answered + lease_s / 3 - self._clock.monotonic()

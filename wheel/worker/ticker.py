@@ -222,7 +222,7 @@ class Ticker:
         pause_s = self._trouble.left_s(monotonic)
         if not pause_s:
             try:
-                pause_s = self._turn()
+                pause_s = self._heart.nap_s(self._turn())
                 self._trouble.end()
             except StoreClosed:
                 self._over = True
@@ -230,7 +230,6 @@ class Ticker:
             except StoreError as error:
                 self._stale = True
                 pause_s = self._trouble.begin(error, monotonic)
-        pause_s = self._heart.nap_s(pause_s)
         return pause_s if self._stop_at is None else min(pause_s, max(0.0, self._stop_at - monotonic))
 
     def _turn(self) -> float:
@@ -243,7 +242,7 @@ class Ticker:
         self._lend()
         if self._stop_at is not None:
             return 0.0 if self._inflight <= 0 else 1.0
-        credit = self._credit()
+        credit = self.credit
         if self._stale and credit > 0:
             return 0.0
         sleep_s, self.horizon_ms = nap(
@@ -253,7 +252,9 @@ class Ticker:
 
     # ---- claiming ----------------------------------------------------------------------------------------
 
-    def _credit(self) -> int:
+    @property
+    def credit(self) -> int:
+        """For how many more jobs there is room."""
         room = self.pool.ready + self.pace.queue_room() - self._inflight
         return self._quarantine.credit(room, self._inflight, self._clock.monotonic())
 
@@ -261,7 +262,7 @@ class Ticker:
         if self._stop_at is not None:
             return
         now_ms = self._clock.now_ms()
-        credit = self._credit()
+        credit = self.credit
         ticks = now_ms // 1000 != self._second
         limit = claim_limit(now_ms, ticks=ticks, stale=self._stale, credit=credit, next_ms=self._next_ms)
         if limit is None:

@@ -7,12 +7,18 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from hourwheel.job import Claim, Event, Job
+from hourwheel.contract import Claims
+from hourwheel.errors import StoreError
+from hourwheel.job import Claim
 from hourwheel.job import State as JobState
 from hourwheel.ring import Ring
+from hourwheel.store import MemoryStore
+from hourwheel.store.state import views
+from hourwheel.store.state.leases import Leases
 from hourwheel.store.state.ready import Ready
 from hourwheel.store.state.records import Rescued
 from hourwheel.store.state.state import State
+from hourwheel.worker.heart import Heart
 from hourwheel.worker.ticker import Ticker
 
 from .memory_stores import MemoryStores
@@ -83,7 +89,7 @@ def rescue_goes_by_time() -> Any:
 def due_is_rounded_down() -> Any:
     """What is due within this second is taken at its beginning."""
 
-    def claim(self: MemoryStores, owner: str, now_ms: int, limit: int, **rest: Any) -> list[Claim]:
+    def claim(self: MemoryStores, owner: str, now_ms: int, limit: int, **rest: Any) -> Claims:
         return super(MemoryStores, self).claim(owner, now_ms // 1000 * 1000 + 999, limit, **rest)
 
     return patch.object(MemoryStores, "claim", claim, create=True)
@@ -92,7 +98,7 @@ def due_is_rounded_down() -> Any:
 def claim_is_not_exclusive() -> Any:
     """A claim with room left over gives out what another one runs."""
 
-    def claim(self: MemoryStores, owner: str, now_ms: int, limit: int, **rest: Any) -> list[Claim]:
+    def claim(self: MemoryStores, owner: str, now_ms: int, limit: int, **rest: Any) -> Claims:
         claims = super(MemoryStores, self).claim(owner, now_ms, limit, **rest)
         others = [id for id, holder in self._state.running.items() if holder != owner]
         if len(claims) < limit and others:
@@ -117,13 +123,7 @@ def remove_then_push() -> Any:
 
 def superseded_job_comes_back() -> Any:
     """A job that was replaced while it ran is scheduled again when it asks for another run."""
-
-    def again(self: State, job: Job, event: Event, now_ms: int, due_ms: int, **changes: Any) -> None:
-        self.rows[job.id] = job._replace(state=JobState.SCHEDULED, due_ms=due_ms, owner=None, **changes)
-        self.counts.scheduled += 1
-        self.ring.add(job.id, due_ms)
-
-    return patch.object(State, "_again", again)
+    return patch.object(State, "_is_superseded", lambda self, job: False)
 
 
 def outcomes_are_dropped_when_the_store_fails() -> Any:
@@ -139,8 +139,51 @@ def outcomes_are_dropped_when_the_store_fails() -> Any:
 
 
 def claims_that_were_not_answered_are_forgotten() -> Any:
-    """The ticker never looks for what it was not told of; a bug that this campaign has found."""
-    return patch.object(Ticker, "_give_back_unheard", lambda self, asked_ms: None)
+    """The ticker never asks for what it was not told of; a bug that this campaign has found."""
+
+    def ask_for(self: Ticker, *args: Any, _real: Any = Ticker._ask_for) -> Claims:
+        self._ask = 1 << 60
+        return _real(self, *args)
+
+    return patch.object(Ticker, "_ask_for", ask_for)
+
+
+def ask_is_advanced_before_the_answer_is_there() -> Any:
+    """The ticker takes what was claimed for heard of, although the answer was lost."""
+
+    def ask_for(self: Ticker, *args: Any, _real: Any = Ticker._ask_for) -> Claims:
+        try:
+            return _real(self, *args)
+        except StoreError:
+            self._ask = (self._ask or 0) + 1_000
+            raise
+
+    return patch.object(Ticker, "_ask_for", ask_for)
+
+
+def ask_is_ignored() -> Any:
+    """The store does not give again what its owner has not heard of."""
+    return patch.object(views, "claimed_since", lambda state, owner, token: [])
+
+
+def no_sign_of_life_while_draining() -> Any:
+    """A ticker that is to stop beats no longer, while its jobs run."""
+
+    def stop_claiming(self: Ticker, timeout_s: float, _real: Any = Ticker.stop_claiming) -> None:
+        _real(self, timeout_s)
+        self._heart = Heart(MemoryStore(), self._clock, self._owner)
+
+    return patch.object(Ticker, "stop_claiming", stop_claiming)
+
+
+def what_was_claimed_before_the_lease_lapsed_is_begun() -> Any:
+    """A node that was taken for dead goes on with the claims that wait in its queue."""
+    return patch.object(Heart, "_refuse_doubtful", lambda self, token: None)
+
+
+def signs_of_life_count_for_nothing() -> Any:
+    """A beat is answered, and does not make the lease any longer."""
+    return patch.object(Leases, "beat", lambda self, owner, now_ms: self._until.get(owner, now_ms) > now_ms)
 
 
 def next_due_is_asked_once_only() -> Any:
@@ -154,11 +197,10 @@ def next_due_is_asked_once_only() -> Any:
 
 
 BUGS: Sequence[Sown] = (
-    settle_is_not_fenced,
     rescue_is_forgotten,
     due_is_rounded_down,
-    ring_loses_a_slot,
     claim_is_not_exclusive,
+    ring_loses_a_slot,
     remove_then_push,
     token_is_given_again_after_a_rescue,
     jobs_before_the_clock_was_set_back_are_forgotten,
@@ -168,7 +210,16 @@ BUGS: Sequence[Sown] = (
     outcomes_are_dropped_when_the_store_fails,
     claims_that_were_not_answered_are_forgotten,
     next_due_is_asked_once_only,
+    ask_is_advanced_before_the_answer_is_there,
+    ask_is_ignored,
 )
+LEASE_BUGS: Sequence[Sown] = (
+    signs_of_life_count_for_nothing,
+    settle_is_not_fenced,
+    no_sign_of_life_while_draining,
+    what_was_claimed_before_the_lease_lapsed_is_begun,
+)
+"""Those that a store with leases brings to light, or much sooner."""
 
 
 @contextmanager

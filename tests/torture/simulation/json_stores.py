@@ -6,7 +6,7 @@ nothing else is tidied up: that is how its life sign ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hourwheel.contract import Store
@@ -47,6 +47,9 @@ class Process(System):
 class JsonStores:
     """See Stores."""
 
+    lease_ms: int | None = None
+    lease_now_ms: Callable[[], int]
+
     def __init__(self) -> None:
         self._kernel = MemorySystem()
         self._processes: dict[str, tuple[Process, JsonStore]] = {}
@@ -67,3 +70,6 @@ class JsonStores:
 
     def disown(self, claims: Iterable[Claim]) -> bool:
         return False
+
+    def lives(self, owner: str, until_ms: int) -> None:
+        raise AssertionError(f"the kernel tells whether {owner} lives")

@@ -134,6 +134,26 @@ def test_a_beat_that_comes_too_late_makes_all_claims_doubtful() -> None:
         mark("me", claims[0].token)
 
 
+# ---- without a thread ------------------------------------------------------------------------------------
+
+
+def test_an_owner_that_was_taken_for_dead_tries_again_after_a_third_of_its_lease_and_not_at_once() -> None:
+    store, clock = MemoryStore(lease_ms=LEASE_MS), FakeClock()
+    heart = Heart(store, clock, "me")
+    heart.claimed(clock.monotonic(), store.claim("me", clock.now_ms(), 1).ask)
+    clock.advance(1.5)
+    assert heart.nap_s(1.0) == 0.0
+    heart.beat_if_due()
+    assert heart.nap_s(1.0) == pytest.approx(LEASE_MS / 3000)
+
+
+def test_a_ticker_that_waits_for_its_store_waits_also_when_a_sign_of_life_is_due(world: World) -> None:
+    world.ticker.step()
+    world.clock.advance(0.9)
+    world.ticker._trouble.begin(StoreError("the connection is gone"), world.clock.monotonic())
+    assert world.ticker.step() == pytest.approx(0.05)
+
+
 # ---- the real thing: a lease of 300 ms under jobs of 3 s -------------------------------------------------
 
 

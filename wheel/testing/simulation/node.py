@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ...contract import Store
+from ...contract import Beginning, Store
 from ...job import Claim
+from ...worker.heart import Heart
 from ...worker.ticker import Ticker
 from .clock import SECOND, VirtualClock
 from .pool import VirtualPool
@@ -39,6 +40,7 @@ class Node:
         self.next_at = NEVER
         """When it steps next, in nanoseconds of the world."""
         self.store: Store
+        self.heart: Heart
         self.ticker: Ticker
         self.pool: VirtualPool
         self._workers = workers
@@ -58,8 +60,11 @@ class Node:
         self.life += 1
         self.alive = True
         self.store = open(self.owner)
-        self.pool = VirtualPool(self._workers, self.clock, partial(self._begin, self))
-        self.ticker = Ticker(self.store, self.pool, self.clock, owner=self.owner)
+        if isinstance(self.store, Beginning):
+            self.store.begin(self.owner, 0)
+        self.heart = Heart(self.store, self.clock, self.owner)
+        self.pool = VirtualPool(self._workers, self.clock, partial(self._begin, self), self.heart.marks())
+        self.ticker = Ticker(self.store, self.pool, self.clock, owner=self.owner, heart=self.heart)
         self.pool.start(wake=self.wake, settle_late=self.ticker.late.settle)
         self._sleep_until(self.clock.at)
 
@@ -96,12 +101,13 @@ class Node:
     @property
     def has_room(self) -> bool:
         """Whether it would claim if something were due."""
-        return self.ticker._credit() > 0
+        return self.ticker.credit > 0
 
     def idle(self, *, overdue: bool) -> bool:
         """Whether its next ticks can change nothing, for as long as nothing happens and nothing comes due."""
         ticks = (self._target + self.clock.offset) % SECOND == 0
-        return ticks and self.pool.still and not (overdue and self.has_room)
+        held_back = not self.has_room and not self.pool.full  # a quarantine, which may end at any tick
+        return ticks and self.pool.still and not held_back and not (overdue and self.has_room)
 
     def may_skip_to(self, limit: int) -> bool:
         """Whether there is a tick to leave out before ``limit``."""

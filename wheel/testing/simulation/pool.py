@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ...clock import Clock
-from ...job import Claim, Job, Outcome
+from ...errors import StoreError
+from ...job import Claim, Job, Outcome, Snoozed
 from ...worker.pool import Done, ThreadPool
+from ...worker.run.runner import HELD_MS
 
 Begin = Callable[["VirtualPool", int, Claim], None]
 """A worker, by its place in the pool, begins a run; ``end`` is called when it is over."""
@@ -17,8 +19,19 @@ Begin = Callable[["VirtualPool", int, Claim], None]
 class VirtualPool(ThreadPool):
     """As a ticker sees it a ThreadPool; ``workers`` runs at a time."""
 
-    def __init__(self, workers: int, clock: Clock, begin: Begin) -> None:
+    def __init__(
+        self, workers: int, clock: Clock, begin: Begin, mark: Callable[[str, int], None] | None = None
+    ) -> None:
+        """A pool that is not started.
+
+        Args:
+            workers: how many.
+            clock: of the world.
+            begin: called when a run begins.
+            mark: asked before it does; see Runner.
+        """
         super().__init__(0, _never, clock)
+        self._mark: Final = mark
         self.workers = self.ready = workers
         self._begin: Final = begin
         self._queue: deque[Claim] = deque()
@@ -37,18 +50,26 @@ class VirtualPool(ThreadPool):
             self._take(self._idle.pop(0))
 
     def _take(self, place: int) -> None:
-        claim = self._queue.popleft()
-        self._busy[place] = claim, self._clock.monotonic()
-        self._begin(self, place, claim)
+        """The next claim that may begin is run at a place; one that may not is put off, as a Runner does it."""
+        while self._queue:
+            claim = self._queue.popleft()
+            try:
+                if self._mark is not None:
+                    self._mark(claim.owner, claim.token)
+            except StoreError as error:
+                held = Snoozed(due_ms=self._clock.now_ms() + HELD_MS, reason=str(error))
+                self._done.append(Done(claim, held, 0.0))
+                continue
+            self._busy[place] = claim, self._clock.monotonic()
+            self._begin(self, place, claim)
+            return
+        self._idle.append(place)
 
     def end(self, place: int, outcome: Outcome) -> None:
         """The run at a place is over; its worker hands over what came of it and takes the next claim."""
         claim, began = self._busy.pop(place)
         self._done.append(Done(claim, outcome, self._clock.monotonic() - began))
-        if self._queue:
-            self._take(place)
-        else:
-            self._idle.append(place)
+        self._take(place)
         if self._abandoned:
             self._settle_late(self.collect())
         elif len(self._queue) <= self.low_water:
@@ -76,6 +97,11 @@ class VirtualPool(ThreadPool):
         """See ThreadPool.close."""
         self._closed = True
         return self.recall()
+
+    @property
+    def full(self) -> bool:
+        """Whether all workers are busy."""
+        return not self._idle
 
     @property
     def still(self) -> bool:

@@ -175,6 +175,7 @@ class World:
         self.note("producer", "adds", jobs[0].id, len(jobs), due_ms)
         beside = self.nodes[node % len(self.nodes)]
         if beside.alive and due_ms < beside.ticker.horizon_ms:
+            beside.ticker.wake()
             beside.wake()
 
     def kill(self, node: Node, down_ms: int) -> None:

@@ -5,21 +5,47 @@ from __future__ import annotations
 from random import Random
 from typing import Final, get_args
 
-from .happenings import Add, Cancel, Crash, Disown, Drain, Fail, Fate, Happening, Moment, Pause, Reschedule, SetClock
+from .happenings import (
+    Add,
+    Cancel,
+    Crash,
+    CutOff,
+    Disown,
+    Drain,
+    Fail,
+    Fate,
+    Happening,
+    Moment,
+    Pause,
+    Reschedule,
+    SetClock,
+)
 from .history import DAY_MS, History
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
 
 
-def bad_day(seed: int, *, nodes: int = 3, workers: int = 2, length_ms: int = DAY_MS, jobs: int = 100) -> History:
+def bad_day(
+    seed: int,
+    *,
+    nodes: int = 3,
+    workers: int = 2,
+    length_ms: int = DAY_MS,
+    jobs: int = 100,
+    lease_ms: int | None = None,
+) -> History:
     """A day on which about so many jobs are added and everything goes wrong that can."""
     day = _Day(Random(f"day {seed}"), nodes, length_ms)
     added = [*day.singles(jobs), *day.bursts(), *day.rivals()]
     happenings: list[Happening] = [*added, *day.crowd(), *day.troubles(added)]
     happenings += day.second_thoughts([each.id for each in happenings if isinstance(each, Add) and each.count == 1])
+    if lease_ms is not None:
+        happenings += [*day.silences(lease_ms), *day.swarm(lease_ms)]
     happenings.sort(key=lambda each: each.at_ms)
-    return History(happenings=tuple(happenings), seed=seed, nodes=nodes, workers=workers, length_ms=length_ms)
+    return History(
+        happenings=tuple(happenings), seed=seed, nodes=nodes, workers=workers, lease_ms=lease_ms, length_ms=length_ms
+    )
 
 
 class _Day:
@@ -158,3 +184,30 @@ class _Day:
         if random.random() < 0.4:
             found.append(Disown(at_ms=self._when_it_hurts(), node=self._node()))
         return found
+
+    def silences(self, lease_ms: int) -> list[Happening]:
+        """Nodes of which the store hears nothing for about a lease, and nodes that hear nothing of it."""
+        found: list[Happening] = []
+        for _ in range(self._random.randint(1, 6)):
+            at_ms, node = self._when_it_hurts(), self._node()
+            lasts_ms = self._span((2, 1, lease_ms), (4, lease_ms * 2 // 3, lease_ms * 3), (1, lease_ms, 30 * lease_ms))
+            if self._random.random() < 0.4:
+                found.append(Pause(at_ms=at_ms, node=node, lasts_ms=lasts_ms))
+            else:
+                answer = self._random.random() < 0.3
+                found.append(CutOff(at_ms=at_ms, node=node, lasts_ms=lasts_ms, answer=answer))
+        return found
+
+    def swarm(self, lease_ms: int) -> list[Happening]:
+        """Many short jobs, of which some wait in the queue of a node when it stands still."""
+        random = self._random
+        if random.random() < 0.6:
+            return []
+        at_ms, node = random.randrange(_MINUTE), self._node()
+        count, runs_ms = random.randint(50, 200), random.randint(1, 3)
+        stalls_ms = at_ms + random.randint(runs_ms, count * runs_ms // 2)
+        lasts_ms = self._span((1, lease_ms // 2, lease_ms * 3))
+        return [
+            Add(at_ms=at_ms, id="swarm", count=count, runs_ms=runs_ms, node=node),
+            Pause(at_ms=stalls_ms, node=node, lasts_ms=lasts_ms),
+        ]

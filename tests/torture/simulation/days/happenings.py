@@ -7,7 +7,7 @@ played again. ``at_ms`` is the time since the world began, whatever is done to i
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from hourwheel.contract import OnConflict
 
@@ -95,6 +95,16 @@ class Disown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """A node does not reach the store for a while; with ``answer`` only the answers do not reach the node."""
+
+    at_ms: int
+    node: int
+    lasts_ms: int
+    answer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetClock:
     """The wall clock is set forwards or back."""
 
@@ -111,11 +121,9 @@ class Fail:
     answer: bool = False
 
 
-Happening = Add | Cancel | Reschedule | Crash | Drain | Pause | Disown | SetClock | Fail
+Happening = Add | Cancel | Reschedule | Crash | Drain | Pause | Disown | CutOff | SetClock | Fail
 
-_KINDS: Final[dict[str, Any]] = {
-    kind.__name__: kind for kind in (Add, Cancel, Reschedule, Crash, Drain, Pause, Disown, SetClock, Fail)
-}
+_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in get_args(Happening)}
 
 
 def as_document(happening: Happening) -> dict[str, Any]:

@@ -23,15 +23,19 @@ class History:
     workers: int = 2
     start_ms: int = NEW_YEAR_2026_MS
     """What the wall clock shows at the beginning."""
+    lease_ms: int | None = None
+    """How long an owner is taken to live after a sign of life; None if the store is told who has died."""
     length_ms: int = DAY_MS
     """After it nothing is done to the world any more, and it runs until its work is done."""
 
     def as_document(self) -> dict[str, Any]:
         """As a JSON object."""
+        leased = {} if self.lease_ms is None else {"lease_ms": self.lease_ms}
         return {
             "seed": self.seed,
             "nodes": self.nodes,
             "workers": self.workers,
+            **leased,
             "start_ms": self.start_ms,
             "length_ms": self.length_ms,
             "happenings": [as_document(happening) for happening in self.happenings],
@@ -47,4 +51,5 @@ class History:
     def in_words(self) -> list[str]:
         """A line for the world, and one for each happening."""
         told = f"{self.nodes} nodes, {self.workers} workers each, {self.length_ms / 3_600_000:g} h, seed {self.seed}"
-        return [told, *map(in_words, self.happenings)]
+        leased = "" if self.lease_ms is None else f", leases of {self.lease_ms} ms"
+        return [told + leased, *map(in_words, self.happenings)]

@@ -31,15 +31,16 @@ class Course:
     """The last lines of the trace."""
 
 
-def play(history: History, *, stores: Callable[[], Stores] = MemoryStores, fast: bool = True) -> Course:
+def play(history: History, *, stores: Callable[..., Stores] = MemoryStores, fast: bool = True) -> Course:
     """Play a history, until it is over or something is wrong.
 
     Args:
         history: such as ``bad_day(seed)``.
-        stores: makes the place for the jobs.
+        stores: makes the place for the jobs; given the length of a lease, if the history has one.
         fast: skip the ticks at which nothing can happen.
     """
-    world = DayWorld(history, stores(), fast=fast)
+    made = stores() if history.lease_ms is None else stores(history.lease_ms)
+    world = DayWorld(history, made, fast=fast)
     violation = world.play(history.length_ms * MS)
     return Course(
         history=history,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
-from hourwheel.contract import Store
+from hourwheel.contract import Found, Store
 from hourwheel.job import Claim, Failed, Failure, Job, Outcome, Retried, Succeeded
 from hourwheel.testing.simulation.clock import MS
 from hourwheel.testing.simulation.node import Node
@@ -14,8 +14,22 @@ from hourwheel.testing.simulation.pool import VirtualPool
 from hourwheel.testing.simulation.world import World
 
 from ..judge import Auditor
+from ..judge.signs import Signs
 from .failing import Failing, NodeDied, Weather
-from .happenings import Add, Cancel, Crash, Disown, Drain, Fail, Happening, Pause, Reschedule, SetClock, clock_face
+from .happenings import (
+    Add,
+    Cancel,
+    Crash,
+    CutOff,
+    Disown,
+    Drain,
+    Fail,
+    Happening,
+    Pause,
+    Reschedule,
+    SetClock,
+    clock_face,
+)
 from .history import History
 from .node import DayNode
 
@@ -24,12 +38,8 @@ _BROKEN = Failure("SimulatedError", "the run failed")
 
 
 class _Auditor(Auditor):
-    def __init__(self, weather: Weather) -> None:
-        super().__init__()
-        self._weather = weather
-
     def excused(self, node: Node) -> bool:
-        return not self._weather.fair or super().excused(node)
+        return not cast("DayNode", node).store.fair or super().excused(node)
 
 
 class DayWorld(World):
@@ -52,7 +62,7 @@ class DayWorld(World):
         self._fast = fast
         self._weather = Weather()
         self._adds: dict[str, Add] = {}
-        judge = _Auditor(self._weather)
+        judge = _Auditor()
         self._ledger = judge.ledger
         super().__init__(
             stores,
@@ -63,12 +73,28 @@ class DayWorld(World):
             seed=history.seed,
             lasts_ms=lambda claim: self._adds[claim.job.id].runs_ms,
         )
+        if history.lease_ms is not None:
+            stores.lease_now_ms = lambda: self.clock.at // MS
+            judge.ledger.signs = Signs(history.lease_ms, stores.lease_now_ms)
+            for node in self.nodes:
+                node.lives = self._lives
         for happening in history.happenings:
             self.at(happening.at_ms * MS, partial(self._happens, happening))
 
     def open(self, owner: str) -> Store:
         store = super().open(owner)
-        return cast("Store", Failing(store, self._weather, self.note)) if owner else store
+        if not owner:
+            return store
+        return cast("Store", Failing(store, self._weather, self.note, partial(self._hindered, owner)))
+
+    def _hindered(self, owner: str) -> None:
+        if self._ledger.signs is not None:
+            self._ledger.signs.hindered(owner)
+
+    def _lives(self, owner: str, until: int) -> None:
+        assert self._ledger.signs is not None
+        self._ledger.signs.given(owner, until // MS)
+        self.stores.lives(owner, until // MS)
 
     def note(self, who: str, *what: object) -> None:
         super().note(who, *what)
@@ -104,7 +130,10 @@ class DayWorld(World):
         return self._ledger.next_due_ms(self.clock.now_ms())
 
     def orphaned(self) -> bool:
-        return bool(self._ledger.orphans())
+        if self._ledger.signs is None:
+            return bool(self._ledger.orphans())
+        awake = {node.owner for node in self.awake()}
+        return any(entry.owner not in awake for entry in self._ledger.running.values())
 
     def unfinished(self) -> int:
         return self._ledger.unfinished
@@ -136,12 +165,12 @@ class DayWorld(World):
             case SetClock(by_ms=by_ms):  # not before 1970
                 self.note("clock", "set by", by_ms)
                 self.clock.offset = max(self.clock.offset + by_ms * MS, -self.clock.at)
-            case Fail():
-                self._fail(happening)
+            case Fail(lasts_ms=lasts_ms, answer=answer):
+                self._fail("store", self._weather, "swallowing" if answer else "refusing", lasts_ms)
             case _:
                 self._befall(happening, self.nodes[happening.node % len(self.nodes)])
 
-    def _befall(self, happening: Crash | Drain | Pause | Disown, node: DayNode) -> None:
+    def _befall(self, happening: Crash | Drain | Pause | Disown | CutOff, node: DayNode) -> None:
         if not node.alive:
             return
         match happening:
@@ -157,6 +186,10 @@ class DayWorld(World):
             case Pause(lasts_ms=lasts_ms):
                 self.note(node.owner, "stands still for", lasts_ms)
                 node.pause(self.clock.at + lasts_ms * MS)
+                self._hindered(node.owner)
+                self.at(self.clock.at + lasts_ms * MS, lambda: None)  # nobody is to skip past its next step
+            case CutOff(lasts_ms=lasts_ms, answer=answer):
+                self._fail(node.owner, node.store.line, "swallowing" if answer else "refusing", lasts_ms)
             case Disown():
                 self._disown(node)
 
@@ -184,18 +217,19 @@ class DayWorld(World):
         if isinstance(happening, Cancel):
             found = self.store.cancel([id], now_ms)[0]
         else:
-            found = self.store.reschedule(id, max(0, now_ms + happening.delay_ms), now_ms)
+            found = self.store.reschedule([id], max(0, now_ms + happening.delay_ms), now_ms)[0]
+        if found is Found.UNKNOWN and id in self._ledger.entries:
+            found = Found.FINISHED  # it was replaced, and dropped by a tick that may be skipped
         self.note("producer", type(happening).__name__.lower(), id, str(found))
 
-    def _fail(self, fail: Fail) -> None:
-        name = "swallowing" if fail.answer else "refusing"
-        self.note("store", "fails,", name)
-        setattr(self._weather, name, getattr(self._weather, name) + 1)
-        self.at(self.clock.at + fail.lasts_ms * MS, partial(self._recover, name))
+    def _fail(self, who: str, weather: Weather, name: str, lasts_ms: int) -> None:
+        self.note(who, "fails," if who == "store" else "is cut off,", name)
+        setattr(weather, name, getattr(weather, name) + 1)
+        self.at(self.clock.at + lasts_ms * MS, partial(self._recover, who, weather, name))
 
-    def _recover(self, name: str) -> None:
-        self.note("store", "no longer fails,", name)
-        setattr(self._weather, name, getattr(self._weather, name) - 1)
+    def _recover(self, who: str, weather: Weather, name: str) -> None:
+        self.note(who, "no longer fails,", name)
+        setattr(weather, name, getattr(weather, name) - 1)
 
     def _disown(self, node: DayNode) -> None:
         held = [entry for entry in self._ledger.running.values() if entry.owner == node.owner]

@@ -53,6 +53,8 @@ class Auditor(Judge):
     def stepped(self, node: Node, sleep_s: float) -> None:
         if not 0.0 <= sleep_s <= 1.0:
             raise Violation(f"{node.owner} wants to sleep for {sleep_s} s, more than a tick")
+        if not sleep_s and node.ticker._trouble and node.ticker._stop_at is None:
+            raise Violation(f"{node.owner} does not wait, although its store fails")
         now_ms = node.clock.now_ms()
         self._refuse_idling(node, now_ms)
         self._refuse_spinning(node, now_ms // 1000)

@@ -30,6 +30,8 @@ class Entry:
     """How often it may begin again: its worker died or was taken for dead, or the run asked for another."""
     began_token: int = 0
     disowned: bool = False
+    brief: bool = False
+    """Whether it was replaced, and may be dropped after a minute."""
     asked: bool = False
     """Whether it was asked to end while it ran: it will not be scheduled again."""
 

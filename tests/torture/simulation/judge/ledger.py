@@ -8,7 +8,9 @@ to. Any difference is a violation, at the moment at which it happens:
     none invented       a job in an answer that was never accepted
     nothing early       a claim before the due instant by the wall clock
     one live claim      a claim of a job that runs, or a run under a token that is not the newest
+    none unheard        claims whose answer was lost come first in the next one, by their tokens, and are not new
     starts <= 1 + deaths
+    no needless death   an owner that reaches the store lets its lease lapse
     fencing             a settlement counts if, and only if, its token is the job's newest
     the sum             accepted = scheduled + running + finished
 """
@@ -19,11 +21,13 @@ from collections import Counter
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
-from hourwheel.contract import Found, OnConflict, Stats
-from hourwheel.job import Claim, Failed, Job, Outcome, Released, Retried, Snoozed, Succeeded
+from hourwheel.contract import Claims, Found, OnConflict, Stats
+from hourwheel.job import Claim, Job
 from hourwheel.testing.simulation import Violation
+from hourwheel.turn import Again, Effect, End
 
 from .entry import Entry, Where
+from .signs import Signs
 
 
 class Ledger:
@@ -35,7 +39,11 @@ class Ledger:
         self.counts: Counter[str] = Counter()
         self.dead: set[str] = set()
         """Owners that can settle nothing any more."""
+        self.signs: Signs | None = None
+        """Of life, if the store is not told who has died."""
         self.token = 0
+        self._marks: dict[str, int] = {}
+        """By owner, if the store is told: up to which token its claims have begun."""
         self._holders: dict[str, str] = {}
         self._waiting: list[tuple[int, str]] = []
         self._ready: list[tuple[int, int, str]] = []
@@ -63,6 +71,7 @@ class Ledger:
             return holder.id
         if holder.where == "scheduled":
             self._finish(holder, "cancelled")
+            holder.brief = True
         return job.id
 
     def _holder(self, key: str | None) -> Entry | None:
@@ -75,7 +84,7 @@ class Ledger:
 
     def cancelled(self, id: str, found: Found) -> None:
         """cancel() was answered."""
-        _demand(found is self._found(id), f"cancel of {id} was answered with {found}, must be {self._found(id)}")
+        self._judge_found("cancel", id, found)
         if found is Found.SCHEDULED:
             self._finish(self.entries[id], "cancelled")
         elif found is Found.RUNNING:
@@ -83,15 +92,19 @@ class Ledger:
 
     def moved(self, id: str, due_ms: int, found: Found) -> None:
         """reschedule() was answered."""
-        _demand(found is self._found(id), f"reschedule of {id} was answered with {found}, must be {self._found(id)}")
+        self._judge_found("reschedule", id, found)
         if found is Found.SCHEDULED:
             self._schedule(self.entries[id], due_ms, before="scheduled")
 
-    def _found(self, id: str) -> Found:
+    def _judge_found(self, verb: str, id: str, found: Found) -> None:
         entry = self.entries.get(id)
         if entry is None:
-            return Found.UNKNOWN
-        return Found.FINISHED if entry.finished else Found(entry.where)
+            must = Found.UNKNOWN
+        elif entry.brief and found is Found.UNKNOWN:
+            return
+        else:
+            must = Found.FINISHED if entry.finished else Found(entry.where)
+        _demand(found is must, f"{verb} of {id} was answered with {found}, must be {must}")
 
     # ---- nodes -------------------------------------------------------------------------------------------
 
@@ -103,21 +116,60 @@ class Ledger:
         return taken
 
     def orphans(self) -> list[Entry]:
-        """Jobs that run for nobody who lives."""
+        """Jobs that run for nobody who lives, as far as the store can know."""
+        if self.signs is not None:
+            return [entry for entry in self.running.values() if self.signs.lapsed(entry.owner)]
         return [entry for entry in self.running.values() if entry.disowned or entry.owner in self.dead]
 
-    def claimed(self, owner: str, now_ms: int, limit: int, claims: Sequence[Claim]) -> None:
-        """claim() was answered: those of the dead are rescued first."""
+    def marked(self, owner: str, token: int) -> None:
+        """begin() has returned."""
+        self._marks[owner] = token
+
+    def beaten(self, owner: str, alive: bool) -> None:
+        """beat() was answered."""
+        must = self.signs is None or not self.signs.lapsed(owner)
+        _demand(alive is must, f"beat by {owner} was answered with {alive}, must be {must}")
+        if self.signs is not None and alive:
+            self.signs.given(owner)
+
+    def claimed(self, owner: str, now_ms: int, limit: int, claims: Claims, ask: int | None = None) -> None:
+        """claim() was answered: those of the dead are rescued first, and what was not heard of comes again."""
         for entry in self.orphans():
             self._rescue(entry)
+        if self.signs is not None:
+            self.signs.given(owner)
+        unheard = self._unheard(owner, ask)
+        self._judge_unheard(owner, unheard, claims[: len(unheard)])
+        self._judge_new(owner, now_ms, limit, claims, claims[len(unheard) :])
+        _demand(claims.ask == self.token, f"claim by {owner}: ask is {claims.ask}, must be {self.token}")
+        due_ms, next_ms = self.next_due_ms(now_ms), claims.next_ms
+        asleep = due_ms is not None and (next_ms is None or next_ms > max(now_ms, due_ms))
+        _demand(not asleep, f"claim by {owner} at {now_ms}: next_ms is {next_ms}, though a job is due at {due_ms}")
+
+    def _unheard(self, owner: str, ask: int | None) -> list[Entry]:
+        if ask is None or ask >= self.token:
+            return []
+        mine = [entry for entry in self.running.values() if entry.owner == owner and entry.token > ask]
+        return sorted(mine, key=lambda entry: entry.token)
+
+    def _judge_unheard(self, owner: str, entries: Sequence[Entry], claims: Sequence[Claim]) -> None:
+        got = [(claim.job.id, claim.token) for claim in claims]
+        must = [(entry.id, entry.token) for entry in entries]
+        _demand(got == must, f"unheard: {owner} got {got} again, must be {must}")
+        for entry, claim in zip(entries, claims, strict=True):
+            _demand_counts(entry, claim)
+
+    def _judge_new(self, owner: str, now_ms: int, limit: int, answer: Claims, claims: Sequence[Claim]) -> None:
         for claim in claims:
             self._judge(claim, owner, now_ms)
-        expected = self._choose(now_ms, limit)
+        expected, expired = self._choose(now_ms, limit)
         got = [claim.job.id for claim in claims]
         if got != expected:
             missing = [id for id in expected if id not in got]
             what = f"lost or forgotten: {missing}" if missing else f"the order is wrong: {got}, must be {expected}"
             raise Violation(f"claim by {owner} at {now_ms} for {limit}: {what}")
+        unrun = [job.id for job in answer.unrun]
+        _demand(unrun == expired, f"claim by {owner} at {now_ms}: unrun is {unrun}, must be {expired}")
         for claim in claims:
             self._run(claim)
 
@@ -131,12 +183,13 @@ class Ledger:
         _demand(claim.token > self.token, f"token: {id} got {claim.token} after {self.token} was given")
         self.token = claim.token
 
-    def _choose(self, now_ms: int, limit: int) -> list[str]:
-        """What a claim must get: due, not expired, in the order (priority, due, id)."""
+    def _choose(self, now_ms: int, limit: int) -> tuple[list[str], list[str]]:
+        """What a claim must get: due, not expired, in the order (priority, due, id); and what expires."""
         while self._waiting and self._waiting[0][0] <= now_ms:
             due_ms, id = heappop(self._waiting)
             heappush(self._ready, (-self.entries[id].job.priority, due_ms, id))
         chosen: list[str] = []
+        expired: list[str] = []
         ahead: list[tuple[int, int, str]] = []
         while self._ready and len(chosen) < limit:
             rank = heappop(self._ready)
@@ -147,19 +200,19 @@ class Ledger:
                 ahead.append(rank)
             elif entry.job.expires_ms is not None and entry.job.expires_ms <= now_ms:
                 self._finish(entry, "expired")
+                expired.append(entry.id)
             else:
                 chosen.append(entry.id)
         for rank in ahead:
             heappush(self._ready, rank)
-        return chosen
+        return chosen, expired
 
     def _run(self, claim: Claim) -> None:
         entry = self.entries[claim.job.id]
         self._move(entry, "running")
         entry.owner, entry.token, entry.disowned = claim.owner, claim.token, False
         entry.attempt += 1
-        said = (claim.job.attempt, claim.job.crashes)
-        _demand(said == (entry.attempt, entry.crashes), f"{entry.id}: attempt and crashes are {said}")
+        _demand_counts(entry, claim)
         self.running[entry.id] = entry
 
     def began(self, claim: Claim) -> Entry:
@@ -174,38 +227,37 @@ class Ledger:
         entry.began_token = claim.token
         return entry
 
-    def settled(self, settlements: Sequence[tuple[Claim, Outcome]], lost: Sequence[Claim]) -> list[bool]:
-        """settle() was answered; for each whether it counted."""
+    def settled(self, settlements: Sequence[tuple[Claim, Effect]], lost: Sequence[Claim]) -> None:
+        """settle() was answered."""
         refused = {(claim.job.id, claim.token) for claim in lost}
-        counted: list[bool] = []
-        for claim, outcome in settlements:
+        for claim, effect in settlements:
             entry = self.entries[claim.job.id]
             newest = entry.where == "running" and entry.token == claim.token
             counts = (claim.job.id, claim.token) not in refused
             what = "a stale settlement counted" if counts else "a settlement of the newest claim was refused"
             _demand(newest == counts, f"fencing: {what}: {entry.id}, token {claim.token}, newest {entry.token}")
-            counted.append(counts)
             if counts:
-                self._settle(entry, outcome)
-        return counted
+                self._settle(entry, effect)
 
-    def _settle(self, entry: Entry, outcome: Outcome) -> None:
-        match outcome:
-            case Succeeded():
-                self._finish(entry, "succeeded")
-            case Failed():
-                self._finish(entry, "failed")
-            case Retried(due_ms=due_ms):
+    def _settle(self, entry: Entry, effect: Effect) -> None:
+        match effect:
+            case End(state=state):
+                self._finish(entry, state.value)
+            case Again(due_ms=due_ms, changes={"attempt": attempt}):  # snoozed, or given back
+                entry.attempt -= 1
+                _demand(attempt == entry.attempt, f"{entry.id}: put off as attempt {attempt}, not {entry.attempt}")
+                self._again(entry, due_ms)
+            case Again(due_ms=due_ms):
                 entry.excused += 1
                 self._again(entry, due_ms)
-            case Snoozed(due_ms=due_ms):
-                entry.attempt -= 1
-                self._again(entry, due_ms)
-            case Released():
-                entry.attempt -= 1
-                self._again(entry, entry.due_ms)
 
     def _rescue(self, entry: Entry) -> None:
+        if self.signs is not None and entry.owner not in self.dead:
+            self.signs.refuse_silence(entry.owner)
+        if entry.token > self._marks.get(entry.owner, entry.token):
+            entry.attempt -= 1  # given back
+            self._again(entry, entry.due_ms)
+            return
         entry.crashes += 1
         if entry.began_token == entry.token:
             entry.excused += 1
@@ -288,7 +340,7 @@ class Ledger:
         for id, entry in self.entries.items():
             job = held.pop(id, None)
             if job is None:
-                _demand(entry.finished, f"lost: {id}, which is {entry.where}, is not in the store")
+                _demand(entry.brief, f"lost: {id}, which is {entry.where}, is not in the store")
             else:
                 told = (str(job.state), job.due_ms, job.attempt, job.crashes)
                 must = (entry.where, entry.due_ms, entry.attempt, entry.crashes)
@@ -299,3 +351,8 @@ class Ledger:
 def _demand(condition: object, otherwise: str) -> None:
     if not condition:
         raise Violation(otherwise)
+
+
+def _demand_counts(entry: Entry, claim: Claim) -> None:
+    said, must = (claim.job.attempt, claim.job.crashes), (entry.attempt, entry.crashes)
+    _demand(said == must, f"{entry.id}: attempt and crashes are {said}, must be {must}")

@@ -11,7 +11,7 @@ from hourwheel.testing import simulate
 
 def test_a_forecast_reads_a_store_and_changes_nothing() -> None:
     store = MemoryStore()
-    store.add([Job(id=f"job-{n}", task="t", due_ms=n * 1000) for n in range(100)])
+    store.add([Job(id=f"job-{n}", task="t", due_ms=n * 1000) for n in range(100)], 0)
     before = store.scan()
     forecast = simulate(store, workers=1, duration=2, now=0, down=20)
     assert (forecast.jobs, forecast.begun, forecast.sound) == (100, 100, True)

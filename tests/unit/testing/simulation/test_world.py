@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hourwheel.store.state import verbs
 
 from tests.torture.simulation import kept_histories
-from tests.torture.simulation.days import History, bad_day, play
-from tests.torture.simulation.days.happenings import Add, Crash, Fail
+from tests.torture.simulation.days import Course, History, bad_day, play
+from tests.torture.simulation.days.happenings import Add, Crash, CutOff, Drain, Fail, Pause
 from tests.torture.simulation.json_stores import JsonStores
 
 HOUR_MS = 3_600_000
 
 
-@pytest.mark.parametrize("seed", [2, 5, 11])
-def test_skipping_idle_ticks_changes_nothing(seed: int) -> None:
-    history = bad_day(seed, length_ms=HOUR_MS, jobs=30)
+@pytest.mark.parametrize(("seed", "lease_ms"), [(2, None), (5, None), (11, None), (3, 1_000), (4, 10_000)])
+def test_skipping_idle_ticks_changes_nothing(seed: int, lease_ms: int | None) -> None:
+    history = bad_day(seed, length_ms=HOUR_MS, jobs=30, lease_ms=lease_ms)
     fast, slow = play(history), play(history, fast=False)
     assert fast.violation is None
     assert fast.hash == slow.hash
@@ -42,6 +44,38 @@ def test_the_json_store_goes_the_way_of_the_memory_store() -> None:
     memory, files = play(history), play(history, stores=JsonStores)
     assert (memory.violation, files.violation) == (None, None)
     assert memory.hash == files.hash
+
+
+def leased(*happenings: Any, lease_ms: int = 1_000, nodes: int = 2) -> Course:
+    """A day on a store that goes by leases."""
+    return play(History(happenings=happenings, nodes=nodes, workers=1, lease_ms=lease_ms, length_ms=60_000))
+
+
+def begun(course: Course) -> list[str]:
+    """Who has begun a, in turn."""
+    return [line.split()[1] for line in course.lines if " begin a " in line]
+
+
+def test_a_job_longer_than_a_lease_is_begun_once_also_while_its_node_drains() -> None:
+    job = Add(at_ms=100, id="a", runs_ms=20_000)
+    for rest in ([], [Drain(at_ms=500, node=0, down_ms=0, timeout_ms=30_000)]):
+        course = leased(job, *rest)
+        assert course.violation is None
+        assert begun(course) == ["node-0.1"]
+
+
+@pytest.mark.parametrize("trouble", [CutOff, Pause])
+def test_a_node_that_is_silent_for_a_lease_is_taken_for_dead_and_its_result_is_refused(trouble: Any) -> None:
+    course = leased(Add(at_ms=100, id="a", runs_ms=4_000), trouble(at_ms=500, node=0, lasts_ms=3_000))
+    assert course.violation is None
+    assert begun(course) == ["node-0.1", "node-1.1"]
+    assert any(line.split()[1:4] == ["node-0.1", "refused", "a"] for line in course.lines)
+
+
+def test_a_node_that_is_silent_for_less_keeps_its_jobs() -> None:
+    course = leased(Add(at_ms=100, id="a", runs_ms=20_000), CutOff(at_ms=500, node=0, lasts_ms=3_000), lease_ms=10_000)
+    assert course.violation is None
+    assert begun(course) == ["node-0.1"]
 
 
 def test_an_exception_in_the_store_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
