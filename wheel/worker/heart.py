@@ -47,7 +47,7 @@ class Heart:
     def claimed(self, sent: float, newest: int) -> None:
         """A claim, sent at this instant (monotonic), was answered; tokens up to ``newest`` have been given."""
         if self._lease_s is not None:
-            if sent - self._last > self._lease_s:
+            if self._clock.monotonic() - self._last > self._lease_s:  # it may have lapsed before the claim arrived
                 self._doubtful = self._newest
             self._last = self._answered = max(self._last, sent)
         self._newest = newest

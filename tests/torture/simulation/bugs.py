@@ -18,6 +18,7 @@ from hourwheel.store.state.leases import Leases
 from hourwheel.store.state.ready import Ready
 from hourwheel.store.state.records import Rescued
 from hourwheel.store.state.state import State
+from hourwheel.worker.asking import Asking
 from hourwheel.worker.heart import Heart
 from hourwheel.worker.ticker import Ticker
 
@@ -141,24 +142,24 @@ def outcomes_are_dropped_when_the_store_fails() -> Any:
 def claims_that_were_not_answered_are_forgotten() -> Any:
     """The ticker never asks for what it was not told of; a bug that this campaign has found."""
 
-    def ask_for(self: Ticker, *args: Any, _real: Any = Ticker._ask_for) -> Claims:
+    def claim(self: Asking, *args: Any, _real: Any = Asking.claim, **options: Any) -> Claims:
         self._ask = 1 << 60
-        return _real(self, *args)
+        return _real(self, *args, **options)
 
-    return patch.object(Ticker, "_ask_for", ask_for)
+    return patch.object(Asking, "claim", claim)
 
 
 def ask_is_advanced_before_the_answer_is_there() -> Any:
     """The ticker takes what was claimed for heard of, although the answer was lost."""
 
-    def ask_for(self: Ticker, *args: Any, _real: Any = Ticker._ask_for) -> Claims:
+    def claim(self: Asking, *args: Any, _real: Any = Asking.claim, **options: Any) -> Claims:
         try:
-            return _real(self, *args)
+            return _real(self, *args, **options)
         except StoreError:
             self._ask = (self._ask or 0) + 1_000
             raise
 
-    return patch.object(Ticker, "_ask_for", ask_for)
+    return patch.object(Asking, "claim", claim)
 
 
 def ask_is_ignored() -> Any:
@@ -171,7 +172,7 @@ def no_sign_of_life_while_draining() -> Any:
 
     def stop_claiming(self: Ticker, timeout_s: float, _real: Any = Ticker.stop_claiming) -> None:
         _real(self, timeout_s)
-        self._heart = Heart(MemoryStore(), self._clock, self._owner)
+        self._heart = Heart(MemoryStore(), self._clock, "nobody")
 
     return patch.object(Ticker, "stop_claiming", stop_claiming)
 

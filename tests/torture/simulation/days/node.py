@@ -57,7 +57,7 @@ class DayNode(Node):
             and not (overdue and self.has_room)
             and not ticker._unsettled
             and not ticker._trouble
-            and not ticker._unheard
+            and not ticker._asking.unheard
             and not self._waits_in_quarantine
             and ticker._stop_at is None
             and self.store.fair
