@@ -136,7 +136,7 @@ def test_with_an_app_a_call_that_cannot_be_is_refused(
         (["app.x", "--kwargs", "[2]"], "must be a JSON object"),
         (["app.x", "--kwargs", '{"a":NaN}'], "must be a JSON object"),
         (["app.x", "--countdown", "1m", "--eta", "2031-01-01"], "not allowed with argument"),
-        (["app.x", "--countdown", "soon"], "must be seconds, or such as 15m"),
+        (["app.x", "--countdown", "soon"], "must be a number of seconds, or text such as 15m"),
         (["app.x", "--priority", "high"], "must be a whole number, got 'high'"),
         (["app.x", "--priority", "500"], "priority must be a whole number from -100 to 100, got 500"),
         (["app.x", "--queue", "a b"], "queue must be"),

@@ -98,7 +98,7 @@ def test_reschedule_json(run: Run, store: Path) -> None:
     [
         ([], "one of the arguments --countdown --eta is required"),
         (["--countdown", "5", "--eta", "2030-01-01"], "not allowed with"),
-        (["--countdown", "soon"], "a length of time must be seconds, or such as 15m, 1h30m or 2d, got 'soon'"),
+        (["--countdown", "soon"], "a duration must be a number of seconds, or text such as 15m, 1h30m or 2d, got 'soon'"),
         (["--countdown", "-5"], "got '-5'"),
         (["--eta", "yesterday"], "a time must be a date and time such as"),
         (["--countdown", "9999999d"], "countdown must be a time up to the year 9999"),

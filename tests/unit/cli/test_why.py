@@ -39,8 +39,8 @@ def test_a_job_that_is_to_come(run: Run, store: Path) -> None:
         "          2030-03-17 18:01:12.250 UTC (in 14m 32s)      due: slot 72 of cycle 527778",
         "why       It is not due yet: it is due in 14m 32s, at 2030-03-17 18:01:12 UTC.",
         (
-            "besides   No process is alive that takes jobs from this store (one was last taken 5s ago): "
-            "start one, by `hourwheel worker`, app.start() or `hourwheel run-due`."
+            "besides   No process is alive that takes jobs from this store (the last was taken 5s ago): "
+            "start one with `hourwheel worker`, app.start() or `hourwheel run-due`."
         ),
     ]
 
@@ -262,7 +262,7 @@ def test_a_fire_is_told_as_one_and_an_app_without_its_schedule_says_so(run: Run,
     out = run("why", "hourly@x", "-A", "with_it")[1]
     assert "accepted into queue default\n" in out
     assert "fire of schedule hourly (every 3600000 ms); the next is added when it is taken\n" in out
-    assert "besides   Its schedule hourly is paused: `hourwheel resume --schedule hourly` lets it go on.\n" in out
+    assert "besides   Its schedule hourly is paused: `hourwheel resume --schedule hourly` resumes it.\n" in out
     assert "has no schedule" not in out
     assert "besides   The app has no schedule hourly, so this fire waits" in run("why", "hourly@x", "-A", "without")[1]
 
