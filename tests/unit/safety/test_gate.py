@@ -121,7 +121,7 @@ def test_deferred_work_that_fails_is_logged_and_the_interrupted_call_does_not_se
         return "done"
 
     assert gate.run(interrupted) == "done"
-    assert "a change that the handler of a signal asked for failed" in caplog.text
+    assert "a change requested by a signal handler failed" in caplog.text
 
 
 # ---- soft limits -----------------------------------------------------------------------------------------
