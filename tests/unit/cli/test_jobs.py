@@ -99,7 +99,7 @@ def test_an_empty_store_has_no_jobs(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--state", "asleep"], "must be of scheduled, running"),
+        (["--state", "asleep"], "must be from scheduled, running"),
         (["--limit", "-1"], "must be a whole number"),
         (["--limit", "x"], "must be a whole number"),
         (["--due-before", "soon"], "a time must be a date and time such as"),
