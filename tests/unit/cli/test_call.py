@@ -140,7 +140,7 @@ def test_with_an_app_a_call_that_cannot_be_is_refused(
         (["app.x", "--priority", "high"], "must be a whole number, got 'high'"),
         (["app.x", "--priority", "500"], "priority must be a whole number from -100 to 100, got 500"),
         (["app.x", "--queue", "a b"], "queue must be"),
-        (["a b "], "name must be 1 to 200 characters that can be seen"),
+        (["a b "], "name must be 1 to 200 visible characters"),
         ([], "the following arguments are required: TASK"),
     ],
 )
