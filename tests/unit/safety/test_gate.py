@@ -102,7 +102,7 @@ def test_a_handler_that_came_by_hung_the_process_and_with_it_the_store() -> None
     gate, done = Gate("it"), []
 
     def interrupted() -> None:
-        with pytest.raises(StoreReentered, match="let the handler note what is to be done"):
+        with pytest.raises(StoreReentered, match="set a flag in the handler"):
             gate.run(lambda: None)
         gate.defer(lambda: done.append(gate.run(lambda: "afterwards")))
         assert done == []

@@ -117,7 +117,7 @@ def test_countdown_is_rounded_up_and_eta_too_so_that_nothing_is_due_early() -> N
         (-1, None, "countdown must be"),
         ("1", None, "countdown must be"),
         (True, None, "countdown must be"),
-        (None, NAIVE, r"eta must be an aware datetime, got .*; say which zone is meant"),
+        (None, NAIVE, r"eta must be an aware datetime, got .*; add a time zone"),
     ],
 )
 def test_a_time_that_breaks_its_rule_is_refused(countdown: Any, eta: Any, message: str) -> None:
