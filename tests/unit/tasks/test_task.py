@@ -213,13 +213,13 @@ class Yielding:
 @pytest.mark.parametrize(
     ("what", "hint"),
     [
-        (yields, "this one yields, and its code would never run: return a list"),
-        (yields_later, "this one yields"),
-        (functools.partial(yields), "this one yields"),
-        (Yielding(), "this one yields"),
-        (staticmethod(yields), "this one yields"),
-        (Shop.method, "this is a method, and its object would be missing: put it outside of the class"),
-        (Shop.__dict__["of_class"], "put @classmethod away"),
+        (yields, "it is a generator, whose code would never run: return a list"),
+        (yields_later, "it is a generator"),
+        (functools.partial(yields), "it is a generator"),
+        (Yielding(), "it is a generator"),
+        (staticmethod(yields), "it is a generator"),
+        (Shop.method, "it is a method, and its object would be missing: move it out of the class"),
+        (Shop.__dict__["of_class"], "remove @classmethod"),
         (Shop, "write one that calls the class"),
     ],
 )
