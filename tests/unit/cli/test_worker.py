@@ -132,7 +132,7 @@ def test_without_beat_no_fire_is_added_and_one_that_is_taken_is_followed() -> No
         (["-P", "solo", "-c", "2"], "workers must be 1 for a solo pool, got 2"),
         (
             ["--max-tasks-per-child", "5"],
-            "max_tasks_per_child must be absent: of the pools only processes have children",
+            "max_tasks_per_child must be left out: only a pool of processes has children",
         ),
         (["--time-limit", "0"], "time_limit must be a number of seconds or a timedelta, more than zero, got 0.0"),
         (["--time-limit", "5", "--soft-time-limit", "5"], "soft_time_limit must be less than time_limit, 5 s, got 5.0"),
