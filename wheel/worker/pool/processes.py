@@ -187,7 +187,7 @@ class ProcessPool(ThreadPool):
             if module not in self._logged:
                 self._logged.add(module)
                 _LOG.critical(
-                    "A worker process cannot import %s; jobs of tasks defined in it wait: %s",
+                    "A worker process cannot import %s; jobs of tasks that it lacks because of that wait: %s",
                     module,
                     fault,
                 )
