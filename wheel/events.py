@@ -68,7 +68,7 @@ class Hook(Generic[P]):
             except BaseException as error:
                 if passes(error):
                     raise
-                _LOG.exception("The hook %r of %s raised; it is ignored", function, self.name)
+                _LOG.exception("The hook %r of %s raised; the exception is ignored", function, self.name)
 
 
 class Events:

@@ -114,7 +114,7 @@ def _finished(job: Job, facts: Facts) -> str:
             return f"It has run: {runs} succeeded{when}."
         case State.FAILED:
             error = f": {_error(job)}" if job.error else ""
-            return f"It has run and failed{when}, in {runs}{error}.{_besides(job)} `hourwheel retry` runs it once more."
+            return f"It has run and failed{when}, in {runs}{error}.{_besides(job)} `hourwheel retry` runs it again."
         case State.EXPIRED:
             if job.attempt:
                 return f"It will not run again: it expired{when}, after {_times(job.attempt)}{why}."

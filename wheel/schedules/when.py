@@ -85,7 +85,7 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
         except InvalidValue:
             self._every_ms = 0
         if self._every_ms < _LEAST_MS:
-            raise InvalidValue.of("every", "from a tenth of a second to the year 9999", total)
+            raise InvalidValue.of("every", "an interval from 0.1 s up to the year 9999", total)
         self._anchor_ms = 0 if anchor is None else instant_ms(anchor, "anchor")
         self.spec = f"every {self._every_ms} ms" + (f" from {self._anchor_ms}" if self._anchor_ms else "")
 

@@ -232,7 +232,7 @@ TABLE = {
     ),
     "failed": (
         job(state=State.FAILED, attempt=4, finished_ms=NOW - 2_000, error=Failure("KeyError", ""), reason="no more"), facts(),
-        ["It has run and failed 2s ago, in attempt 4: KeyError. (no more) `hourwheel retry` runs it once more."],
+        ["It has run and failed 2s ago, in attempt 4: KeyError. (no more) `hourwheel retry` runs it again."],
     ),
     "cancelled": (
         job(state=State.CANCELLED, finished_ms=NOW - 2_000, reason="paid"), facts(),

@@ -130,7 +130,7 @@ def _forecast(plan: Plan, world: _World) -> Forecast:
     )
 
 
-# ---- what is answered --------------------------------------------------------------------------------------
+# ---- output ------------------------------------------------------------------------------------------------
 
 
 def _document(name: str, plan: Plan, world: _World, forecast: Forecast | None) -> dict[str, Any]:

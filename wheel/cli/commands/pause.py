@@ -17,7 +17,7 @@ from ..places import opened
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-Q", "--queue", metavar="NAMES", type=names, default=[], help="queues, separated by commas")
     parser.add_argument("-T", "--task", metavar="NAMES", type=names, default=[], help="tasks, separated by commas")
-    parser.add_argument("-S", "--schedule", metavar="NAMES", type=names, default=[], help="schedules, in the same way")
+    parser.add_argument("-S", "--schedule", metavar="NAMES", type=names, default=[], help="schedules, likewise")
     parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
     take_json(parser, "what is paused now")

@@ -30,7 +30,7 @@ _ALL: Final = 1 << 62
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
 
 
-# ---- what is asked -----------------------------------------------------------------------------------------
+# ---- arguments ---------------------------------------------------------------------------------------------
 
 
 def _seconds(text: str) -> float:
@@ -119,7 +119,7 @@ def _more_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of the first simulation; default: 0")
 
 
-# ---- what is answered --------------------------------------------------------------------------------------
+# ---- output ------------------------------------------------------------------------------------------------
 
 
 def _run(args: Namespace, context: Context) -> int:

@@ -107,7 +107,7 @@ def _pool_arguments(parser: ArgumentParser) -> None:
         "--max-memory-per-child",
         metavar="KIB",
         type=whole,
-        help="replace a worker process that uses more than this after a job",
+        help="replace a worker process that uses more than this many KiB after a job",
     )
 
 
