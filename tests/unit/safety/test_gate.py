@@ -87,7 +87,10 @@ def test_two_strikes_in_one_call_hung_every_later_call() -> None:
 
 def test_who_waits_gives_up_in_the_end_and_says_so() -> None:
     gate = Gate("tasks.json", patience_s=0.0)
-    with occupied(gate), pytest.raises(StoreBusy, match=r"tasks\.json: other threads of this process have kept it busy"):
+    with (
+        occupied(gate),
+        pytest.raises(StoreBusy, match=r"tasks\.json: other threads of this process have kept it busy"),
+    ):
         gate.run(lambda: None)
     assert gate.run(lambda: 1) == 1
 
