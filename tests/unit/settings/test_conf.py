@@ -232,7 +232,7 @@ def test_settings_that_do_not_go_together_are_refused_at_once() -> None:
 
 
 def test_an_argument_that_needs_the_pool_of_a_lower_layer_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "of the pools only processes have children" in refused(lambda: Scheduler(max_tasks_per_child=5))
+    assert "only a pool of processes has children" in refused(lambda: Scheduler(max_tasks_per_child=5))
     monkeypatch.setenv("HOURWHEEL_POOL", "processes")
     assert Scheduler(max_tasks_per_child=5).pool.max_tasks_per_child == 5
 
