@@ -41,7 +41,7 @@ class Hook(Generic[P]):
 
     @property
     def functions(self) -> tuple[Callable[P, object], ...]:
-        """The functions that it calls, in the order in which they were set."""
+        """The functions that are hooks of the event, in the order in which they were added."""
         return self._functions
 
     def __call__(self, function: Callable[P, Any]) -> Callable[P, Any]:

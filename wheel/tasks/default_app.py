@@ -36,7 +36,7 @@ def withdraw_default(scheduler: Carrier) -> None:
 
 
 def default_or_none() -> Carrier | None:
-    """The default scheduler, if there is one."""
+    """Return the default scheduler, or None if there is none."""
     return _default
 
 

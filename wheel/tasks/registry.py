@@ -94,7 +94,7 @@ class Registry:
         return task
 
     def own(self, name: str) -> Task[..., Any] | None:
-        """The task of that very name which was registered here, not with the parent; None if there is none."""
+        """Return the task that is registered here by that name; None if it is an alias, the parent's, or unknown."""
         return self._tasks.get(name)
 
     def _refuse_taken(self, name: str, task: Task[..., Any]) -> None:

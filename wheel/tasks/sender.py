@@ -35,10 +35,11 @@ class Sender(Generic[P, R]):
 
     _task: Task[P, R]
     plan: Plan
-    """What is said of the calls, and of none in particular."""
+    """The options of the calls."""
     countdown: Seconds | None
-    """When a call is due that does not say; so is ``eta``."""
+    """The default countdown of calls."""
     eta: datetime | None
+    """The default eta of calls."""
 
     @overload
     def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...

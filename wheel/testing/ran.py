@@ -127,7 +127,7 @@ class RecordingRunner:
         return outcome
 
     def __getattr__(self, name: str) -> Any:
-        """All else is that of the runner."""
+        """Everything else is the runner's."""
         return getattr(self._inner, name)
 
 

@@ -11,7 +11,7 @@ from ...job import Job, State
 
 Seconds = float | timedelta
 
-_NOT_BOTH: Final = "pass countdown or eta, not both"
+NOT_BOTH: Final = "pass countdown or eta, not both"
 
 
 def span(name: str, value: Seconds, *, least: int = 0) -> Seconds:
@@ -37,7 +37,7 @@ def checked_time(countdown: Seconds | None, eta: datetime | None) -> tuple[Secon
         InvalidValue: both are given, or one is not valid.
     """
     if countdown is not None and eta is not None:
-        raise InvalidValue(_NOT_BOTH)
+        raise InvalidValue(NOT_BOTH)
     if eta is not None:
         instant_ms(eta)
     return (None if countdown is None else span("countdown", countdown)), eta
@@ -54,7 +54,7 @@ def due_ms(now_ns: int, countdown: Seconds | None, eta: datetime | None) -> int:
             raise InvalidValue("pass countdown or eta")
         return deadline_ms(now_ns, countdown)
     if countdown is not None:
-        raise InvalidValue(_NOT_BOTH)
+        raise InvalidValue(NOT_BOTH)
     return instant_ms(eta)
 
 
