@@ -41,11 +41,11 @@ def test_a_store_is_simulated_and_none_of_its_files_is_touched(run: Run, busy: P
 
 def test_a_store_that_another_process_has_open_is_simulated_all_the_same(run: Run, busy: Path) -> None:
     with_lock = JsonStore(busy)
-    with_lock._lock.acquire()
+    with_lock._keeper.newest.lock.acquire()
     try:
         assert json.loads(run("simulate", busy, "--json")[1])["jobs"] == 200
     finally:
-        with_lock._lock.release()
+        with_lock._keeper.newest.lock.release()
         with_lock.close()
 
 
