@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the parser itself, so that the page cannot say anything else. Run: python docs/make_cli.py"""
+"""Generate docs/cli.md from the command-line parser. Run: python docs/make_cli.py"""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _INTRODUCTION = """\
 
 <!-- Made by docs/make_cli.py from the parser; a test compares them. -->
 
-`hourwheel` looks after a store, or runs the jobs of an app. `hourwheel COMMAND --help` says what this page says;
-`python -m hourwheel.cli` is the same program.
+`hourwheel` runs the jobs of an app, and inspects and changes stores. `hourwheel COMMAND --help` prints what this page
+says. `python -m hourwheel.cli` is the same program.
 
-**Which store.** STORE is a path (`tasks.json`) or URL (`json:/var/lib/shop/tasks.json`). Wherever a store can be
-named, `-A module:app` can stand in its place: then it is the store of that Scheduler. Modules are found from the
-current directory first. In `-A module` the Scheduler is the module's `app`, its `scheduler`, or else the only one
-in it; `-A package.module:name` and `-A package.module.name` say which. `-A` may stand before the command as well,
-as Celery has it. `HOURWHEEL_STORE` is the default of STORE and `--store`, `HOURWHEEL_APP` that of `-A`; what is said
-comes before what is in the environment, and that before the `store` of a [TOML table](configuration.md#a-toml-table).
-To look at a store never makes one.
+**Which store.** STORE is a path (`tasks.json`) or URL (`json:/var/lib/shop/tasks.json`). Instead of a store you can
+pass `-A module:app`: then the command uses the store of that Scheduler. Modules are looked for in the current
+directory first. `-A module` takes the module's `app` or `scheduler`, or else the only Scheduler in it;
+`-A package.module:name` and `-A package.module.name` name one. Like Celery's, `-A` may also stand before the command.
+`HOURWHEEL_STORE` is the default of STORE and `--store`, `HOURWHEEL_APP` that of `-A`. Arguments take precedence over
+the environment, and that over the `store` of a [TOML table](configuration.md#a-toml-table). No command creates a store
+by looking at it.
 
-**Exit status.** 0 yes: it was done, it is so. 1 no: no such job, not cancelled, not sound. 2 it could not be
-answered: wrong use, no store there, a store that is damaged or in use. So a script never takes a damaged store for
-a job that does not exist. Ctrl-C is 130, a reader that went away (`| head`) 141, a bug of ours 70.
+**Exit status.** 0 means yes: done, or true. 1 means no: no such job, not cancelled, not sound. 2 means no answer:
+wrong usage, no such store, a store that is damaged or in use. So a script does not mistake a damaged store for a job
+that does not exist. Ctrl-C gives 130, a closed pipe (`| head`) 141, a bug in Hourwheel 70.
 
-**Times** are shown on this machine's clock with their zone, and from now. A time that you write without a zone is
-local: `--eta 2026-12-24T18:00`; with one it is that: `2026-12-24T18:00Z`. A length of time is a number of seconds,
-or `15m`, `1h30m`, `2d`.
+**Times** are shown in local time with their zone, and relative to now. A time that you write without a zone is local:
+`--eta 2026-12-24T18:00`. With a zone it is in that zone: `2026-12-24T18:00Z`. A duration is a number of seconds, or
+text such as `15m`, `1h30m` or `2d`.
 
-**For programs.** `--json` writes one JSON document; instants in it are milliseconds since the epoch (`due_ms`), with
-ISO 8601 in UTC beside them (`due`). Colours are for terminals only, and `NO_COLOR` is respected. What a task was
-called with is shown with its control characters escaped. `HOURWHEEL_DEBUG=1` shows the traceback behind an error.
+**For programs.** `--json` prints one JSON document. Times in it are milliseconds since the epoch (`due_ms`), with the
+same time in ISO 8601 (UTC) beside them (`due`). Colours are used on terminals only, and not if `NO_COLOR` is set.
+Control characters in arguments of tasks are escaped. `HOURWHEEL_DEBUG=1` shows the traceback of an error.
 """
 
 

@@ -98,9 +98,8 @@ _HOMES: Final = {
     "tasks.sender": "Call",
     "tasks.task": "Task",
 }
-"""Where each name is defined. It is imported when it is first asked for: who only wants a store, or the version, waits
-for no more."""
-__all__ = [  # noqa: RUF022 - by the alphabet alone
+"""The modules that define the names. Each is imported when one of its names is first used: the import stays fast."""
+__all__ = [  # noqa: RUF022 - in alphabetical order
     "AsyncResult",
     "Bound",
     "Call",

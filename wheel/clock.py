@@ -1,11 +1,11 @@
-"""The only module that reads time, and the home of the rounding rules.
+"""Clocks and rounding. This is the only module that reads the time.
 
-Instants are whole milliseconds since the epoch, in UTC. *Now rounds down, deadlines round up*: an instant that is
-reached by the rounded clock has been reached by the real one, so nothing can start early, whatever the fractions.
+Instants are whole milliseconds since the epoch, in UTC. *The current time rounds down, deadlines round up*: when the
+rounded clock has reached an instant, so has the real one. So nothing starts early.
 
-Wall time decides what is due; monotonic time decides how long to sleep. The wall clock may be set by an operator or
-by NTP, the monotonic one never goes back, so a sleep measured by it cannot be stretched by a clock change; the ticker
-looks at the wall again after each sleep, which is at most a second.
+Wall time decides what is due; monotonic time decides how long to sleep. An operator or NTP may set the wall clock, but
+the monotonic clock never goes back, so a clock change cannot lengthen a sleep. The ticker sleeps for at most a second
+and then reads the wall clock again.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from .errors import InvalidValue
 from .zones import refuse_local_mean_time
 
 MAX_MS: Final = 253_402_300_799_999
-"""The last millisecond of the year 9999, the latest instant that a datetime can show."""
+"""The last millisecond of the year 9999, the latest instant that a datetime can represent."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_IN_MS: Final = 1_000_000
 
 
 class Clock(Protocol):
-    """Where time comes from; tests inject one that they move by hand."""
+    """A source of time. Tests use one that they move by hand."""
 
     def now_ms(self) -> int:
         """Wall time, in whole milliseconds since the epoch, rounded down."""
 
     def now_ns(self) -> int:
-        """Wall time in nanoseconds since the epoch, for deadlines that are to be rounded up."""
+        """Wall time, in nanoseconds since the epoch; deadlines are computed from it and rounded up."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back, for the length of a sleep."""
+        """Seconds on a clock that never goes back, to measure sleeps."""
 
 
 @runtime_checkable
 class Passing(Protocol):
-    """What a clock may be able to do besides: let time pass for whoever waits, instead of having him sleep."""
+    """A clock that can advance time itself, so that a caller who waits need not sleep."""
 
     def pass_time(self, most_s: float) -> float:
-        """Let time pass until something has happened, at most ``most_s`` seconds; how many have passed."""
+        """Advance time until something happens, by at most ``most_s`` seconds. Returns by how many."""
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The system's clocks."""
 
     def now_ms(self) -> int:
         """See Clock.now_ms."""
@@ -98,17 +98,17 @@ class Following:
 
 
 def deadline_ms(now_ns: int, seconds: float | timedelta) -> int:
-    """The instant ``seconds`` after ``now_ns``, rounded up to a whole millisecond.
+    """Return the instant ``seconds`` after ``now_ns``, rounded up to a whole millisecond.
 
     Args:
-        now_ns: the present, in nanoseconds since the epoch.
-        seconds: how long from now, in seconds (int, float or timedelta), zero or more.
+        now_ns: the current time, in nanoseconds since the epoch.
+        seconds: how long from now: a number of seconds or a timedelta, zero or more.
 
     Returns:
         Milliseconds since the epoch.
 
     Raises:
-        InvalidValue: the delay is negative, not a finite number, or leads beyond the year 9999.
+        InvalidValue: the delay is negative, not finite, or leads beyond the year 9999.
 
     >>> deadline_ms(1_000_000, 0.0015)
     3
@@ -135,7 +135,7 @@ def _float_ns(seconds: object) -> int:
 
 
 def instant_ms(when: datetime, name: str = "eta") -> int:
-    """An aware datetime as milliseconds since the epoch, rounded up.
+    """Return an aware datetime as milliseconds since the epoch, rounded up.
 
     Raises:
         InvalidValue: the datetime is naive (the message shows the fix), or before 1970.
@@ -147,8 +147,8 @@ def instant_ms(when: datetime, name: str = "eta") -> int:
         raise InvalidValue.of(name, "an aware datetime", when)
     if when.tzinfo is None or when.utcoffset() is None:
         raise InvalidValue(
-            f"{name} must be an aware datetime, got {when!r}; say which zone is meant: "
-            f"{name}={name}.astimezone() for this machine's, {name}.replace(tzinfo=UTC) for UTC"
+            f"{name} must be an aware datetime, got {when!r}; add a time zone: "
+            f"{name}={name}.astimezone() for local time, {name}.replace(tzinfo=UTC) for UTC"
         )
     refuse_local_mean_time(when, name)
     ms = -((_EPOCH - when) // timedelta(milliseconds=1))
@@ -158,5 +158,5 @@ def instant_ms(when: datetime, name: str = "eta") -> int:
 
 
 def as_datetime(ms: int) -> datetime:
-    """The aware UTC datetime of an instant in milliseconds."""
+    """Return the aware UTC datetime of an instant in milliseconds since the epoch."""
     return _EPOCH + timedelta(milliseconds=ms)

@@ -1,7 +1,7 @@
-"""Every error of ours, under one root, grouped by when it happens.
+"""The errors that Hourwheel raises, grouped by when they happen.
 
-Each derives from :class:`HourwheelError`; where the standard library has a kin (ValueError, LookupError,
-TimeoutError, OSError) that is the second base, so that code which knows nothing of Hourwheel catches it too.
+All derive from :class:`HourwheelError`. If a built-in exception means the same (ValueError, LookupError, TimeoutError,
+OSError), it is the second base, so that code that knows nothing of Hourwheel can catch it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ _LONGEST_SHOWN: Final = 500
 
 
 class HourwheelError(Exception):
-    """The root: ``except HourwheelError`` catches whatever Hourwheel itself raises."""
+    """The base class: ``except HourwheelError`` catches everything that Hourwheel itself raises."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        """Ours are known by the name under which they are imported: it stands in stores, and files are moved."""
+        """Name the class by the module it is imported from: stores contain that name, and it must not change."""
         super().__init_subclass__(**kwargs)
         if cls.__module__ == __name__:
             cls.__module__ = __package__
@@ -28,53 +28,53 @@ HourwheelError.__module__ = __package__
 
 
 class InvalidValue(HourwheelError, ValueError):
-    """An argument or option breaks its rule: "<name> must be <rule>, got <value!r>"."""
+    """An argument or option is not valid: "<name> must be <rule>, got <value!r>"."""
 
     @classmethod
     def of(cls, name: str, rule: str, value: object) -> InvalidValue:
-        """The error in the house's one wording; a value that cannot be shown, or not in a few words, is cut short."""
+        """Return the error with the usual wording. The repr() of the value is cut if it is long."""
         return cls(f"{name} must be {rule}, got {_shown(value)}")
 
 
 def _shown(value: object) -> str:
     try:
         shown = repr(value)
-    except Exception:  # a __repr__ may fail, and Python's own does on nesting and on huge ints
+    except Exception:  # __repr__ may raise anything; Python's own raises for deep nesting and huge ints
         return f"a {type(value).__name__} that cannot be shown"
     return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
 
 
 class UnknownSetting(InvalidValue, AttributeError, KeyError):
-    """There is no setting of that name; the message guesses which was meant."""
+    """There is no setting of that name. The message suggests similar ones."""
 
-    __str__ = Exception.__str__  # a KeyError would quote the message
+    __str__ = Exception.__str__  # that of KeyError quotes the message
 
 
 class PayloadError(HourwheelError, TypeError, ValueError):
-    """An argument or result is not strict JSON; the message names the path to the offending value."""
+    """An argument or result is not strict JSON. The message has the path to the value, and what to pass instead."""
 
 
 class NotRegistered(HourwheelError, LookupError):
-    """No task of that name is registered here."""
+    """No task of that name is registered."""
 
 
 class NoScheduler(HourwheelError, RuntimeError):
-    """A shared task was called before any Scheduler existed to carry it."""
+    """A shared task was called before a Scheduler was created."""
 
 
 class DuplicateJob(HourwheelError, ValueError):
-    """A pending job holds the same unique key, and on_conflict is "raise"."""
+    """A pending job has the same unique key, and on_conflict is "raise"."""
 
 
 class Deadlock(HourwheelError, RuntimeError):
-    """A job waits in get() for one that can never end while it waits; the message names the circle."""
+    """A job called get() for a job that can never end while it waits. The message names the cycle."""
 
 
 # ---- waiting for a result --------------------------------------------------------------------------------
 
 
 class ResultError(HourwheelError):
-    """A result cannot be given."""
+    """There is no result to return; see the subclasses."""
 
 
 class ResultTimeout(ResultError, TimeoutError):
@@ -86,11 +86,11 @@ class UnknownSchedule(HourwheelError, LookupError):
 
 
 class UnknownJob(ResultError, LookupError):
-    """The store holds no job of that id: it never did, or its result_ttl is over."""
+    """The store has no job of that id: it never had, or the job's result_ttl is over."""
 
 
 class JobFailed(ResultError):
-    """The job's function raised; ``type`` and ``traceback`` are those of the worker's exception."""
+    """The job's function raised. ``type`` and ``traceback`` describe the worker's exception."""
 
     def __init__(self, message: str, *, type: str = "", traceback: str = "") -> None:
         super().__init__(message)
@@ -110,91 +110,91 @@ class JobCancelled(ResultError):
 
 
 class JobExpired(ResultError):
-    """The job ended unrun: its ``expires`` had passed."""
+    """The job was not run, because its ``expires`` had passed."""
 
 
 # ---- while a job runs ------------------------------------------------------------------------------------
 
 
 class SoftTimeLimitExceeded(HourwheelError):
-    """Raised in a function that has run for its ``soft_time_limit``: the time to clean up."""
+    """Raised in a function when its ``soft_time_limit`` is reached, so that it can clean up."""
 
     from_outside: Final = True
-    """It may strike in a hook or a log handler that the function has called, and is the function's all the same."""
+    """It is meant for the function, even if it is raised in a hook or log handler that the function has called."""
 
     def __init__(self, message: str = "the soft time limit is over") -> None:
         super().__init__(message)
 
 
 class TimeLimitExceeded(HourwheelError):
-    """A job ran for its ``time_limit`` and was stopped; the function cannot catch it."""
+    """A job reached its ``time_limit`` and was stopped. The function cannot catch it."""
 
 
 # ---- the scheduler ---------------------------------------------------------------------------------------
 
 
 class SchedulerError(HourwheelError, RuntimeError):
-    """The scheduler was asked for what its present state does not allow."""
+    """The call is not allowed in the scheduler's present state."""
 
 
 # ---- the store -------------------------------------------------------------------------------------------
 
 
 class StoreError(HourwheelError):
-    """The store cannot do what was asked; nothing of the call was accepted unless the message says so."""
+    """The store failed. Nothing was changed unless the message says so."""
 
 
 class StoreClosed(StoreError):
-    """The store was closed."""
+    """The store is closed."""
 
 
 class StoreReadOnly(StoreError):
-    """The store was opened for reading, and the call would change it."""
+    """The store was opened read-only, and the call would change it."""
 
 
 class StoreBusy(StoreError, TimeoutError):
-    """The store's lock could not be had in time; the message says who holds it, where that is known."""
+    """The store could not be locked in time. The message names the process that holds the lock, if known."""
 
 
 class StoreReentered(StoreError):
-    """A signal's handler asked for a change of the store whose change by the same thread it had interrupted.
+    """A signal handler called the store while it had interrupted a change of the store in the same thread.
 
-    Nothing was changed. The handler's ``delay()`` is stored when the interrupted call ends, and reads are answered; all
-    else has to wait until the handler has returned: note what is to be done, and do it in the program's own course.
+    Nothing was changed. In such a handler, ``delay()`` works (the job is stored when the interrupted call ends), and so
+    do reads. For other changes, set a flag in the handler and make them after it has returned.
     """
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"{what}: a signal's handler has interrupted this thread in the middle of a change, so it cannot make one "
-            "itself; nothing was changed: let the handler note what is to be done, and do it when it has returned"
+            f"{what}: a signal handler has interrupted a change by this thread, and cannot make another one; nothing "
+            "was changed: set a flag in the handler, and make the change after it has returned"
         )
 
 
 class StoreFull(StoreError, OSError):
-    """The disk has no room. Nothing was written; the store works again by itself once there is room."""
+    """The disk is full. Nothing was written; the store works again as soon as there is space."""
 
 
 class TooManyPending(StoreError):
-    """As many jobs wait in the store as its ``max_pending`` allows. Nothing was added; what runs can still end."""
+    """The store already has ``max_pending`` scheduled jobs. Nothing was added. Running jobs can still end."""
 
 
 class StoreUnsafe(StoreError):
-    """The place is refused: a network file system, a symbolic link, a directory that others may write."""
+    """The path is refused: a network file system, a symbolic link, or a directory that others may write to."""
 
 
 class StoreMoved(StoreError):
-    """The store's files are not what their names say any more: renamed, removed, replaced while they were open.
+    """The store's files were renamed, removed or replaced while they were open.
 
-    Nothing of the call was accepted. The message says what was found, and how to go on.
+    Nothing was changed. The message says what was found, and what to do.
     """
 
 
 class StoreFormatError(StoreError):
-    """The file is not an Hourwheel store, or was written by a newer Hourwheel than this one may touch."""
+    """The file is not an Hourwheel store, or was written by a newer version that this one cannot read."""
 
 
 class StoreCorrupt(StoreError):
-    """The file is damaged. ``path`` and ``offset`` (bytes) say where; nothing was changed."""
+    """The file ``path`` is damaged at byte ``offset``. Nothing was changed."""
 
     def __init__(self, path: str, offset: int, reason: str) -> None:
         super().__init__(f"{path}: damaged at byte {offset}: {reason}; nothing was changed, see `hourwheel repair`")
@@ -207,7 +207,7 @@ class StoreCorrupt(StoreError):
 
 
 class StoreIncomplete(StoreCorrupt):
-    """One of the store's files is missing, or is not the one that belongs to the others; nothing was changed."""
+    """One of the store's files is missing, or does not belong to the others. Nothing was changed."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, 0, reason)

@@ -1,8 +1,7 @@
-"""Hooks: functions of the program that are told what happens to its jobs.
+"""Hooks: functions of yours that are called when something happens to a job.
 
-A hook runs where the event happens (in the thread of the caller, the worker or the ticker) and only in the process
-where it happens, so it should be quick. One that raises is logged and changes nothing else. A hook that nobody has set
-costs one look.
+A hook is called in the process and thread in which the event happens (the caller's, a worker's or the ticker's), so it
+should be quick. If it raises, that is logged and has no other effect. An event without hooks costs almost nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _LOG: Final = CalmLogger("hourwheel.events")
 
 
 class Hook(Generic[P]):
-    """One event. Called with a function it takes it as a hook, and gives it back, so it is a decorator.
+    """An event. Call it with a function to add that as a hook; it returns the function, so it works as a decorator.
 
     >>> @app.on.failed
     ... def alert(job, error):
@@ -42,11 +41,11 @@ class Hook(Generic[P]):
 
     @property
     def functions(self) -> tuple[Callable[P, object], ...]:
-        """The functions that it calls, in the order in which they were set."""
+        """The functions that are hooks of the event, in the order in which they were added."""
         return self._functions
 
     def __call__(self, function: Callable[P, Any]) -> Callable[P, Any]:
-        """Call ``function`` at each such event from now on; a function that is a hook already stays one once."""
+        """Add ``function`` as a hook, unless it is one already, and return it."""
         if not callable(function):
             raise InvalidValue.of("hook", "a function", function)
         if function not in self._functions:
@@ -56,24 +55,24 @@ class Hook(Generic[P]):
     connect = __call__
 
     def remove(self, function: Callable[P, object]) -> None:
-        """Call it no more; does nothing if it is no hook."""
+        """Remove a hook. Does nothing if the function is not one."""
         self._functions = tuple(one for one in self._functions if one != function)
 
     disconnect = remove
 
     def tell(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call the functions, in the order in which they were set."""
+        """Call the hooks, in the order in which they were added."""
         for function in self._functions:
             try:
                 function(*args, **kwargs)
             except BaseException as error:
                 if passes(error):
                     raise
-                _LOG.exception("The hook %r of %s raised; nothing else is changed by that", function, self.name)
+                _LOG.exception("The hook %r of %s raised; the exception is ignored", function, self.name)
 
 
 class Events:
-    """What can be listened to; the arguments of each hook are in its type.
+    """The events of a scheduler. Their types show the arguments of the hooks.
 
     >>> @app.on.succeeded
     ... def measure(job, result, seconds):
@@ -101,29 +100,29 @@ class Events:
         self.before_add: Final[Hook[[Job]]] = Hook("before_add")
         """A job is about to be stored."""
         self.received: Final[Hook[[Job]]] = Hook("received")
-        """It was claimed, and waits for a worker of this process."""
+        """A job was claimed and waits for a worker of this process."""
         self.started: Final[Hook[[Job]]] = Hook("started")
-        """Its function is about to be called."""
+        """The job's function is about to be called."""
         self.succeeded: Final[Hook[[Job, Any, float]]] = Hook("succeeded")
-        """Its function returned this, after so many seconds. The store is told next."""
+        """The function has returned. Arguments: the job, the result, the duration in seconds. Not stored yet."""
         self.failed: Final[Hook[[Job, BaseException]]] = Hook("failed")
-        """Its function raised this, and no attempt is left; or a job that failed before has expired: with JobFailed."""
+        """The function has raised and no attempt is left; or, with JobFailed, the job expired before a retry."""
         self.retried: Final[Hook[[Job, BaseException, int]]] = Hook("retried")
-        """It raised this, and is to run again at this instant (milliseconds since the epoch)."""
+        """The function has raised, and the job runs again at this instant (milliseconds since the epoch)."""
         self.snoozed: Final[Hook[[Job, int]]] = Hook("snoozed")
-        """It is to run later, at this instant, without the attempt being counted."""
+        """The job runs later, at this instant (milliseconds since the epoch). The attempt does not count."""
         self.skipped: Final[Hook[[Job]]] = Hook("skipped")
-        """It ended unrun, and its ``reason`` says why: it had expired, was due for too long, or had waited for another
-        that did not end as it should."""
+        """The job ended without being run. Its ``reason`` says why: it expired, was too late, or waited for a job that
+        did not end as required."""
         self.cancelled: Final[Hook[[str]]] = Hook("cancelled")
-        """The job of this id was cancelled, by this process."""
+        """The job with this id was cancelled by this process."""
         self.worker_init: Final[Hook[[Any]]] = Hook("worker_init")
-        """The scheduler is about to start: nothing runs yet, and nothing was claimed."""
+        """The scheduler is about to start; it has not claimed any job yet."""
         self.worker_process_init: Final[Hook[[Any]]] = Hook("worker_process_init")
-        """A process is about to run its first job: each worker process, or this one if its pool has none."""
+        """A process is about to run its first job: a worker process, or this one if the pool has no processes."""
         self.worker_process_shutdown: Final[Hook[[Any]]] = Hook("worker_process_shutdown")
-        """It has run its last job. A process that is killed tells nothing."""
+        """A process has run its last job. Not called in a process that is killed."""
         self.worker_ready: Final[Hook[[Any]]] = Hook("worker_ready")
-        """Its workers have been started, and the first claim comes next: not the place to wait for a job."""
+        """The workers have started, and jobs are claimed after this hook: do not wait for a job in it."""
         self.shutdown: Final[Hook[[Any]]] = Hook("shutdown")
-        """It has ended."""
+        """The scheduler has stopped."""

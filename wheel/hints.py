@@ -1,7 +1,7 @@
-"""What to pass in the place of a value that is not strict JSON: an expression in which ``value`` stands for it.
+"""Hints for error messages: what to pass instead of a value that is not strict JSON, as an expression of ``value``.
 
-Each hint helps: whoever follows it passes something that is taken, or that has a hint of its own which is nearer to it.
-Code of the value is run only where a hint is true of some values of its kind and not of others.
+Following a hint gives a value that is accepted, or one whose own hint leads further. The value's own code is called
+only if the right hint depends on more than its type.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any, Final
 
 AN_ID: Final = "pass an id, not an object"
 _AS_TEXT: Final = frozenset({"decimal", "uuid", "fractions", "ipaddress", "zoneinfo", "django.utils.functional"})
-"""Modules whose objects say all that they are by str(). (The last one makes texts that are translated when needed.)"""
+"""Modules whose objects are fully described by str(). (Objects of the last one are lazily translated texts.)"""
 _PLAIN: Final = (int, float, str, list, dict)
 
 
 def hint(value: object) -> str:
-    """What to pass in the place of a value.
+    """Return a hint for a value.
 
     >>> hint(timedelta(1)), hint(1j), hint(range(3))
     ('pass value.total_seconds()', 'pass str(value)', 'pass list(value)')
     """
     try:
         return _hint(value)
-    except Exception:  # an object of the user's making need not like to be looked at
+    except Exception:  # attributes of a user's object may raise anything
         return AN_ID
 
 
@@ -46,9 +46,9 @@ def _hint(value: object) -> str:
 
 
 def hint_of_keys(keys: Iterable[object]) -> str:
-    """What to pass in the place of a dict of which a key is no plain str."""
+    """Return a hint for a dict whose keys are not all plain str."""
     keys, inside = [*keys], "str(key)"
-    with suppress(Exception):  # they are of the user's making
+    with suppress(Exception):  # from a user's class
         if all(isinstance(key, Enum) and type(key.value) is str for key in keys):
             inside = "key.value"
         elif any(type(str(key)) is not str for key in keys):
@@ -57,18 +57,18 @@ def hint_of_keys(keys: Iterable[object]) -> str:
 
 
 def hint_of_int(value: int) -> str:
-    """What to pass in the place of a number that is too large."""
+    """Return a hint for an int that is too large."""
     most = sys.get_int_max_str_digits()
     return "pass hex(value)" if most and value.bit_length() > 3 * most else "pass str(value)"
 
 
 def _of_subclass(value: Any, plain: type) -> str:
-    """A plain copy of an object of a subclass. A member of an enumeration may call itself something else."""
+    """An expression for a plain copy of an object of a subclass. The str() of an enum member may differ from it."""
     if plain in (list, dict):
         return f"{plain.__name__}(value)"
     name = plain.__name__
     own = getattr(plain, "__str__" if plain is str else "__pos__")
-    with suppress(Exception):  # it is of the user's making
+    with suppress(Exception):  # from a user's class
         copy = plain(value)
         if type(copy) is plain and copy == own(value):
             return f"{name}(value)"
@@ -89,11 +89,11 @@ def _expression(value: Any) -> str | None:  # noqa: PLR0911 - one for each kind
         return "str(value)"
     if isinstance(value, (set, frozenset)):
         return "sorted(value)" if _sorts(value) else "list(value)"
-    if callable(getattr(kind, "tolist", None)):  # numpy's scalars and arrays, and what is like them
+    if callable(getattr(kind, "tolist", None)):  # scalars and arrays of numpy and the like
         return "value.tolist()"
     if callable(getattr(kind, "model_dump", None)):  # pydantic
         return 'value.model_dump(mode="json")'
-    if callable(getattr(kind, "values_list", None)):  # a query of Django's
+    if callable(getattr(kind, "values_list", None)):  # Django's querysets
         return 'list(value.values_list("pk", flat=True))'
     if isinstance(value, Mapping):
         return "dict(value)"
@@ -110,8 +110,8 @@ def _sorts(value: Any) -> bool:
 
 
 def _of_object(value: Any) -> str:
-    """The hint for what only its maker can take apart."""
-    kind = value.__class__  # what stands for another object, such as Django's request.user, says that one's
+    """The hint for other objects."""
+    kind = value.__class__  # of a proxy such as Django's request.user, this is the real object's class
     own = getattr(value, "__dict__", None)
     if isinstance(value, type) or callable(value):
         found = ", or value.__name__" if isinstance(getattr(value, "__name__", None), str) else ""

@@ -1,13 +1,13 @@
-"""Ids of jobs: ours are UUIDs of version 7 (RFC 9562), so that they sort by the time they were made.
+"""Ids of jobs: UUIDs of version 7 (RFC 9562), which sort by the time they were made.
 
-48 bits of milliseconds, then a counter of 26 bits (12 before and 14 behind the variant), then 48 random bits. The
-counter starts at random in each process and goes up by one with each id, so ids made in one millisecond sort in the
-order they were made: jobs due at the same instant are taken in the order of their ids, and so in that of the calls.
-(But for the one id in 67 million at which the counter turns over, and for two threads drawing at the same moment.)
+An id has 48 bits of milliseconds, a counter of 26 bits (12 before and 14 after the variant), and 48 random bits. The
+counter starts at random in each process and is incremented for each id, so ids of the same millisecond sort in the
+order in which they were made. Jobs that are due at the same instant are claimed in order of their ids, and therefore in
+the order of the calls. (Exceptions: one id in 67 million, at which the counter wraps, and two threads at once.)
 
-All but the milliseconds is made ahead, 256 ids at a time, because a system call for each id would cost more than the
-id. A forked child must not use what its parent holds, or the two would make equal ids: the at-fork hook empties it,
-and so does a look at the pid, for servers that fork in C without telling Python.
+Everything but the milliseconds is made in advance, 256 ids at a time, because a system call for each id would take
+longer than the rest. A forked child must not use its parent's supply, or both would make equal ids. The at-fork hook
+discards it; so does a check of the pid, for servers that fork in C without telling Python.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LOW_BYTES: Final = [f"{number:02x}" for number in range(_BATCH)]
 _RANDOM_BYTES: Final = 6
 _pid: Final = os.getpid
 
-_RULE: Final = "a UUID, or 1 to 200 letters, digits and ._:@/+- of which the first is a letter or digit"
+_RULE: Final = "a UUID, or 1 to 200 letters, digits and ._:@/+- that start with a letter or digit"
 _FIRE_MOST: Final = 300
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
 _UUID: Final = re.compile(
@@ -44,14 +44,14 @@ def _numbers() -> count[int]:
 _blocks = _numbers()
 _owner = os.getpid()
 _moment = (-1, "")
-"""The millisecond of the newest id and its text; replaced as one, so that threads see both or neither."""
+"""The millisecond of the newest id and its text. One tuple, so that threads never see them mixed."""
 
 
 def new_id(now_ms: int) -> str:
-    """A new id: a UUID of version 7 in canonical text.
+    """Return a new id, a UUID of version 7 in canonical spelling.
 
     Args:
-        now_ms: the present, in milliseconds since the epoch.
+        now_ms: the current time, in milliseconds since the epoch.
 
     >>> new_id(1_000)[:15]
     '00000000-03e8-7'
@@ -72,7 +72,7 @@ def new_id(now_ms: int) -> str:
 
 
 def _draw() -> None:
-    """Make the ends of the next ids. Two threads may both do it: each has a block of numbers for itself."""
+    """Make the ends of the next ids. Two threads may both do this; each gets its own block of numbers."""
     random = os.urandom(_BATCH * _RANDOM_BYTES).hex("-", _RANDOM_BYTES).split("-")
     number = next(_blocks)
     head = f"{number >> 14 & 0xFFF:03x}-{0x80 | number >> 8 & 0x3F:02x}"
@@ -90,11 +90,11 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def normal_id(text: str | UUID) -> str:
-    """The one spelling of an id that a caller gave.
+    """Return the canonical spelling of an id.
 
     Args:
-        text: a UUID in any spelling, which becomes canonical (lower case, with hyphens), or a name of 1 to 200
-            letters, digits and ``._:@/+-`` that begins with a letter or digit.
+        text: a UUID in any spelling, which becomes lower case with hyphens; or a name of 1 to 200 letters, digits and
+            ``._:@/+-`` that starts with a letter or digit.
 
     Raises:
         InvalidValue: it is neither.
@@ -117,10 +117,10 @@ def normal_id(text: str | UUID) -> str:
 
 
 def sought_id(text: str | UUID) -> str:
-    """The id of a job that is looked for: as normal_id(), or of a fire, in which the name of its schedule stands.
+    """Return the canonical spelling of an id to look up: like normal_id(), but the id of a fire is accepted, too.
 
     Raises:
-        InvalidValue: no job can have it.
+        InvalidValue: no job can have this id.
 
     >>> sought_id("daily report@2026-11-30T07:30:00Z")
     'daily report@2026-11-30T07:30:00Z'

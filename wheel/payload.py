@@ -1,13 +1,13 @@
-"""Strict JSON for arguments and results: what is written is what is read, or the call is refused.
+"""Strict JSON for arguments and results: a value is read back exactly as it was written, or it is refused.
 
-Accepted are None, bool, int, float, str, list and dict, *exactly* those types and not their subclasses: a namedtuple,
-an IntEnum or a Decimal would come back as something else, days later, in another process. Dict keys are str; ints lie
-within 64 bits; floats are finite; nesting is at most 64 deep, with at most 10,000 values and 256 KiB of JSON text.
-The same walk guards both directions, because a person may edit the file: ``1e400`` reads as infinity, and of two
-equal keys JSON would keep one in silence.
+Accepted are None, bool, int, float, str, list and dict, *exactly* these types. A subclass (a namedtuple, an IntEnum) or
+another type (a Decimal) would come back as something else, days later, in another process. Keys of dicts are str, ints
+fit into 64 bits, floats are finite. Nesting is at most 64 deep, with at most 10,000 values and 256 KiB of JSON text.
+The same rules apply to reading, because you may edit the file: ``1e400`` would be read as infinity, and of two equal
+keys JSON would silently keep one.
 
-The walk has two forms. ``_sound`` only says yes or no and is on the path of every call; ``_fault`` walks again, slowly,
-for the path and the reason. Calls of scalars alone, the usual kind, are written without the general encoder.
+There are two checks. ``_sound`` is fast and only says yes or no; every call uses it. ``_fault`` finds the path and the
+reason for an error message. Calls with only scalars as arguments, the most usual ones, bypass the general encoder.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ MAX_DEPTH: Final = 64
 MAX_NODES: Final = 10_000
 MAX_INT: Final = 2**63
 GATHERED_BYTES: Final = 64 << 20
-"""What a job is given of those it waited for, with its own arguments: at most so many bytes of JSON,"""
+"""The most bytes of JSON that a job may get from the jobs that it waited for, together with its own arguments."""
 GATHERED_NODES: Final = 2_000_000
-"""and so many values."""
+"""The most values, likewise."""
 _OF_CALL: Final = 3
-"""``[args, kwargs]``: containers that are the call's own, not its caller's, and not counted among MAX_NODES."""
+"""The containers of ``[args, kwargs]`` itself, which do not count towards MAX_NODES."""
 
 _WRITE: Final = JSONEncoder(
     allow_nan=False,
@@ -57,37 +57,37 @@ _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def comes_back(text: str) -> bool:
-    """Whether JSON can say a string: two surrogates that are a pair would come back as one character."""
+    """Whether a string survives JSON: a pair of surrogates would come back as one character."""
     return text.isascii() or _PAIR.search(text) is None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError("an object names one key twice")
+        raise ValueError("an object has the same key twice")
     return made
 
 
 _READ: Final = JSONDecoder(object_pairs_hook=_unique, allow_nan=False)
 _SCAN: Final = JSONDecoder(allow_nan=False).scan_once
-"""Without the look for equal keys, which costs more than the rest: for texts that hold no object but the empty one."""
+"""Reads text whose only object is empty: without the check for equal keys, which takes most of the time."""
 
 
 # ---- calls -----------------------------------------------------------------------------------------------
 
 
 def encode_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """The arguments of a call as JSON text.
+    """Encode the arguments of a call as JSON text.
 
     Args:
-        args: the positional arguments; the tuple itself is the only one allowed.
+        args: the positional arguments. Only the outermost container is a tuple.
         kwargs: the keyword arguments.
 
     Returns:
         ``[[...],{...}]`` in ASCII, without blanks.
 
     Raises:
-        PayloadError: an argument is not strict JSON; the message names the path to it.
+        PayloadError: an argument is not strict JSON. The message has the path to it.
 
     >>> encode_call((1, "hello"), {"urgent": True})
     '[[1,"hello"],{"urgent":true}]'
@@ -128,7 +128,7 @@ def _encode_named(args: tuple[Any, ...], kwargs: dict[str, Any], parts: list[str
 
 
 def _scalar_pairs(kwargs: dict[str, Any]) -> str | None:
-    """The inside of a JSON object, if its values are scalars; else None."""
+    """Encode the inside of a JSON object if all values are scalars; otherwise return None."""
     parts = []
     for key, value in kwargs.items():
         kind = type(value)
@@ -163,11 +163,11 @@ def _encode_any(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 
 def decode_call(text: str, *, gathered: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call, from the text that encode_call made.
+    """Decode the arguments of a call from the text that encode_call made.
 
     Args:
-        text: what it made.
-        gathered: results of other jobs have been added, so that there may be more of it.
+        text: the JSON text.
+        gathered: whether results of other jobs were added; the larger limits apply then.
 
     Raises:
         PayloadError: the text is not ``[[...],{...}]`` in strict JSON.
@@ -179,7 +179,7 @@ def decode_call(text: str, *, gathered: bool = False) -> tuple[tuple[Any, ...], 
         call = _scan_scalars(text)
         if call is not None:
             return call
-    if gathered:  # a result may be as deep as a whole call, and stands in lists of results
+    if gathered:  # a result may be as deep as a whole call, and is inside lists of results
         value = _read(text, GATHERED_NODES + _OF_CALL, GATHERED_BYTES, 2 * MAX_DEPTH)
     else:
         value = _read(text, MAX_NODES + _OF_CALL)
@@ -189,7 +189,7 @@ def decode_call(text: str, *, gathered: bool = False) -> tuple[tuple[Any, ...], 
 
 
 def _scan_scalars(text: str) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """The call, if it is one of scalars alone and nothing is wrong with it; else None, and decode() says why."""
+    """Decode a call whose arguments are all valid scalars; return None for others, which the general path handles."""
     try:
         call, end = _SCAN(text, 0)
         args, kwargs = call
@@ -214,14 +214,14 @@ def _scan_scalars(text: str) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
 
 
 def encode(value: Any, name: str = "result") -> str:
-    """One value as JSON text.
+    """Encode one value as JSON text.
 
     Args:
-        value: what to write.
-        name: what the value is called in the error, the root of the path.
+        value: the value.
+        name: what to call the value in error messages, the root of the path.
 
     Raises:
-        PayloadError: the value is not strict JSON; the message names the path to the offending part.
+        PayloadError: the value is not strict JSON. The message has the path to the part that is not.
 
     >>> encode({"sent": [1, 2]})
     '{"sent":[1,2]}'
@@ -237,10 +237,10 @@ def encode(value: Any, name: str = "result") -> str:
 
 
 def decode(text: str) -> Any:
-    """The value of a JSON text, held to the same rules as encode().
+    """Decode a JSON text, by the same rules as encode().
 
     Raises:
-        PayloadError: the text is no JSON, names a key twice, or holds what encode() would have refused.
+        PayloadError: the text is not JSON, has a key twice, or has a value that encode() would refuse.
 
     >>> decode('{"sent":[1,2]}')
     {'sent': [1, 2]}
@@ -263,18 +263,18 @@ def _read(text: str, nodes: int, most: int = MAX_BYTES, depth: int = MAX_DEPTH +
 
 
 def _encode(value: Any, name: str) -> str:
-    """Write what was found sound; it can fail still, if another thread changes the value meanwhile."""
+    """Encode a value that was checked. It can still fail if another thread changes the value meanwhile."""
     try:
         return str(_WRITE(value))
     except (TypeError, ValueError, RecursionError, RuntimeError) as error:
-        raise PayloadError(f"{name} must be JSON and not change during the call: {error}") from None
+        raise PayloadError(f"{name} must not change during the call: {error}") from None
 
 
 # ---- the walk --------------------------------------------------------------------------------------------
 
 
 def _sound(value: Any, room: int, depth: int) -> int:  # noqa: PLR0911 - one for each type
-    """How many more values there is room for after this one; below zero if anything is not strict JSON."""
+    """Return how many more values are allowed after this one; negative if a value is not strict JSON."""
     kind = type(value)
     if kind is str:
         return room - 1 if comes_back(value) else -1
@@ -287,7 +287,7 @@ def _sound(value: Any, room: int, depth: int) -> int:  # noqa: PLR0911 - one for
     if kind is list:
         inside = value
     elif kind is dict:
-        for key in [*value]:  # copies, because another thread may change the value during the walk
+        for key in [*value]:  # a copy: another thread may change the dict meanwhile
             if type(key) is not str or not comes_back(key):
                 return -1
         inside = [*value.values()]
@@ -323,7 +323,7 @@ def _refuse(value: Any, name: str, depth: int = MAX_DEPTH, nodes: int = MAX_NODE
 
 
 def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - one for each type
-    """The first thing about the value that is not strict JSON, in words; None if each part for itself is."""
+    """Describe the first part of a value that is not strict JSON; None if each part is valid by itself."""
     kind = type(value)
     if kind is str:
         return None if comes_back(value) else f"{path} {_NO_PAIR}"
@@ -331,7 +331,7 @@ def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - 
         return None
     if kind is int:
         sound = -MAX_INT < value < MAX_INT
-        found = f"{path} must be an int within 64 bits, got one of {value.bit_length()}"
+        found = f"{path} must be an int within 64 bits, got one of {value.bit_length()} bits"
         return None if sound else f"{found}; {hint_of_int(value)}"
     if kind is float:
         return None if isfinite(value) else f"{path} must be a finite number, got {value!r}; pass None, or str(value)"
@@ -351,7 +351,7 @@ def _fault(value: Any, path: str, depth: int) -> str | None:  # noqa: PLR0911 - 
     return next((fault for inner, item in parts if (fault := _fault(item, inner, depth - 1))), None)
 
 
-_NO_PAIR: Final = "must not hold a pair of surrogates: it would come back as the one character that it stands for"
+_NO_PAIR: Final = "must not have a pair of surrogates: it would come back as a single character"
 
 
 def _named(value: object) -> str:

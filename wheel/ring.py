@@ -1,64 +1,65 @@
-"""The ring: 3600 slots, one for each second of an hour, and a hand that goes round them.
+"""Ring: a timing wheel of 3600 slots, one for each second of an hour, and a hand that goes round.
 
-Pure: integers in, entries out. No clock, no lock, no thread, and nothing of ours is imported.
+Pure: integers in, entries out. It uses no clock, lock or thread, and imports nothing else of the package.
 
-Where an entry lies
-===================
+Where an entry is kept
+======================
 
-An entry is a key and the instant it is due, in milliseconds since the epoch. Its *due second* says where it lies:
+An entry is a key and the instant at which it is due, in milliseconds since the epoch. Its *due second* says where it
+is kept:
 
     second = due_ms // 1000       slot = second % 3600       cycle = second // 3600
 
-The slot is the place on the ring; the cycle is the number of the turn, counted from the epoch. The pair is nothing but
-the due second written in base 3600, so it is *absolute*: it is as true after a night of downtime as it was before, and
-nothing has to be rewritten while the hand turns. (The "rounds left" of the usual hashed wheel must be decremented on
-every visit, and is wrong as soon as one visit is missed.) All entries of one slot and one cycle are a bucket.
+The slot is the position on the ring; the cycle counts turns since the epoch. The pair is the due second written in base
+3600, so it is *absolute*: it is still right after downtime, and nothing is rewritten as the hand turns. (The usual
+hashed wheel stores "rounds left", which must be decremented at every visit and is wrong once a visit is missed.) The
+entries of one slot and cycle form a bucket.
 
     13:59:59.250 UTC on 1 January 1970 is 50,399,250 ms: second 50,399, slot 3599, cycle 13
-    14:00:00.000 is one millisecond of the next slot, which is slot 0, and of cycle 14
+    14:00:00.000 UTC is 750 ms later: slot 0, cycle 14
 
-This is scheme 6 of Varghese & Lauck, "Hashed and Hierarchical Timing Wheels" (SOSP 1987): constant time to add and to
-discard, because a bucket is found by arithmetic, and no order is kept until it is needed. What differs: each slot is
-a table by cycle instead of a list to search, and what a sweep costs depends on what is due, never on what is pending.
+This is scheme 6 of Varghese & Lauck, "Hashed and Hierarchical Timing Wheels" (SOSP 1987). Adding and discarding take
+constant time, because a bucket is found by arithmetic and nothing is sorted until it is needed. Unlike there, a slot is
+a dict by cycle instead of a list to search, so the cost of a sweep depends on what is due, not on what is pending.
 
 The hand
 ========
 
-The hand is the last second that was swept. It never goes back. Two invariants carry the whole module:
+The hand is the last second that was swept. It never goes back. The module rests on two invariants:
 
-    I1  Every entry beyond the hand (due second > hand) lies in the bucket of its due second.
-    I2  Every other entry is *under the hand*: in ``_under``, in due order, ready to be popped by the millisecond.
+    I1  Every entry beyond the hand (due second > hand) is in the bucket of its due second.
+    I2  Every other entry is *under the hand*: in ``_under``, in due order, ready to be popped to the millisecond.
 
-``pop_due(until)`` with U = until's second > hand advances the hand to U. By I2 all that was under the hand is due in
-a second before U, so it is due. By I1 whatever else is due by U lies in a bucket of a second in (hand, U]; there are
-U - hand such seconds, but they fall on at most 3600 slots, so one visit to each of min(U - hand, 3600) slots finds
-all of them: a gap of ten years costs no more than one turn. Buckets of seconds before U are due as a whole. The bucket
-of U itself may hold what is due later in that second: it moves under the hand (I2), is sorted there *once*, and from
-now on gives up what is due from its end, however often it is asked. I1 holds again, for the new hand.
+``pop_due(until)``, where U is the second of ``until`` and U > hand, moves the hand to U. By I2, what was under the hand
+is due in a second before U, so all of it is popped. By I1, everything else due by U is in a bucket of a second in
+(hand, U]. These U - hand seconds fall on at most 3600 slots, so it is enough to visit min(U - hand, 3600) slots: a gap
+of ten years costs one turn. Buckets of seconds before U are due as a whole. The bucket of U may have entries that are
+due later in that second. It moves under the hand (I2) and is sorted *once*; later calls pop from its end. I1 then holds
+for the new hand.
 
-An entry that is added late, due in a second the hand has reached or left (every immediate job is), would lie in a slot
-that is not visited for an hour. By I2 it goes under the hand at once, where the very next pop_due finds it. If the
-clock is set back, until's second is less than the hand: the hand stays, no slot is visited, and what is under the hand
-is still judged by its own due_ms, so that nothing is early. What was popped is gone from the ring, so it cannot come
-twice.
+An entry that is added late, for a second that the hand has already reached (as every immediate job is), would be in a
+slot that is not visited for an hour. By I2 it goes under the hand instead, where the next pop_due finds it. If the
+clock is set back, the second of ``until`` is before the hand: the hand stays and no slot is visited. Entries under the
+hand are still popped only when their own due_ms has come, so nothing is early. Popped entries are gone from the ring,
+so nothing is popped twice.
 
     ring = Ring(hand=9)
-    ring.add("a", 10_000); ring.add("b", 10_700); ring.add("z", 3_610_000)      # z: the same slot, one cycle on
+    ring.add("a", 10_000); ring.add("b", 10_700); ring.add("z", 3_610_000)      # z: the same slot, next cycle
     ring.pop_due(10_300) -> [(10_000, "a")]      hand 10; b is under the hand, z stays in slot 10
     ring.add("c", 4_000)                         late: goes under the hand
     ring.pop_due(10_699) -> [(4_000, "c")]
     ring.pop_due(11_000) -> [(10_700, "b")]
 
-What is next
-============
+The next due entry
+==================
 
-``_heads`` has, for each slot, a second before which the slot holds nothing (exact, unless the slot is in ``_stale``:
-its first bucket was emptied by discard()). ``_next`` caches the earliest due_ms beyond the hand; it is forgotten when
-that very entry is discarded or swept, and found again by one min() over 3600 heads and one over a single bucket. So
-next_due() costs nothing while nothing changes at the front, and never looks at all entries.
+``_heads`` has the due second of each slot's first bucket. (It may be earlier if the slot is in ``_stale``: discard()
+has emptied its first bucket.) ``_next`` caches the earliest due_ms beyond the hand. When that entry is discarded or
+swept, the cache is cleared, and next_due() computes it again from the heads and one bucket. So next_due() is cheap
+while the first entry stays the same, and never looks at all entries.
 
-A bucket of one entry is kept as the tuple (due_ms, key), 72 bytes, since a dict for it would take over 200: a million
-jobs that are spread over a month are mostly alone in their second.
+A bucket of one entry is kept as a tuple (due_ms, key) of 72 bytes, because a dict would take over 200. When a million
+jobs are spread over a month, most are alone in their second.
 """
 
 from __future__ import annotations
@@ -76,13 +77,13 @@ _SLACK: Final = 1000
 
 
 class Key(Protocol):
-    """What may be a key: hashable, and ordered among its kind. A string is."""
+    """The type of keys: hashable and ordered, such as a string."""
 
     def __lt__(self, other: Any, /) -> bool:
-        """The order among entries that are due at the same millisecond."""
+        """The order of entries that are due in the same millisecond."""
 
     def __hash__(self) -> int:
-        """As for any key of a dict."""
+        """Keys are keys of dicts."""
 
 
 K = TypeVar("K", bound=Key)
@@ -90,7 +91,7 @@ _Bucket = tuple[int, K] | dict[K, int]
 
 
 class Ring(Generic[K]):
-    """Entries (key, due_ms) by the second they are due, and a hand that sweeps them up.
+    """Entries (key, due_ms) by their due second, and a hand that sweeps over them.
 
     >>> ring = Ring[str](hand=0)
     >>> ring.add("a", 1_500)
@@ -101,22 +102,22 @@ class Ring(Generic[K]):
     __slots__ = ("_hand", "_heads", "_late", "_minutes", "_next", "_run", "_size", "_slots", "_stale", "_under")
 
     def __init__(self, hand: int = 0) -> None:
-        """A ring without entries.
+        """Make a ring without entries.
 
         Args:
-            hand: the last second that has been swept already, in seconds since the epoch.
+            hand: the last second that has already been swept, in seconds since the epoch.
         """
         self._hand = hand
         self._size = 0
-        self._slots: list[dict[int, _Bucket[K]]] = [{}] * SLOTS  # the one empty dict is never written
+        self._slots: list[dict[int, _Bucket[K]]] = [{}] * SLOTS  # one shared empty dict, never written to
         self._heads: list[int] = [_NEVER] * SLOTS
-        self._minutes: list[int] = [_NEVER] * 60  # the least of each sixty heads, so that not all are looked through
+        self._minutes: list[int] = [_NEVER] * 60  # the least of each sixty heads, to save looking at all
         self._stale: set[int] = set()
         self._next = _NEVER
-        # Under the hand: what is there, and its due order. The order may name what was discarded since.
+        # Under the hand: the entries, and two orders of them, which may still list discarded ones.
         self._under: dict[K, int] = {}
-        self._run: list[tuple[int, K]] = []  # the bucket under the hand, sorted, the next to pop last
-        self._late: list[tuple[int, K]] = []  # a heap of what was added under the hand
+        self._run: list[tuple[int, K]] = []  # the bucket under the hand, sorted; the next to pop is last
+        self._late: list[tuple[int, K]] = []  # a heap of the entries that were added under the hand
 
     def __len__(self) -> int:
         return self._size
@@ -127,10 +128,10 @@ class Ring(Generic[K]):
         return self._hand
 
     def add(self, key: K, due_ms: int) -> None:
-        """Put an entry on the ring; it may be due in the past.
+        """Add an entry, which may be due in the past.
 
         Args:
-            key: must not be in the ring; the caller vouches for it.
+            key: must not be in the ring; this is not checked.
             due_ms: when it is due, in milliseconds since the epoch.
         """
         self._size += 1
@@ -157,14 +158,14 @@ class Ring(Generic[K]):
             self._next = due_ms
 
     def discard(self, key: K, due_ms: int) -> bool:
-        """Take an entry off the ring.
+        """Remove an entry.
 
         Args:
-            key: as it was added.
-            due_ms: as it was added, in milliseconds since the epoch.
+            key: as passed to add().
+            due_ms: as passed to add(), in milliseconds since the epoch.
 
         Returns:
-            False if no such entry is there: it was popped, or never added.
+            False if there is no such entry: it was popped, or never added.
         """
         second = due_ms // 1000
         if second <= self._hand:
@@ -175,13 +176,13 @@ class Ring(Generic[K]):
         return removed
 
     def pop_due(self, until_ms: int) -> list[tuple[int, K]]:
-        """Take everything off the ring that is due at ``until_ms`` or before, and move the hand there.
+        """Remove and return all entries that are due at ``until_ms`` or before, and move the hand there.
 
         Args:
-            until_ms: the present, in milliseconds since the epoch. If it is before the hand, the hand stays.
+            until_ms: the current time, in milliseconds since the epoch. If it is before the hand, the hand stays.
 
         Returns:
-            (due_ms, key) of each entry with due_ms <= until_ms, in that order.
+            (due_ms, key) of each entry with due_ms <= until_ms, sorted.
         """
         popped: list[tuple[int, K]] = []
         second = until_ms // 1000
@@ -193,10 +194,10 @@ class Ring(Generic[K]):
         return popped
 
     def advance(self, second: int) -> None:
-        """Move the hand without popping: what it passes lies under it, and the next pop_due gives it.
+        """Move the hand without popping. The entries that it passes go under it, and the next pop_due returns them.
 
         Args:
-            second: where the hand is known to have been, in seconds since the epoch; no effect if that is in its past.
+            second: where the hand has already been, in seconds since the epoch. No effect if the hand is further.
         """
         if second > self._hand:
             passed: list[tuple[int, K]] = []
@@ -206,7 +207,7 @@ class Ring(Generic[K]):
                 heappush(self._late, entry)
 
     def next_due(self) -> int | None:
-        """The earliest due_ms on the ring (it may have passed already), or None."""
+        """Return the earliest due_ms on the ring, which may be in the past, or None if the ring is empty."""
         for order in (self._run, self._late):
             self._drop_discarded(order)
         if self._run and self._late:
@@ -220,7 +221,7 @@ class Ring(Generic[K]):
         return None if self._next == _NEVER else self._next
 
     def density(self, before_ms: int) -> list[int]:
-        """How many entries each of the 3600 slots holds, of those due before ``before_ms``."""
+        """Return how many entries due before ``before_ms`` each of the 3600 slots has."""
         cells = [0] * SLOTS
         for due_ms in self._under.values():
             cells[due_ms // 1000 % SLOTS] += due_ms < before_ms
@@ -236,7 +237,7 @@ class Ring(Generic[K]):
         return cells
 
     def slots(self) -> Iterator[tuple[int, dict[int, dict[K, int]]]]:
-        """Each slot that holds something, as (slot, {cycle: {key: due_ms}}), by slot and cycle; copies."""
+        """Yield each slot with entries, as (slot, {cycle: {key: due_ms}}), by slot and cycle. The dicts are copies."""
         under: dict[int, dict[int, dict[K, int]]] = {}
         for key, due_ms in self._under.items():
             cycle, slot = divmod(due_ms // 1000, SLOTS)
@@ -287,9 +288,9 @@ class Ring(Generic[K]):
         return min(buckets) * SLOTS + slot if buckets else _NEVER
 
     def _sweep(self, second: int, passed: list[tuple[int, K]]) -> None:
-        """Move the hand to ``second``: earlier buckets go to ``passed``, that of ``second`` comes under the hand."""
+        """Move the hand to ``second``: earlier buckets go to ``passed``, the bucket of ``second`` under the hand."""
         due_seconds: list[int] = []
-        first = max(self._hand + 1, self._next // 1000)  # before what is next, if that is known, there is nothing
+        first = max(self._hand + 1, self._next // 1000)  # beyond the hand, nothing is due before _next
         for swept in range(first, min(second, first + SLOTS - 1) + 1):
             due_seconds += self._visit(swept % SLOTS, second)
         self._hand = second
@@ -308,7 +309,7 @@ class Ring(Generic[K]):
             self._stale.discard(slot)
 
     def _visit(self, slot: int, until: int) -> list[int]:
-        """The due seconds up to ``until`` of the buckets in one slot. A sweep visits a slot at most once."""
+        """The due seconds of a slot's buckets up to ``until``. A sweep visits a slot at most once."""
         if self._heads[slot] > until:
             return []
         return [second for cycle in self._slots[slot] if (second := cycle * SLOTS + slot) <= until]
@@ -317,7 +318,7 @@ class Ring(Generic[K]):
 
     def _bring_under(self, entries: list[tuple[int, K]]) -> None:
         self._under.update((key, due_ms) for due_ms, key in entries)
-        if self._run:  # only after advance(); a pop_due has taken all that was under the hand before
+        if self._run:  # only after advance(): pop_due has emptied it before
             self._late = sorted([*self._late, *self._run])
         self._run = entries[::-1]
 
@@ -349,7 +350,7 @@ class Ring(Generic[K]):
         popped[before:] = sorted(popped[before:])
 
     def _drop_discarded(self, order: list[tuple[int, K]]) -> None:
-        """Clear the front of an order, ``_run`` or ``_late``, of what was discarded since."""
+        """Remove discarded entries from the front of an order, ``_run`` or ``_late``."""
         if order is self._run:
             while order and self._under.get(order[-1][1]) != order[-1][0]:
                 order.pop()

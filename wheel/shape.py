@@ -1,6 +1,6 @@
-"""Shapes: how the results of jobs that are kept in a row are nested for whoever is given them.
+"""Shapes: how the results of several jobs, which are kept as a flat list, are nested when they are passed on.
 
-A shape is the number of a job, or a tuple of shapes: ``group(a, chain(b, group(c, d)))`` has the shape (0, (1, 2)).
+A shape is the index of a job, or a tuple of shapes: ``group(a, chain(b, group(c, d)))`` has the shape (0, (1, 2)).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Shape = int | tuple["Shape", ...]
 
 
 def arranged(shape: Any, values: Sequence[Any]) -> Any:
-    """The values in that shape, with a list for each tuple.
+    """Arrange values in a shape, with a list for each tuple.
 
     >>> arranged((0, (1, 2)), ["a", "b", "c"])
     ['a', ['b', 'c']]
@@ -23,7 +23,7 @@ def arranged(shape: Any, values: Sequence[Any]) -> Any:
 
 
 def leaves(shape: Shape) -> Iterator[int]:
-    """The numbers in it, from left to right."""
+    """Yield the indexes in a shape, from left to right."""
     if isinstance(shape, int):
         yield shape
     else:
@@ -32,7 +32,7 @@ def leaves(shape: Shape) -> Iterator[int]:
 
 
 def renumbered(shape: Shape, numbers: Mapping[int, int]) -> Shape:
-    """The shape, with another number in the place of each.
+    """Replace the indexes in a shape.
 
     >>> renumbered((0, (1, 0)), {0: 7, 1: 5})
     (7, (5, 7))
@@ -41,21 +41,21 @@ def renumbered(shape: Shape, numbers: Mapping[int, int]) -> Shape:
 
 
 def as_text(shape: Shape) -> str:
-    """A shape as the JSON text that a store keeps."""
+    """Encode a shape as the JSON text that a store keeps."""
     return str(simplejson.dumps(shape, separators=(",", ":")))
 
 
 def of_text(text: str) -> Any:
-    """The shape of as_text(), with lists for tuples.
+    """Decode the text of as_text(), with lists instead of tuples.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not JSON.
     """
     return simplejson.loads(text)
 
 
 def is_shape(text: object, count: int) -> bool:
-    """Whether text is that of a list of shapes of so many jobs; no text stands for the list of all."""
+    """Whether text encodes a list of shapes of ``count`` jobs. Empty text means the flat list of all."""
     try:
         return text == "" or (isinstance(text, str) and _is_list(of_text(text), count))
     except (ValueError, RecursionError):

@@ -1,8 +1,8 @@
-"""Zones: the time zones that are taken, and in which form they are kept.
+"""Time zones: which are accepted, and how they are kept.
 
-A zone is a name that all processes read alike: in a schedule's spec it says when the schedule fires. So it is kept as
-the zoneinfo of its name, or as a fixed distance from UTC. Objects of pytz are turned into these: used as a tzinfo they
-mean local mean time, which was given up a century ago (in Berlin 53 minutes ahead of UTC).
+A zone is part of a schedule's spec, so it must have a name that means the same in all processes. It is kept as the
+ZoneInfo of that name, or as a fixed offset from UTC. pytz zones are converted: used directly as a tzinfo, they mean
+local mean time, which went out of use a century ago (for Berlin, 53 minutes ahead of UTC).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .errors import InvalidValue
 
 _RULE: Final = 'the name of a time zone such as "Europe/Berlin", a ZoneInfo of that name, or a datetime.timezone'
 _LOOKS: Final = [datetime(year, month, 1, tzinfo=UTC) for year in range(1970, 2038) for month in range(1, 13)]
-"""When it is looked whether a zone that says it is fixed is."""
+"""The instants at which to check whether an offset is really fixed."""
 
 
 def checked_zone(value: object) -> tzinfo:
-    """A time zone, in the form in which it is kept.
+    """Return a time zone in the form in which it is kept.
 
     Raises:
-        InvalidValue: there is none of that name, or it is of a kind that cannot be told to other processes.
+        InvalidValue: there is no zone of that name, or a tzinfo has neither a name nor a fixed offset.
 
     >>> checked_zone("Europe/Berlin"), str(checked_zone(timezone(timedelta(hours=2), "CEST")))
     (zoneinfo.ZoneInfo(key='Europe/Berlin'), 'UTC+02:00')
@@ -31,18 +31,18 @@ def checked_zone(value: object) -> tzinfo:
         return _named(value, value)
     if not isinstance(value, tzinfo):
         raise InvalidValue.of("timezone", _RULE, value)
-    name = getattr(value, "key", None) or getattr(value, "zone", None)  # of zoneinfo; of pytz
+    name = getattr(value, "key", None) or getattr(value, "zone", None)  # zoneinfo; pytz
     if isinstance(name, str):
         return _named(name, value)
     fixed = _fixed(value)
     if fixed is None:
-        raise InvalidValue.of("timezone", f"{_RULE}: write its name", value)
+        raise InvalidValue.of("timezone", f"{_RULE}; pass its name", value)
     return UTC if not fixed else timezone(fixed)
 
 
 def _named(name: str, value: object) -> tzinfo:
     if name == "UTC":
-        return UTC  # also where there is no time zone data
+        return UTC  # needs no time zone data
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
@@ -50,23 +50,23 @@ def _named(name: str, value: object) -> tzinfo:
 
 
 def _fixed(zone: tzinfo) -> timedelta | None:
-    """The distance from UTC of a zone that never changes it; None for any other."""
+    """Return the offset from UTC of a zone whose offset never changes; None for other zones."""
     try:
         offset = zone.utcoffset(None)
         always = offset is not None and all(when.astimezone(zone).utcoffset() == offset for when in _LOOKS)
-    except Exception:  # what utcoffset() of somebody else's class raises, nobody knows
+    except Exception:  # from a user's tzinfo class
         return None
     return offset if always else None
 
 
 def refuse_local_mean_time(when: datetime, name: str) -> None:
-    """Refuse a datetime into which a pytz zone was put by hand: its time is not that of the zone's clocks.
+    """Refuse a datetime that got a pytz zone as its tzinfo directly: its offset is not the zone's real offset.
 
     Raises:
-        InvalidValue: it is one.
+        InvalidValue: it is such a datetime.
     """
     normalize = getattr(when.tzinfo, "normalize", None)
     if callable(normalize) and normalize(when).utcoffset() != when.utcoffset():
         raise InvalidValue.of(
-            name, f"a time of its zone: write {name}=zone.localize(...), or use zoneinfo.ZoneInfo", when
+            name, f"a time with the real offset of its zone: use {name}=zone.localize(...) or zoneinfo.ZoneInfo", when
         )

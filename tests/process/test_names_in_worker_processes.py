@@ -25,7 +25,7 @@ def test_a_job_of_one_tenant_does_not_run_another_tenants_function(tmp_path: Pat
     *results, last = said.stdout.splitlines()
     assert results == ["one-1", "two-1", "one-1"], said.stderr
     assert "several schedulers of '__main__' have a task" in last, said.stderr
-    assert "assign each scheduler to a name of its module" in last
+    assert "assign each scheduler to a global name of its module" in last
 
 
 @pytest.mark.parametrize("command", ["-m cProfile shop.py", "-m cProfile -m shop", "pkg", "-m pkg"])

@@ -154,5 +154,5 @@ def test_jobs_failed_for_good_when_the_main_thread_had_ended_and_another_served(
     process = run(tmp_path, *serve, wait=False)
     out, err = process.communicate(timeout=LONG_S)
     assert [(job.state, job.crashes, job.attempt) for job in jobs(tmp_path)] == [(State.SCHEDULED, 0, 0)] * 2
-    assert "the program is ending: its main thread has ended" in out
-    assert "its main thread has ended" in err
+    assert "the main thread has ended, so jobs could no longer" in out
+    assert "The main thread has ended" in err

@@ -145,8 +145,8 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         'hourwheel_app = "package.module:app" in the ini file',
         "there is no module 'nobody'",
         "must be a Scheduler, got Task",
-        "the marker hourwheel takes one scheduler, got ('shop:app', 'other:app')",
-        "threads of Hourwheel are left over: ['hourwheel-",
+        "the marker hourwheel must have one scheduler, got ('shop:app', 'other:app')",
+        "the test has left threads of Hourwheel running: ['hourwheel-",
     ):
         assert words in said
 
@@ -184,5 +184,5 @@ def test_collecting_tests_does_not_send_the_mails(tmp_path: Path) -> None:
     )
     said = run(tmp_path, *BY_MODULE)
     assert "3 passed" in said, said
-    assert "start() of Scheduler('tasks.json', workers=1, stopped) does nothing: pytest only imports" in said
+    assert "start() of Scheduler('tasks.json', workers=1, stopped) does nothing: pytest is only importing" in said
     assert (tmp_path / "ran").read_text() == "7"

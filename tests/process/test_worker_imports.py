@@ -165,4 +165,4 @@ def test_a_program_that_calls_tasks_when_it_is_imported_does_not_call_them_once_
     )
     accepted, said = run(tmp_path, "program.py")
     assert accepted == 1
-    assert 'must be under: if __name__ == "__main__":' in said
+    assert 'under: if __name__ == "__main__":' in said

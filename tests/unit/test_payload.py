@@ -108,7 +108,7 @@ REFUSED: list[Any] = [
     (len, "got builtin_function_or_method; pass an id, not an object"),
     (math.nan, "must be a finite number, got nan"),
     (-math.inf, "must be a finite number, got -inf"),
-    (2**63, "must be an int within 64 bits, got one of 64; pass str(value)"),
+    (2**63, "must be an int within 64 bits, got one of 64 bits; pass str(value)"),
     (-(2**63), "must be an int within 64 bits"),
     pytest.param(10**5000, "must be an int within 64 bits", id="huge"),
     ({1: "a"}, "must have str keys only, got the key 1"),

@@ -1,4 +1,4 @@
-"""The command line: ``hourwheel worker``, ``hourwheel jobs`` and the others; see docs/cli.md."""
+"""The command line: ``hourwheel worker``, ``hourwheel jobs`` and so on; see docs/cli.md."""
 
 from .program import main
 

@@ -1,4 +1,4 @@
-"""Command: what every command is made of, and the options that several of them share."""
+"""Command: the definition of a command, and the arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a command may use of the world."""
+    """What a command gets from its surroundings."""
 
     console: Console
     clock: Clock
@@ -27,7 +27,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One word behind ``hourwheel``."""
+    """One command of ``hourwheel``."""
 
     name: str
     summary: str
@@ -35,50 +35,50 @@ class Command:
     description: str
     examples: tuple[str, ...]
     arguments: Callable[[ArgumentParser], None]
-    """Adds its options to its parser."""
+    """Adds the command's arguments to its parser."""
     run: Callable[[Namespace, Context], int]
-    """Does it, and returns the exit status."""
+    """Runs the command and returns the exit status."""
     use: Literal["looks", "changes", "runs"] = "looks"
-    """What it does to a store: one that looks opens it for reading, and all but one that runs jobs start no scheduler,
-    whatever the app's module does when it is imported (looking.py)."""
+    """What it does with a store. "looks" opens it read-only; only "runs" lets a scheduler start if the app's module
+    calls start() when it is imported (looking.py)."""
     intermixed: bool = False
-    """Whether options may stand between its words."""
+    """Whether options may stand between positional arguments."""
 
 
 def take_app(parser: ArgumentParser) -> None:
-    """``-A``, which may stand before the command as well."""
+    """Add ``-A``. It is also accepted before the command."""
     parser.add_argument(
         "-A",
         "--app",
         metavar="MODULE:APP",
         default=SUPPRESS,
-        help="the Scheduler, in a module that is found from the current directory; default: $HOURWHEEL_APP",
+        help="the Scheduler, in a module found from the current directory; default: $HOURWHEEL_APP",
     )
 
 
 def take_store(parser: ArgumentParser) -> None:
-    """STORE, or ``-A`` in its place."""
+    """Add STORE, and ``-A`` as an alternative."""
     parser.add_argument("store", nargs="?", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
 
 
 def take_job(parser: ArgumentParser, *, several: bool = False) -> None:
-    """ID, and ``--store`` or ``-A``."""
+    """Add ID (one, or several), ``--store`` and ``-A``."""
     if several:
-        parser.add_argument("id", nargs="+", metavar="ID", type=job_id, help="of a job; there may be several")
+        parser.add_argument("id", nargs="+", metavar="ID", type=job_id, help="ids of jobs")
     else:
-        parser.add_argument("id", metavar="ID", type=job_id, help="of the job")
+        parser.add_argument("id", metavar="ID", type=job_id, help="id of the job")
     parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
 
 
 def take_json(parser: ArgumentParser, what: str) -> None:
-    """``--json``."""
-    parser.add_argument("--json", action="store_true", help=f"write {what} as one JSON document, for programs")
+    """Add ``--json``; ``what`` says what it prints."""
+    parser.add_argument("--json", action="store_true", help=f"print {what} as one JSON document")
 
 
 def job_id(text: str) -> str:
-    """An id in the spelling in which it is stored; what can be no id of ours will simply not be found."""
+    """Return an id in its stored spelling. Text that is not a valid id is returned as it is, and will not be found."""
     try:
         return normal_id(text)
     except InvalidValue:
@@ -86,7 +86,7 @@ def job_id(text: str) -> str:
 
 
 def checked(read: Callable[[str], T]) -> Callable[[str], T]:
-    """A reader of an option's text whose InvalidValue becomes argparse's own error."""
+    """Wrap a function that reads an argument, so that its InvalidValue becomes argparse's own error."""
 
     def convert(text: str) -> T:
         try:
@@ -98,16 +98,16 @@ def checked(read: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def whole(text: str) -> int:
-    """A whole number, 0 or more."""
+    """Read a whole number, 0 or more."""
     if not text.isdecimal() or len(text) > 18:
         raise ArgumentTypeError(f"must be a whole number, 0 or more, got {text!r}")
     return int(text)
 
 
 def names(text: str) -> list[str]:
-    """Names with commas between; those in parentheses are part of a name, as in ``shop.remind(7, 'x')``."""
+    """Read names separated by commas. Commas in parentheses belong to a name, as in ``shop.remind(7, 'x')``."""
     parts = re.split(r",(?![^(]*\))", text)
     found = [name.strip() for name in parts if name.strip()]
     if not found:
-        raise ArgumentTypeError(f"must be names with commas between, got {text!r}")
+        raise ArgumentTypeError(f"must be names separated by commas, got {text!r}")
     return found

@@ -1,7 +1,7 @@
-"""Console: what the commands write on, whether it is a terminal or a pipe.
+"""Console: the output of commands, to a terminal or a pipe.
 
-Text that came out of a store was written by programs of all kinds. It is shown with its control characters escaped, so
-that a task's argument cannot move the cursor or repaint what stands above it.
+Text from a store is not trusted. It is printed with control characters escaped, so that a task's argument cannot move
+the cursor or overwrite earlier output.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _ELLIPSIS: Final = "…"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A piece of text and the colour that it has on a terminal."""
+    """A piece of text and its colour on a terminal."""
 
     text: str
     colour: str = ""
 
 
 class Console:
-    """Where a command writes: ``out`` is for what was asked, ``err`` for everything said besides."""
+    """Writes a command's answer to ``out``, and errors and notices to ``err``."""
 
     def __init__(
         self, out: TextIO, err: TextIO, environ: Mapping[str, str] = os.environ, *, colour: bool = True
@@ -40,19 +40,19 @@ class Console:
         self._err = err
         terminal = _is_terminal(out)
         self.width: Final = _width(environ) if terminal else None
-        """How many columns a line may have; None in a pipe or file, whatever COLUMNS says: readline gives that to all
-        children of an interactive Python."""
+        """How many columns a line may have; None for a pipe or file. COLUMNS is ignored then: in an interactive Python,
+        readline sets it for all child processes."""
         self._paints = colour and terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
     def prose(self, lead: Cell | str, text: str) -> None:
-        """Write a sentence or more behind a word in colour, wrapped to the width of the terminal."""
+        """Write a coloured word and sentences after it, wrapped to the width of the terminal."""
         lead = lead if isinstance(lead, Cell) else Cell(lead)
         lines = _wrapped(plain(lead.text) + plain(text), self.width)
         coloured = self._paint(lines[0][: len(lead.text)], lead.colour) + lines[0][len(lead.text) :]
         _write(self._out, "\n".join([coloured, *lines[1:]]) + "\n")
 
     def raw(self, text: str) -> None:
-        """Write a line that somebody may copy: never cut or wrapped."""
+        """Write a line for copying: never cut or wrapped."""
         _write(self._out, plain(text) + "\n")
 
     def line(self, *cells: str | Cell) -> None:
@@ -69,7 +69,7 @@ class Console:
         _write(self._out, "".join(pieces).rstrip() + "\n")
 
     def text(self, text: str) -> None:
-        """Write text of several lines, such as a traceback, indented; a line that is too long is cut."""
+        """Write text of several lines, such as a traceback, indented. Lines that are too long are cut."""
         for line in text.rstrip("\n").split("\n"):
             self.line("    " + line.expandtabs())
 
@@ -78,7 +78,7 @@ class Console:
         _write(self._out, dumps(document, indent=2, allow_nan=False) + "\n")
 
     def json_list(self, documents: Iterable[Any]) -> None:
-        """Write JSON documents as one list, each as it comes."""
+        """Write JSON documents as one list, without collecting them first."""
         lead = "["
         for document in documents:
             text = dumps(document, indent=2, allow_nan=False)
@@ -87,7 +87,7 @@ class Console:
         _write(self._out, "[]\n" if lead == "[" else "\n]\n")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
-        """Write rows in columns; the last one may be cut. False if the terminal is too narrow: nothing was written."""
+        """Write rows in columns; the last column may be cut. If the terminal is too narrow, return False instead."""
         widths = [max(columns(cell.text) for cell in column) for column in zip(map(Cell, header), *rows, strict=True)]
         fixed = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
         if self.width is not None and fixed + min(widths[-1], 24) > self.width:
@@ -97,11 +97,11 @@ class Console:
         return True
 
     def error(self, text: str) -> None:
-        """Say something besides, on standard error."""
+        """Write a line to standard error."""
         _write(self._err, plain(text) + "\n")
 
     def flush(self) -> None:
-        """Have it all written; a reader that has gone is noticed here at the latest."""
+        """Flush both streams. Raises BrokenPipeError if the reader has gone."""
         self._out.flush()
         self._err.flush()
 
@@ -115,14 +115,14 @@ class Console:
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Return how many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
     return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def cut(text: str, width: int) -> str:
-    """The text, shortened with an ellipsis if it takes more than ``width`` columns.
+    """Shorten a text with an ellipsis if it takes more than ``width`` columns.
 
     >>> cut("app.remind(1, 'x')", 12)
     'app.remind(…'
@@ -146,13 +146,13 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def _width(environ: Mapping[str, str]) -> int:
-    told = environ.get("COLUMNS", "")
-    return int(told) if told.isdecimal() and int(told) > 0 else shutil.get_terminal_size().columns
+    value = environ.get("COLUMNS", "")
+    return int(value) if value.isdecimal() and int(value) > 0 else shutil.get_terminal_size().columns
 
 
 def _write(stream: TextIO, text: str) -> None:
     try:
         stream.write(text)
-    except UnicodeEncodeError:  # a terminal of another age
+    except UnicodeEncodeError:  # a terminal that is not UTF-8
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "replace").decode(encoding))

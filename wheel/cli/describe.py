@@ -1,4 +1,4 @@
-"""Describe: a job in words for people, and as a document for programs."""
+"""Describe a job, as text for people and as a JSON document for programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST_NOTE: Final = 60
 
 
 def call(job: Job) -> str:
-    """The job as the call that it is, such as ``app.remind(1, text='x')``."""
+    """Format the job's call, such as ``app.remind(1, text='x')``."""
     try:
         args, kwargs = job.args, job.kwargs
     except PayloadError:
@@ -40,33 +40,33 @@ def state(job: Job) -> Cell:
 
 
 def moment(job: Job, now_ms: int) -> Cell:
-    """What time means for the job now: when it comes, for how long it has run, when it ended."""
+    """When the job is due, for how long it has been running, or when it ended, depending on its state."""
     if job.state is State.SCHEDULED:
         return Cell(until(job.due_ms, now_ms), "" if job.due_ms > now_ms else "yellow")
     if job.state is State.RUNNING and job.started_ms is not None:
-        said = f", {progress(job)}" if job.note is not None else ""
-        return Cell(f"for {span(max(0, now_ms - job.started_ms))}{said}", "cyan")
+        note = f", {progress(job)}" if job.note is not None else ""
+        return Cell(f"for {span(max(0, now_ms - job.started_ms))}{note}", "cyan")
     return Cell("" if job.finished_ms is None else since(job.finished_ms, now_ms), "dim")
 
 
 def progress(job: Job) -> str:
-    """What the function has said of its progress, in few words.
+    """The progress that the function reported with update_state(), as short text.
 
     >>> progress(Job(id="a", task="t", due_ms=0, note='{"done":2,"of":10}'))
     'done 2, of 10'
     """
     try:
-        told = job.progress
+        note = job.progress
     except PayloadError:
         return job.note or ""
-    if isinstance(told, dict) and set(told) == {"state", "meta"}:
-        told = told["meta"] if told["meta"] is not None else told["state"]
-    text = ", ".join(f"{name} {value}" for name, value in told.items()) if isinstance(told, dict) else str(told)
+    if isinstance(note, dict) and set(note) == {"state", "meta"}:
+        note = note["meta"] if note["meta"] is not None else note["state"]
+    text = ", ".join(f"{name} {value}" for name, value in note.items()) if isinstance(note, dict) else str(note)
     return text if len(text) <= _LONGEST_NOTE else text[: _LONGEST_NOTE - 1] + "…"
 
 
 def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
-    """Everything about a job that is worth a line: (name, text)."""
+    """Everything about a job, as lines of (name, text); empty ones are left out."""
     found = [
         ("id", job.id),
         ("call", call(job)),
@@ -108,22 +108,22 @@ def _when(ms: int | None, now_ms: int) -> str:
 
 
 def document(job: Job) -> dict[str, Any]:
-    """The job for programs. Times are milliseconds since the epoch; ``due`` is the same in ISO 8601."""
-    told: dict[str, Any] = {
+    """The job as a JSON document. Times are milliseconds since the epoch; ``due`` is due_ms in ISO 8601."""
+    found: dict[str, Any] = {
         name: getattr(job, name) for name in Job._fields if name not in ("payload", "returned", "error", "extra")
     }
-    told |= {"state": str(job.state), "due": utc(job.due_ms), "slot": job.slot, "cycle": job.cycle}
+    found |= {"state": str(job.state), "due": utc(job.due_ms), "slot": job.slot, "cycle": job.cycle}
     try:
-        told |= {"args": list(job.args), "kwargs": job.kwargs, "result": job.result}
+        found |= {"args": list(job.args), "kwargs": job.kwargs, "result": job.result}
     except PayloadError as error:
-        told |= {"args": None, "kwargs": None, "result": None, "unreadable": str(error)}
-    told["limits"] = [bound._asdict() for bound in job.limits]
-    told["fire"] = None if job.fire is None else job.fire._asdict()
-    told["error"] = None if job.error is None else job.error._asdict()
-    return told
+        found |= {"args": None, "kwargs": None, "result": None, "unreadable": str(error)}
+    found["limits"] = [bound._asdict() for bound in job.limits]
+    found["fire"] = None if job.fire is None else job.fire._asdict()
+    found["error"] = None if job.error is None else job.error._asdict()
+    return found
 
 
 def ledger(stats: Stats) -> str:
-    """The sum that must always be right."""
+    """The sum of jobs by state, which must always equal the number of accepted ones."""
     finished = stats.succeeded + stats.failed + stats.cancelled + stats.expired
     return f"accepted {stats.accepted} = scheduled {stats.scheduled} + running {stats.running} + finished {finished}"

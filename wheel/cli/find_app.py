@@ -1,7 +1,7 @@
-"""Find the Scheduler that ``-A`` names, importing from the current directory first, as Celery does.
+"""Find the Scheduler that ``-A`` names. Like Celery, import from the current directory first.
 
-``-A module``            its ``app``, its ``scheduler``, or else the only Scheduler in it
-``-A package.module:app``  and ``-A package.module.app``  say which
+``-A module``              the module's ``app`` or ``scheduler``, or else the only Scheduler in it
+``-A package.module:app``  that attribute; ``-A package.module.app`` is the same
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _OURS: Final = tuple(os.path.dirname(file or "") + os.sep for file in (os.path.d
 
 
 def find_app(name: str, directory: str | None = None) -> Scheduler:
-    """The Scheduler that a name stands for.
+    """Return the Scheduler that a name refers to.
 
     Args:
-        name: "module", "module:attribute" or "module.attribute", with packages.
-        directory: where modules are looked for first; the current one by default.
+        name: "module", "module:attribute" or "module.attribute"; the module may be in a package.
+        directory: where to look for modules first; by default the current directory.
 
     Raises:
-        CommandError: there is no such module, it cannot be imported, or there is no Scheduler of that name in it.
+        CommandError: there is no such module, it cannot be imported, or it has no such Scheduler.
     """
     directory = os.getcwd() if directory is None else directory
     if directory not in sys.path:
@@ -54,12 +54,12 @@ def find_app(name: str, directory: str | None = None) -> Scheduler:
 
 
 def module_of(name: str) -> str:
-    """The module that a name says, and perhaps the attribute after a dot."""
+    """Return the part of a name before the colon: the module, possibly with an attribute after a dot."""
     return _as_module(name).partition(":")[0]
 
 
 def _as_module(name: str) -> str:
-    """The name as it was meant: who completes file names by Tab gives ``app.py`` or ``shop/app.py``."""
+    """Turn a file name, as the shell completes it (``app.py``, ``shop/app.py``), into the name of a module."""
     path, colon, attribute = name.partition(":")
     if path.endswith(".py"):
         path = path.removesuffix(".py").removeprefix("./").replace(os.sep, ".")
@@ -73,7 +73,7 @@ class _NoSuchModule(CommandError):
     def __init__(self, name: str, directory: str) -> None:
         near = get_close_matches(name.partition(".")[0], _modules_in(directory), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"there is no module {name!r} in {directory}, nor on Python's path{hint}")
+        super().__init__(f"there is no module {name!r} in {directory} or on Python's path{hint}")
 
 
 class _NoSuchAttribute(CommandError):
@@ -102,16 +102,16 @@ def _import(name: str, directory: str) -> ModuleType:
 
 
 def _failure(name: str, error: BaseException) -> str:
-    """What went wrong in the user's module, and where."""
+    """Describe what went wrong in the user's module, and where."""
     if isinstance(error, SyntaxError):
         where = f"{error.filename}, line {error.lineno}"
         return f"{name!r} cannot be imported: {type(error).__name__}: {error.msg} ({where})"
     if isinstance(error, SystemExit):
-        what = 'it ends the program when it is imported; put that under: if __name__ == "__main__":'
+        what = 'it exits when it is imported; move the call under: if __name__ == "__main__":'
     else:
         what = f"{type(error).__name__}: {error}"
     if isinstance(error, StoreReadOnly):
-        what += '; this command only looks: name the store\'s file, or put that under: if __name__ == "__main__":'
+        what += '; this command is read-only: pass the store\'s file, or move it under: if __name__ == "__main__":'
     frames = [frame for frame in extract_tb(error.__traceback__) if not _is_importing(frame.filename)]
     if isinstance(error, HourwheelError):
         frames = [frame for frame in frames if not frame.filename.startswith(_OURS)]
@@ -147,8 +147,8 @@ def _guessed(module: ModuleType) -> Scheduler:
         return next(iter(names.values()))
     if names:
         choices = " or ".join(f"-A {module.__name__}:{name}" for name in sorted(names))
-        raise CommandError(f"there are several Schedulers in {module.__name__!r}; say which: {choices}")
-    hint = 'it needs one, such as: app = Scheduler("tasks.json")'
+        raise CommandError(f"there are several Schedulers in {module.__name__!r}; choose one: {choices}")
+    hint = 'define one, such as: app = Scheduler("tasks.json")'
     raise CommandError(f"there is no Scheduler in {module.__name__!r} ({_file(module)}); {hint}")
 
 

@@ -1,4 +1,4 @@
-"""Findings: what is wrong with a store, as check and repair say it."""
+"""Print what is wrong with a store, for ``check`` and ``repair``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLOURS: Final = {"damaged": "red", "mended": "yellow", "unfinished": "dim"}
 
 
 def show_damages(console: Console, damages: Sequence[Damage]) -> None:
-    """Each damaged place, with its offset."""
+    """Print the damaged places, with their offsets."""
     for damage in damages[:_SHOWN]:
         console.prose(Cell(_WORDS[damage.kind], _COLOURS[damage.kind]), str(damage))
     if len(damages) > _SHOWN:
@@ -23,7 +23,7 @@ def show_damages(console: Console, damages: Sequence[Damage]) -> None:
 
 
 def show_lines(console: Console, lead: Cell | str, lines: Sequence[str]) -> None:
-    """The first lines of many."""
+    """Print lines; if there are many, only the first ones."""
     for line in lines[:_SHOWN]:
         console.prose(lead, line)
     if len(lines) > _SHOWN:
@@ -31,19 +31,19 @@ def show_lines(console: Console, lead: Cell | str, lines: Sequence[str]) -> None
 
 
 def losses(found: Salvage) -> list[str]:
-    """What could not be brought back, a line each."""
+    """Describe what could not be recovered, a line for each."""
     if not found.lost:
         return []
     lines = [f"job {id}: {words}" for id, words in found.lost_jobs.items()]
     if found.lost_pending is None:
-        lines.append("how many jobs the snapshot held is not on record: its header cannot be read")
+        lines.append("an unknown number of jobs of the snapshot: its header cannot be read")
     elif found.lost_pending:
-        lines.append(f"{found.lost_pending:,} of the pending jobs that the snapshot held")
+        lines.append(f"{found.lost_pending:,} of the pending jobs of the snapshot")
     if found.lost_unknown:
         places = "a place" if found.lost_unknown == 1 else f"{found.lost_unknown:,} places"
-        lines.append(f"what stood at {places} of the snapshot cannot be told: finished jobs, perhaps")
+        lines.append(f"{places} of the snapshot cannot be read: perhaps finished jobs")
     if found.lost_journal:
-        lines.append(f"{found.lost_journal} is missing: all that was accepted since the snapshot was written")
+        lines.append(f"{found.lost_journal} is missing: everything accepted since the snapshot was written")
     if found.lost_changes:
         lines.append(_lost_changes(found.lost_changes))
     return lines
@@ -52,9 +52,9 @@ def losses(found: Salvage) -> list[str]:
 def _lost_changes(seqs: Sequence[int]) -> str:
     numbers = ", ".join(map(str, seqs[:_SHOWN])) + (", ..." if len(seqs) > _SHOWN else "")
     count = f"{len(seqs):,} recorded change{'s' if len(seqs) > 1 else ''}"
-    return f"{count} (record {numbers}): what was done is undone, so a job that was finished by it runs again"
+    return f"{count} (record {numbers}): undone, so a job that one of them finished runs again"
 
 
 def documents(damages: Sequence[Damage]) -> list[dict[str, Any]]:
-    """Damages for programs."""
+    """The damages as JSON documents."""
     return [asdict(damage) for damage in damages]

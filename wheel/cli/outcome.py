@@ -1,10 +1,10 @@
-"""How a command ends: the exit statuses, and the one error that is shown to the user as it is.
+"""Exit statuses, and the error whose message is printed as it is.
 
-0   yes: it was done, it is so
+0   yes: done, or true
 1   no: no such job, not cancelled, not sound
-2   it could not be answered: wrong use, no store there, a store that cannot be read
+2   no answer: wrong usage, no such store, a store that cannot be read
 
-"No" and "cannot say" are kept apart so that a script never takes a damaged store for a job that does not exist.
+"No" differs from "no answer" so that a script does not mistake a damaged store for a job that does not exist.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ READER_GONE: Final = 141
 
 
 class CommandError(Exception):
-    """The command cannot be carried out; the message says why, and what to do about it."""
+    """The command cannot be run. The message says why, and what to do."""

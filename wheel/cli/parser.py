@@ -1,4 +1,4 @@
-"""The parser of the command line, made from the commands."""
+"""The argument parser, built from the commands."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any, Final, NoReturn
 from .. import __version__
 from .command import Command
 
-_DESCRIPTION: Final = "Run Python functions later, and never lose one: look after a store, or run its jobs."
+_DESCRIPTION: Final = "Run Python functions later, and never lose one: inspect and change a store, or run its jobs."
 _ENDING: Final = """\
 exit status:
   0  yes
   1  no: no such job, not cancelled, not sound
-  2  cannot be answered: wrong use, no store there, one that cannot be read
+  2  no answer: wrong usage, no such store, a store that cannot be read
 environment:
   HOURWHEEL_STORE  the default of STORE and --store
   HOURWHEEL_APP    the default of -A
-  NO_COLOR     no colours
-  HOURWHEEL_*      the settings; hourwheel config shows them"""
+  NO_COLOR         no colours
+  HOURWHEEL_*      settings; `hourwheel config` shows them"""
 
 
 class Misuse(Exception):
-    """The words are not a command of ours. The message is for the user, usage included."""
+    """The arguments are not valid. The message is for the user and includes the usage."""
 
 
 def make_parser(commands: Iterable[Command]) -> ArgumentParser:
-    """A parser whose result has ``command``, which is None if no command was named."""
+    """Return a parser. Its result has the attribute ``command``, which is None if no command was given."""
     known = list(commands)
     top = _Parser([command.name for command in known], prog="hourwheel", description=_DESCRIPTION, epilog=_ENDING)
     top.add_argument("--version", action="version", version=f"hourwheel {__version__}")
-    top.add_argument("-A", "--app", metavar="MODULE:APP", default=None, help="the Scheduler; also behind the command")
-    top.add_argument("-C", "--no-color", action="store_true", help="no colours, whatever the terminal")
+    top.add_argument("-A", "--app", metavar="MODULE:APP", default=None, help="the Scheduler; also after the command")
+    top.add_argument("-C", "--no-color", action="store_true", help="no colours")
     top.set_defaults(command=None)
     places: Any = top.add_subparsers(metavar="COMMAND", parser_class=_Parser, title="commands")
     for command in known:
@@ -51,7 +51,7 @@ def _examples(command: Command) -> str:
 
 
 class _Formatter(HelpFormatter):
-    """Wraps descriptions to the terminal, and leaves lists as they are."""
+    """Wraps descriptions to the width of the terminal, but not text of several lines."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if "\n" in text:
@@ -60,7 +60,7 @@ class _Formatter(HelpFormatter):
 
 
 class _Parser(ArgumentParser):
-    """Raises Misuse where argparse would end the process."""
+    """Raises Misuse where argparse would exit."""
 
     def __init__(self, commands: Iterable[str] = (), **kwargs: Any) -> None:
         super().__init__(formatter_class=_Formatter, allow_abbrev=False, **kwargs)
@@ -68,9 +68,9 @@ class _Parser(ArgumentParser):
         self.intermixed = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does; where options may stand between words, by its other way, which calls this again.
+        """Like argparse; for an intermixed command by parse_known_intermixed_args(), which calls this method again.
 
-        That other way forgets ``--``, behind which nothing is an option.
+        With ``--`` among the arguments it is not used: it would read what follows as options.
         """
         if not self.intermixed or "--" in (args or ()):
             return super().parse_known_args(args, namespace)

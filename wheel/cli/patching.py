@@ -1,8 +1,8 @@
-"""Begin anew with a program whose threads are greenlets, for ``hourwheel worker -P gevent`` and ``-P eventlet``.
+"""Restart the program with a patched standard library, for ``hourwheel worker -P gevent`` and ``-P eventlet``.
 
-These libraries must patch the standard library before anything else is imported, and by now much has been. So the
-process runs Python once more in its own place (exec: its number, its terminal and its parent stay), which patches and
-then comes here again with the same words.
+These libraries must patch the standard library before other modules are imported, and by now many have been. So the
+process replaces itself with a new Python (exec: same pid, terminal and parent), which patches first and then runs
+the same command.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _AGAIN: Final = "{patch}; import sys; from hourwheel.cli import main; sys.exit(m
 
 
 def patch_for(pool: str, words: Sequence[str]) -> None:
-    """Return if the pool needs no patch, or has it; otherwise do not return.
+    """Restart the process if the pool needs a patch that is not applied yet; otherwise return.
 
     Args:
-        pool: the name of its kind.
-        words: those behind ``hourwheel``.
+        pool: the name of the kind of pool.
+        words: the command-line arguments.
 
     Raises:
         CommandError: the library is not installed.
@@ -36,4 +36,4 @@ def patch_for(pool: str, words: Sequence[str]) -> None:
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     sys.stdout.flush()
     command = [sys.executable, *flags, "-c", _AGAIN.format(patch=PATCHES[pool]), *words]
-    os.execv(sys.executable, command)  # noqa: S606 - ourselves
+    os.execv(sys.executable, command)  # noqa: S606 - restarts this program

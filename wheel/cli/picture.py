@@ -1,8 +1,8 @@
-"""The ring as a picture: an SVG for pages and documents, a few lines of text for a terminal.
+"""Draw the ring: as an SVG for web pages, or as lines of text for a terminal. Pure.
 
-Pure: counts in, text out. In the SVG the 60 sectors are the minutes of the turn and the 60 bands of a sector are its
-seconds, the innermost first; so each of the 3600 slots has a cell, and the hand goes round once an hour. Colours follow
-the reader's light or dark preference; there are no scripts and nothing is loaded, so a strict page policy may show it.
+In the SVG the 60 sectors are the minutes of an hour, and the 60 bands of a sector are its seconds, from the inside out.
+So each of the 3600 slots has a cell, and the hand goes round once an hour. Colours follow the reader's light or dark
+mode. There are no scripts and no external resources, so a strict content security policy allows it.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ text{font-family:system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif}
 
 
 def ring_svg(density: Sequence[int], hand: int, *, title: str = "", labels: Sequence[str] = ()) -> str:
-    """The ring as an SVG document.
+    """Draw the ring as an SVG document.
 
     Args:
-        density: 3600 counts, one a slot, as Ring.density or Store.density gives them.
-        hand: the last second swept, in seconds since the epoch (or just a slot).
+        density: 3600 counts, one per slot, as from Ring.density or Store.density.
+        hand: the last second swept, in seconds since the epoch (or a slot).
         title: a line above the ring.
-        labels: lines for the middle of the ring, under the count; three or so fit.
+        labels: lines for the middle of the ring, under the count; about three fit.
 
     Returns:
-        The text of an SVG document of 640 x 710; write it to a file, or put it into a page as it is.
+        The text of an SVG document of 640 x 710, for a file or to embed in a page.
 
     Raises:
-        InvalidValue: density has not 3600 counts of zero or more.
+        InvalidValue: density is not 3600 counts of zero or more.
 
     >>> ring_svg([0] * 3600, 0, title="a & b").count("a &amp; b")
     2
@@ -88,20 +88,19 @@ def ring_svg(density: Sequence[int], hand: int, *, title: str = "", labels: Sequ
 
 
 def ring_text(density: Sequence[int], hand: int, *, columns: int = 60, rows: int = 10) -> str:
-    """The ring as lines for a terminal: time runs along the rows, the height of a bar is the count of its cell.
+    """Draw the ring as lines for a terminal. Time runs along the rows; the height of a bar is the count of its cell.
 
     Args:
-        density: 3600 counts, one a slot.
-        hand: the last second swept, in seconds since the epoch (or just a slot).
-        columns: cells a row, in characters.
-        rows: how many rows the turn takes; columns * rows cells, at most 3600.
+        density: 3600 counts, one per slot.
+        hand: the last second swept, in seconds since the epoch (or a slot).
+        columns: cells per row, a character each.
+        rows: how many rows to use. columns * rows must be at most 3600.
 
     Returns:
-        ``rows`` lines, each with its first minute before it and its count of jobs behind it, and a line that says
-        what the signs mean.
+        ``rows`` lines, each with its first minute on the left and its count of jobs on the right, and a legend.
 
     Raises:
-        InvalidValue: density has not 3600 counts of zero or more, or there are no cells or too many.
+        InvalidValue: density is not 3600 counts of zero or more, or there are no cells or too many.
 
     >>> print(ring_text([0] * 1800 + [9] + [0] * 1799, 60, columns=12, rows=1))
     00:00 ┃·····█·····        9
@@ -126,7 +125,7 @@ def ring_text(density: Sequence[int], hand: int, *, columns: int = 60, rows: int
 
 
 def shade_starts(most: int) -> list[int]:
-    """The least count of each of up to five shades, for counts up to ``most``: powers of a base, at least 2.
+    """Return the smallest count of each of up to five shades, for counts up to ``most``: powers of a base, 2 or more.
 
     >>> shade_starts(1), shade_starts(20), shade_starts(100_000)
     ([1], [1, 2, 4, 8, 16], [1, 10, 100, 1000, 10000])
@@ -142,7 +141,7 @@ def shade_starts(most: int) -> list[int]:
 
 
 def _rim() -> list[str]:
-    """The bed of the cells, a tick a minute, and the number of every fifth."""
+    """The background, a tick for each minute, and the number of every fifth."""
     middle, width = (_INNER + _OUTER) / 2, _OUTER - _INNER + 8
     parts = [
         f'<circle class="bed" cx="{_CENTRE[0]:g}" cy="{_CENTRE[1]:g}" r="{_OUTER + 6:g}"/>',
@@ -162,7 +161,7 @@ def _rim() -> list[str]:
 
 
 def _sector(sector: int, density: Sequence[int], starts: Sequence[int]) -> str:
-    """One minute: its cells as one path a shade, and a tooltip with its counts."""
+    """One minute: its cells as one path per shade, and a tooltip with its counts."""
     first = sector * BANDS
     counts = density[first : first + BANDS]
     if not any(counts):
@@ -174,10 +173,8 @@ def _sector(sector: int, density: Sequence[int], starts: Sequence[int]) -> str:
             paths.setdefault(_spread(shade, len(starts)), []).append(_cell(sector, band))
     drawn = "".join(f'<path class="s{shade}" d="{"".join(cells)}"/>' for shade, cells in sorted(paths.items()))
     fullest = max(range(BANDS), key=counts.__getitem__)
-    told = (
-        f"slots {first} to {first + BANDS - 1}: {_jobs(sum(counts))}, most in slot {first + fullest}: {max(counts):,}"
-    )
-    return f"<g><title>{told}</title>{drawn}</g>"
+    tip = f"slots {first} to {first + BANDS - 1}: {_jobs(sum(counts))}, most in slot {first + fullest}: {max(counts):,}"
+    return f"<g><title>{tip}</title>{drawn}</g>"
 
 
 def _cell(sector: int, band: int) -> str:
@@ -189,7 +186,7 @@ def _cell(sector: int, band: int) -> str:
 
 
 def _needle(slot: int) -> list[str]:
-    """The hand: it points to the minute, and a bead runs along it, a band a second."""
+    """The hand: it points to the minute, and a bead on it shows the second."""
     angle = (slot // BANDS + 0.5) * _SECTOR
     x, y = _point(_INNER + (slot % BANDS + 0.43) * _BAND, angle)
     tip_x, tip_y = _point(_OUTER + 8, angle)
@@ -212,7 +209,7 @@ def _middle(density: Sequence[int], hand: int, labels: Sequence[str]) -> list[st
 
 
 def _legend(starts: Sequence[int], most: int) -> list[str]:
-    """A swatch a shade with the counts that it stands for."""
+    """A swatch for each shade, with its range of counts."""
     if not most:
         return [_text(_WIDTH / 2, _HEIGHT - 26, "no jobs in this turn", size=12.5, colour="quiet")]
     ends = [following - 1 for following in starts[1:]] + [most]
@@ -220,21 +217,21 @@ def _legend(starts: Sequence[int], most: int) -> list[str]:
     x = _WIDTH / 2 - step * len(starts) / 2 + 4
     parts = []
     for shade, (start, end) in enumerate(zip(starts, ends, strict=True), 1):
-        told = f"{start:,}" if start == end else f"{start:,}\u2013{end:,}"
+        label = f"{start:,}" if start == end else f"{start:,}\u2013{end:,}"
         colour = _spread(shade, len(starts))
         parts.append(f'<rect class="s{colour}" x="{x:.1f}" y="{_HEIGHT - 37}" width="14" height="14" rx="3"/>')
-        parts.append(_text(x + 20, _HEIGHT - 25.5, told, size=12, colour="quiet", anchor="start"))
+        parts.append(_text(x + 20, _HEIGHT - 25.5, label, size=12, colour="quiet", anchor="start"))
         x += step
     return parts
 
 
 def _spread(shade: int, of: int) -> int:
-    """The colour of a shade when only some are in use: a ring of single jobs is not to look pale."""
+    """Spread the shades in use over all five colours, so that a ring of single jobs does not look pale."""
     return shade if of == SHADES else 1 + shade * (SHADES - 1) // (of + 1)
 
 
 def _point(radius: float, angle: float) -> tuple[float, float]:
-    """Clockwise from the top, as a clock goes."""
+    """The point at an angle, clockwise from the top."""
     return _CENTRE[0] + radius * sin(angle), _CENTRE[1] - radius * cos(angle)
 
 
@@ -251,7 +248,7 @@ def _text(
 
 
 def _safe(text: str) -> str:
-    """The text as XML may hold it: marked up characters escaped, those that XML forbids replaced."""
+    """Escape text for XML, and replace characters that XML forbids."""
     return escape(_UNSAFE.sub("\ufffd", text))
 
 

@@ -1,7 +1,4 @@
-"""Places: the store that a command is to look into, by path, URL or ``-A``. To look never makes a store.
-
-This module and check.py are the only ones of wheel that know the stores, but for the scheduler, which opens them.
-"""
+"""Find the store of a command, by path, URL or ``-A``. A command never creates a store."""
 
 from __future__ import annotations
 
@@ -30,14 +27,14 @@ _HEADER_WITHIN: Final = 1 << 20
 
 
 def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
-    """The Scheduler that ``-A`` or HOURWHEEL_APP names, with the tasks that it discovers.
+    """Return the Scheduler that ``-A`` or HOURWHEEL_APP names, after importing its tasks.
 
     Raises:
-        CommandError: neither is given, or there is none of that name, or its tasks cannot be imported.
+        CommandError: neither is given, there is no such Scheduler, or its tasks cannot be imported.
     """
     name = args.app or environ.get(APP_VARIABLE)
     if not name:
-        raise CommandError(f"which app? give -A module:app, or set {APP_VARIABLE}")
+        raise CommandError(f"no app given: pass -A module:app, or set {APP_VARIABLE}")
     from .find_app import find_app, module_of
 
     app = find_app(name)
@@ -50,16 +47,16 @@ def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
 
 
 def known_app(args: Namespace, environ: Mapping[str, str]) -> Scheduler | None:
-    """The Scheduler that ``-A`` or HOURWHEEL_APP names, if one of them does."""
+    """Return the Scheduler that ``-A`` or HOURWHEEL_APP names; None if neither is given."""
     return app_of(args, environ) if args.app or environ.get(APP_VARIABLE) else None
 
 
 @contextmanager
 def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
-    """The store that the arguments name, open for as long as the block runs; for reading if the command only looks.
+    """Open the store that the arguments name, for the block; read-only if the command only looks.
 
     Raises:
-        CommandError: none is named, or there is none.
+        CommandError: no store is named, or it does not exist.
         HourwheelError: it cannot be opened.
     """
     url = _url(args, environ)
@@ -81,32 +78,32 @@ def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
 
 
 def url_of(args: Namespace, environ: Mapping[str, str]) -> str:
-    """The path or URL that the arguments name, for commands that work on a file that need not be sound.
+    """Return the path or URL that the arguments name, without opening it: the store may be damaged.
 
     Raises:
-        CommandError: none is named.
+        CommandError: no store is named.
     """
     url = _url(args, environ)
     if url is not None:
         return url
     store = app_of(args, environ).backing.url  # only the URL: opening the store may be what fails
     if store is None:
-        raise CommandError("the app was given a store that it did not open itself; name the file instead")
+        raise CommandError("the app has a store object and no path; pass the store's file instead of -A")
     return store
 
 
 def file_of(url: str) -> str:
-    """The absolute path of the file of a store that is there.
+    """Return the absolute path of a store's file.
 
     Raises:
-        CommandError: the store is in no file, or the file does not exist.
+        CommandError: the store is not in a file, or the file does not exist or is not a store.
     """
     path = path_of(url)
     if path is None:
-        raise CommandError(f"{url} is in the memory of the process that made it; there is nothing to look at from here")
+        raise CommandError(f"{url} is in the memory of one process; other processes cannot see it")
     path = os.path.abspath(path)
-    if _has_company(path):
-        return path  # whatever the file has come to, it was a store
+    if _has_other_files(path):
+        return path  # even if the file itself is damaged or missing
     if not os.path.lexists(path):
         raise CommandError(f"there is no store at {path}")
     if not os.path.isfile(path):
@@ -117,8 +114,8 @@ def file_of(url: str) -> str:
     return path
 
 
-def _has_company(path: str) -> bool:
-    """Whether the files stand there that stand beside every store: to open anything else would make them."""
+def _has_other_files(path: str) -> bool:
+    """Whether the files that every store has are beside the path. Opening another file would create them."""
     try:
         return os.path.exists(Place(path).lock) or bool(Place(path).siblings(SYSTEM, "journal"))
     except OSError:
@@ -126,16 +123,16 @@ def _has_company(path: str) -> bool:
 
 
 def _url(args: Namespace, environ: Mapping[str, str]) -> str | None:
-    """The store named; None for that of an app. What is said comes before what is in the environment."""
-    said: str | None = getattr(args, "store", None)
-    if said:
-        return said
+    """The store that is named; None for that of an app. Arguments take precedence over the environment."""
+    named: str | None = getattr(args, "store", None)
+    if named:
+        return named
     if args.app:
         return None
     url = environ.get(STORE_VARIABLE)
     if not url and not environ.get(APP_VARIABLE):
-        told = Conf(environ={}).known("store")
-        if told.source != DEFAULT:
-            return str(told.value)
-        raise CommandError(f"which store? name its path or URL, give -A module:app, or set {STORE_VARIABLE}")
+        setting = Conf(environ={}).known("store")
+        if setting.source != DEFAULT:
+            return str(setting.value)
+        raise CommandError(f"no store given: pass its path or URL, or -A module:app, or set {STORE_VARIABLE}")
     return url or None

@@ -1,4 +1,4 @@
-"""The program ``hourwheel``: what it is told, and what every error becomes."""
+"""The program ``hourwheel``: parses arguments, runs a command, and turns errors into messages and exit statuses."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def main(argv: Sequence[str] | None = None, *, clock: Clock | None = None) -> in
     """Run the command line.
 
     Args:
-        argv: the words behind ``hourwheel``; those of the process by default.
+        argv: the arguments after ``hourwheel``; by default those of the process.
         clock: for tests.
 
     Returns:
-        The exit status; outcome.py says what each means.
+        The exit status; see outcome.py.
 
     >>> main(["stats", "tasks.json"])
     0
@@ -69,13 +69,13 @@ def _run(words: list[str], clock: Clock) -> int:
     parser = make_parser(COMMANDS)
     try:
         args = parser.parse_args(words)
-    except SystemExit as ended:  # --help and --version have been answered
+    except SystemExit as ended:  # by --help and --version
         return int(ended.code or 0)
     except Misuse as error:
-        return _say(str(error), WRONG)
+        return _print_error(str(error), WRONG)
     command: Command | None = args.command
     if command is None:
-        return _say(parser.format_help(), WRONG)
+        return _print_error(parser.format_help(), WRONG)
     args.words = words
     console = Console(sys.stdout, sys.stderr, colour=not args.no_color)
     try:
@@ -84,11 +84,11 @@ def _run(words: list[str], clock: Clock) -> int:
     except Exception as error:
         if isinstance(error, BrokenPipeError) or os.environ.get(DEBUG_VARIABLE):
             raise
-        return _complain(error)
+        return _report(error)
 
 
 def _rule(command: Command) -> Rule:
-    """What schedulers may do while a command is at it, which imports the user's modules."""
+    """What schedulers may do while the command runs: it imports the user's modules, which may start one."""
     does = {"looks": "only looks", "changes": "runs no jobs", "runs": "runs the jobs itself"}[command.use]
     return Rule(
         reason=f"hourwheel {command.name} {does}",
@@ -98,24 +98,24 @@ def _rule(command: Command) -> Rule:
     )
 
 
-def _complain(error: Exception) -> int:
+def _report(error: Exception) -> int:
     match error:
         case CommandError() | HourwheelError():
-            return _say(f"hourwheel: {plain(str(error))}", WRONG)
+            return _print_error(f"hourwheel: {plain(str(error))}", WRONG)
         case OSError():
             place = f"{error.filename}: " if error.filename else ""
-            return _say(plain(f"hourwheel: {place}{error.strerror or error}"), WRONG)
-    hint = f"this is a bug, and {DEBUG_VARIABLE}=1 shows where"
-    return _say(plain(f"hourwheel: unexpected {type(error).__name__}: {error} ({hint})"), BUG)
+            return _print_error(plain(f"hourwheel: {place}{error.strerror or error}"), WRONG)
+    hint = f"this is a bug; set {DEBUG_VARIABLE}=1 to see the traceback"
+    return _print_error(plain(f"hourwheel: unexpected {type(error).__name__}: {error} ({hint})"), BUG)
 
 
-def _say(text: str, status: int) -> int:
+def _print_error(text: str, status: int) -> int:
     print(plain_lines(text.rstrip()), file=sys.stderr)
     return status
 
 
 def _forget_output() -> None:
-    """Whoever read our output has gone; Python would try to write the rest of it at exit, and complain."""
+    """Redirect stdout to /dev/null: its reader has gone, and Python would fail to flush it at exit."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -1,1 +1,1 @@
-"""What is to be known of a job and of a store, in sentences: why it has not run, who could run it, what comes next."""
+"""Explain the state of a job and a store: why a job has not run, which processes could run it, what is due next."""

@@ -1,4 +1,4 @@
-"""Facts: gathers what is to be known about one job, from its store, the life signs beside it, and the app."""
+"""Gather the facts about one job: from its store, from the processes that use the store, and from the app."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def facts_of(
     *,
     look: Callable[[Store], list[Process] | None] = processes_of,
 ) -> Facts:
-    """What is known of a job that has not finished; of one that has, nothing more is asked.
+    """Return the facts about a job. About a finished job nothing is looked up.
 
     Args:
-        job: as the store has it.
-        store: that store.
-        app: what would run it, if one was named.
-        now_ms: the present, in milliseconds since the epoch.
-        look: finds the processes; for tests.
+        job: the job as stored.
+        store: its store.
+        app: the scheduler that would run it, if known.
+        now_ms: the current time, in milliseconds since the epoch.
+        look: finds the processes; tests pass their own.
     """
     if job.finished:
         return Facts(now_ms=now_ms)
@@ -61,7 +61,10 @@ def facts_of(
 
 
 def few_facts_of(job: Job, store: Store, now_ms: int, *, nobody: bool = False) -> Facts:
-    """What is known at the cost of some look-ups, whatever the store holds; ``nobody`` could take jobs from it."""
+    """Return the facts that are cheap to look up in a store of any size.
+
+    ``nobody``: the caller knows that no process takes jobs from the store.
+    """
     processes = processes_of(store)
     return Facts(
         now_ms=now_ms,
@@ -77,7 +80,7 @@ def _holders(bound: Bound, running: list[Job]) -> tuple[Job, ...]:
 
 
 def _opens_ms(bound: Bound, job: Job, store: Store) -> int:
-    """When a rate lets the next job start, by the starts that the store still knows; it spaces them evenly."""
+    """When a rate limit lets the next job start: one interval after the last start that the store knows of."""
     own = f"task:{job.task}"
     named = Filter(task=job.task) if f"{bound.name} ".startswith(f"{own} ") else Filter()
     starts = (
@@ -90,7 +93,7 @@ def _opens_ms(bound: Bound, job: Job, store: Store) -> int:
 
 
 def _ahead(job: Job, store: Store, paused: frozenset[str], now_ms: int) -> int:
-    """How many that are due would be taken first."""
+    """How many due jobs are claimed before this one."""
     if job.due_ms > now_ms:
         return 0
     place = (-job.priority, job.due_ms, job.id)

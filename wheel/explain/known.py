@@ -1,7 +1,7 @@
-"""What an app knows of the task of a stored job: its name now, whether the arguments still bind, whether it can run it.
+"""What an app knows about a stored job: the task's current name, whether its arguments bind, whether it can be run.
 
-Nothing is run. Whether arguments bind depends on how many there are and on the names of the others, so of a hundred
-thousand jobs each shape of arguments is tried once.
+No task is run. Whether arguments bind depends only on their number and on the names of keyword arguments, so each such
+shape is checked once, however many jobs have it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..tasks.task import Task
 
     class App(Carrier, Protocol):
-        """What is asked of a scheduler."""
+        """The parts of a scheduler that are needed here."""
 
         @property
         def fires(self) -> Schedules:
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
         @property
         def pool(self) -> PoolOptions:
-            """Which pool runs its jobs."""
+            """The pool that runs its jobs."""
 
         @property
         def queues(self) -> frozenset[str] | None:
-            """From which queues; None for all."""
+            """The queues that it serves; None for all."""
 
 
 _NEAR: Final = 3
@@ -45,18 +45,18 @@ _NEAR: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What an app says of a job."""
+    """What an app knows about a job."""
 
     name: str | None
-    """The task's name there, which differs from the job's if that is an alias; None if it knows none."""
+    """The task's name in the app; differs from the job's if that is an alias. None if the task is unknown."""
     near: tuple[str, ...] = ()
-    """Names that it might have now, if it is not known."""
+    """Names of similar tasks, if the task is unknown."""
     misfit: str | None = None
-    """Why the arguments do not bind, in Python's words, or cannot be read."""
+    """Why the arguments cannot be decoded or do not bind (Python's message)."""
     refusal: str | None = None
-    """Why the app's pool does not run its jobs."""
+    """Why the app's pool cannot run the task."""
     orphaned: str | None = None
-    """The schedule whose next fire it is, if the app has none of that name."""
+    """The name of the schedule that the job is a fire of, if the app has no such schedule."""
 
     @property
     def sound(self) -> bool:
@@ -65,12 +65,12 @@ class Known:
 
 
 class Judge:
-    """Says what an app knows of jobs, each distinct question asked once."""
+    """Answers what an app knows about jobs, with a cache."""
 
     def __init__(
         self, registry: Registry, pool: PoolOptions, schedules: Mapping[str, Entry] = MappingProxyType({})
     ) -> None:
-        """One that speaks for these tasks, in such a pool, with these schedules by name."""
+        """Judge by these tasks, options of the pool, and schedules (by name)."""
         self._registry: Final = registry
         self._pool: Final = pool
         self._schedules: Final = schedules
@@ -80,13 +80,13 @@ class Judge:
 
     @classmethod
     def of(cls, app: App) -> Judge:
-        """One that speaks for an app as it is."""
+        """Judge by what an app has now."""
         return cls(app.registry, app.pool, app.fires.entries)
 
     def known(self, job: Job) -> Known:
-        """What the app says of a job."""
+        """Return what the app knows about a job."""
         orphaned = None
-        if job.fire is not None and not job.fire.followed:  # whoever takes it calls what its schedule says now
+        if job.fire is not None and not job.fire.followed:  # a worker calls what the schedule says when it claims
             entry = self._schedules.get(job.fire.schedule)
             if entry is None:
                 orphaned = job.fire.schedule
@@ -119,7 +119,7 @@ class Judge:
             args, kwargs = decode_call(job.payload)
         except PayloadError as error:
             return f"its arguments cannot be read: {error}"
-        given = 0 if job.after is None or job.after.gives == "nothing" else 1  # what it waits for comes in front
+        given = 0 if job.after is None or job.after.gives == "nothing" else 1  # results are passed as first argument
         shape = (job.task, given + len(args), tuple(kwargs))
         if shape not in self._shapes:
             self._shapes[shape] = _refused(task, (None,) * shape[1], dict.fromkeys(kwargs))
@@ -135,7 +135,7 @@ def _refused(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def near(name: str, registry: Registry) -> tuple[str, ...]:
-    """Names of tasks that are like one that is not known: the same function elsewhere first, then the same letters."""
+    """Return names of tasks like an unknown one: first the same function in other modules, then similar spellings."""
     known = _all_names(registry)
     function = name.rpartition(".")[2]
     same = [one for one in known if one.rpartition(".")[2] == function]

@@ -1,4 +1,4 @@
-"""Plan: what is due in the time to come, in order, and how dense. Pure: jobs in, lines of a plan out."""
+"""Plan: which jobs come due in a period, in order, and how many per minute. Pure."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ _NONE: Final = "·"
 
 
 class Stretch(NamedTuple):
-    """One stretch of time."""
+    """A period of some minutes."""
 
     at_ms: int
-    """Its beginning, milliseconds since the epoch."""
+    """Its start, in milliseconds since the epoch."""
     due: int
-    """How many jobs come due in it; those that are overdue are in the first."""
+    """How many jobs come due in it. Overdue jobs count in the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to come from ``now_ms`` to before ``until_ms``."""
+    """The jobs that come due from ``now_ms`` up to, not including, ``until_ms``."""
 
     now_ms: int
     until_ms: int
     jobs: tuple[Job, ...]
-    """That will be offered to the workers, overdue ones first, by due time."""
+    """Jobs that workers may claim, by due time; includes overdue ones."""
     fires: frozenset[str]
-    """Ids of those of them that are fires of schedules, and not in the store yet."""
+    """Ids of jobs in ``jobs`` that are future fires of schedules and not stored yet."""
     held: tuple[Job, ...]
-    """Due as well, and paused."""
+    """Jobs that come due, too, but are paused."""
 
     @property
     def overdue(self) -> int:
-        """How many are due already."""
+        """How many are already due."""
         return sum(job.due_ms <= self.now_ms for job in self.jobs)
 
     def load(self) -> list[Stretch]:
-        """The load minute by minute, or by about sixty stretches of equally many minutes."""
+        """The load per minute, or in at most about sixty stretches of several minutes each."""
         minutes = -(-(self.until_ms - self.now_ms) // MINUTE_MS)
         step = next((step for step in _STEPS if minutes <= step * _MOST_CELLS), -(-minutes // _MOST_CELLS))
         first = self.now_ms // MINUTE_MS // step * step
@@ -54,14 +54,14 @@ class Plan:
 
 
 def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], now_ms: int, until_ms: int) -> Plan:
-    """A plan of the scheduled jobs of a store and of the fires that are still to become jobs.
+    """Return the plan for the scheduled jobs of a store and the future fires of schedules.
 
     Args:
-        jobs: of the store, due before ``until_ms``.
-        fires: see upcoming(); one that is a job already is left out.
+        jobs: stored jobs that are due before ``until_ms``.
+        fires: future fires, see upcoming(); those that are already stored are left out.
         paused: ``queue:<name>``, ``task:<name>`` and ``schedule:<name>``.
-        now_ms: the present, in milliseconds since the epoch.
-        until_ms: how far to look, likewise.
+        now_ms: the current time, in milliseconds since the epoch.
+        until_ms: the end of the plan, in milliseconds since the epoch.
     """
     stored = list(jobs)
     known = {job.id for job in stored}
@@ -76,14 +76,14 @@ def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], 
 
 
 def held_back(job: Job, paused: Collection[str]) -> bool:
-    """Whether its queue, its task, or the schedule whose next fire it is, is paused."""
+    """Whether the job's queue, task or schedule is paused."""
     if f"queue:{job.queue}" in paused or f"task:{job.task}" in paused:
         return True
     return job.fire is not None and not job.fire.followed and f"schedule:{job.fire.schedule}" in paused
 
 
 def bars(load: Sequence[Stretch]) -> str:
-    """The load as a row of bars.
+    """Draw the load as a row of bars.
 
     >>> bars([Stretch(0, 0), Stretch(60_000, 1), Stretch(120_000, 8)])
     '·▁█'
@@ -93,7 +93,7 @@ def bars(load: Sequence[Stretch]) -> str:
 
 
 def durations_of(jobs: Iterable[Job]) -> dict[str, float]:
-    """How long the runs of each task took on average, in seconds, by those that are still known."""
+    """The average duration of each task's runs in seconds, from the finished jobs among ``jobs``."""
     sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for job in jobs:
         if job.state in (State.SUCCEEDED, State.FAILED) and job.started_ms is not None and job.finished_ms is not None:

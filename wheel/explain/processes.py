@@ -1,11 +1,11 @@
-"""Processes: which of them take jobs from a store now, by the life signs that the kernel keeps for them.
+"""Find the processes that take jobs from a JSON store, and whether they are alive.
 
-A process that takes jobs holds a lock on a file of its own (store/file/system/lock.py), which the kernel drops when it
-dies. So whether one lives is certain. Its number, its state and its command line are the kernel's word too, where this
-process may see it: not in another container that shares the file.
+A process that takes jobs holds a lock on an owner file of its own (store/file/system/lock.py). The kernel drops the
+lock when the process dies, so whether it is alive is certain. Its pid, state and command line are read from /proc,
+unless it runs in another container that shares the file.
 
-To look takes no writers' lock: the kernel is asked who holds a sign, and only where it names nobody is the lock tried,
-shared and for an instant, which who shows a sign sits out.
+Looking does not block writers. /proc/locks names the holders of locks. Only for a file that is not listed there is a
+shared lock tried for an instant; a process that is about to lock its own file waits for that.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ _LONGEST_COMMAND: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One that takes jobs, or has taken jobs that still count as running."""
+    """A process that takes jobs, or that died with jobs still marked as running."""
 
     owner: str
-    """In whose name it claims."""
+    """The owner name under which it claims jobs."""
     alive: bool
     since_ms: int | None = None
-    """When it took its first job, or looked for one, in milliseconds since the epoch."""
+    """When it first asked for jobs, in milliseconds since the epoch."""
     pid: int | None = None
     stopped: bool = False
-    """It lives, and does nothing: a SIGSTOP, Ctrl-Z, or a debugger."""
+    """Whether it is suspended: by SIGSTOP, Ctrl-Z or a debugger."""
     command: str = ""
     queues: frozenset[str] | None = None
-    """What its command line says after ``-Q``; None if it says nothing."""
+    """The queues after ``-Q`` on its command line; None without ``-Q``."""
 
 
 def processes_of(store: Store) -> list[Process] | None:
-    """Those that the life signs beside a store tell of, by name; None if that store has no such signs."""
+    """Return the processes that have an owner file beside a store, by name; None if the store is not a JSON store."""
     if not isinstance(store, (JsonStore, ReadOnlyStore)):
         return None
     place = Place(store.path)
@@ -61,9 +61,9 @@ def processes_of(store: Store) -> list[Process] | None:
 
 
 def _lives(path: str) -> bool:
-    """Whether somebody holds a sign whose holder the kernel does not name: one in another container, or nobody.
+    """Whether an owner file is locked by a process that /proc/locks does not list, as in another container.
 
-    A sign that may not be opened is held by nobody, then.
+    A file that cannot be opened counts as not locked.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -81,7 +81,7 @@ def _lives(path: str) -> bool:
 def _process(owner: str, path: str, holders: dict[int, int]) -> Process:
     try:
         status = os.stat(path)
-    except OSError:  # gone since
+    except OSError:  # removed meanwhile
         return Process(owner=owner, alive=False)
     mark = read_mark(SYSTEM, path)
     since_ms = status.st_mtime_ns // 1_000_000 if mark is None else mark[1]
@@ -101,7 +101,7 @@ def _process(owner: str, path: str, holders: dict[int, int]) -> Process:
 
 
 def _holders() -> dict[int, int]:
-    """By the number of a file, the process that holds a lock on it."""
+    """The pid of the process that holds an exclusive lock, by the inode of the file."""
     return {int(inode): int(pid) for pid, inode in _LOCK_LINE.findall(_read("/proc/locks"))}
 
 
@@ -114,20 +114,20 @@ def _shortened(command: str) -> str:
 
 
 def queues_in(words: Sequence[str]) -> frozenset[str] | None:
-    """The queues that the command line of a ``hourwheel worker`` names; None if it names none, or is none.
+    """The queues named by the command line of a ``hourwheel worker``; None if there are none, or for other commands.
 
     >>> sorted(queues_in(["hourwheel", "worker", "-A", "shop", "-Q", "mail,sms"]) or ())
     ['mail', 'sms']
     """
     if "worker" not in words:
         return None
-    told = None
+    value = None
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word in ("-Q", "--queues"):
-            told = following
+            value = following
         elif word.startswith(("-Q", "--queues=")):
-            told = word.removeprefix("--queues=").removeprefix("-Q")
-    return None if not told else frozenset(name.strip() for name in told.split(",") if name.strip())
+            value = word.removeprefix("--queues=").removeprefix("-Q")
+    return None if not value else frozenset(name.strip() for name in value.split(",") if name.strip())
 
 
 def _read(path: str) -> str:

@@ -1,7 +1,7 @@
-"""Why a job has not run yet: sentences from what is known. Pure: the job and the facts in, sentences out.
+"""Why a job has not run yet, in sentences. Pure: takes the job and the facts, returns text.
 
-The first sentence says what holds the job back now. Those that follow say what would hold it back after that, because
-who asks about a job that is due tomorrow wants to know today that its queue is paused.
+The first sentence says what holds the job back now; the others say what will hold it back after that. If a job is due
+tomorrow and its queue is paused, you want to know today.
 """
 
 from __future__ import annotations
@@ -18,58 +18,58 @@ from .processes import Process
 from .when import local, since, span, until
 
 _SOON_MS: Final = 2_000
-"""A job that is late by less needs no explanation but a moment."""
+"""A job that is late by less than this is simply about to start."""
 _SHOWN: Final = 5
-_PUT_OFF: Final = ("unregistered: ", "not run in the pool that took it: ", "no schedule named ")
+_POSTPONED: Final = ("unregistered: ", "not run in the pool that took it: ", "no schedule named ")
 _NOT_NEEDED: Final = {"succeeded": "succeed", "failed": "end, one of them by failing", "finished": "end"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known at one moment beside the job itself."""
+    """What is known about a job at one moment, besides the job itself."""
 
     now_ms: int
-    """The moment, in milliseconds since the epoch."""
+    """That moment, in milliseconds since the epoch."""
     paused: frozenset[str] = frozenset()
     """``queue:<name>``, ``task:<name>`` and ``schedule:<name>``."""
     before: tuple[tuple[str, Job | None], ...] = ()
-    """The jobs that it waits for, by id; None for one that the store does not hold any more."""
+    """The jobs that it is chained after, with their ids; None for a job that the store no longer has."""
     holders: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
-    """By name of a limit, the running jobs that count for it."""
+    """The running jobs that count against a concurrency limit, by the limit's name."""
     opens_ms: Mapping[str, int] = field(default_factory=dict)
-    """By name of a rate, when it lets the next job start."""
+    """When a rate limit lets the next job start, by the limit's name."""
     ahead: int = 0
-    """How many jobs that are due, and not paused, go before it."""
+    """How many due jobs that are not paused are claimed before it."""
     running: int = 0
-    """How many run in all."""
+    """How many jobs are running."""
     waiting: int = 0
-    """How many of those wait for others in get()."""
+    """How many of the running jobs are waiting for others in get()."""
     awaited: tuple[tuple[str, Job | None], ...] = ()
-    """What the job waits for in get(), by id."""
+    """The jobs that this one is waiting for in get(), with their ids."""
     processes: tuple[Process, ...] | None = None
-    """Those that take jobs; None if that cannot be known of this store."""
+    """The processes that take jobs; None if the store cannot tell."""
     taken_ms: int = 0
-    """When a job was last taken, as far as the store knows, in milliseconds; 0 for never."""
+    """When a job was last taken, in milliseconds since the epoch; 0 for never."""
     known: Known | None = None
-    """What the app says of the job; None if no app was named."""
+    """What the app knows about the job; None without an app."""
     queues: frozenset[str] | None = None
-    """The queues of the app; None for all, or if no app was named."""
+    """The queues that the app serves; None for all, or without an app."""
 
     @property
     def alive(self) -> list[Process]:
-        """The processes that live."""
+        """The processes that are alive."""
         return [one for one in self.processes or () if one.alive]
 
 
 def reasons(job: Job, facts: Facts) -> list[str]:
-    """How the job stands, and if it has not run, why.
+    """Return what state a job is in and, if it has not run, why.
 
     Args:
-        job: as the store has it.
-        facts: of the same moment.
+        job: the job as stored.
+        facts: the facts of the same moment.
 
     Returns:
-        At least one sentence, the one that matters most first.
+        At least one sentence; the most important one is first.
 
     >>> reasons(Job(id="a", task="app.mail", due_ms=90_000), Facts(now_ms=0))[0]
     'It is not due yet: it is due in 1m 30s, at 1970-01-01 00:01:30 UTC.'
@@ -84,7 +84,7 @@ def reasons(job: Job, facts: Facts) -> list[str]:
             _not_due(job, facts),
             _too_late(job, facts),
             _held(job, facts),
-            _nobody(job, facts),
+            _not_taken(job, facts),
             _unfit(job, facts),
             _given_back(job, facts),
         )
@@ -93,11 +93,11 @@ def reasons(job: Job, facts: Facts) -> list[str]:
 
 
 def held_up(job: Job, facts: Facts) -> str | None:
-    """The first sentence of reasons() for a job that has not finished; None if there is none that is certain."""
+    """The first sentence of reasons(), from few_facts_of(); None if those facts do not suffice."""
     if job.finished or job.state is State.RUNNING:
         return next(iter(reasons(job, facts)))
     found = chain(
-        _waiting(job, facts), _not_due(job, facts), _too_late(job, facts), _held(job, facts), _nobody(job, facts)
+        _waiting(job, facts), _not_due(job, facts), _too_late(job, facts), _held(job, facts), _not_taken(job, facts)
     )
     return next(found, None)
 
@@ -114,7 +114,7 @@ def _finished(job: Job, facts: Facts) -> str:
             return f"It has run: {runs} succeeded{when}."
         case State.FAILED:
             error = f": {_error(job)}" if job.error else ""
-            return f"It has run and failed{when}, in {runs}{error}.{_besides(job)} `hourwheel retry` runs it once more."
+            return f"It has run and failed{when}, in {runs}{error}.{_besides(job)} `hourwheel retry` runs it again."
         case State.EXPIRED:
             if job.attempt:
                 return f"It will not run again: it expired{when}, after {_times(job.attempt)}{why}."
@@ -134,22 +134,22 @@ def _running(job: Job, facts: Facts) -> Iterator[str]:
     if holder is not None and not holder.alive:
         took = "" if job.started_ms is None else f" {since(job.started_ms, facts.now_ms)}"
         yield (
-            f"Its process has died: {job.owner} took it{took} and lives no longer. The next sweep of any process gives "
-            "it back, and it starts again."
+            f"Its process has died: {job.owner} took it{took}. The next sweep of any process releases it, and it "
+            "starts again."
         )
-        yield from _nobody(job, facts)
+        yield from _not_taken(job, facts)
     elif holder is not None and holder.stopped:
-        yield f"It runs, but its process is stopped: {what} in {_named(holder)}, which does nothing until a SIGCONT."
+        yield f"It runs, but its process is stopped: {what} in {_named(holder)}; send it SIGCONT."
     else:
         yield f"It runs: {what}, in {_named(holder) if holder is not None else job.owner}."
     for id, one in facts.awaited:
-        yield f"It waits in get() for job {id}, which {_stands(one, facts.now_ms)}. `hourwheel why {id}` says more."
+        yield f"It waits in get() for job {id}, which {_state_of(one, facts.now_ms)}. `hourwheel why {id}` says more."
     if job.cancel_ms is not None:
-        yield f"It was asked to end {since(job.cancel_ms, facts.now_ms)}; its function has not ended yet."
+        yield f"It was asked to stop {since(job.cancel_ms, facts.now_ms)}; its function has not returned yet."
 
 
 def _holder(job: Job, facts: Facts) -> Process | None:
-    """The process that runs it; a dead one if there is no sign of it; None if that cannot be known."""
+    """The process that runs it; a dead one if it has no owner file; None if unknown."""
     if facts.processes is None or job.owner is None:
         return None
     return next((one for one in facts.processes if one.owner == job.owner), Process(owner=job.owner, alive=False))
@@ -167,20 +167,20 @@ def _waiting(job: Job, facts: Facts) -> Iterator[str]:
     if after is None or not after.left:
         return
     left = [(id, one) for id, one in facts.before if one is None or not one.finished]
-    shown = [f"{id} {_stands(one, facts.now_ms)}" for id, one in left[:_SHOWN]]
+    shown = [f"{id} {_state_of(one, facts.now_ms)}" for id, one in left[:_SHOWN]]
     if len(left) > _SHOWN:
         shown.append(f"and {len(left) - _SHOWN} more")
     who = "1 other job" if after.left == 1 else f"{after.left} other jobs"
     yield f"It waits for {who} to {_NOT_NEEDED.get(after.need, 'end')}: {'; '.join(shown) or 'see `hourwheel check`'}."
 
 
-def _stands(job: Job | None, now_ms: int) -> str:
+def _state_of(job: Job | None, now_ms: int) -> str:
     if job is None:
-        return "is not in the store any more"
+        return "is no longer in the store"
     if job.state is State.RUNNING:
         return f"({job.task}) is running"
     if job.after is not None and job.after.left:
-        return f"({job.task}) waits itself"
+        return f"({job.task}) is waiting for others itself"
     return f"({job.task}) is due {until(job.due_ms, now_ms)}" if job.due_ms > now_ms else f"({job.task}) is due"
 
 
@@ -188,25 +188,25 @@ def _not_due(job: Job, facts: Facts) -> Iterator[str]:
     if job.due_ms <= facts.now_ms or (job.after is not None and job.after.left):
         return
     when = f"in {span(job.due_ms - facts.now_ms)}, at {local(job.due_ms)}"
-    if job.reason is not None and job.reason.startswith(_PUT_OFF):
-        yield f"It was put off, {job.reason}. It is offered again {when}."
+    if job.reason is not None and job.reason.startswith(_POSTPONED):
+        yield f"It was postponed ({job.reason}). It is offered again {when}."
     elif job.attempt and job.error is not None:
         yield f"It is tried again {when}: {_times(job.attempt)} failed, the last by {_error(job)}."
     elif job.attempt:
         yield f"It runs again {when}, after {_times(job.attempt)}{f' ({job.reason})' if job.reason else ''}."
     else:
-        snoozed = f" It was sent back: {job.reason}." if job.reason else ""
+        snoozed = f" It was postponed: {job.reason}." if job.reason else ""
         yield f"It is not due yet: it is due {when}.{snoozed}"
 
 
 def _too_late(job: Job, facts: Facts) -> Iterator[str]:
     now_ms = facts.now_ms
     if job.expires_ms is not None and job.expires_ms <= now_ms:
-        yield f"It is too late: it expired {since(job.expires_ms, now_ms)}, and the next sweep ends it unrun."
+        yield f"It is too late: it expired {since(job.expires_ms, now_ms)}. The next sweep ends it unrun."
     elif job.grace_ms is not None and job.due_ms + job.grace_ms < now_ms:
         late = span(now_ms - job.due_ms)
         yield (
-            f"It is too late: it is {late} late and may be {span(job.grace_ms)}, and the next sweep ends it unrun "
+            f"It is too late: it is {late} late, and {span(job.grace_ms)} is allowed. The next sweep ends it unrun "
             '(misfire="skip").'
         )
     elif job.expires_ms is not None and job.expires_ms <= job.due_ms:
@@ -219,10 +219,10 @@ def _too_late(job: Job, facts: Facts) -> Iterator[str]:
 def _held(job: Job, facts: Facts) -> Iterator[str]:
     for name, what, option in (("queue", job.queue, "--queue"), ("task", job.task, "--task")):
         if f"{name}:{what}" in facts.paused:
-            yield f"Its {name} {what} is paused: `hourwheel resume {option} {what}` lets it go on."
+            yield f"Its {name} {what} is paused: `hourwheel resume {option} {what}` resumes it."
     if job.fire is not None and not job.fire.followed and f"schedule:{job.fire.schedule}" in facts.paused:
         name = job.fire.schedule
-        yield f"Its schedule {name} is paused: `hourwheel resume --schedule {name}` lets it go on."
+        yield f"Its schedule {name} is paused: `hourwheel resume --schedule {name}` resumes it."
     if job.due_ms <= facts.now_ms:
         for bound in job.limits:
             yield from _rate(bound, facts) if bound.per_ms else _used_up(bound, facts)
@@ -247,25 +247,25 @@ def _used_up(bound: Bound, facts: Facts) -> Iterator[str]:
     ]
     if len(holders) > _SHOWN:
         shown.append(f"{len(holders) - _SHOWN} more")
-    yield f"Its limit {bound.name} ({in_words(bound)}) is used up by the jobs that run: {', '.join(shown)}."
+    yield f"Its limit {bound.name} ({in_words(bound)}) is used up by running jobs: {', '.join(shown)}."
 
 
 # ---- scheduled: nobody takes it --------------------------------------------------------------------------
 
 
-def _nobody(job: Job, facts: Facts) -> Iterator[str]:
+def _not_taken(job: Job, facts: Facts) -> Iterator[str]:
     if facts.processes is None:
         return
     if not facts.alive:
-        last = f"one was last taken {since(facts.taken_ms, facts.now_ms)}" if facts.taken_ms else "none was ever taken"
+        last = f"the last was taken {since(facts.taken_ms, facts.now_ms)}" if facts.taken_ms else "none was ever taken"
         yield (
             "No process is alive that takes jobs from this store"
-            f" ({last}): start one, by `hourwheel worker`, app.start() or `hourwheel run-due`."
+            f" ({last}): start one with `hourwheel worker`, app.start() or `hourwheel run-due`."
         )
     elif all(one.stopped for one in facts.alive):
-        yield f"Every process that takes jobs is stopped: {_all_named(facts.alive)}; a SIGCONT lets it go on."
+        yield f"Every process that takes jobs is stopped: {_all_named(facts.alive)}; send SIGCONT."
     elif all(one.queues is not None and job.queue not in one.queues for one in facts.alive):
-        yield f"No process that is alive takes queue {job.queue} (-Q): {_all_named(facts.alive)}."
+        yield f"No live process takes jobs from queue {job.queue} (-Q): {_all_named(facts.alive)}."
 
 
 def _unfit(job: Job, facts: Facts) -> Iterator[str]:
@@ -273,29 +273,28 @@ def _unfit(job: Job, facts: Facts) -> Iterator[str]:
     if known is None:
         return
     if known.name is None:
-        guess = (
-            f" Its name may be {' or '.join(known.near)} now: add aliases=[{job.task!r}] there." if known.near else ""
-        )
+        names = " or ".join(known.near)
+        guess = f" If it is called {names} now, add aliases=[{job.task!r}] to that task." if names else ""
         yield f"The app does not know its task {job.task}.{guess}"
     if known.orphaned is not None:
         yield f"The app has no schedule {known.orphaned}, so this fire waits for a process that has it."
     if known.misfit is not None:
-        yield f"Its arguments do not fit the function any more: {known.misfit}."
+        yield f"Its arguments no longer fit the function: {known.misfit}."
     if known.refusal is not None:
-        yield f"The app's pool does not run its task: {known.refusal}."
+        yield f"The app's pool cannot run its task: {known.refusal}."
     if facts.queues is not None and job.queue not in facts.queues:
-        yield f"The app takes jobs of {', '.join(sorted(facts.queues))} only, and this one is in queue {job.queue}."
+        yield f"The app takes jobs from {', '.join(sorted(facts.queues))} only; this one is in queue {job.queue}."
 
 
 def _given_back(job: Job, facts: Facts) -> Iterator[str]:
-    if job.due_ms <= facts.now_ms and job.reason is not None and job.reason.startswith(_PUT_OFF):
-        yield f"It was given back, {job.reason}. A process that can run it takes it at once."
+    if job.due_ms <= facts.now_ms and job.reason is not None and job.reason.startswith(_POSTPONED):
+        yield f"It was released ({job.reason}). A process that can run it will take it at once."
 
 
 def _in_turn(job: Job, facts: Facts) -> str:
-    """It is due, nothing is known to hold it back, and it does not run."""
+    """The sentence for a due job that nothing is known to hold back."""
     late_ms = facts.now_ms - job.due_ms
-    sent = f" It was sent back: {job.reason}." if job.reason else ""
+    sent = f" It was postponed: {job.reason}." if job.reason else ""
     if late_ms < _SOON_MS:
         return f"It is due, and starts as soon as a worker is free.{sent}"
     run = "1 job runs" if facts.running == 1 else f"{facts.running:,} jobs run"

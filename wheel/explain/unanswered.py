@@ -1,4 +1,4 @@
-"""Unanswered: what is said to who waits for a job that nobody runs, in the words of ``hourwheel why``."""
+"""Tell a caller of ``get()`` why the job has not ended, in the words of ``hourwheel why``."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from ..tasks.carrier import Carrier
 
 _WARNED: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
-"""Keepers of whose jobs it was said that nobody runs them."""
+"""Carriers for which the warning was logged."""
 
 
 def why_not_ended(carrier: Carrier, job: Job) -> str:
-    """Why a job has not ended, as far as can be told at no great cost; "" if that is not known."""
+    """Return why a job has not ended, from facts that are cheap to look up; "" if unknown."""
     try:
         facts = few_facts_of(job, carrier.store, carrier.clock.now_ms(), nobody=_is_alone(carrier))
         return held_up(job, facts) or ""
-    except Exception:  # the wait has come to nothing, and that is what is to be told
+    except Exception:  # the caller is about to raise a timeout, which matters more
         return ""
 
 
 def warn_if_nobody_runs(carrier: Carrier, id: str) -> None:
-    """Log, once for each scheduler, that no process is alive which could run a job that is waited for."""
+    """Log a warning, once per scheduler, if no process is alive that could run a job that get() waits for."""
     try:
         job = find(carrier.store, id)
         if job is None or job.finished or carrier in _WARNED:
             return
         facts = few_facts_of(job, carrier.store, carrier.clock.now_ms(), nobody=_is_alone(carrier))
-    except Exception:  # it is no more than a word
+    except Exception:  # a missing warning must not break get()
         return
     if facts.processes is None or facts.alive:
         return
@@ -44,7 +44,7 @@ def warn_if_nobody_runs(carrier: Carrier, id: str) -> None:
 
 
 def _is_alone(carrier: Carrier) -> bool:
-    """Whether nobody but this process could run its jobs, and it does not."""
+    """Whether only this process could run the jobs, and it does not."""
     return _in_memory(carrier.store) and not getattr(carrier, "running", True)
 
 

@@ -1,4 +1,4 @@
-"""Upcoming: the fires of an app's schedules that are not jobs yet, as the jobs that they will be."""
+"""The future fires of an app's schedules, as the jobs that they will become."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from .known import App
 
 MOST: Final = 10_000
-"""Of one schedule; one that fires ten times a second does so for a quarter of an hour."""
+"""The most fires of one schedule: a quarter of an hour of the shortest interval, 0.1 s."""
 
 
 def upcoming(app: App | None, from_ms: int, until_ms: int) -> tuple[list[Job], list[str]]:
-    """(the fires after one instant and before another, by time; the schedules that have more); none without an app.
+    """Return the fires after ``from_ms`` and before ``until_ms``, by time, and the names of schedules that have more.
 
-    The next fire of each schedule is in the store already, as a rule: it has the id that it has here.
+    The next fire of a schedule is usually in the store already, with the same id.
 
     Args:
-        app: whose schedules are asked.
-        from_ms: milliseconds since the epoch.
-        until_ms: likewise.
+        app: the scheduler; None gives no fires.
+        from_ms: in milliseconds since the epoch.
+        until_ms: in milliseconds since the epoch.
     """
     found: list[Job] = []
     cut: list[str] = []

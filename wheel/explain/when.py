@@ -1,7 +1,7 @@
-"""Times as people read and write them: on their own clock, and from now.
+"""Times for the command line: in local time, or relative to now.
 
-The API of Hourwheel refuses datetimes without a zone, because a program may run anywhere. A person at a terminal means
-the clock on the wall, so here a time without a zone is local, and every time that is shown has its zone beside it.
+The Python API refuses datetimes without a time zone. At a terminal people mean local time, so here a time without a
+zone is local, and every time that is printed has its zone beside it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SECOND_MS: Final = 1000
 
 
 def local(ms: int, *, milliseconds: bool = False) -> str:
-    """An instant on this machine's clock, with its zone, such as ``2026-11-21 05:50:01 CET``."""
+    """Format an instant in local time with its zone, such as ``2026-11-21 05:50:01 CET``."""
     when = as_datetime(ms)
     try:
         when = when.astimezone()
@@ -32,12 +32,12 @@ def local(ms: int, *, milliseconds: bool = False) -> str:
 
 
 def utc(ms: int | None) -> str | None:
-    """An instant for programs: ISO 8601 in UTC, with milliseconds."""
+    """Format an instant for programs: ISO 8601 in UTC, with milliseconds."""
     return None if ms is None else as_datetime(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def span(ms: int) -> str:
-    """How long: the two largest units, rounded down.
+    """Format a duration in its two largest units, rounded down.
 
     >>> span(872_900), span(90_061_000), span(850), span(0)
     ('14m 32s', '1d 1h', '850ms', '0ms')
@@ -54,20 +54,20 @@ def span(ms: int) -> str:
 
 
 def until(due_ms: int, now_ms: int) -> str:
-    """When a scheduled job comes: ``in 14m 32s``, or ``3m 2s late``."""
+    """Format a due time relative to now: ``in 14m 32s`` or ``3m 2s late``."""
     return f"in {span(due_ms - now_ms)}" if due_ms > now_ms else f"{span(now_ms - due_ms)} late"
 
 
 def since(ms: int, now_ms: int) -> str:
-    """When something was: ``3m 2s ago``."""
+    """Format a past instant relative to now: ``3m 2s ago``."""
     return f"{span(max(0, now_ms - ms))} ago"
 
 
 def read_span(text: str) -> int:
-    """A length of time as it is written: ``90`` (seconds), ``15m``, ``1h30m``, ``2d``, ``250ms``. In milliseconds.
+    """Parse a duration into milliseconds: ``90`` (seconds), ``15m``, ``1h30m``, ``2d``, ``250ms``.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: the text is not a duration.
 
     >>> read_span("1h30m"), read_span("1.5")
     (5400000, 1500)
@@ -76,15 +76,15 @@ def read_span(text: str) -> int:
     if _NUMBER.fullmatch(text):
         return round(float(text) * _SECOND_MS)
     if not _SPAN.fullmatch(text):
-        raise InvalidValue.of("a length of time", "seconds, or such as 15m, 1h30m or 2d", text)
+        raise InvalidValue.of("a duration", "a number of seconds, or text such as 15m, 1h30m or 2d", text)
     return round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
 
 
 def read_instant(text: str) -> int:
-    """An instant as it is written: ``2026-12-24T18:00`` (local), ``2026-12-24 18:00Z``. In milliseconds.
+    """Parse a time into milliseconds since the epoch: ``2026-12-24T18:00`` (local), ``2026-12-24 18:00Z``.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: the text is not a time.
     """
     try:
         return instant_ms(datetime.fromisoformat(text.strip()).astimezone(), "the time")
@@ -96,7 +96,7 @@ def read_instant(text: str) -> int:
 
 
 def read_either(text: str, now_ms: int) -> int:
-    """An instant written as such, or as a length of time from now."""
+    """Parse a time, or a duration from now, into milliseconds since the epoch."""
     if text.strip()[:1].isdigit() and "-" not in text:
         return now_ms + read_span(text)
     return read_instant(text)

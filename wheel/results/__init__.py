@@ -1,1 +1,1 @@
-"""A hold on one job or on many, and waiting for them to end."""
+"""Handles to one job or many, and waiting for them to end."""

@@ -1,7 +1,7 @@
-"""Deadlock: a job waits in get() for another one that can never end, because in the end it waits for the first.
+"""Deadlock: jobs that wait for each other in get(), directly or through others, so that none can end.
 
-What each job waits for stands in the store, as the ``reason`` of a job that runs, so the circle is seen wherever its
-members run. Who closes a circle is who waits last, and each looks for one after it has said what it waits for.
+What a running job waits for is stored as its ``reason``, so a cycle is found whichever processes its jobs run in. Each
+job first stores what it waits for and then looks for a cycle, so the last one to join a cycle always sees it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ALL: Final = 1 << 62
 
 
 def words_for(ids: Iterable[str]) -> str:
-    """What the ``reason`` of a running job says of what it waits for.
+    """The ``reason`` of a running job that waits for these jobs.
 
     >>> awaited(words_for(["a", "b"]))
     ['a', 'b']
@@ -27,12 +27,12 @@ def words_for(ids: Iterable[str]) -> str:
 
 
 def awaited(reason: str | None) -> list[str]:
-    """What a running job with that reason waits for."""
+    """The ids of the jobs that a running job with this ``reason`` waits for."""
     return reason.removeprefix(_SAYS).split(", ") if reason is not None and reason.startswith(_SAYS) else []
 
 
 def why_never(store: Store, me: str, id: str) -> str | None:
-    """Why a job that ``me`` is about to wait for can never end as long as ``me`` waits, in words; None if it may."""
+    """Return why job ``id`` can never end while job ``me`` waits for it, as text; None if it can."""
     return "it is the job itself" if me == id else _Circle(store, me).why(id, (me,))
 
 
@@ -43,7 +43,7 @@ class _Circle:
         self._running: list[Job] | None = None
 
     def why(self, id: str, path: tuple[str, ...]) -> str | None:
-        """Why the job cannot end while those of the path cannot."""
+        """Why the job cannot end as long as the jobs in ``path`` do not; None if it can."""
         job = find(self._store, id)
         if job is None or job.finished:
             return None
@@ -55,7 +55,7 @@ class _Circle:
         return next((f"job {id} {why}" for why in found if why is not None), None)
 
     def _of_all(self, ids: Iterable[str], what: str, path: tuple[str, ...]) -> str | None:
-        """All of them must end."""
+        """Why one of the jobs, all of which must end, cannot; None if all can."""
         for id in ids:
             if id in path:
                 return f"{what} {'this one' if id == self._me else f'job {id}'}"
@@ -64,7 +64,7 @@ class _Circle:
         return None
 
     def _held(self, bound: Bound, path: tuple[str, ...]) -> str | None:
-        """One of those that use the limit up must end."""
+        """Why none of the running jobs that use up a limit can end; None if one can."""
         if self._running is None:
             self._running = self._store.scan(_RUNNING, _ALL)
         holders = [

@@ -1,4 +1,4 @@
-"""Results: what schedule_many() and groups give, a hold on each of their jobs."""
+"""Results: handles to the jobs of schedule_many() or a group."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ R = TypeVar("R")
 
 
 class Results(Sequence[Any], Generic[R]):
-    """A sequence of AsyncResult. It keeps the ids only: a hold is made when it is asked for.
+    """A sequence of AsyncResult, one for each call. It stores only ids and makes the AsyncResult when you index it.
 
-    Where groups are nested in chains, so are the results: an item is the Results of that group.
+    If groups are nested, the results are, too: the item of an inner group is a Results.
     """
 
     __slots__ = ("_keeper", "_shape", "ids")
@@ -44,7 +44,7 @@ class Results(Sequence[Any], Generic[R]):
         return self._part(tuple(part))
 
     def _others(self) -> list[AsyncResult[Any]]:
-        """Jobs that must succeed, though no result is given of them: what stands before an empty group."""
+        """Jobs that must succeed but whose results are not returned: those before an empty group."""
         if self._keeper is None or isinstance(self._shape, range):
             return []
         given = {*leaves(self._shape)}
@@ -58,11 +58,12 @@ class Results(Sequence[Any], Generic[R]):
         return f"<Results: {len(self)} jobs>"
 
     def get(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R]:
-        """Wait for all jobs to end, and return what they returned, in the order of the calls.
+        """Wait for all jobs to end, and return their results in the order of the calls.
 
         Args:
-            timeout: for all of them together, in seconds or as a timedelta.
-            propagate: raise the error of the first that did not succeed; or put it into the list.
+            timeout: how long to wait for all of them together, in seconds or as a timedelta; None for no limit.
+            propagate: whether to raise the error of the first job that did not succeed. If False, errors are items of
+                the list.
 
         Raises:
             JobFailed, JobCancelled, JobExpired, UnknownJob, ResultTimeout: see AsyncResult.get.
@@ -80,7 +81,7 @@ class Results(Sequence[Any], Generic[R]):
         return found
 
     async def aget(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R]:  # noqa: ASYNC109 - as get()
-        """get() for coroutines."""
+        """Like get(), for coroutines."""
         if self._keeper is None:
             return []
         clock = self._keeper.clock
@@ -94,39 +95,39 @@ class Results(Sequence[Any], Generic[R]):
         return found
 
     def ready(self) -> bool:
-        """Whether all have ended, in whatever way."""
+        """Return whether all jobs have ended: succeeded, failed, cancelled or expired."""
         return all(one.ready() for one in (*self, *self._others()))
 
     def successful(self) -> bool:
-        """Whether all functions have returned."""
+        """Return whether all jobs have succeeded."""
         return all(one.successful() for one in (*self, *self._others()))
 
     def failed(self) -> bool:
-        """Whether one of them has failed."""
+        """Return whether any job has failed."""
         return any(one.failed() for one in (*self, *self._others()))
 
     def waiting(self) -> bool:
-        """Whether one of them has not ended."""
+        """Return whether any job has not ended."""
         return not self.ready()
 
     def completed_count(self) -> int:
-        """How many have succeeded."""
+        """Return how many jobs have succeeded."""
         return sum(one.successful() for one in self)
 
     def cancel(self) -> list[Found]:
-        """End those that have not begun, in one durable write; for each how it was found, see AsyncResult.cancel."""
+        """Cancel the jobs that have not started, in one durable write; see AsyncResult.cancel."""
         if self._keeper is None:
             return []
         found = self._keeper.store.cancel(list(self.ids), self._keeper.clock.now_ms())
-        for id, stood in zip(self.ids, found, strict=True):
-            if stood is Found.SCHEDULED:
+        for id, state in zip(self.ids, found, strict=True):
+            if state is Found.SCHEDULED:
                 self._keeper.on.cancelled.tell(id)
         return found
 
     def revoke(self) -> list[Found]:
-        """cancel(), as Celery calls it."""
+        """Celery's name for cancel()."""
         return self.cancel()
 
     def forget(self) -> list[Found]:
-        """Drop those that have finished, in one durable write; for each how it was found, see AsyncResult.forget."""
+        """Drop the jobs that have finished, in one durable write; see AsyncResult.forget."""
         return [] if self._keeper is None else self._keeper.store.forget(list(self.ids))

@@ -1,4 +1,4 @@
-"""AsyncResult: a hold on one job, for whoever waits for it, cancels it or moves it."""
+"""AsyncResult: a handle to one job."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ UNKNOWN: Final = "unknown"
 
 
 class AsyncResult(Generic[R_co]):
-    """One job, by its id; ``R`` is what the task's function returns.
+    """A handle to one job: wait for it, cancel it, move it to another time. ``R`` is what the function returns.
 
-    Two are equal if their ids are. Each look at the job asks the store anew.
+    Every property reads the store, so it is up to date. Two handles are equal if their ids are.
     """
 
     __slots__ = ("_keeper", "id")
@@ -44,42 +44,42 @@ class AsyncResult(Generic[R_co]):
 
     @property
     def task_id(self) -> str:
-        """The id, as Celery calls it."""
+        """Celery's name for the id."""
         return self.id
 
     def job(self) -> Job | None:
-        """The job as it is now, or None if the store holds none of this id."""
+        """Return the job as it is now, or None if the store has no job of this id."""
         return find(self._keeper.store, self.id)
 
     @property
     def state(self) -> str:
-        """A State ("scheduled", "running", "succeeded", "failed", "cancelled", "expired"), or "unknown".
+        """The job's state: "scheduled", "running", "succeeded", "failed", "cancelled", "expired" or "unknown".
 
-        "unknown" is an id that the store does not hold: it never did, or the result_ttl is over.
+        "unknown" means that the store has no job of this id: it never had one, or the job's result_ttl is over.
         """
         job = self.job()
         return UNKNOWN if job is None else job.state.value
 
     @property
     def status(self) -> str:
-        """The state."""
+        """Celery's name for the state."""
         return self.state
 
     def ready(self) -> bool:
-        """Whether the job has ended, in whatever way."""
+        """Return whether the job has ended: succeeded, failed, cancelled or expired."""
         return self.state in FINISHED
 
     def successful(self) -> bool:
-        """Whether the function has returned."""
+        """Return whether the job has succeeded."""
         return self.state == State.SUCCEEDED
 
     def failed(self) -> bool:
-        """Whether the function has raised for the last time, or the job was set aside."""
+        """Return whether the job has failed: it raised and is not retried, or it was set aside."""
         return self.state == State.FAILED
 
     @property
     def result(self) -> Any:
-        """What the function returned; the JobFailed that get() would raise if it failed; None before."""
+        """What the function returned; if the job failed, the JobFailed that get() would raise; otherwise None."""
         job = self.job()
         if job is None or job.state is not State.FAILED:
             return None if job is None else job.result
@@ -87,18 +87,18 @@ class AsyncResult(Generic[R_co]):
 
     @property
     def traceback(self) -> str | None:
-        """The traceback of the last attempt that failed, as text; None if none did."""
+        """The traceback of the last failed attempt, as text; None if no attempt failed."""
         job = self.job()
         return None if job is None or job.error is None else job.error.traceback
 
     @property
     def info(self) -> Any:
-        """The result, as Celery calls it too."""
+        """Celery's other name for the result."""
         return self.result
 
     @property
     def name(self) -> str | None:
-        """The task's name; None of an unknown job, as in all that follow."""
+        """The task's name. Like the properties below, None if the job is unknown."""
         job = self.job()
         return None if job is None else job.task
 
@@ -122,30 +122,30 @@ class AsyncResult(Generic[R_co]):
 
     @property
     def retries(self) -> int | None:
-        """How often the job was tried again already."""
+        """How often the job has been retried so far."""
         job = self.job()
         return None if job is None else job.retries
 
     @property
     def eta(self) -> datetime | None:
-        """When the job is due, or was."""
+        """When the job is or was due, as an aware datetime in UTC."""
         job = self.job()
         return None if job is None else as_datetime(job.due_ms)
 
     @property
     def date_done(self) -> datetime | None:
-        """When the job ended; None before."""
+        """When the job ended, as an aware datetime in UTC; None if it has not."""
         job = self.job()
         return None if job is None or job.finished_ms is None else as_datetime(job.finished_ms)
 
     @property
     def progress(self) -> Any:
-        """What the function has said with update_state(), decoded; None if it has said nothing."""
+        """What the function last passed to update_state(); None if nothing."""
         job = self.job()
         return None if job is None else job.progress
 
     def exists(self) -> bool:
-        """Whether the store holds the job."""
+        """Return whether the store has the job."""
         return self.job() is not None
 
     # ---- waiting -----------------------------------------------------------------------------------------
@@ -153,22 +153,23 @@ class AsyncResult(Generic[R_co]):
     def get(self, timeout: Seconds | None = None, *, propagate: bool = True) -> R_co:
         """Wait for the job to end, and return what the function returned.
 
-        Something must run the job: a scheduler that was started, here or in another process. A job may wait for
-        others: its pool runs what it waits for, even if all its workers wait. A coroutine awaits aget() instead.
+        A scheduler must be running somewhere, in this process or another one. A job may call get() for other jobs: the
+        pool runs them, even if all its workers are waiting. In a coroutine, await aget() instead.
 
         Args:
-            timeout: how long to wait, in seconds or as a timedelta; None for as long as it takes.
-            propagate: raise the JobFailed, JobCancelled or JobExpired of a job that did not succeed; or return it.
+            timeout: how long to wait, in seconds or as a timedelta; None for no limit.
+            propagate: whether to raise the JobFailed, JobCancelled or JobExpired of a job that did not succeed. If
+                False, it is returned.
 
         Raises:
-            JobFailed: the function raised; type, message and traceback are those of the worker's exception.
+            JobFailed: the function raised. The error has the type, message and traceback of the worker's exception.
             JobCancelled: the job was cancelled.
-            JobExpired: the job ended unrun, because its ``expires`` had passed.
-            UnknownJob: the store holds no job of this id.
-            ResultTimeout: it has not ended within the timeout; it goes on.
-            Deadlock: called from inside a job for which the other one waits itself.
-            SchedulerError: called where it would block what is to run the job: a coroutine of an asyncio pool, or a
-                hook of the scheduler's own thread.
+            JobExpired: the job's ``expires`` passed before it ran.
+            UnknownJob: the store has no job of this id.
+            ResultTimeout: the job has not ended within the timeout. It is not cancelled.
+            Deadlock: called in a job that the other job waits for.
+            SchedulerError: called where waiting would block what runs the job: in a coroutine of an asyncio pool, or
+                in a hook on the scheduler's own thread.
 
         >>> remind.delay(1, "x").get(timeout=5)
         'X'
@@ -185,7 +186,7 @@ class AsyncResult(Generic[R_co]):
         return found
 
     async def aget(self, timeout: Seconds | None = None, *, propagate: bool = True) -> R_co:  # noqa: ASYNC109 - as get()
-        """get() for coroutines: the event loop goes on meanwhile.
+        """Like get(), for coroutines: does not block the event loop.
 
         >>> asyncio.run(remind.delay(1, "x").aget(timeout=5))
         'X'
@@ -202,18 +203,18 @@ class AsyncResult(Generic[R_co]):
         return found
 
     async def ajob(self) -> Job | None:
-        """job() for coroutines."""
+        """Like job(), for coroutines."""
         return await asyncio.to_thread(self.job)
 
     def _held(self, job: Job | None) -> Job:
         if job is None:
-            raise UnknownJob(f"the store holds no job {self.id}: it never did, or its result_ttl is over")
+            raise UnknownJob(f"the store has no job {self.id}: it never had, or the job's result_ttl is over")
         return job
 
     def _too_late(self, job: Job, timeout: Seconds | None) -> ResultTimeout:
         why = self._keeper.why_not_ended(job)
-        stands = f"job {self.id} of {job.task} is still {job.state} after {timeout} s"
-        return ResultTimeout(f"{stands}. {why}" if why else stands)
+        message = f"job {self.id} of {job.task} is still {job.state} after {timeout} s"
+        return ResultTimeout(f"{message}. {why}" if why else message)
 
     @staticmethod
     def _given(job: Job, *, propagate: bool) -> Any:
@@ -227,10 +228,10 @@ class AsyncResult(Generic[R_co]):
     # ---- changing ----------------------------------------------------------------------------------------
 
     def cancel(self) -> Found:
-        """End the job unrun, durably and at once, if it has not begun.
+        """Cancel the job, durably, if it has not started.
 
         Returns:
-            How it was found: only Found.SCHEDULED was cancelled. One that runs goes on.
+            The state in which the job was found. Found.SCHEDULED means that it is cancelled. A running job goes on.
 
         >>> remind.after(900).delay(1, "x").cancel()
         <Found.SCHEDULED: 'scheduled'>
@@ -241,44 +242,45 @@ class AsyncResult(Generic[R_co]):
         return found
 
     def revoke(self) -> Found:
-        """cancel(), as Celery calls it."""
+        """Celery's name for cancel()."""
         return self.cancel()
 
     def reschedule(self, *, countdown: Seconds | None = None, eta: datetime | None = None) -> Found:
-        """Move the job to another instant, durably and at once, if it has not begun.
+        """Move the job to another time, durably, if it has not started.
 
         Args:
             countdown: seconds from now, or a timedelta.
-            eta: an aware datetime, in the place of countdown.
+            eta: an aware datetime, instead of countdown.
 
         Returns:
-            How it was found: only Found.SCHEDULED was moved.
+            The state in which the job was found. Found.SCHEDULED means that it was moved.
 
         Raises:
-            InvalidValue: not exactly one of the two is given; or the job waits for others, or expires before.
+            InvalidValue: neither or both of countdown and eta are given; or the job is chained after others, or would
+                expire first.
         """
         now_ns = self._keeper.clock.now_ns()
         store, due = self._keeper.store, due_ms(now_ns, countdown, eta)
         refuse_new_time(find(store, self.id), due)
         found = store.reschedule([self.id], due, now_ns // 1_000_000)[0]
         if found is Found.SCHEDULED and isinstance(store, Wakeup):
-            store.notify()  # it may be due before the ticker's nap is over
+            store.notify()  # it may now be due before the ticker would wake up
         return found
 
     def retry(self, *, countdown: Seconds = 0) -> Found:
-        """Run the job once more, if it has finished: failed, cancelled, expired, or even succeeded.
+        """Run a finished job again, whether it failed, was cancelled, expired or succeeded.
 
-        Attempts and crashes count from zero; id, arguments and options stay.
+        Attempts and crashes are counted from zero again. The id, arguments and options stay the same.
 
         Args:
             countdown: seconds from now, or a timedelta.
 
         Returns:
-            How it was found: only Found.FINISHED was scheduled once more.
+            The state in which the job was found. Found.FINISHED means that it is scheduled again.
 
         Raises:
-            DuplicateJob: another job holds its key by now.
-            InvalidValue: its ``expires`` has passed, or will have passed by then: call the task anew.
+            DuplicateJob: another job has the job's key by now.
+            InvalidValue: the job's ``expires`` has passed or would pass first; call the task again instead.
         """
         job = self.job()
         if job is not None and not job.finished:
@@ -292,12 +294,12 @@ class AsyncResult(Generic[R_co]):
         return found
 
     def forget(self) -> Found:
-        """Drop the job, its arguments and its result, if it has finished, before its result_ttl is over.
+        """Drop a finished job, its arguments and its result now, instead of when its result_ttl is over.
 
-        From now on its state is "unknown". In the store's files its text stays until the next compaction.
+        Its state is "unknown" from then on. Its text stays in the store's files until the next compaction.
 
         Returns:
-            How it was found: only Found.FINISHED was dropped. A job that has not finished is kept: see cancel().
+            The state in which the job was found. Found.FINISHED means that it was dropped; otherwise it is kept.
 
         >>> remind.delay(1, "x").forget()
         <Found.SCHEDULED: 'scheduled'>

@@ -1,4 +1,4 @@
-"""Waiting for a job to end: between two looks at the store, and knowing when to give up."""
+"""Waiting for a job to end: how long to sleep between two looks at the store, and when to give up."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .waits import HERE
 _ONE_SECOND: Final = timedelta(seconds=1)
 _FIRST_WAIT_S: Final = 0.002
 _LONGEST_WAIT_S: Final = 0.1
-"""Between two looks at the store: a missed wake-up, or a store that has none, costs so much at most."""
+"""The longest sleep between two looks at the store. It bounds the delay if a wake-up is missed or not supported."""
 
 _LONG_S: Final = 1.0
 _LOOKS_S: Final = 10.0
 
 
 class Patience:
-    """Waits between two looks at a store, and knows when to give up.
+    """Sleeps between two looks at a store until a timeout is over.
 
-    Time that has passed is what the clock says, or the sum of the waits if that is more: a clock that stands still
-    (freezegun, FakeClock) must not make a timeout last for ever. A clock that lets time pass (Passing) does so instead.
+    The time that has passed is what the clock says, or the sum of the sleeps if that is more: with a clock that stands
+    still (freezegun, FakeClock) a timeout must end, too. With a Passing clock, time is advanced instead of slept.
     """
 
     def __init__(self, keeper: Carrier, timeout: Seconds | None) -> None:
@@ -45,7 +45,7 @@ class Patience:
         self._nap_s = _FIRST_WAIT_S
 
     def wait(self) -> bool:
-        """Sleep until it may be worth a look; False if the time is over."""
+        """Sleep until the next look. Return False if the timeout is over."""
         if self._left_s <= 0.0:
             return False
         if self._passing is not None:
@@ -56,7 +56,7 @@ class Patience:
         return True
 
     async def await_(self) -> bool:
-        """The same in a coroutine, which lets the event loop go on."""
+        """Like wait(), for coroutines."""
         if self._left_s <= 0.0:
             return False
         if self._passing is not None:
@@ -79,9 +79,9 @@ class Patience:
 
 
 class Awaiting:
-    """For as long as the block runs a job waits for another one, if this is called in a job; see waits.py.
+    """Marks the job that is running here, if any, as waiting for another one, until the block ends; see waits.py.
 
-    After a second the store is told, for those who ask why it stands still, and it is looked whether that can end.
+    After a second the wait is also stored, so that ``hourwheel why`` can show it, and deadlocks are looked for.
     """
 
     def __init__(self, keeper: Carrier, id: str, *, blocks: bool) -> None:
@@ -92,7 +92,7 @@ class Awaiting:
         self._here = None if passing else HERE.get()
         self._me = current_job()
         self._look_at = keeper.clock.monotonic() + _LONG_S if self._me or not passing else float("inf")
-        self._told = False
+        self._stored = False
 
     def __enter__(self) -> Awaiting:
         if self._me is not None and self._me.id == self._id:
@@ -104,31 +104,31 @@ class Awaiting:
     def __exit__(self, *_: object) -> None:
         if self._here is not None:
             self._here.end(self._id)
-        if self._told:
-            self._tell()
+        if self._stored:
+            self._store_wait()
 
     def help(self) -> bool:
-        """Whether the job that is waited for, or one before it, was run here."""
+        """Run the awaited job, or one that it needs, in this thread if possible; return whether one was run."""
         return self._here is not None and self._here.help(self._id)
 
     @property
     def is_long(self) -> bool:
-        """Whether it is time to look."""
+        """Whether it is time to call look()."""
         return self._keeper.clock.monotonic() >= self._look_at
 
     def look(self) -> None:
-        """Tell the store what is waited for; outside of a job, warn once if nobody could run it.
+        """In a job, store what it waits for. Outside of jobs, warn once if no process could run the awaited job.
 
         Raises:
-            Deadlock: that can never end.
+            Deadlock: the wait can never end.
         """
         self._look_at = self._keeper.clock.monotonic() + _LOOKS_S
         if self._me is None:
             self._look_at = float("inf")
             self._keeper.warn_if_nobody_runs(self._id)
             return
-        self._told = True
-        self._tell()
+        self._stored = True
+        self._store_wait()
         self._refuse(self._me)
 
     def _refuse(self, me: Job) -> None:
@@ -136,12 +136,12 @@ class Awaiting:
         if why is not None:
             raise Deadlock(f"job {me.id} waits for job {self._id}, which can never end while it waits: {why}")
 
-    def _tell(self) -> None:
+    def _store_wait(self) -> None:
         me = self._me
         assert me is not None
         ids = [] if self._here is None else self._here.ids
         claim = Claim(me, me.token, me.owner or "")
-        with suppress(StoreError):  # it is for those who ask, and the wait goes on without
+        with suppress(StoreError):  # only informs; the wait goes on without it
             note = Keep(reason=words_for(ids) if ids else None)
             self._keeper.store.settle([(claim, note)], self._keeper.clock.now_ms())
 
@@ -152,7 +152,11 @@ def _sleep(seconds: float) -> bool:
 
 
 def seconds_of(timeout: Seconds | None) -> float:
-    """A timeout in seconds; None is for ever."""
+    """Return a timeout in seconds; infinity for None.
+
+    Raises:
+        InvalidValue: it is negative, or not a number or timedelta.
+    """
     if timeout is None:
         return float("inf")
     seconds = timeout / _ONE_SECOND if isinstance(timeout, timedelta) else timeout

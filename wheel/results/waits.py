@@ -1,10 +1,10 @@
-"""Waits: which jobs of a pool wait for others in get(), and for which.
+"""Waits: which jobs of a pool are waiting in get(), and for which other jobs.
 
-A job that waits keeps its place and does nothing. If all places are kept so, nobody is left for what they wait for. So
-the pool lends a place for each job that waits, and the ticker takes for it what is waited for (lending.py), and nothing
-else: one nested call needs one more place, whatever the number of jobs that are due.
+A waiting job occupies a worker. If all workers are waiting, none is left for the awaited jobs. So the pool adds a
+place for each waiting job, and the ticker fills it only with an awaited job (lending.py). A nested call therefore
+needs one more place, however many other jobs are due.
 
-Nothing here takes a lock: a time limit may strike in the thread of a job at any line.
+No locks here: a time limit may strike in a job's thread at any line, and would leave a lock held.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from ..errors import SchedulerError
 
 
 class Waits:
-    """Of one pool."""
+    """The waiting jobs of one pool."""
 
     def __init__(self) -> None:
         self.changed: Callable[[], None] = _nothing
-        """Called when another job has begun to wait."""
+        """Called when a job has begun to wait."""
         self._ids: dict[int, tuple[str, ...]] = {}
-        """By the token of a claim, what its job waits for."""
+        """The ids of the awaited jobs, by the token of the waiting job's claim."""
 
     def __len__(self) -> int:
-        """How many jobs wait."""
+        """How many jobs are waiting."""
         return len(self._ids)
 
     def ids(self) -> list[str]:
-        """What they wait for."""
+        """The ids of all awaited jobs."""
         return [id for ids in list(self._ids.values()) for id in ids]
 
     def set(self, token: int, ids: Sequence[str]) -> None:
-        """The job of this claim waits for these from now on; for none, it goes on."""
+        """Record what the job of a claim waits for now; nothing if ``ids`` is empty."""
         if ids:
             self._ids[token] = tuple(ids)
             self.changed()
@@ -46,17 +46,17 @@ class Waits:
             self._ids.pop(token, None)
 
     def enter(self, token: int, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """What is called from now on in this context belongs to the job of this claim.
+        """Mark the current context as that of a job: get() called in it counts as this job's wait.
 
         Args:
-            token: of the claim.
-            loop: runs the job beside others, and must not be blocked.
+            token: the token of the job's claim.
+            loop: the event loop that runs the job beside others and must not be blocked, if any.
         """
         HERE.set(Here(partial(self.set, token), loop))
 
 
 class Here:
-    """Where a job runs; a hook of the job's, too."""
+    """The place where get() is called: in a job, in a hook, or in a thread where it is refused."""
 
     __slots__ = ("_help", "_ids", "_loop", "_pid", "_refusal", "_tell")
 
@@ -67,13 +67,13 @@ class Here:
         refusal: str | None = None,
         help: Callable[[str], bool] | None = None,
     ) -> None:
-        """A place.
+        """Describe a place.
 
         Args:
-            tell: is told what is waited for, each time that this changes.
-            loop: must not be blocked.
-            refusal: why nobody may wait here.
-            help: runs the job that is waited for, in the thread that waits; whether there was something to run.
+            tell: called with the ids of the awaited jobs each time they change.
+            loop: the event loop that must not be blocked, if any.
+            refusal: why waiting is refused here; None if it is allowed.
+            help: runs the awaited job in the waiting thread; returns whether there was something to run.
         """
         self._tell = tell
         self._help = help
@@ -84,30 +84,30 @@ class Here:
 
     @property
     def ids(self) -> list[str]:
-        """What is waited for here."""
+        """The ids of the jobs that are awaited here."""
         return list(dict.fromkeys(self._ids))
 
     def begin(self, id: str, *, blocks: bool) -> None:
-        """Somebody is about to wait here for a job.
+        """Record that a wait for a job begins.
 
         Args:
-            id: of the job.
-            blocks: whether the thread does nothing else meanwhile.
+            id: the id of the awaited job.
+            blocks: whether the wait blocks the thread.
 
         Raises:
-            SchedulerError: it would wait for ever.
+            SchedulerError: the wait would never end, or is refused here.
         """
         if self._refusal is not None:
             raise SchedulerError(self._refusal)
         if blocks and self._loop is not None and asyncio._get_running_loop() is self._loop:
             raise SchedulerError(
-                "get() would stop the event loop that runs this job and others, perhaps the very one that is waited "
-                "for; in a coroutine use: await result.aget()"
+                "get() would block the event loop that runs this job and perhaps the one it waits for; in a coroutine, "
+                "use: await result.aget()"
             )
         self._change(self._ids.append, id)
 
     def help(self, id: str) -> bool:
-        """Do something that brings the end of the wait nearer; False if there is nothing to be done here."""
+        """Run the awaited job, or one that it needs, if possible; return whether one was run."""
         if self._help is None or _pid != self._pid:
             return False
         if asyncio._get_running_loop() is None:
@@ -115,14 +115,14 @@ class Here:
         found: list[bool] = []
         thread = threading.Thread(target=lambda: found.append(self._help(id)))  # type: ignore[misc]
         try:
-            thread.start()  # a coroutine that is waited for needs a loop of its own
-        except RuntimeError:  # there are too many threads
+            thread.start()  # the awaited job may be a coroutine, which needs a loop of its own
+        except RuntimeError:  # no thread could be started
             return False
         thread.join()
         return any(found)
 
     def end(self, id: str) -> None:
-        """The wait is over."""
+        """Record that a wait is over."""
         self._change(self._remove, id)
 
     def _remove(self, id: str) -> None:
@@ -130,7 +130,7 @@ class Here:
             self._ids.remove(id)
 
     def _change(self, change: Callable[[str], None], id: str) -> None:
-        if _pid == self._pid:  # a child that the job has forked waits for itself
+        if _pid == self._pid:  # not in a child process that the job has forked
             change(id)
             if self._tell is not None:
                 self._tell(list(self._ids))
@@ -140,13 +140,13 @@ HERE: Final[ContextVar[Here | None]] = ContextVar("hourwheel_here", default=None
 
 
 def without_waits(function: Callable[[], None], refusal: str) -> None:
-    """Call a function, as the life of a thread, in which get() is refused when it would have to wait."""
+    """Run the body of a thread in which get() is refused if it would have to wait; ``refusal`` says why."""
     HERE.set(Here(refusal=refusal))
     function()
 
 
 def _nothing(*_: object) -> None:
-    """Where nobody listens."""
+    """The default of ``changed``."""
 
 
 def _after_fork_in_child() -> None:
@@ -155,5 +155,5 @@ def _after_fork_in_child() -> None:
 
 
 _pid = os.getpid()
-"""Asked once: a system call for each job is a twentieth of a burst."""
+"""Cached: one system call per job would take 5 % of the time of a burst."""
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,1 +1,1 @@
-"""What keeps our own code whole while other code raises, logs and interrupts: gates, shields, calm loggers."""
+"""Protection against exceptions from other code: handlers, hooks, signals and time limits."""

@@ -1,7 +1,7 @@
-"""Calm: what log handlers, filters and hooks raise, which are other people's code, ends nothing of ours.
+"""Calm: an exception from a user's log handler, filter or hook does not end a ticker or worker thread.
 
-A handler that raises, a filter that calls ``sys.exit``, a hook that runs out of memory: the thread that told them is
-the ticker's or a worker's, and a job is in its hands. So everything but what is meant for that thread stops here.
+A handler may raise, a filter may call ``sys.exit``, a hook may run out of memory, while the thread has a job to
+finish. Everything is caught here, except exceptions that are meant for the thread itself (see ``passes``).
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from typing import Any, Final
 
 from .plain import harmless_logger, plain
 
-_SAID: Final[set[str]] = set()
-_SAID_MOST: Final = 100
-_nobody_waits = False
+_PRINTED: Final[set[str]] = set()
+_MOST_PRINTED: Final = 100
+_main_is_worker = False
 
 
 def nobody_waits() -> None:
-    """Say that no Ctrl-C or ``sys.exit`` is meant for the main thread: it is a worker as any other."""
-    global _nobody_waits
-    _nobody_waits = True
+    """Treat the main thread like any other: in this process it is a worker, and Ctrl-C is not meant for it."""
+    global _main_is_worker
+    _main_is_worker = True
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an exception is to go on: one that struck from outside (a time limit), or a person's Ctrl-C.
+    """Whether to re-raise an exception: a time limit from outside, or Ctrl-C in the main thread.
 
-    Ctrl-C, and the ``sys.exit`` of a signal handler, reach the main thread only. In any other thread they come from the
-    code that was called.
+    KeyboardInterrupt, and SystemExit from a signal handler, are raised in the main thread only. In other threads they
+    come from the code that was called, and are caught like any other exception.
     """
     kind = type(error)
     if getattr(kind, "from_outside", False):
         return True
-    in_main = threading.current_thread() is threading.main_thread() and not _nobody_waits
+    in_main = threading.current_thread() is threading.main_thread() and not _main_is_worker
     return in_main and not issubclass(kind, Exception)
 
 
 @contextmanager
 def calmly() -> Iterator[None]:
-    """What other people's code raises in the block ends there."""
+    """Swallow exceptions from the block, which calls a user's code, except those that ``passes`` lets through."""
     try:
         yield
     except BaseException as error:
@@ -50,7 +50,7 @@ def calmly() -> Iterator[None]:
 
 
 class CalmLogger(logging.LoggerAdapter[logging.Logger]):
-    """A logger of the standard library whose handlers and filters may raise what they like.
+    """A logger whose methods do not raise, whatever its handlers and filters raise.
 
     >>> CalmLogger("hourwheel.worker").name
     'hourwheel.worker'
@@ -58,27 +58,27 @@ class CalmLogger(logging.LoggerAdapter[logging.Logger]):
 
     def __init__(self, name: str) -> None:
         super().__init__(harmless_logger(name))
-        self.isEnabledFor = self.logger.isEnabledFor  # type: ignore[method-assign]  # a look for each job, without a detour
+        self.isEnabledFor = self.logger.isEnabledFor  # type: ignore[method-assign]  # called for each job
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Nothing is added."""
+        """Add nothing."""
         return msg, kwargs
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """As Logger.log; what it raises is said on stderr, once."""
+        """Like Logger.log, but print an exception to stderr instead of raising it; each message once."""
         try:
             if self.logger.isEnabledFor(level):
-                stacklevel = kwargs.pop("stacklevel", 1) + 1  # the line that is shown is that of the caller
+                stacklevel = kwargs.pop("stacklevel", 1) + 1  # so that the record names the caller's line
                 self.logger.log(level, msg, *args, stacklevel=stacklevel, **kwargs)
         except BaseException as error:
             if passes(error):
                 raise
-            _say(self.logger.name, error)
+            _print_once(self.logger.name, error)
 
 
-def _say(name: str, error: BaseException) -> None:
-    with suppress(BaseException):  # stderr may be closed, and the error one that cannot be shown
-        words = f"hourwheel: the log line could not be written to {name}: {type(error).__name__}"
-        if words not in _SAID and len(_SAID) < _SAID_MOST:
-            _SAID.add(words)
+def _print_once(name: str, error: BaseException) -> None:
+    with suppress(BaseException):  # stderr may be closed, or str(error) may raise
+        words = f"hourwheel: could not write a log record to {name}: {type(error).__name__}"
+        if words not in _PRINTED and len(_PRINTED) < _MOST_PRINTED:
+            _PRINTED.add(words)
             print(f"{words}: {plain(str(error)[:500])}", file=sys.stderr)

@@ -1,18 +1,18 @@
-"""Gate: a lock for the threads of a process that no exception can leave held.
+"""Gate: a lock for the threads of a process that stays usable whatever exception strikes while it is held.
 
-An exception from outside (Ctrl-C, a signal's handler that raises) can strike between any two instructions: between the
-taking of a lock and the ``try`` that is to release it, in the ``finally`` that releases it, in ``__enter__`` and
-``__exit__``. What is held by then stays held, and every later call hangs. Here,
+An asynchronous exception (Ctrl-C, a signal handler that raises) can strike between any two instructions: after a lock
+is acquired but before the ``try``, in the ``finally`` that releases it, in ``__enter__`` or ``__exit__``. A lock of the
+standard library is then never released, and later calls hang. Here:
 
-- taking is one step of the interpreter (``dict.setdefault``), inside the ``try``, and what is put down names the visit;
-- leaving may be done twice, the second time changes nothing, and it stands in two ``finally``, one around the other:
-  what strikes in one is followed by the other;
-- should two exceptions strike in both, the next thread that waits sees that the visit is not on the stack of its thread
-  any more, and takes over. A waiting thread looks every few milliseconds, so a lost wake-up costs no more than that;
-- a soft time limit waits until the visit is over (wheel/safety/shield.py).
+- To acquire is one atomic call (``dict.setdefault``) inside the ``try``, which stores the visit as the holder.
+- To release is idempotent, and is done in two nested ``finally`` blocks: if an exception strikes in the inner one, the
+  outer one still runs.
+- If exceptions strike in both, the next waiting thread notices that the visit is no longer on the stack of its thread,
+  and takes over. Waiting threads look every 20 ms, so a lost wake-up costs no more than that.
+- A soft time limit is held back until the visit is over (wheel/safety/shield.py).
 
-A signal's handler that comes by while its own thread is inside cannot wait for itself: it gets StoreReentered, and may
-leave work behind (``defer``) that is done when the visit it interrupted is over.
+A signal handler that interrupts its own thread inside the gate cannot wait for it. It gets StoreReentered, and may
+leave work (``defer``) that is done when the interrupted visit is over.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 _LOOK_S: Final = 0.02
-"""How often a waiting thread looks whether anybody is inside."""
+"""How often a waiting thread checks whether the gate is free."""
 LEAST_PATIENCE_S: Final = 60.0
 _CLOCK: Final = SystemClock()
 _TAKING_OVER: Final = threading.RLock()
@@ -42,14 +42,14 @@ _log: Final = harmless_logger("hourwheel.store")
 
 
 Visit = list[int]
-"""One call that passes through a gate, told from others by its identity: the number of its thread."""
+"""One call through a gate: a list of one number, its thread's. Visits are compared by identity."""
 
 
 class Gate:
     """Lets one call through at a time.
 
     Args:
-        what: the name of what is behind it, for messages.
+        what: what the gate protects, for messages.
         patience_s: how long a call waits for other threads, in seconds.
     """
 
@@ -57,7 +57,7 @@ class Gate:
 
     def __init__(self, what: str, *, patience_s: float = LEAST_PATIENCE_S) -> None:
         self.on_leave: Callable[[], None] = _nothing
-        """Called as a call leaves, before the next is let in; twice, if an exception strikes in it."""
+        """Called when a visit ends, before the next begins. Called twice if an exception strikes in it."""
         self._what = what
         self._patience_s = patience_s
         self._held: dict[int, Visit] = {}
@@ -65,18 +65,18 @@ class Gate:
         self._deferred: deque[Callable[[], object]] = deque()
 
     def run(self, work: Callable[[*Ts], R], *args: *Ts, wait: bool = True) -> R:
-        """What ``work(*args)`` returns; nobody else passes meanwhile.
+        """Return ``work(*args)``, called while no other thread is inside.
 
         Args:
-            work: what to do inside.
-            args: what to do it with.
-            wait: for other threads, if one is inside.
+            work: the function to call.
+            args: its arguments.
+            wait: whether to wait if another thread is inside.
 
         Raises:
             Occupied: another thread is inside, and ``wait`` is False.
-            StoreBusy: other threads have been inside for too long.
-            StoreReentered: this thread is inside already, interrupted by the handler of a signal.
-            SoftTimeLimitExceeded: the work is done, and the time of the job that asked for it is over.
+            StoreBusy: waited for other threads for too long.
+            StoreReentered: this thread is already inside; a signal handler interrupted it.
+            SoftTimeLimitExceeded: the work is done, but the job that called it has meanwhile run out of time.
         """
         visit = [get_ident()]
         held = self._held
@@ -100,19 +100,19 @@ class Gate:
                 alarm.leave(visit)
 
     def defer(self, work: Callable[[], object]) -> None:
-        """After StoreReentered: have ``work`` done by the interrupted thread, as soon as it is outside."""
+        """After StoreReentered: let the interrupted thread do ``work`` as soon as it is outside."""
         self._deferred.append(work)
 
     def _do_deferred(self) -> None:
         if self.is_mine():
-            return  # of a visit within another one: this thread is still inside
+            return  # this visit was inside another one of the same thread
         try:
             while True:
                 work = self._deferred.popleft()
                 try:
                     work()
                 except Exception:
-                    _log.exception("%s: a change that the handler of a signal asked for failed", self._what)
+                    _log.exception("%s: a change requested by a signal handler failed", self._what)
         except IndexError:
             return
 
@@ -122,7 +122,7 @@ class Gate:
         return holder is not None and holder[0] == get_ident()
 
     def is_free(self) -> bool:
-        """Whether nobody is inside at this moment."""
+        """Whether no thread is inside at this moment."""
         return not self._held
 
     def _leave(self, visit: Visit) -> None:
@@ -151,17 +151,17 @@ class Gate:
                 if not wait:
                     raise Occupied
                 if bell not in self._parked:
-                    self._parked.append(bell)  # and look once more: who left just now has not seen it
+                    self._parked.append(bell)  # then look once more: a visit that just ended has not seen the bell
                 elif not bell.acquire(timeout=_LOOK_S) and not self._takes_over(visit) and _CLOCK.monotonic() > until:
                     raise StoreBusy(
-                        f"{self._what}: other threads of this process keep it busy for {self._patience_s:g} s"
+                        f"{self._what}: other threads of this process have kept it busy for {self._patience_s:g} s"
                     )
         finally:
             if bell in self._parked:
                 self._parked.remove(bell)
 
     def _takes_over(self, visit: Visit) -> bool:
-        """Take the place of a visit that is over, but was struck before it could leave; whether it was so."""
+        """Replace the holder if its visit was interrupted before it could release; return whether it was."""
         with _TAKING_OVER:
             holder = self._held.get(0)
             if holder is None or _is_inside(holder) or self._held.get(0) is not holder:
@@ -171,7 +171,7 @@ class Gate:
 
 
 def _nothing() -> None:
-    """What is done on leaving, as long as nobody has said otherwise."""
+    """The default of ``on_leave``."""
 
 
 class Occupied(Exception):
@@ -179,7 +179,7 @@ class Occupied(Exception):
 
 
 def _is_inside(visit: Visit) -> bool:
-    """Whether the call is on the stack of its thread; also if that cannot be told, as of greenlets."""
+    """Whether the visit is on the stack of its thread; True if that is unknown, as with greenlets."""
     frame: FrameType | None = sys._current_frames().get(visit[0])
     if frame is None:
         return True

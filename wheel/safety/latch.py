@@ -1,4 +1,4 @@
-"""Latch: a bell for one sleeper, of a lock and nothing else."""
+"""Latch: an event for one waiting thread, made of a single lock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class Latch:
-    """What the ticker waits for when the store has no bell of its own. A ring before the wait is not lost."""
+    """What the ticker waits on if the store has no wake-up of its own. A notification before the wait is not lost."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -16,9 +16,9 @@ class Latch:
         """End the wait, or the next one."""
         try:
             self._lock.release()
-        except RuntimeError:  # it has been rung already
+        except RuntimeError:  # already notified
             return
 
     def wait(self, timeout_s: float) -> bool:
-        """Sleep until notified, for at most so many seconds; whether it was."""
+        """Sleep until notified, for at most ``timeout_s`` seconds; return whether it was notified."""
         return self._lock.acquire(timeout=max(0.0, timeout_s))

@@ -1,7 +1,7 @@
-"""Plain: text of strangers, such as a task's name or an exception's message, made harmless for terminals and logs.
+"""Escape control characters in untrusted text, such as task names and exception messages, for terminals and logs.
 
-A control character could move the cursor, repaint what stands above, or begin a line that looks like one of ours. Every
-line that a command writes goes through ``plain``, and every record of our loggers through ``HARMLESS``.
+A control character could move the cursor, overwrite earlier output, or start a line that looks like a log line of
+ours. All output of commands goes through ``plain``, and all records of our loggers through ``HARMLESS``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FRAMES: Final = ("Traceback (", "  ", "\n", "During handling of", "The above ex
 
 
 def plain(text: str) -> str:
-    r"""Text that cannot do anything to a terminal, nor look like another line of a log: control characters are escaped.
+    r"""Escape all characters that are not printable, line breaks included.
 
     >>> plain("a\x1b[2J\nb")
     'a\\x1b[2J\\nb'
@@ -27,7 +27,7 @@ def plain(text: str) -> str:
 
 
 def plain_lines(text: str) -> str:
-    r"""The same of text that may have several lines.
+    r"""Escape all characters that are not printable, except line breaks.
 
     >>> plain_lines("usage:\n\x1b[2J")
     'usage:\n\\x1b[2J'
@@ -36,7 +36,7 @@ def plain_lines(text: str) -> str:
 
 
 class _Harmless(logging.Filter):
-    """Lets every record pass, with what it was given made plain."""
+    """A logging filter that lets every record pass and escapes its arguments and traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         args = record.args
@@ -50,7 +50,7 @@ class _Harmless(logging.Filter):
 
 
 class _Shown:
-    """Something of anybody's, shown plainly."""
+    """Wraps any object, and escapes its str() and repr()."""
 
     __slots__ = ("_value",)
 
@@ -71,10 +71,10 @@ def _plain_value(value: object) -> object:
 
 
 def _plain_traceback(error: BaseException, frames: TracebackType | None) -> str:
-    """As Python formats it, but each message on one line."""
+    """Format a traceback as Python does, but with each exception message on one line."""
     pieces = traceback.format_exception(type(error), error, frames)
-    told = (plain_lines(p) if p.startswith(_FRAMES) else plain(p.rstrip("\n")) + "\n" for p in pieces)
-    return "".join(told).rstrip("\n")
+    lines = (plain_lines(p) if p.startswith(_FRAMES) else plain(p.rstrip("\n")) + "\n" for p in pieces)
+    return "".join(lines).rstrip("\n")
 
 
 HARMLESS: Final = _Harmless()
@@ -82,7 +82,7 @@ HARMLESS: Final = _Harmless()
 
 
 def harmless_logger(name: str) -> logging.Logger:
-    """The logger of that name, whose records are made plain."""
+    """Return the logger of that name, with ``HARMLESS`` added."""
     logger = logging.getLogger(name)
     logger.addFilter(HARMLESS)
     return logger

@@ -1,12 +1,12 @@
-"""Shield: the sections of ours in which a soft time limit does not strike.
+"""Shield: sections of our code in which a soft time limit is held back.
 
-A soft limit of a plain function is an exception that is raised in its thread between any two instructions
-(interrupt.py, pool/child.py). In the function that is what its author asked for. In the middle of a change to a store
-it would leave half of one, so a store's verbs enter their section here, and a limit that comes meanwhile is raised as
+The soft time limit of a plain function is an exception raised in its thread between any two instructions
+(interrupt.py, pool/child.py). In the user's function that is intended. In the middle of a change to a store it would
+leave half a change. So the verbs of a store enter a section here, and a limit that is reached meanwhile is raised when
 they leave it.
 
-    with a limit armed:      delay() ... enter | write, apply | leave -> SoftTimeLimitExceeded
-    without one (nearly all):        one look at an empty dict
+    with a time limit:            delay() ... enter | write, apply | leave -> SoftTimeLimitExceeded
+    without one (nearly always):  one look into an empty dict
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..errors import SoftTimeLimitExceeded
 
 
 class Alarm:
-    """The soft limit of one run. It strikes once, in the thread that runs it, outside of our sections.
+    """The soft time limit of one run. It is raised once, in the thread of the run, outside of sections.
 
     Args:
         strike: raises SoftTimeLimitExceeded in that thread.
-        outer: the limit of a run that has called this one in the same thread.
+        outer: the alarm of an outer run in the same thread, which called this one.
     """
 
     __slots__ = ("_inside", "_lock", "_over", "_strike", "_waits", "outer", "struck")
@@ -31,15 +31,15 @@ class Alarm:
     def __init__(self, strike: Callable[[], object], outer: Alarm | None = None) -> None:
         self.outer = outer
         self.struck = False
-        """Whether it was raised, or is on its way."""
+        """Whether the limit was raised, or is about to be."""
         self._strike = strike
-        self._lock = RLock()  # a signal's handler may enter while this thread does
+        self._lock = RLock()  # a signal handler may call enter() while this thread is in it
         self._inside: dict[int, object] = {}
         self._waits = False
         self._over = False
 
     def ring(self) -> None:
-        """The time is over. From any thread."""
+        """Raise the limit now, or when the section ends. May be called from any thread."""
         with self._lock:
             if self._over or self.struck:
                 return
@@ -50,17 +50,17 @@ class Alarm:
             self._strike()
 
     def enter(self, visit: object) -> None:
-        """Begin a section. One that is struck in here has not begun it; ``leave`` is right all the same."""
+        """Begin a section. If an exception strikes in here, calling ``leave`` is still correct."""
         with self._lock:
             self._inside[id(visit)] = visit
         if self.outer is not None:
             self.outer.enter(visit)
 
     def leave(self, visit: object) -> None:
-        """End a section; a second time changes nothing.
+        """End a section. A second call does nothing.
 
         Raises:
-            SoftTimeLimitExceeded: the time was over meanwhile.
+            SoftTimeLimitExceeded: the limit was reached in the section.
         """
         if self.outer is not None:
             self.outer.leave(visit)
@@ -73,17 +73,17 @@ class Alarm:
             raise SoftTimeLimitExceeded
 
     def end(self) -> None:
-        """The run is over: it does not strike any more."""
+        """The run is over: never raise the limit from now on."""
         with self._lock:
             self._over = True
 
 
 ALARMS: Final[dict[int, Alarm]] = {}
-"""The newest alarm of each thread that has one, by its number (threading.get_ident)."""
+"""The innermost alarm of each thread that has one, by threading.get_ident()."""
 
 
 def take_off(alarm: Alarm, thread: int) -> None:
-    """Forget an alarm that is over; what it covered is in force again. A second time changes nothing."""
+    """Remove an alarm whose run is over; its outer alarm applies again. A second call does nothing."""
     if ALARMS.get(thread) is alarm:
         if alarm.outer is None:
             del ALARMS[thread]

@@ -1,1 +1,1 @@
-"""What repeats: when it is due, and the fires it makes."""
+"""Periodic schedules: when they are due, and the jobs ("fires") that they create."""

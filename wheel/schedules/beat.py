@@ -1,4 +1,4 @@
-"""Beat: schedules as users write them, in code and in Celery's dict, made into entries."""
+"""Turn schedules as users write them, in code or in Celery's ``beat_schedule`` dict, into entries."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .entry import Entry
 from .misfires import Policy, policy_of
 from .when import Schedule, every
 
-NO_TIME: Final = "absent from a schedule, which says itself when its calls are due"
+NO_TIME: Final = "left out of a schedule: the schedule says when to run"
 _LONGEST_NAME: Final = 150
 _BEAT: Final = ("task", "schedule", "args", "kwargs", "options", "misfire", "misfire_grace_time")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The call of a schedule, and what is said of it."""
+    """The call that a schedule makes, with its options."""
 
     task: str
     args: tuple[Any, ...]
@@ -37,7 +37,7 @@ class Draft:
 
     @property
     def name(self) -> str:
-        """A name that tells it from other calls, the same in every process: ``shop.remind(7)``, as Celery has it."""
+        """A name made from the call, the same in every process: ``shop.remind(7)``, as in Celery."""
         shown = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
         if not shown:
             return self.task
@@ -48,14 +48,14 @@ class Draft:
 
     @property
     def payload(self) -> str:
-        """The arguments as they are stored."""
+        """The arguments, encoded as the store keeps them."""
         return encode_call(self.args, self.kwargs)
 
     def entry(self, name: str, schedule: object, zone: tzinfo) -> Entry:
-        """The entry of that name, in a zone.
+        """Return the entry with that name and schedule, in a time zone.
 
         Raises:
-            InvalidValue: something breaks its rule.
+            InvalidValue: the schedule or an option is not valid.
         """
         said = checked_schedule(schedule)
         return Entry(
@@ -70,10 +70,10 @@ class Draft:
 
 
 def checked_schedule(schedule: object) -> Schedule:
-    """Something that can be asked for its next instant.
+    """Return a schedule; a number of seconds or a timedelta becomes ``every(...)``.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: it is not a schedule.
     """
     if isinstance(schedule, (int, float, timedelta)) and type(schedule) is not bool:
         return every(schedule)
@@ -84,10 +84,10 @@ def checked_schedule(schedule: object) -> Schedule:
 
 
 def checked_args(args: object) -> tuple[Any, ...]:
-    """Positional arguments: text is no list of letters.
+    """Return positional arguments as a tuple. Text is refused, so that "ab" does not become ("a", "b").
 
     Raises:
-        InvalidValue: they are none.
+        InvalidValue: not a list or tuple.
     """
     if args is None:
         return ()
@@ -97,67 +97,67 @@ def checked_args(args: object) -> tuple[Any, ...]:
 
 
 def checked_kwargs(kwargs: object) -> dict[str, Any]:
-    """Arguments by name.
+    """Return keyword arguments as a dict.
 
     Raises:
-        InvalidValue: they are none.
+        InvalidValue: not a dict with strings as keys.
     """
     if kwargs is None or kwargs == ():
         return {}
     if not isinstance(kwargs, Mapping) or not all(type(name) is str for name in kwargs):
-        raise InvalidValue.of("kwargs", "a dict of arguments by name", kwargs)
+        raise InvalidValue.of("kwargs", "a dict of keyword arguments", kwargs)
     return dict(kwargs)
 
 
 def schedule_plan(plan: Plan, options: Mapping[str, Any]) -> Plan:
-    """The plan of a schedule's calls: that of its task with the options of the schedule.
+    """Return the plan of a schedule's calls: the task's plan, changed by the schedule's options.
 
     Raises:
-        InvalidValue: an option breaks its rule, or cannot be said of calls that repeat.
+        InvalidValue: an option is not valid, or not allowed in a schedule.
     """
     for name in ("countdown", "eta"):
         if options.get(name) is not None:
             raise InvalidValue.of(name, NO_TIME, options[name])
     plan = plan.but({name: value for name, value in options.items() if name not in ("countdown", "eta")})
     if plan.link or plan.link_error:
-        raise InvalidValue.of("link and link_error", "absent from a schedule", plan.link or plan.link_error)
+        raise InvalidValue.of("link and link_error", "left out of a schedule", plan.link or plan.link_error)
     if plan.key is not None or plan.task_id is not None:
-        raise InvalidValue.of("key and task_id", "absent from a schedule, whose fires have their own", plan.key)
+        raise InvalidValue.of("key and task_id", "left out of a schedule: each fire gets its own", plan.key)
     if plan.said & {"on_conflict", "max_wait"}:
-        raise InvalidValue.of(
-            "on_conflict and max_wait", "absent from a schedule, whose fires have no key", plan.on_conflict
-        )
+        rule = "left out of a schedule: its fires replace no other jobs"
+        raise InvalidValue.of("on_conflict and max_wait", rule, plan.on_conflict)
     plan.refuse_idle()
     return plan
 
 
-def beat_entry(name: object, told: object, registry: Registry, zone: tzinfo) -> Entry:
-    """The entry of a schedule in Celery's dict. Its task may be defined later: what it says is looked up when needed.
+def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo) -> Entry:
+    """Return the entry for one item of ``beat_schedule``. Its task may be defined later; its options are read then.
 
     Raises:
-        InvalidValue: it cannot be read.
-        TypeError: the task is known, and the arguments do not fit it.
+        InvalidValue: the item is not valid.
+        TypeError: the task is defined and does not take these arguments.
     """
     where = f"beat_schedule[{name!r}]"
-    if not isinstance(told, Mapping) or "task" not in told or "schedule" not in told:
-        raise InvalidValue.of(where, "a dict with task and schedule", told)
-    for key in told:
+    if not isinstance(value, Mapping) or "task" not in value or "schedule" not in value:
+        raise InvalidValue.of(where, "a dict with task and schedule", value)
+    for key in value:
         if key not in _BEAT:
             raise InvalidValue.of(where, f"made of {', '.join(_BEAT)}", key)
-    task = told["task"].name if isinstance(told["task"], Task) else told["task"]
+    task = value["task"].name if isinstance(value["task"], Task) else value["task"]
     if type(task) is not str or not task:
-        raise InvalidValue.of(f"{where}['task']", "a task, or the name of one", told["task"])
-    args, kwargs = checked_args(told.get("args")), checked_kwargs(told.get("kwargs"))
+        raise InvalidValue.of(f"{where}['task']", "a task, or the name of one", value["task"])
+    args, kwargs = checked_args(value.get("args")), checked_kwargs(value.get("kwargs"))
     known = registry.get(task) if task in registry else None
     if known is not None:
         known.check(*args, **kwargs)
-    draft = Draft(task, args, kwargs, Plan(), told.get("misfire"), told.get("misfire_grace_time"))
-    late = partial(_told_by, draft, dict(told.get("options") or {}))
-    plan, _ = late(Plan() if known is None else known.plan)
-    return replace(replace(draft, plan=plan).entry(checked_name("name", name), told["schedule"], zone), late=late)
+    draft = Draft(task, args, kwargs, Plan(), value.get("misfire"), value.get("misfire_grace_time"))
+    options_of = partial(_with_options, draft, dict(value.get("options") or {}))
+    plan, _ = options_of(Plan() if known is None else known.plan)
+    entry = replace(draft, plan=plan).entry(checked_name("name", name), value["schedule"], zone)
+    return replace(entry, late=options_of)
 
 
-def _told_by(draft: Draft, options: Mapping[str, Any], plan: Plan) -> tuple[Plan, Policy]:
-    """What holds for the calls of a task that says ``plan`` of all of them."""
+def _with_options(draft: Draft, options: Mapping[str, Any], plan: Plan) -> tuple[Plan, Policy]:
+    """The plan and misfire policy of a schedule, given its task's plan."""
     plan = schedule_plan(plan, options)
     return plan, policy_of(plan, draft.misfire, draft.grace)

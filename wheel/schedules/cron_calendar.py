@@ -1,8 +1,8 @@
-"""Calendar: which days and times a crontab names, on a clock that is never set.
+"""Calendar: the days and times that a crontab matches, without regard to time zones.
 
-The days of a month are the bits of a number, which depends on its first weekday and its length alone: there are 28
-kinds of months. So the next day is found by months, not by minutes, and whether there is any at all is known for
-certain: in 400 years, after which the calendar repeats, each month has begun on each weekday, February in both lengths.
+The matching days of a month are the bits of one number. They depend only on the month's first weekday and length, so
+there are 28 kinds of months, and the search goes from month to month. It is also certain whether any day matches:
+within the 400 years after which the calendar repeats, every month begins on every weekday, February in both lengths.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from datetime import date, datetime
 from typing import Final
 
 LAST: Final = -1
-"""In the place of a day: the last of the month; of a weekday's number: the last in the month."""
+"""As a day: the last day of the month. As the number of a weekday: the last one in the month."""
 LAST_WEEKDAY: Final = -2
-"""In the place of a day: the last of the month from Monday to Friday."""
+"""As a day: the last day of the month from Monday to Friday."""
 
 _LENGTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY: Final = 2
 _SATURDAY: Final = 6
 _LAST_YEAR: Final = 9990
-"""No datetime is later than 9999, and the clocks of a zone may be set."""
+"""datetime ends with 9999; this leaves room for converting between zones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """The days and times of a crontab. Weekdays are counted from Sunday, 0."""
+    """The days and times of a crontab. Sunday is weekday 0."""
 
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
     days: frozenset[int]
-    """Of the month; with LAST and LAST_WEEKDAY."""
+    """Days of the month, and LAST and LAST_WEEKDAY."""
     months: tuple[int, ...]
     weekdays: frozenset[int]
     nth: frozenset[tuple[int, int]]
-    """(weekday, which of the month it is)."""
+    """Pairs (weekday, n): the nth such weekday of the month."""
     either: bool
-    """Whether a day of the month or a weekday is enough; else both must match."""
+    """Whether the day of the month or the weekday is enough; otherwise both must match."""
     _kinds: dict[tuple[int, int], int] = field(default_factory=dict, compare=False, repr=False)
-    """The days of each kind of month, as far as they were asked for."""
+    """A cache: (first weekday, length) of a month to its matching days."""
 
     def ever(self) -> bool:
-        """Whether there is any day."""
+        """Whether any day matches."""
         return any(
             self._days(first, length)
             for month in self.months
@@ -53,18 +53,18 @@ class Calendar:
         )
 
     def after(self, since: datetime) -> datetime | None:
-        """The first time later than another, both to the second; None if there is none until the year 9990."""
+        """Return the first match later than ``since``, to the second, or None if there is none up to the year 9990."""
         if self._has(since):
             time = self._time_after(since.hour, since.minute, since.second)
             if time is not None:
-                return datetime(since.year, since.month, since.day, *time)  # noqa: DTZ001 - what the clock shows
+                return datetime(since.year, since.month, since.day, *time)  # noqa: DTZ001 - naive local time
         day = self._day_after(since.year, since.month, since.day)
         if day is None:
             return None
         return datetime(*day, self.hours[0], self.minutes[0], self.seconds[0])  # noqa: DTZ001
 
     def _time_after(self, hour: int, minute: int, second: int) -> tuple[int, int, int] | None:
-        """The first time of a day after another one."""
+        """The first matching time of day after another one."""
         if hour in self.hours:
             if minute in self.minutes and second < self.seconds[-1]:
                 return hour, minute, self.seconds[bisect_right(self.seconds, second)]
@@ -78,7 +78,7 @@ class Calendar:
         return day.month in self.months and bool(self._days_of(day.year, day.month) >> day.day & 1)
 
     def _day_after(self, year: int, month: int, day: int) -> tuple[int, int, int] | None:
-        """The first day after another one."""
+        """The first matching day after another one."""
         later = self._days_of(year, month) >> (day + 1) << (day + 1) if month in self.months else 0
         at = bisect_right(self.months, month)
         while not later:
@@ -97,7 +97,7 @@ class Calendar:
         return self._days(first, length) if known is None else known
 
     def _days(self, first: int, length: int) -> int:
-        """The days of a month of a kind, as bits."""
+        """The matching days of a kind of month, as bits."""
         found = sum(1 << day for day in range(1, length + 1) if self._matches(day, (first + day - 1) % 7, length))
         self._kinds[first, length] = found
         return found
@@ -117,5 +117,5 @@ class Calendar:
 
 
 def _last_weekday(last: int, length: int) -> int:
-    """The last day from Monday to Friday of a month whose last day is the weekday ``last``."""
+    """The last day from Monday to Friday in a month that ends on weekday ``last``."""
     return length - {0: 2, _SATURDAY: 1}.get(last % 7, 0)

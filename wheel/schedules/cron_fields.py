@@ -1,8 +1,7 @@
-"""Fields of crontab: what is written in them, read into numbers.
+"""Parse the fields of a crontab into numbers.
 
-They are read as Celery and cron read them: ``*``, numbers, names, ranges (which may wrap round: ``22-4``, ``fri-mon``),
-steps and lists; and two that cron has not: the last days of a month (``L``, ``LW``, ``5L``) and the nth weekday
-(``fri#2``).
+The syntax is that of Celery and cron: ``*``, numbers, names, ranges (which may wrap round: ``22-4``, ``fri-mon``),
+steps and lists. Two extensions: the last days of a month (``L``, ``LW``, ``5L``) and the nth weekday (``fri#2``).
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ _NTH: Final = re.compile(r"([0-9A-Za-z]+)#([1-5])")
 
 
 class Field(NamedTuple):
-    """A field: what it is called, and what may stand in it."""
+    """The name of a field, and the values that it may have."""
 
     name: str
     low: int
     high: int
     names: tuple[str, ...] = ()
     also: str = ""
-    """What it has beside numbers, for the error."""
+    """What it accepts besides numbers, for the error message."""
 
 
 _SECOND: Final = Field("second", 0, 59)
@@ -43,18 +42,18 @@ _DAY: Final = Field("day_of_month", 1, 31, (), ", L or LW (the last day, the las
 _MONTH: Final = Field("month_of_year", 1, 12, _MONTHS, " or names")
 _WEEKDAY: Final = Field("day_of_week", 0, 7, _WEEKDAYS, " or names (0 and 7 are Sunday), 5L (the last Friday), fri#2")
 FIELDS: Final = (_SECOND, _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
-"""In the order in which an expression has them."""
+"""In the order of an expression."""
 
 
 def calendar_of(words: Iterable[str], *, either: bool) -> Calendar:
-    """The calendar of six fields.
+    """Parse six fields into a Calendar.
 
     Args:
-        words: the text of each, in the order of FIELDS.
-        either: whether one of the two days is enough where both are given, as in cron.
+        words: the text of each field, in the order of FIELDS.
+        either: whether one of the two days is enough if both are given, as in cron.
 
     Raises:
-        InvalidValue: one cannot be read.
+        InvalidValue: a field cannot be parsed.
 
     >>> calendar_of(["0", "*/30", "22-1", "*", "*", "fri-sun"], either=True).hours
     (0, 1, 22, 23)
@@ -73,10 +72,10 @@ def calendar_of(words: Iterable[str], *, either: bool) -> Calendar:
 
 
 def text_of(name: str, value: Any) -> str:
-    """A field as text: numbers and collections of them as Celery takes them, text without its blanks.
+    """Turn a field as Celery accepts it (a number, a collection of numbers, text) into text without blanks.
 
     Raises:
-        InvalidValue: it is of another type.
+        InvalidValue: the value has another type.
 
     >>> text_of("minute", range(0, 60, 20)), text_of("hour", "8, 17")
     ('0,20,40', '8,17')
@@ -96,7 +95,7 @@ def text_of(name: str, value: Any) -> str:
 
 
 def closed_up(text: str) -> str:
-    """Text without the blanks around its commas, which cron does not know and Celery's users write."""
+    """Remove the blanks around commas. cron does not accept them, but Celery does."""
     return re.sub(r"\s*,\s*", ",", text)
 
 
@@ -116,14 +115,14 @@ def _read(field: Field, text: str) -> set[int | tuple[int, int]]:
 
 
 def _part(field: Field, part: str) -> Sequence[int | tuple[int, int]]:
-    """What stands between two commas; nothing if that cannot be read."""
+    """Parse the text between two commas; nothing if it cannot be parsed."""
     if stepped := _STEP.fullmatch(part):
         step = int(stepped[2])
         items = _span(field, stepped[1])
         if items and stepped[1].isdigit():
             items = list(range(items[0], field.high + 1))  # 5/15 is 5-59/15
         elif stepped[1].isalpha():
-            return []  # in Celery mon/2 is Monday, in cron every second day from Monday on
+            return []  # ambiguous: in Celery mon/2 is Monday, in cron every second day from Monday on
         return items[::step] if step else []
     return _special(field, part) or _span(field, part)
 
@@ -164,7 +163,7 @@ def _special(field: Field, text: str) -> Sequence[int | tuple[int, int]]:
 
 def _number(field: Field, text: str) -> int | None:
     if text.isascii() and text.isdigit():
-        number = int(text[:9])  # so many digits are enough to be too much
+        number = int(text[:9])  # int() of very long text is slow; nine digits are out of range anyway
         return number if field.low <= number <= field.high and len(text) < 9 else None
     if len(text) >= _SHORTEST_NAME:
         for number, name in enumerate(field.names, start=field.low):

@@ -1,4 +1,4 @@
-"""Entry: one schedule of a scheduler and the call that it makes; which two of them are the same one."""
+"""Entry: a schedule and the call that it makes, and the rules for two entries with one name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOG: Final = CalmLogger("hourwheel.schedules")
 
 @dataclass(frozen=True, slots=True)
 class NoDefaults:
-    """Where no scheduler says anything."""
+    """The defaults without a scheduler."""
 
     result_ttl_ms: int = DEFAULT_RESULT_TTL_MS
     routes: Routes | None = None
@@ -36,27 +36,27 @@ class NoDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A schedule, and the call that it makes."""
+    """A schedule and the call that it makes."""
 
     name: str
     said: Schedule
-    """As it was written."""
+    """The schedule as the user wrote it."""
     schedule: Schedule
-    """The same in the scheduler's zone."""
+    """The schedule in the scheduler's time zone."""
     task: str
     payload: str
     plan: Plan
     policy: Policy
     made_for: Task[..., Any] | None = None
-    """The task itself, where it is in the code: a module that is reloaded makes another one of the same name."""
+    """The task object, if it was given. Reloading a module makes a new one of the same name."""
     body: CodeType | None = None
-    """The module in which it is written, as code; a module that is reloaded has another one. None inside functions."""
+    """The code of the module that contains the schedule. Reloading a module makes a new one. None inside functions."""
     auto: bool = False
-    """Whether its name was made from the call."""
+    """Whether the name was made from the call."""
     of_conf: bool = False
-    """Whether it stands in the setting ``beat_schedule``."""
+    """Whether it comes from the setting ``beat_schedule``."""
     late: Callable[[Plan], tuple[Plan, Policy]] | None = None
-    """What holds for its calls, by what a task says of all of its own that may be defined after it."""
+    """Computes the plan and policy from the task's plan, for a task that may be defined after the schedule."""
 
     @property
     def key(self) -> str:
@@ -65,33 +65,33 @@ class Entry:
 
     @property
     def call(self) -> tuple[str, str]:
-        """What it calls."""
+        """The name of the task and the encoded arguments."""
         return self.task, self.payload
 
     def after(self, ms: int) -> int | None:
-        """Its first fire later than an instant. A schedule of somebody else's that fails has none for the moment."""
+        """Return the first fire later than ``ms``. A user's schedule that fails is logged and counts as having none."""
         try:
             found = self.schedule.after(ms)
             if found is None or (type(found) is int and found > ms):
                 return found
-            LOG.error("Schedule %s does not fire: after(%d) gave %r, which is no later instant", self.name, ms, found)
+            LOG.error("Schedule %s does not fire: after(%d) must be later than that, got %r", self.name, ms, found)
         except Exception:
-            LOG.exception("Schedule %s does not fire: it cannot say when", self.name)
+            LOG.exception("Schedule %s does not fire: its after() failed", self.name)
         return None
 
     def told_by(self, registry: Registry) -> Entry:
-        """The same with what its task says of all its calls."""
+        """Return the entry with its task's options applied, if the task is defined by now."""
         if self.late is None or self.task not in registry:
             return self
         try:
             plan, policy = self.late(registry.get(self.task).plan)
             return replace(self, plan=plan, policy=policy)
         except InvalidValue as error:
-            LOG.warning("Schedule %s does without what its task says: %s", self.name, error)
+            LOG.warning("Schedule %s ignores the options of its task: %s", self.name, error)
             return self
 
     def misfit(self, registry: Registry) -> str | None:
-        """Why its arguments do not fit a task that was defined after it; None if they do, or there is none yet."""
+        """Why the task does not take the arguments; None if it does, or if it is not defined yet."""
         if self.late is None or self.task not in registry:
             return None
         args, kwargs = decode_call(self.payload)
@@ -102,13 +102,13 @@ class Entry:
         return None
 
     def job(self, now_ns: int, carrier: Defaults) -> Job:
-        """The call, due at once."""
+        """Return the call as a job that is due now."""
         plan = self.told_by(carrier.registry).plan
         plan = plan if carrier.routes is None else carrier.routes.place(self.task, plan)
         return plan.job(self.task, self.payload, now_ns, carrier.result_ttl_ms)
 
     def fire(self, at_ms: int, now_ms: int, carrier: Defaults, stands: int = 0) -> Job:
-        """The job of the fire at an instant, which may stand for others that were missed."""
+        """Return the job of the fire at ``at_ms``, which replaces ``stands`` others that were missed."""
         job = self.job(now_ms * 1_000_000, carrier)
         return job._replace(
             id=f"{self.name}@{_moment(at_ms)}",
@@ -122,12 +122,16 @@ class Entry:
 
 
 def alike(one: Entry, other: Entry) -> bool:
-    """Whether two make the same call at the same times, in the same way."""
+    """Whether two entries make the same call at the same times with the same options."""
     return (one.call, one.said.spec, one.plan, one.policy) == (other.call, other.said.spec, other.plan, other.policy)
 
 
 def refuse_other(other: Entry, entry: Entry) -> None:
-    """Refuse a schedule under the name of another one, which would be lost. After a reload it takes its place."""
+    """Refuse an entry that would silently replace another one of its name. Reloading a module may replace it.
+
+    Raises:
+        InvalidValue: the name is taken.
+    """
     same_place = other.of_conf == entry.of_conf and (other.made_for is None) == (entry.made_for is None)
     reloaded = other.task == entry.task and (
         entry.made_for is None or other.made_for is not entry.made_for or is_reload(other.body, entry.body)
@@ -138,20 +142,20 @@ def refuse_other(other: Entry, entry: Entry) -> None:
         where = " in beat_schedule" if other.of_conf else ""
         raise InvalidValue.of(
             "name",
-            f"unique: a schedule of {other.task}{where} has it, so give another name=, or remove_schedule() that one",
+            f"unique: a schedule of {other.task}{where} has it; pass another name=, or call remove_schedule() first",
             entry.name,
         )
 
 
 def is_reload(before: CodeType | None, now: CodeType | None, *, lines: bool = True) -> bool:
-    """Whether a file was run once more; ``lines``: or another line of a console, where each is code of its own."""
+    """Whether a file was executed again. ``lines``: also for another line of a console, which is code of its own."""
     if before is None or now is None or before is now or before.co_filename != now.co_filename:
         return False
     return lines or not now.co_filename.startswith("<")
 
 
 def upcoming(entry: Entry, from_ms: int, until_ms: int) -> Iterator[int]:
-    """The instants at which a schedule fires after ``from_ms`` and up to ``until_ms``."""
+    """Yield the fires after ``from_ms`` and up to ``until_ms``."""
     at_ms = entry.after(from_ms)
     while at_ms is not None and at_ms <= until_ms:
         yield at_ms

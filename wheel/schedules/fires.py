@@ -1,11 +1,11 @@
-"""Schedules of a scheduler: who has them, and what becomes of their fires.
+"""The schedules of a scheduler, and their fires in the store.
 
-In the store a schedule is one pending job, its next fire, which holds the key ``schedule:<name>``. The process that
-claims it tells the store in one step which fire comes next (the effect Keep), before it runs this one: so each fire is
-issued once, however many processes there are and whenever one of them dies.
-The id of a fire is ``<name>@<instant>``. Nobody is elected, and nothing is in the memory of a process alone.
+In the store, a schedule is one pending job: its next fire, with the id ``<name>@<instant>`` and the key
+``schedule:<name>``. A worker that claims it adds the following fire in one step of the store (the effect Keep)
+before it runs the job. So each fire is created exactly once and none is forgotten, however many processes there are
+and whenever one dies. There is no leader, and no state outside the store.
 
-What is pending stays as it is until a process starts whose code says something else; then it is moved.
+A pending fire stays as it is until a process starts in whose code the schedule is different; that process moves it.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from .misfires import decide, in_words
 
 _UNFINISHED: Final = frozenset(State) - FINISHED
 _LOOK_MS: Final = 30_000
-"""So often it is made sure that each schedule has a pending fire: somebody may have cancelled it."""
+"""How often to check that each schedule has a pending fire, which may have been cancelled."""
 
 
 class Schedules:
-    """The schedules that this process knows."""
+    """The schedules of this process."""
 
     def __init__(self, carrier: Defaults | None = None) -> None:
-        """None yet; ``carrier`` says what holds for their jobs where the schedules say nothing."""
+        """Start without schedules. ``carrier`` has the defaults for their jobs."""
         self.entries: Final[dict[str, Entry]] = {}
         self._carrier = carrier or NoDefaults()
         self.tends = True
-        """Whether this process sees to it that each schedule has its next fire; ``hourwheel worker --no-beat`` does
-        not. Fires that it takes are followed by the next all the same."""
+        """Whether this process adds missing fires; False with ``hourwheel worker --no-beat``. A fire that it claims is
+        followed by the next one either way."""
         self._unknown: set[str] = set()
         self._refused = False
-        """Whether it was said that there is no room."""
+        """Whether it was logged that there is no room for new schedules."""
         self.begin()
 
     def begin(self) -> None:
-        """A process begins, or a schedule has changed: look at the store at the next tick."""
+        """Check the store at the next tick: the process has started, or a schedule has changed."""
         self._look_at_ms = 0
         self._moves = True
 
     def add(self, entry: Entry) -> str:
-        """Take a schedule in; its name, which is made here if none was given.
+        """Add a schedule and return its name, which is made up if none was given.
 
-        One of the same name takes the place of the one before if it is the same call, or if its module was reloaded.
+        It replaces a schedule of the same name if that makes the same call, or if its module was reloaded.
 
         Raises:
             InvalidValue: a schedule of that name makes another call.
@@ -65,35 +65,35 @@ class Schedules:
         if other is not None:
             refuse_other(other, entry)
             if other.call != entry.call:
-                LOG.info("Schedule %s makes another call from now on: %s%s", entry.name, *entry.call)
+                LOG.info("Schedule %s now calls %s%s", entry.name, *entry.call)
         self.entries[entry.name] = entry
         self.begin()
         return entry.name
 
     def replace_conf(self, entries: Sequence[Entry]) -> None:
-        """Those of the setting ``beat_schedule``, all of them, in the place of those before.
+        """Replace all schedules of the setting ``beat_schedule``.
 
         Raises:
-            InvalidValue: another schedule has the name of one; nothing has changed.
+            InvalidValue: another schedule has one of the names. Nothing is changed.
         """
         kept = {name: entry for name, entry in self.entries.items() if not entry.of_conf}
         for entry in entries:
             if entry.name in kept:
                 refuse_other(kept[entry.name], entry)
-        self.entries.update({entry.name: entry for entry in entries})  # first: a ticker may look in between
+        self.entries.update({entry.name: entry for entry in entries})  # before removing: a ticker may look meanwhile
         wanted = {*kept, *(entry.name for entry in entries)}
         for name in self.entries.keys() - wanted:
             del self.entries[name]
         self.begin()
 
     def move_to(self, zone: tzinfo) -> None:
-        """The scheduler has another zone."""
+        """Change the time zone of schedules that have none of their own."""
         moved = {name: replace(entry, schedule=entry.said.localized(zone)) for name, entry in self.entries.items()}
         self.entries.update(moved)
         self.begin()
 
     def _named(self, entry: Entry) -> Entry:
-        """Under a name that no other call and no other time has; the same for the same."""
+        """Give an entry a name that is unique, and the same each time for the same call and times."""
         for name, other in list(self.entries.items()):
             again = other.task == entry.task and other.made_for is not entry.made_for
             if other.auto and (again or is_reload(other.body, entry.body, lines=False)):
@@ -109,13 +109,13 @@ class Schedules:
     # ---- what is pending ---------------------------------------------------------------------------------
 
     def look_after(self, store: Store, now_ms: int) -> None:
-        """See to it that each schedule has its next fire in the store; moves what was planned by other code, once.
+        """Add missing fires to the store. On the first call, also move fires that were planned by other code.
 
-        Called at each tick; looks at the store now and then only. A schedule for which there is no room (max_pending)
-        begins at a later tick: what is due must be claimed meanwhile, or there would never be any.
+        Called at each tick, but reads the store only every 30 s. If there is no room for a schedule (max_pending), it
+        is tried again at the next tick; meanwhile jobs are claimed, which makes room.
 
         Raises:
-            StoreError: the store failed; the next call tries again.
+            StoreError: the store failed. The next call tries again.
         """
         if not self.tends or not self.entries or (now_ms < self._look_at_ms and self._look_at_ms - now_ms <= _LOOK_MS):
             return
@@ -141,7 +141,7 @@ class Schedules:
         self._look_at_ms = now_ms + _LOOK_MS
 
     def _tell_misfits(self) -> None:
-        """Say of schedules that name their task what would be refused if the task had been there before them."""
+        """Log an error for each schedule whose task, defined after it, does not take its arguments."""
         for entry in list(self.entries.values()):
             misfit = entry.misfit(self._carrier.registry)
             if misfit is not None:
@@ -156,16 +156,16 @@ class Schedules:
             raise
 
     def spare_look(self, now_ms: int) -> None:
-        """It is known that each schedule still has its pending fire: wait for the next look as if one had been made."""
+        """Put off the next check: the caller knows that each schedule has its pending fire."""
         if self._look_at_ms:
             self._look_at_ms = now_ms + _LOOK_MS
 
     def pending(self, store: Store, entry: Entry) -> Job | None:
-        """The fire that holds the schedule's place in the store."""
+        """Return the schedule's unfinished fire, if any."""
         return next(iter(store.scan(Filter(key=entry.key, states=_UNFINISHED), 1)), None)
 
     def _next(self, store: Store, entry: Entry, now_ms: int, held: str | None = None) -> Job | None:
-        """The first fire to come that has not been issued before; None if that is the one that is pending."""
+        """The first future fire that was never added before; None if it is the pending one, ``held``."""
         at_ms = entry.after(now_ms)
         while at_ms is not None:
             job = entry.fire(at_ms, now_ms, self._carrier)
@@ -177,7 +177,7 @@ class Schedules:
         return None
 
     def unknown(self) -> list[str]:
-        """What to claim without, as this process could not say what comes next; see Store.claim."""
+        """Keys that this process must not claim, because it does not know the schedules. See Store.claim."""
         unknown = list(self._unknown) if self._unknown else ()
         return [f"{SCHEDULE_KEY}{name}" for name in unknown if name not in self.entries]
 
@@ -186,7 +186,7 @@ class Schedules:
     def follow(
         self, claims: Sequence[Claim], store: Store, now_ms: int, on: Events
     ) -> tuple[Sequence[Claim], list[tuple[Claim, Outcome]]]:
-        """Add the next fires of those that were claimed; (claims to be run, claims that end without)."""
+        """Add the next fires of claimed ones. Return (the claims to run, the outcomes of claims that do not run)."""
         fires = [claim for claim in claims if claim.job.fire is not None and not claim.job.fire.followed]
         if not fires:
             return claims, []
@@ -196,7 +196,7 @@ class Schedules:
         for claim in fires:
             try:
                 self._take(claim, now_ms, ended, following, changed)
-            except Exception as error:  # of a schedule that is the user's own class
+            except Exception as error:  # from a user's own Schedule class
                 ended[claim.token] = hold(claim.job, now_ms, error)
         lost = add_next(following, ended, store, now_ms)
         for claim in fires:
@@ -231,9 +231,9 @@ class Schedules:
             ended[claim.token] = Skipped(reason=decision.skip)
             return
         if decision.missed:
-            LOG.warning("Fire %s is run, and stands for %s others that were missed", job.id, in_words(decision.missed))
+            LOG.warning("Fire %s runs in place of %s others that were missed", job.id, in_words(decision.missed))
         fire, key = job.fire, job.key
-        if decision.next_ms is not None:  # as the store has it from then on
+        if decision.next_ms is not None:  # as in the store after the outcome Followed
             fire, key = fire._replace(followed=True, missed=decision.missed), None
         changed[claim.token] = claim._replace(
             job=job._replace(task=entry.task, payload=entry.payload, fire=fire, key=key)
@@ -245,14 +245,14 @@ class Schedules:
         if name not in self._unknown:
             self._unknown.add(name)
             LOG.warning(
-                "There is no schedule named %s here; its next fire stays pending for a process that has it. "
-                "If it is gone for good: hourwheel cancel %s", name, job.id,
+                "There is no schedule named %s in this process; its fire stays pending for a process that has it. "
+                "If the schedule was removed, run: hourwheel cancel %s", name, job.id,
             )  # fmt: skip
         return Released(reason=f"no schedule named {name!r} in the process that took it")
 
 
 def _planned_otherwise(held: Job, entry: Entry, now_ms: int) -> bool:
-    """Whether the pending fire is of a schedule that has been changed since. One that was due is not: it was missed."""
+    """Whether the schedule has changed since the fire was added. Never for a fire that is already due (a misfire)."""
     fire = held.fire
     if held.state is not State.SCHEDULED or fire is None or fire.at_ms <= now_ms:
         return False

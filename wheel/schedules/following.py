@@ -1,4 +1,4 @@
-"""Following: the fires that come next are added, so that one that cannot be does not keep the others from it."""
+"""Add the next fires of schedules, so that one that cannot be added does not hold up the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HOLD_MS: Final = 60_000
 
 
 def add_next(following: Sequence[tuple[Claim, Keep]], ended: dict[int, Outcome], store: Store, now_ms: int) -> set[int]:
-    """Add the fires that come next.
+    """Add the next fires.
 
     Args:
         following: for each claim the next fire.
@@ -25,15 +25,15 @@ def add_next(following: Sequence[tuple[Claim, Keep]], ended: dict[int, Outcome],
         now_ms: the present.
 
     Returns:
-        The tokens of the claims that are lost.
+        The tokens of claims that were lost to another owner.
     """
     try:
         return {claim.token for claim in store.settle(following, now_ms)} if following else set()
     except StoreError as error:
-        _LOG.warning("%d fires are given back, as the next ones could not be added: %s", len(following), error)
+        _LOG.warning("%d fires are released, because the next ones could not be added: %s", len(following), error)
         ended |= {claim.token: Released(reason="the next fire could not be added") for claim, _ in following}
         return set()
-    except Exception as error:  # one of them is no sound job
+    except Exception as error:  # one of the jobs is not valid: find out which
         if len(following) > 1:
             return {token for one in following for token in add_next([one], ended, store, now_ms)}
         claim = following[0][0]
@@ -42,6 +42,6 @@ def add_next(following: Sequence[tuple[Claim, Keep]], ended: dict[int, Outcome],
 
 
 def hold(job: Job, now_ms: int, error: Exception) -> Snoozed:
-    """Put a fire off whose schedule fails."""
-    _LOG.error("Fire %s is put off, as its schedule fails", job.id, exc_info=error)
+    """Postpone a fire whose schedule raises."""
+    _LOG.error("Fire %s is postponed by %d s: its schedule failed", job.id, _HOLD_MS // 1000, exc_info=error)
     return Snoozed(due_ms=now_ms + _HOLD_MS, reason=f"its schedule failed: {type(error).__name__}")

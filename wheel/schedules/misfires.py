@@ -1,11 +1,10 @@
-"""Misfires: what becomes of the fires of a schedule that were due while nobody could run them. Pure.
+"""Misfires: what happens to fires that were due while no worker could run them. Pure.
 
-Each fire is judged by itself: one that is later than the grace is not run. Of those that are left one stands for all,
-unless each was asked for. Without a grace it is the oldest, which is claimed already; with one it is the newest, so
-that what runs is as little late as can be:
+A fire that is later than the grace period is skipped. The rest run as one fire, unless the policy is "each". Without a
+grace period that is the oldest, which is already claimed; with one it is the newest, which is the least late:
 
-    daily at 07:30, a grace of 6 h, off from Friday 18:00 to Monday 08:00    Saturday's and Sunday's are skipped,
-                                                                             Monday's runs
+    daily at 07:30, grace 6 h, no worker from Friday 18:00 to Monday 08:00    Saturday and Sunday are skipped,
+                                                                              Monday runs
 """
 
 from __future__ import annotations
@@ -22,51 +21,52 @@ from ..tasks.options.times import span
 
 MISFIRES: Final = ("coalesce", "skip", "each")
 GRACE_MS: Final = 60_000
-"""Of "skip", where nothing else is said."""
+"""The default grace period of "skip"."""
 MISSED_MOST: Final = 1_000
-"""Missed fires are counted up to here."""
+"""Missed fires are counted up to this number."""
 
 After = Callable[[int], int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What becomes of what was missed."""
+    """What a schedule does with missed fires."""
 
     misfire: str = "coalesce"
-    """"coalesce" the fires into one run, "skip" those that are later than the grace, run "each"."""
+    """"coalesce" them into one run, "skip" those later than the grace period, or run "each"."""
     grace_ms: int | None = None
-    """How late one may be run; None for however late."""
+    """How late a fire may run, in milliseconds; None for no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a fire that was claimed."""
+    """What to do with a claimed fire."""
 
     next_ms: int | None
+    """The fire to add, or None if the schedule has ended."""
     missed: int = 0
-    """For how many others the fire stands, as they were missed, too."""
+    """How many other missed fires this one replaces."""
     skip: str | None = None
-    """Why it is not run."""
+    """Why it is not run; None to run it."""
     stands: int = 0
-    """For how many the next one stands, which was missed as well, and is run in the place of this one."""
+    """If the next fire was missed, too, and runs instead of this one: how many others that one replaces."""
 
 
 def policy_of(plan: Plan, misfire: str | None, grace: float | timedelta | None) -> Policy:
-    """The policy of a schedule.
+    """Return the policy of a schedule.
 
     Args:
-        plan: of its calls; ``expires`` is a grace, too, and so is what the task says of its misfires.
-        misfire: what the schedule says itself.
-        grace: likewise, in seconds or as a timedelta.
+        plan: the plan of its calls. Its ``expires`` and its misfire policy limit the grace period.
+        misfire: the schedule's own ``misfire`` option.
+        grace: the schedule's own grace period, in seconds or as a timedelta.
 
     Raises:
-        InvalidValue: one of them breaks its rule.
+        InvalidValue: an option is not valid.
     """
     if misfire is not None and misfire not in MISFIRES:
         raise InvalidValue.of("misfire", '"coalesce", "skip" or "each"', misfire)
     if plan.expires_ms is not None:
-        rule = "a length of time for a schedule: how late each of its fires may be"
+        rule = "a number of seconds or a timedelta for a schedule: how late each fire may start"
         raise InvalidValue.of("expires", rule, as_datetime(plan.expires_ms))
     graces = [] if grace is None else [deadline_ms(0, span("misfire_grace_time", grace))]
     if plan.expires is not None:
@@ -79,14 +79,15 @@ def policy_of(plan: Plan, misfire: str | None, grace: float | timedelta | None) 
 
 
 def decide(policy: Policy, after: After, at_ms: int, now_ms: int, stands: int = 0) -> Decision:
-    """What becomes of the fire of ``at_ms`` that is claimed at ``now_ms``.
+    """Decide about the fire of ``at_ms`` that was claimed at ``now_ms``.
 
     Args:
-        policy: what was asked for.
-        after: gives the schedule's next fire after an instant.
-        at_ms: when it was to fire.
-        now_ms: the present.
-        stands: for how many others it was chosen already: then newer ones do not take its place, or it might never run.
+        policy: the schedule's policy.
+        after: returns the schedule's next fire after an instant.
+        at_ms: when the fire was due.
+        now_ms: the current time.
+        stands: how many other fires it was already chosen to replace. If any, newer fires do not replace it in turn:
+            otherwise none might ever run.
     """
     grace_ms, next_ms = policy.grace_ms, after(at_ms)
     late = None if grace_ms is None or now_ms - at_ms <= grace_ms else _late(now_ms - at_ms, grace_ms)
@@ -98,12 +99,12 @@ def decide(policy: Policy, after: After, at_ms: int, now_ms: int, stands: int = 
     newest_ms = _newest(after, at_ms, now_ms)
     if now_ms - newest_ms <= grace_ms:
         why = late or "skipped: it was missed"
-        return Decision(newest_ms, skip=f"{why}, and a newer one is run instead", stands=stands + missed)
-    return Decision(to_come, missed, f"{late}, and so were {in_words(missed)} more")
+        return Decision(newest_ms, skip=f"{why}; a newer one runs instead", stands=stands + missed)
+    return Decision(to_come, missed, f"{late}; {in_words(missed)} more were skipped, too")
 
 
 def in_words(missed: int) -> str:
-    """How many were missed, which are counted up to a thousand only.
+    """The number of missed fires as text. Counting stops at 1000.
 
     >>> in_words(3), in_words(1_000)
     ('3', 'at least 1000')
@@ -116,7 +117,7 @@ def _late(late_ms: int, grace_ms: int) -> str:
 
 
 def _count(after: After, at_ms: int, now_ms: int) -> tuple[int, int | None]:
-    """(how many fires there were after one, the first to come)."""
+    """Return (how many fires there were after ``at_ms`` up to now, the first one in the future)."""
     missed, next_ms = 0, after(at_ms)
     while next_ms is not None and next_ms <= now_ms:
         missed += 1
@@ -125,8 +126,8 @@ def _count(after: After, at_ms: int, now_ms: int) -> tuple[int, int | None]:
 
 
 def _newest(after: After, at_ms: int, now_ms: int) -> int:
-    """The newest fire up to now, of which there is one after ``at_ms``: a schedule knows only what comes after."""
-    low, high = at_ms, now_ms  # a fire comes after low, and none after high
+    """The newest fire up to now; there is at least one after ``at_ms``. Bisected: a schedule only answers "after"."""
+    low, high = at_ms, now_ms  # there is a fire after low, and none after high
     while high - low > 1:
         middle = (low + high) // 2
         following = after(middle)

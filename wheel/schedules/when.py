@@ -1,16 +1,17 @@
-"""Schedules: when what repeats is due. Pure: a schedule is asked for its next instant after another one.
+"""``every`` and ``crontab``: when a periodic task is due.
 
-An instant is the same for every process that asks, whenever it asks: ``every`` counts from an anchor that stands
-still, never from the start of a process. So the fires of a schedule can be told apart by their instants alone.
+A schedule is a pure function from one instant to the next fire after it. All processes compute the same instants,
+whenever they start: ``every`` counts from a fixed anchor, not from the start of the process. A fire can therefore be
+identified by its schedule and its instant.
 
-Daylight saving, for ``crontab`` (an ``every`` does not know of it):
+``crontab`` and daylight saving (``every`` is not affected by it):
 
-    the hour is named ("30 2 * * *")    once a day, whatever the day. If the clocks skip that time, at the first instant
-                                        after the gap; if they show it twice, at the first of the two.
-    every hour ("*/15 * * * *")         as time passes: nothing for an hour that is skipped, and in the hour that comes
-                                        twice as often as in any other.
+    the hour is given ("30 2 * * *")    Fires once a day. A time that the clocks skip fires at the first instant after
+                                        the gap; a time that occurs twice fires at the first of the two.
+    any hour ("*/15 * * * *")           Fires as time passes: not in an hour that is skipped, and in both passes of an
+                                        hour that is repeated.
 
-In all zones a week at least lies between two times at which the clocks are set, so a day has at most one of them.
+The code relies on at most one change of a zone's offset a day. In every known zone, changes are a week or more apart.
 """
 
 from __future__ import annotations
@@ -33,29 +34,29 @@ _FAR: Final = datetime(9990, 1, 1, tzinfo=UTC)
 
 
 class Schedule(Protocol):
-    """What repeats."""
+    """What a schedule must provide. Any object with these members can be one."""
 
     spec: str
-    """What it is, as text: two schedules with the same text fire at the same instants."""
+    """A description. Two schedules with the same text must fire at the same instants."""
 
     def after(self, ms: int) -> int | None:
-        """The first fire later than an instant (milliseconds since the epoch); None if there is none any more."""
+        """Return the first fire later than ``ms`` (both in milliseconds since the epoch), or None if there is none."""
 
     def localized(self, zone: tzinfo) -> Schedule:
-        """The same in that zone, unless it has one of its own."""
+        """Return this schedule in ``zone``, or unchanged if it already has a time zone."""
 
 
 class every:  # noqa: N801 - called like a function, as Celery's crontab is
-    """Fires at whole multiples of a length of time.
+    """A schedule that fires at a fixed interval.
 
     Args:
-        seconds: how long, in seconds, or a timedelta; with
-        minutes, hours, days, weeks: added to it. A tenth of a second at least, to the nearest millisecond.
-        anchor: an aware datetime that is the first of the fires; by default the epoch, so that ``every(minutes=5)``
-            fires on the full five minutes, and ``every(days=1)`` at midnight UTC.
+        seconds: the interval in seconds, or a timedelta.
+        minutes, hours, days, weeks: added to ``seconds``. The sum, rounded to a millisecond, must be at least 0.1 s.
+        anchor: the first fire, as an aware datetime. The default is the epoch: ``every(minutes=5)`` fires at :00, :05
+            and so on, and ``every(days=1)`` at midnight UTC.
 
     Raises:
-        InvalidValue: an argument breaks its rule.
+        InvalidValue: an argument has the wrong type, or the interval is too short or too long.
 
     >>> every(minutes=5).after(60_001)
     300000
@@ -80,11 +81,11 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
         total = own + 60 * minutes + 3600 * hours + 86_400 * days + 604_800 * weeks
         try:
             deadline_ms(0, total)
-            self._every_ms = round(total * 1000)  # not up, as a deadline: a long float is not quite what was written
+            self._every_ms = round(total * 1000)  # rounding up, as for deadlines, would add 1 ms to some long floats
         except InvalidValue:
             self._every_ms = 0
         if self._every_ms < _LEAST_MS:
-            raise InvalidValue.of("every", "from a tenth of a second to the year 9999", total)
+            raise InvalidValue.of("every", "an interval from 0.1 s up to the year 9999", total)
         self._anchor_ms = 0 if anchor is None else instant_ms(anchor, "anchor")
         self.spec = f"every {self._every_ms} ms" + (f" from {self._anchor_ms}" if self._anchor_ms else "")
 
@@ -111,18 +112,18 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
 
 
 class crontab:  # noqa: N801 - Celery's name
-    """Fires when a clock on the wall shows certain times.
+    """A schedule that fires at times of day and dates in a time zone.
 
     Args:
-        minute: Celery's fields: a number, ``"*"``, ``"*/15"``, ``"8-18"``, ``"1,3,5"``, ``[0, 30]`` or the like. Given
-            a whole expression of five fields, ``crontab("30 7 * * 1-5")``, it is that; six have the second first. Names
-            (``"@daily"``) and a zone in front (``"CRON_TZ=Europe/Berlin 30 7 * * *"``) are read, too.
-        hour, day_of_week, day_of_month, month_of_year: likewise. Where both days are given, both must match, as in
-            Celery; in an expression one of them is enough, as in cron.
-        timezone: the name of a zone such as "Europe/Berlin", or a tzinfo; by default the scheduler's.
+        minute: a field as in Celery: a number, ``"*"``, ``"*/15"``, ``"8-18"``, ``"1,3,5"``, ``[0, 30]`` and so on. Or
+            a whole cron expression: five fields (``crontab("30 7 * * 1-5")``), six with the seconds first, or a name
+            such as ``"@daily"``; ``"CRON_TZ=Europe/Berlin 30 7 * * *"`` names the time zone, too.
+        hour, day_of_week, day_of_month, month_of_year: fields like ``minute``. If both days are given, both must match,
+            as in Celery. In a whole expression either is enough, as in cron.
+        timezone: the name of a zone such as "Europe/Berlin", or a tzinfo. The default is the scheduler's.
 
     Raises:
-        InvalidValue: a field cannot be read, or no day ever matches.
+        InvalidValue: a field cannot be parsed, or the fields never match.
 
     >>> crontab(minute=30, hour=7, day_of_week="mon-fri", timezone="Europe/Berlin")
     <crontab 0 30 7 * * mon-fri Europe/Berlin>
@@ -145,11 +146,11 @@ class crontab:  # noqa: N801 - Celery's name
         if whole:
             rest = (hour, day_of_week, day_of_month, month_of_year)
             if not all(isinstance(field, str) and field == "*" for field in rest):
-                raise InvalidValue.of("minute", "one field, or a whole expression and nothing else", minute)
-            words, told = _expression(text)
-            if told is not None and timezone is not None:
-                raise InvalidValue.of("timezone", "absent where the expression names a zone", timezone)
-            timezone = told if timezone is None else timezone
+                raise InvalidValue.of("minute", "one field, or a whole expression without other fields", minute)
+            words, own_zone = _expression(text)
+            if own_zone is not None and timezone is not None:
+                raise InvalidValue.of("timezone", "left out if the expression names a zone", timezone)
+            timezone = own_zone if timezone is None else timezone
         else:
             fields = {"minute": minute, "hour": hour, "day_of_month": day_of_month}
             fields |= {"month_of_year": month_of_year, "day_of_week": day_of_week}
@@ -157,14 +158,14 @@ class crontab:  # noqa: N801 - Celery's name
         both = not words[3].startswith("*") and not words[5].startswith("*")
         self._calendar: Calendar = calendar_of(words, either=both and whole)
         if not self._calendar.ever():
-            raise InvalidValue.of("crontab", "an expression that names a day", " ".join(words[1:]))
+            raise InvalidValue.of("crontab", "an expression that matches some day", " ".join(words[1:]))
         self._named = not words[2].startswith("*")
-        """Whether hours are named, so that it fires once a day however often the clocks show that time."""
+        """Whether the hour is given. If so, a time that occurs twice a day fires once."""
         if both and not whole:
             words[5] = f"* and {words[5]}"
         self._fields = " ".join(words)
         self._over_ms = MAX_MS
-        """From then on it is known that nothing comes: to look through all years takes a second."""
+        """There are no fires from this instant on. Remembered because searching all years takes a second."""
         self._zone = None if timezone is None else checked_zone(timezone)
         self.spec = self._spec()
 
@@ -205,16 +206,16 @@ class crontab:  # noqa: N801 - Celery's name
         return instant_ms(found)
 
     def _by_calendar(self, start: datetime, zone: tzinfo) -> datetime | None:
-        """Each time that the fields name has one instant: when the clocks show it first, or have passed it."""
+        """The next fire if the hour is given: when the clocks first show the time, or first go past it."""
         offset, before = _offset(start, zone), _offset(start - _DAY, zone)
         since = start.replace(tzinfo=None) + offset
-        if before > offset:  # the clocks were set back: what they had shown before is over, though they show it again
+        if before > offset:  # the clocks were set back: times that they showed before must not fire again
             since = max(since, _transition(start - _DAY, start, zone).replace(tzinfo=None) - _SECOND + before)
         naive = self._calendar.after(since)
         return None if naive is None else _first_instant(naive, zone)
 
     def _as_time_passes(self, start: datetime, zone: tzinfo) -> datetime | None:
-        """Each instant at which the clocks show what the fields say; day by day where the clocks are set."""
+        """The next fire for any hour: every instant at which the clocks show a matching time."""
         offset = _offset(start, zone)
         since = start.replace(tzinfo=None) + offset
         while (naive := self._calendar.after(since)) is not None:
@@ -227,7 +228,7 @@ class crontab:  # noqa: N801 - Celery's name
                 since = start.replace(tzinfo=None) + _offset(start, zone) - _SECOND
             elif look == instant:
                 return instant
-            else:  # nothing is shown before that day, whatever the clocks do meanwhile
+            else:  # nothing matches for days: skip most of them, whatever offset changes there are in between
                 start = max(look, instant - 2 * _DAY)
                 since = start.replace(tzinfo=None) + _offset(start, zone)
             offset = _offset(start, zone)
@@ -239,15 +240,15 @@ _NICKNAMES: Final = {
     "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }  # fmt: skip
 _ZONE_WORDS: Final = ("CRON_TZ=", "TZ=")
-_FIVE: Final = "five fields as cron has them, or six with the second first"
+_FIVE: Final = "five fields as in cron, or six with the seconds first"
 _NOT_HERE: Final = {
-    "@reboot": f"{_FIVE}; what is to run at each start is called at the start: @app.on.worker_ready",
-    "@every": f"{_FIVE}; for a length of time there is every(...)",
+    "@reboot": f"{_FIVE}; to run code when a worker starts, use @app.on.worker_ready",
+    "@every": f"{_FIVE}; for an interval, use every(...)",
 }
 
 
 def _expression(text: str) -> tuple[list[str], str | None]:
-    """The six fields of a whole expression, and the zone that it names."""
+    """Split a whole expression into its six fields and the zone that it names, if any."""
     words, zone = text.split(), None
     for start in _ZONE_WORDS:
         if words[0].upper().startswith(start):
@@ -260,7 +261,7 @@ def _expression(text: str) -> tuple[list[str], str | None]:
             raise InvalidValue.of("crontab", rule, text)
         words = known.split()
     if "?" in words:
-        rule = f"{_FIVE}; ? is Quartz's, which counts weekdays from 1: write * and names"
+        rule = f"{_FIVE}; ? is Quartz syntax, which numbers weekdays from 1: use * and names of weekdays"
         raise InvalidValue.of("crontab", rule, text)
     if len(words) == 5:
         words.insert(0, "0")
@@ -274,7 +275,7 @@ def _offset(instant: datetime, zone: tzinfo) -> timedelta:
 
 
 def _first_instant(naive: datetime, zone: tzinfo) -> datetime:
-    """The first instant at which the clocks show that time, or, if they never do, the first after the gap."""
+    """The first instant at which the clocks show a time or, if they skip it, the first instant after the gap."""
     instant = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == naive:
         return instant
@@ -282,7 +283,7 @@ def _first_instant(naive: datetime, zone: tzinfo) -> datetime:
 
 
 def _transition(low: datetime, high: datetime, zone: tzinfo) -> datetime:
-    """The first whole second of a new offset between two instants whose offsets differ."""
+    """The whole second between ``low`` and ``high`` at which the offset changes."""
     low, before = low.replace(microsecond=0), _offset(low, zone)
     while high - low > _SECOND:
         middle = (low + (high - low) // 2).replace(microsecond=0)

@@ -1,1 +1,1 @@
-"""What users decorate and call: tasks, the ways to send them, and calls that belong together."""
+"""Tasks: decorated functions, the ways to call them later, and chains, groups and chords of calls."""

@@ -1,14 +1,14 @@
-"""Calls that belong together: signatures, and chains, groups and chords of them.
+"""Canvases: signatures, and chains, groups and chords of them.
 
-Everything is stored at once, in one durable write, before the first of it runs: each later job waits for those before
-it (``Job.after``) and is woken by the store when they have ended (``Job.wakes``). So all of it can be looked at,
-cancelled and counted from the beginning, and no crash can lose what comes next.
+All jobs of a canvas are stored in one durable write, before the first of them runs. A job that comes later waits for
+those before it (``Job.after``); the store wakes it when they have ended (``Job.wakes``). So all jobs can be seen,
+counted and cancelled from the beginning, and no crash loses the rest of a canvas.
 
-A chain is a list of jobs each of which waits for the one before. A group is jobs side by side. A chord is a chain of a
-group and one job, which is given the list of the group's results. They may be nested, and so are the results: a chain
-that ends with a group has a list for its result. (A group that is a member of a group is a part of it, as in Celery.)
+In a chain, each job waits for the one before. In a group, jobs run independently. A chord is a chain of a group and one
+job, which gets the list of the group's results. Canvases can be nested, and their results are nested likewise: a chain
+that ends with a group has a list as its result. (As in Celery, a group inside a group is merged into it.)
 
-None of them has to have members: a group of none has the result [], and a chain of none is nothing.
+All of them may be empty: an empty group has the result [], and an empty chain does nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..results.many import Results
 from ..results.result import AsyncResult
 from .draft import (
     ALONE,
-    GATHERED_TTL_MS,  # noqa: F401 - a fact about canvases, to be read here
+    GATHERED_TTL_MS,  # noqa: F401 - re-exported
     Draft,
     Ends,
     side_by_side,
@@ -45,17 +45,17 @@ R = TypeVar("R")
 
 
 class Canvas(ABC):
-    """Something that can be called later as a whole."""
+    """A call, or several that belong together, which can be called later as a whole."""
 
     _options: Mapping[str, Any] = {}
 
     @abstractmethod
     def signatures(self) -> Iterator[Signature[Any]]:
-        """The calls that it is made of, without what is linked to them."""
+        """Yield the calls of the canvas, without linked ones."""
 
     @abstractmethod
     def lay(self, draft: Draft, after: Ends) -> Ends:
-        """Put the jobs of it into a draft, behind others; where it ends."""
+        """Add the canvas's jobs to a draft, after other jobs. Returns its last jobs."""
 
     def __or__(self, other: Canvas) -> Chain:
         if not isinstance(other, Canvas):
@@ -63,19 +63,22 @@ class Canvas(ABC):
         return Chain(self, other)
 
     def set(self, **options: Unpack[CallOptions]) -> Self:
-        """The same with options for all of it; those of CallOptions that can be said of several calls.
+        """Return the canvas with options for all of its calls; see CallOptions.
 
-        ``countdown`` and ``eta`` say when the first of it is due, ``link`` is called with the result of the whole, and
-        ``link_error`` when something in it has failed. The others hold for each call, in the place of its own.
+        ``countdown`` and ``eta`` set when its first jobs are due. ``link`` is called with the result of the whole,
+        ``link_error`` when one of the jobs has failed. Other options replace those of each call.
+
+        Raises:
+            InvalidValue: an option is not valid, or can be set for a single call only.
         """
         for name in ALONE:
             if name in options:
-                raise InvalidValue.of(name, "absent from calls that belong together", options[name])
+                raise InvalidValue.of(name, "left out for a chain, group or chord", options[name])
         given: dict[str, Any] = dict(options)
         checked_time(given.get("countdown"), given.get("eta"))
         Plan().but({name: value for name, value in given.items() if name not in _TIMES})
         if given.keys() & _TIMES:
-            given = {"countdown": None, "eta": None, **given}  # the one takes the place of the other
+            given = {"countdown": None, "eta": None, **given}  # a new one replaces both
         made = copy(self)
         made._options = {**self._options, **given}
         return made
@@ -83,19 +86,19 @@ class Canvas(ABC):
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
     ) -> Any:
-        """Call it later, all of it in one durable write.
+        """Call the canvas later. All jobs are stored in one durable write.
 
         Args:
-            args: in front of the arguments of the first call; of a group, of each.
-            kwargs: added to them.
+            args: passed before the arguments of the first call; in a group, of each call.
+            kwargs: added to their keyword arguments.
             options: see set().
 
         Returns:
-            An AsyncResult of the last job; of a group, Results; of a chain of nothing, None.
+            The AsyncResult of the last job; for a canvas that ends with a group, Results; for an empty chain, None.
 
         Raises:
-            InvalidValue: an option is not known, breaks its rule, or cannot be said of several calls.
-            TypeError, PayloadError, NoScheduler, StoreError: see Task.delay; nothing was stored.
+            InvalidValue: an option is not valid, or can be set for a single call only.
+            TypeError, PayloadError, NoScheduler, StoreError: as for Task.delay. Nothing was stored.
         """
         positional, named = given(args, kwargs)
         canvas = self.set(**options) if options else self
@@ -111,19 +114,19 @@ class Canvas(ABC):
 
     @property
     def lists(self) -> bool:
-        """Whether its result is a list, for it ends with a group."""
+        """Whether the result is a list, because the canvas ends with a group."""
         return False
 
     def delay(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it as soon as workers are free, or when ``countdown`` or ``eta`` says, as for Task.delay."""
+        """Call the canvas as soon as workers are free, or at ``countdown`` or ``eta``, as Task.delay does."""
         return self.apply_async(args, kwargs, **self._times_in(kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """delay()."""
+        """Same as delay()."""
         return self.delay(*args, **kwargs)
 
     def _times_in(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """When it is due: taken out of the arguments, unless they are a function's own."""
+        """Take countdown and eta out of the keyword arguments, unless a function has a parameter of that name."""
         tasks = [one.task for one in self.signatures()]
         ours = {
             "countdown": all(task._takes_no_countdown for task in tasks),
@@ -132,7 +135,7 @@ class Canvas(ABC):
         return {name: kwargs.pop(name) for name in ours if ours[name] and name in kwargs}
 
     def _begin(self, after: Ends) -> tuple[Ends, dict[str, Any], Mapping[str, Any]]:
-        """(after what it begins, options for each call, what is linked to the whole)."""
+        """Return (what the canvas starts after, options for each call, what is linked to the whole)."""
         rest = dict(self._options)
         after = after.timed(rest.pop("countdown", None), rest.pop("eta", None))
         links = Plan().but({name: rest.pop(name) for name in ("link", "link_error") if name in rest})
@@ -143,10 +146,9 @@ _TIMES: Final = frozenset({"countdown", "eta"})
 
 
 class Signature(Canvas, Generic[R]):
-    """One call of a task, not made yet: what ``task.s(...)`` gives.
+    """A call of a task that has not been made yet. ``task.s(...)`` returns one.
 
-    In a chain it is given the result of what comes before, in front of its own arguments; with ``si`` ("immutable") it
-    is not.
+    In a chain it gets the result of the call before as its first argument, unless it is immutable (``task.si(...)``).
 
     >>> (remind.s(1) | remind.si(2, "x")).delay().get(timeout=5)
     'X'
@@ -161,7 +163,7 @@ class Signature(Canvas, Generic[R]):
         *,
         immutable: bool = False,
     ) -> None:
-        """A call of ``task``; ``call`` is the task with options, if there are any."""
+        """Make a signature; ``call`` is the task with options, if there are any."""
         self.task: Final = task
         self.args: Final = tuple(args)
         self.kwargs: Final = dict(kwargs or {})
@@ -173,12 +175,12 @@ class Signature(Canvas, Generic[R]):
         return f"{self.task.name}.{'si' if self.immutable else 's'}({', '.join(shown)})"
 
     def set(self, **options: Unpack[CallOptions]) -> Signature[R]:
-        """The same call with more options; see CallOptions."""
+        """Return the call with more options; see CallOptions."""
         call = self.call.options(**options)
         return Signature(self.task, self.args, self.kwargs, call, immutable=self.immutable)
 
     def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None) -> Signature[R]:
-        """The same call with ``args`` in front of its own, and ``kwargs`` added."""
+        """Return the call with ``args`` before its own arguments, and ``kwargs`` added."""
         positional, named = given(args, kwargs)
         merged = {**self.kwargs, **named}
         return Signature(self.task, (*positional, *self.args), merged, self.call, immutable=self.immutable)
@@ -186,16 +188,16 @@ class Signature(Canvas, Generic[R]):
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
-        """Call the task later; ``args`` stand in front of the signature's own."""
+        """Call the task later, with ``args`` before the signature's own."""
         positional, named = ((), {}) if self.immutable else given(args, kwargs)
         return self.call.apply_async((*positional, *self.args), {**self.kwargs, **named}, **options)
 
     def delay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
-        """Task.delay; the arguments stand in front of the signature's own."""
+        """Like Task.delay, with the arguments before the signature's own."""
         return self.apply_async(args, kwargs, **self._times_in(kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
-        """Call the function, here and now."""
+        """Call the function now, in this thread."""
         return self.task(*args, *self.args, **{**self.kwargs, **kwargs})
 
     def signatures(self) -> Iterator[Signature[Any]]:
@@ -208,7 +210,7 @@ class Signature(Canvas, Generic[R]):
 
 
 class Chain(Canvas):
-    """Calls one after the other, each given the result of the one before.
+    """Calls that run one after the other. Each gets the result of the one before.
 
     >>> chain(add.s(1, 2), add.s(3)).delay().get(timeout=5)
     6
@@ -242,7 +244,7 @@ class Chain(Canvas):
 
 
 class Group(Canvas):
-    """Calls side by side.
+    """Calls that run independently of each other.
 
     >>> group(add.s(n, n) for n in range(3)).delay().get(timeout=5)
     [0, 2, 4]
@@ -279,16 +281,14 @@ class Group(Canvas):
             for member in self.members:
                 before = len(draft.members)
                 ends.append(member.lay(draft, start))
-                _follow(
-                    draft, ends[-1], before, {"failed": links["failed"]}
-                )  # as in Celery: called for each that fails
-        joined = side_by_side(ends) if ends else replace(start, shape=())  # what comes next begins when it would have
+                _follow(draft, ends[-1], before, {"failed": links["failed"]})  # as in Celery: once for each that fails
+        joined = side_by_side(ends) if ends else replace(start, shape=())  # what follows an empty group starts with it
         _follow(draft, joined, 0, {"succeeded": links["succeeded"]})
         return joined
 
 
 class Chord(Chain):
-    """A group, and a call that is given the list of its results when all of it has succeeded.
+    """A group, and a call that gets the list of its results when all of its jobs have succeeded.
 
     >>> chord([add.s(n, n) for n in range(3)], total.s()).delay().get(timeout=5)
     6
@@ -299,13 +299,13 @@ class Chord(Chain):
 
 
 def chain(*parts: Canvas | Iterable[Canvas]) -> Chain:
-    """See Chain."""
+    """Make a Chain of several canvases, or of one iterable of them."""
     given = parts[0] if len(parts) == 1 and not isinstance(parts[0], Canvas) else parts
     return Chain(*_canvases("chain", given))
 
 
 def group(*members: Canvas | Iterable[Canvas]) -> Group:
-    """See Group."""
+    """Make a Group of several canvases, or of one iterable of them."""
     return Group(*members)
 
 
@@ -318,7 +318,7 @@ class _OpenChord:
 
 
 def chord(header: Canvas | Iterable[Canvas], body: Canvas | None = None) -> Any:
-    """A Chord; without a body, as Celery has it, what calls it when it is given one: ``chord(header)(body)``."""
+    """Make a Chord. Without a body, as in Celery, return a function that takes it and calls the chord."""
     return _OpenChord(header) if body is None else Chord(header, body)
 
 
@@ -335,12 +335,12 @@ def _members_of(one: Canvas) -> tuple[Canvas, ...]:
 def _canvases(name: str, given: Any) -> tuple[Canvas, ...]:
     found = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
     if not all(isinstance(one, Canvas) for one in found):
-        raise InvalidValue.of(name, "made of signatures, as task.s(...) gives them", given)
+        raise InvalidValue.of(name, "made of signatures, such as task.s(...)", given)
     return found
 
 
 def _follow(draft: Draft, ends: Ends, before: int, links: Mapping[str, Any]) -> None:
-    """Put in what is called when something laid since there were ``before`` members has ended, well or not."""
+    """Add the linked calls of what was laid since the draft had ``before`` members."""
     if links.get("succeeded"):
         draft.follow(ends, links["succeeded"])
     if links.get("failed") and len(draft.members) > before:
@@ -348,14 +348,14 @@ def _follow(draft: Draft, ends: Ends, before: int, links: Mapping[str, Any]) -> 
 
 
 def _links_of(canvas: Canvas) -> Iterator[Signature[Any]]:
-    """What is linked to a whole, which may have no calls of its own."""
+    """Yield the calls that are linked to a canvas or to its parts."""
     inside = canvas.parts if isinstance(canvas, Chain) else canvas.members if isinstance(canvas, Group) else ()
     for one in (*inside, *Plan().but({"link": canvas._options.get("link")}).link):
         yield from (*one.signatures(), *_links_of(one))
 
 
 def _carrier_of(canvas: Canvas) -> Carrier | None:
-    """What carries the calls: the scheduler that their tasks belong to; the default one for shared tasks alone."""
+    """The scheduler of the calls: that of their tasks, or the default one if all are shared tasks. None if empty."""
     tasks = [one.task for one in (*canvas.signatures(), *_links_of(canvas))]
     bound = next((task for task in tasks if task._scheduler is not None), None)
     if bound is not None:

@@ -1,4 +1,4 @@
-"""What the rooms below the scheduler need of it, so that they need not import it."""
+"""Protocols: the parts of a Scheduler that lower packages use without importing it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Defaults(Protocol):
-    """What holds for a job that does not say it itself."""
+    """The defaults for the options of jobs."""
 
     @property
     def registry(self) -> Registry:
-        """Where tasks are found by name."""
+        """The tasks by name."""
 
     @property
     def result_ttl_ms(self) -> int:
@@ -27,35 +27,35 @@ class Defaults(Protocol):
 
     @property
     def routes(self) -> Routes | None:
-        """Which queue a job goes to; None for the default queue."""
+        """The queues of tasks that set none; None for the default queue."""
 
 
 class Carrier(Defaults, Protocol):
-    """What a task and a result need: the carrier stores jobs, and knows where they are."""
+    """What tasks and results need: it stores jobs, and gives access to them."""
 
     @property
     def store(self) -> Store:
-        """Where the jobs are."""
+        """The store of the jobs."""
 
     @property
     def clock(self) -> Clock:
-        """Where time comes from."""
+        """The clock."""
 
     @property
     def on(self) -> Events:
-        """The hooks to tell."""
+        """The hooks to call."""
 
     def why_not_ended(self, job: Job) -> str:
-        """Why a job has not ended, as far as can be told cheaply; "" if that is not known."""
+        """Return why a job has not ended, if that is cheap to find out; otherwise ""."""
 
     def warn_if_nobody_runs(self, id: str) -> None:
-        """Log, once, that no live process could run a job that is waited for."""
+        """Log a warning, once, if no process is alive that could run a job that get() waits for."""
 
     def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
-        """Store a job, durably; the id of the job that stands for it."""
+        """Store a job, durably. Returns its id, or that of an existing job with the same key."""
 
     def submit_many(self, jobs: Sequence[Job], *, fresh: bool = True, on_conflict: OnConflict = "keep") -> list[str]:
-        """Store jobs, all of them or none."""
+        """Store jobs, durably, all of them or none. Returns an id for each, as submit() does."""
 
     def wake(self) -> None:
         """Wake the ticker, if there is one: something has changed that it cannot see."""

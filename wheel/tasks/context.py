@@ -1,4 +1,4 @@
-"""Which job is running here: a context variable, set by the runner for as long as the function runs."""
+"""The job that is running in the current context, in a context variable that the runner sets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _CURRENT: Final[ContextVar[Job | None]] = ContextVar("hourwheel_current_job", de
 
 
 def current_job() -> Job | None:
-    """The job that the calling code runs in, or None outside of one.
+    """Return the job that the calling code runs in, or None outside of jobs.
 
-    Its ``token`` is the fencing token: it grows with each start of the job, so a resource that remembers the largest
-    token it has seen can refuse the writes of an older start.
+    Its ``token`` is the fencing token. It is larger for each start of the job, so a resource that remembers the largest
+    token can refuse writes of an earlier start.
 
     >>> current_job() is None
     True
@@ -25,26 +25,26 @@ def current_job() -> Job | None:
 
 
 SAID: Final[dict[tuple[str, int], BaseException]] = {}
-"""By id and token of a job, what its function has said of its end; mostly empty."""
+"""The exceptions of say(), by (id, token) of the job."""
 
 
 def say(job: Job, word: BaseException) -> None:
-    """Keep what the function says of its run by the way: a Retry for its end, or the exception of its giving up."""
+    """Record how the run ends although the function does not raise it: a Retry, or the reason for giving up."""
     SAID[job.id, job.token] = word
 
 
 def said(job: Job) -> BaseException | None:
-    """What the function has said last, once."""
+    """Return and forget the last exception of say() for this run, if any."""
     return SAID.pop((job.id, job.token), None) if SAID else None
 
 
 def enter(job: Job) -> None:
-    """Make ``job`` the current one in this context; the context is thrown away when the job has ended."""
+    """Make ``job`` the current job of this context, which is discarded after the run."""
     _CURRENT.set(job)
 
 
 class Request:
-    """The running job under the names that Celery's users know; outside of a job ``called_directly`` is True."""
+    """The running job, with the attributes of Celery's ``request``."""
 
     __slots__ = ("_job",)
 
@@ -56,12 +56,12 @@ class Request:
 
     @property
     def called_directly(self) -> bool:
-        """Whether the function was called as one, with no job."""
+        """Whether the function was called directly, not as a job."""
         return self._job is None
 
     @property
     def id(self) -> str | None:
-        """Of the job."""
+        """The job's id."""
         return None if self._job is None else self._job.id
 
     @property
@@ -81,7 +81,7 @@ class Request:
 
     @property
     def retries(self) -> int:
-        """How often the job was tried again already: 0 in the first attempt."""
+        """How often the job has been retried: 0 in the first attempt."""
         return 0 if self._job is None else self._job.retries
 
     @property
@@ -91,17 +91,17 @@ class Request:
 
     @property
     def expires(self) -> datetime | None:
-        """From when on it would not have been begun."""
+        """When the job expires: it is not started from then on."""
         job = self._job
         return None if job is None or job.expires_ms is None else as_datetime(job.expires_ms)
 
     @property
     def hostname(self) -> str | None:
-        """The scheduler that runs it."""
+        """The owner name of the scheduler that runs it."""
         return None if self._job is None else self._job.owner
 
     @property
     def delivery_info(self) -> dict[str, Any]:
-        """Its queue, also as ``routing_key``, and its priority."""
+        """The job's queue, also as ``routing_key``, and its priority."""
         job = self._job
         return {} if job is None else {"queue": job.queue, "routing_key": job.queue, "priority": job.priority}

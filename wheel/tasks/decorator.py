@@ -1,4 +1,4 @@
-"""The decorators, app.task and the shared one of the module; and what can be made a task."""
+"""The task decorators: ``app.task`` and the shared ``task``; and which functions can be tasks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class TaskDecorator:
-    """Makes a function a task, with or without parentheses: ``@task`` and ``@task(name=..., countdown=...)``.
+    """Turns a function into a task. Use it as ``@task`` or with options: ``@task(name=..., countdown=...)``.
 
-    Every Scheduler has one, ``app.task``; the module has one for shared tasks, ``task``, which works before any
-    Scheduler exists, as Celery's shared_task does, and whose calls are carried by the default scheduler.
+    ``app.task`` is the decorator of a Scheduler. The module's ``task`` is for shared tasks: like Celery's shared_task,
+    it works before there is a Scheduler. Calls of shared tasks go to the default scheduler.
 
     >>> @app.task(max_retries=5, queue="mail")
     ... def welcome(user_id: int) -> str:
@@ -46,10 +46,10 @@ class TaskDecorator:
         self, *, bind: Literal[False] = False, **options: Unpack[TaskOptions]
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
     def __call__(self, fn: Callable[..., Any] | None = None, *, bind: bool = False, **options: Any) -> Any:
-        """Decorate a function, or give the decorator that does; see TaskOptions.
+        """Decorate a function, or return a decorator with these options; see TaskOptions.
 
         Raises:
-            InvalidValue: an option is not known, or breaks its rule; or another function has the name.
+            InvalidValue: an option is not valid, the function cannot be a task, or another one has its name.
         """
         if type(bind) is not bool:
             raise InvalidValue.of("bind", "True or False", bind)
@@ -67,17 +67,17 @@ class TaskDecorator:
 
 
 task: Final = TaskDecorator()
-"""The shared decorator; see TaskDecorator."""
+"""The decorator for shared tasks; see TaskDecorator."""
 
 
-# ---- what can be made a task -----------------------------------------------------------------------------
+# ---- which functions can be tasks ------------------------------------------------------------------------
 
 
 def refuse_unfit(fn: object, *, bind: bool) -> None:
-    """Raise unless ``fn`` can be made a task; ``bind``: whether it is given the task as its first argument.
+    """Refuse what cannot be a task. ``bind``: whether ``fn`` gets the task as its first argument.
 
     Raises:
-        InvalidValue: it cannot; the message says what to do.
+        InvalidValue: it cannot be a task. The message says what to do.
 
     >>> refuse_unfit(int, bind=False)
     Traceback (most recent call last):
@@ -94,23 +94,23 @@ def _hint(fn: object, *, bind: bool) -> str | None:  # noqa: PLR0911 - one for e
     if isinstance(fn, Sender):
         return ""
     if isinstance(fn, Canvas):
-        return "this is a call of a task; write a function that makes it"
+        return "this is a call of a task; write a function that makes the call"
     if isinstance(fn, classmethod):
-        return "put @classmethod away: a job cannot carry the class"
+        return "remove @classmethod: a job cannot store the class"
     if not callable(fn):
         return ""
     while isinstance(fn, (partial, staticmethod)):
         fn = fn.func if isinstance(fn, partial) else fn.__func__
-    called = fn if inspect.isroutine(fn) else getattr(type(fn), "__call__", fn)  # noqa: B004 - the one of its class
+    called = fn if inspect.isroutine(fn) else getattr(type(fn), "__call__", fn)  # noqa: B004 - the method of its class
     if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
-        return "this one yields, and its code would never run: return a list, or call another task for each item"
+        return "it is a generator, whose code would never run: return a list, or call another task for each item"
     if not bind and _is_method(fn):
-        return "this is a method, and its object would be missing: put it outside of the class, or under @staticmethod"
+        return "it is a method, and its object would be missing: move it out of the class, or use @staticmethod"
     return None
 
 
 def _is_method(fn: object) -> bool:
-    """Whether it is a function of a class, not bound to anything, which is given the object first."""
+    """Whether a function is an unbound method, which expects the object as first argument."""
     around, dot, _ = getattr(fn, "__qualname__", "").rpartition(".")
     if not inspect.isfunction(fn) or not dot or around.endswith("<locals>"):
         return False

@@ -1,4 +1,4 @@
-"""The default scheduler: the one that carries calls of shared tasks, those of the module-level ``@task``."""
+"""The default scheduler, to which calls of shared tasks go (those made with the module's ``@task``)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _default: Carrier | None = None
 
 
 def set_default(scheduler: Carrier | None) -> None:
-    """Let ``scheduler`` carry the calls of shared tasks from now on; None for none.
+    """Use ``scheduler`` for calls of shared tasks from now on; None for no scheduler.
 
     >>> set_default(app)
     >>> get_default() is app
@@ -24,31 +24,31 @@ def set_default(scheduler: Carrier | None) -> None:
 
 
 def offer_default(scheduler: Carrier) -> None:
-    """Make ``scheduler`` the default if there is none: every Scheduler does so when it is created."""
+    """Make ``scheduler`` the default if there is none. Every Scheduler does this when it is created."""
     if _default is None:
         set_default(scheduler)
 
 
 def withdraw_default(scheduler: Carrier) -> None:
-    """Be the default no longer, if it was: a Scheduler does so when it is closed."""
+    """Stop using ``scheduler`` as the default, if it is. A Scheduler does this when it is closed."""
     if _default is scheduler:
         set_default(None)
 
 
 def default_or_none() -> Carrier | None:
-    """The default scheduler, if there is one."""
+    """Return the default scheduler, or None if there is none."""
     return _default
 
 
 def get_default() -> Carrier:
-    """The default scheduler: the first that was created, or the one last given to set_default().
+    """Return the default scheduler: the first one created, or the one last passed to set_default().
 
     Raises:
         NoScheduler: there is none.
     """
     if _default is None:
         raise NoScheduler(
-            "no Scheduler carries shared tasks yet: create one first, "
-            'app = Scheduler("tasks.json"), or name one with set_default(app)'
+            "there is no Scheduler for shared tasks yet: create one first, "
+            'app = Scheduler("tasks.json"), or choose one with set_default(app)'
         )
     return _default

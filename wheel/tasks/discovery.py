@@ -1,4 +1,4 @@
-"""Discovery: what is imported by its name, and the modules of packages that hold their tasks."""
+"""Import objects by name, and the modules in which packages define their tasks."""
 
 from __future__ import annotations
 
@@ -13,33 +13,38 @@ from ..errors import InvalidValue
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """One that is put off until tasks are needed."""
+    """A call of autodiscover_tasks() that is postponed until tasks are needed."""
 
     packages: Callable[[], Iterable[str]] | None
-    """What gives their names; None for Django's installed apps."""
+    """Returns the names of packages; None for Django's installed apps."""
     related: str | None
+    """The module to import from each package; None for the package itself."""
 
     def run(self) -> None:
-        """Import them now."""
+        """Import the modules now."""
         discover((self.packages or _installed_apps)(), self.related)
 
 
 def checked_related(name: object) -> str | None:
-    """The name of the modules, or None for the packages themselves."""
+    """Return ``related_name`` if it is valid.
+
+    Raises:
+        InvalidValue: it is not the name of a module, or None.
+    """
     if name is not None and (type(name) is not str or not all(part.isidentifier() for part in name.split("."))):
         raise InvalidValue.of("related_name", "the name of a module, or None", name)
     return name
 
 
 def discover(packages: Iterable[str], related: str | None) -> None:
-    """Import the module of each package that has one.
+    """Import the module ``related`` of each package that has one; the packages themselves if it is None.
 
     Raises:
-        InvalidValue: there is no package of one of the names; none was imported.
+        InvalidValue: one of the packages does not exist. None was imported.
     """
     found = [packages] if isinstance(packages, str) else list(packages)
     if isinstance(packages, str) or not all(type(name) is str and name for name in found):
-        raise InvalidValue.of("packages", "a collection of names of packages", packages)
+        raise InvalidValue.of("packages", "a list of names of packages", packages)
     for name in found:
         if not all(part.isidentifier() for part in name.split(".")) or not has_module(name):
             raise InvalidValue.of("packages", "names of packages that can be imported", name)
@@ -51,21 +56,21 @@ def discover(packages: Iterable[str], related: str | None) -> None:
 
 
 def _installed_apps() -> list[str]:
-    """The packages of Django's apps, which is set up if that is still to be done."""
+    """Return the packages of Django's installed apps. Sets up Django if necessary."""
     try:
         apps: Any = import_module("django.apps").apps
     except ModuleNotFoundError:
-        raise InvalidValue.of("packages", "given where there is no Django", None) from None
+        raise InvalidValue("packages must be given, because Django is not installed") from None
     if not apps.ready:
         import_module("django").setup()
     return [config.name for config in apps.get_app_configs()]
 
 
 def imported(name: str) -> Any:
-    """The module, or the attribute of one, of that name.
+    """Return the module or object of a name: "module", "module:attribute" or "module.attribute".
 
     Raises:
-        InvalidValue: there is none. What an import of it raises goes through.
+        InvalidValue: it does not exist. Exceptions from the import itself are passed on.
     """
     module, colon, attribute = name.partition(":")
     if not all(part.isidentifier() for part in f"{module}.{attribute or 'x'}".split(".")):
@@ -83,7 +88,7 @@ def imported(name: str) -> Any:
 
 
 def has_module(name: str) -> bool:
-    """Whether there is a module of that name. Its packages are imported, itself it is not."""
+    """Whether a module exists. Its parent packages are imported, but not the module."""
     parent, _, _ = name.rpartition(".")
     if parent and not has_module(parent):
         return False
@@ -91,7 +96,7 @@ def has_module(name: str) -> bool:
         return find_spec(name) is not None
     except ModuleNotFoundError as error:
         if error.name == name or (parent and error.name == parent):
-            return False  # the parent is a module and no package
+            return False  # the parent is a module, not a package
         raise
-    except ValueError:  # a module that was put together by hand has no spec
+    except ValueError:  # a module that was created by hand has no spec
         return True

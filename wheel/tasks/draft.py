@@ -1,4 +1,4 @@
-"""A draft: jobs that are to be stored together, in one durable write, each of which knows what it waits for."""
+"""Draft: collects the jobs of a canvas, which wait for each other and are stored in one durable write."""
 
 from __future__ import annotations
 
@@ -23,51 +23,51 @@ if TYPE_CHECKING:
     from .options.times import Seconds
 
 GATHERED_TTL_MS: Final = 7 * 86_400_000
-"""Results that another job waits for are kept at least so long."""
+"""The least result_ttl of jobs whose results other jobs wait for."""
 ALONE: Final = ("key", "task_id", "on_conflict", "max_wait")
-"""Options that one job can have, and several calls that belong together cannot."""
+"""Options that can be set for a single call, but not for a chain, group or chord."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """Where something ends: the jobs that what comes next waits for, and what it is given of them."""
+    """The last jobs of a part of a canvas: the next part waits for them and gets their results."""
 
     ids: tuple[str, ...] = ()
-    """Of the jobs; none at the beginning."""
+    """The ids of the jobs; empty at the start of a canvas."""
     shape: Shape | None = None
-    """How their results are given, by their places in ``ids``; None at the beginning."""
+    """How their results are passed on, by their index in ``ids``; None at the start."""
     need: str = "succeeded"
     """How they must have ended; see job.After."""
     args: tuple[Any, ...] = ()
-    """At the beginning: what stands in front of the arguments of those that come next."""
+    """At the start: positional arguments to pass before those of the next calls."""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    """Likewise, added to theirs."""
+    """At the start: keyword arguments to add to those of the next calls."""
     countdown: Seconds | None = None
     eta: datetime | None = None
-    """When those that come next are due, in the place of what they say themselves."""
+    """When the next calls are due; replaces their own countdown and eta."""
 
     def timed(self, countdown: Seconds | None, eta: datetime | None) -> Ends:
-        """The same, with a time for what comes next, if it has none."""
+        """Return the same with a time for the next calls, unless it already has one."""
         given = self.countdown is not None or self.eta is not None
         return self if given or (countdown is None and eta is None) else replace(self, countdown=countdown, eta=eta)
 
     @property
     def in_front(self) -> tuple[Any, ...]:
-        """What a call that comes next finds in front of its arguments; None stands for what is not known yet."""
+        """What the next call gets before its own arguments; None for a result that is not known yet."""
         if self.ids:
             return (None,)
         return self.args if self.shape is None else ([],)
 
     @property
     def gives(self) -> str:
-        """See job.After."""
+        """What the next call gets; see job.After."""
         if self.need == "failed":
             return "id"
         return "result" if isinstance(self.shape, int) else "results"
 
 
 def side_by_side(ends: Sequence[Ends]) -> Ends:
-    """Where all of these end, as the members of a group."""
+    """Join the ends of a group's members."""
     places: dict[str, int] = {}
     shapes = []
     for one in ends:
@@ -77,14 +77,14 @@ def side_by_side(ends: Sequence[Ends]) -> Ends:
 
 
 class Draft:
-    """Jobs that are to be stored together."""
+    """Jobs to be stored together."""
 
     def __init__(self, carrier: Carrier, now_ns: int) -> None:
         self.carrier: Final = carrier
         self.now_ns: Final = now_ns
         self.jobs: Final[dict[str, Job]] = {}
         self.members: list[str] = []
-        """Ids of the jobs of what is being laid, without those that are linked to them."""
+        """The ids of the jobs of the current canvas, without linked ones."""
         self._over: dict[str, Any] = {}
         self._earliest: dict[str, int] = {}
         self._named: list[str] = []
@@ -92,19 +92,19 @@ class Draft:
         self._numbers: dict[str, int] = {}
 
     def store(self, *, fresh: bool = True) -> None:
-        """Give the jobs to the carrier; ``fresh``: no id of them is the caller's but those that are named.
+        """Store the jobs. ``fresh``: all ids are new, except those that the caller chose.
 
         Raises:
-            DuplicateJob: one of them has an id that the caller gave, and that the store knows.
+            DuplicateJob: the store already has an id that the caller chose.
         """
         for id in self._named:
             if find(self.carrier.store, id) is not None:
-                raise DuplicateJob(f"job {id} is in the store already, so it cannot become one of several that wait")
+                raise DuplicateJob(f"job {id} is already in the store, so no chain, group or chord can include it")
         self.carrier.submit_many(list(self.jobs.values()), fresh=fresh and not self._named)
 
     @contextmanager
     def under(self, options: Mapping[str, Any]) -> Iterator[None]:
-        """Within the block these options hold for each call, in the place of its own; those around it come first."""
+        """In the block, these options replace those of each call. Options of an outer block take precedence."""
         before = self._over
         self._over = {**options, **before}
         try:
@@ -113,13 +113,13 @@ class Draft:
             self._over = before
 
     def call(self, sig: Signature[Any], after: Ends) -> Ends:
-        """Put the job of one call in, behind others."""
+        """Add the job of one call, after other jobs."""
         task, call = sig.task, sig.call
         if task._scheduler is not None and task._scheduler.registry is not self.carrier.registry:
-            raise InvalidValue.of("calls that belong together", "of tasks of one scheduler", sig)
+            raise InvalidValue.of("the calls of a canvas", "of tasks of one scheduler", sig)
         plan = call.plan.but(self._over) if self._over else call.plan
         if plan.key is not None:
-            raise InvalidValue.of("key", "absent from calls that belong together", plan.key)
+            raise InvalidValue.of("key", "left out for a chain, group or chord", plan.key)
         plan.refuse_idle()
         timed = after.timed(call.countdown, call.eta)
         given = () if sig.immutable else after.in_front
@@ -131,7 +131,7 @@ class Draft:
         ttl_ms = self.carrier.result_ttl_ms
         if after.ids:
             if timed.eta is not None:
-                raise InvalidValue.of("eta", "absent from a call that waits for others", timed.eta)
+                raise InvalidValue.of("eta", "left out for a call that waits for others: pass countdown", timed.eta)
             job = self._waiting(plan.job(task.name, payload, self.now_ns, ttl_ms, timed.countdown), sig, after)
         else:
             job = plan.job(task.name, payload, self.now_ns, ttl_ms, timed.countdown, timed.eta)
@@ -150,10 +150,13 @@ class Draft:
         return job._replace(due_ms=MAX_MS, after=waits)
 
     def put(self, job: Job, *, named: bool) -> str:
-        """Take a job in, and let those it waits for know; its id, which is the caller's own if it is ``named``."""
+        """Add a job, and list it in ``wakes`` of the jobs that it waits for. Returns its id.
+
+        ``named``: the caller chose the id.
+        """
         if named:
             if job.id in self.jobs:
-                raise InvalidValue.of("task_id", "another one for each call", job.id)
+                raise InvalidValue.of("task_id", "a different one for each call", job.id)
             self._named.append(job.id)
         elif self._prefix is not None:
             job = job._replace(id=self._free(self._prefix))
@@ -174,28 +177,28 @@ class Draft:
         return f"{prefix}.{number}" if number else prefix
 
     def link(self, id: str, plan: Plan) -> None:
-        """Put in what is called when a job has succeeded, and what is called when it has failed."""
+        """Add the calls that are linked to a job: those for success and those for failure."""
         if plan.link or plan.link_error:
             self.follow(Ends(ids=(id,), shape=0), plan.link)
             self.follow(Ends(ids=(id,), shape=0, need="failed"), plan.link_error)
 
     def follow(self, ends: Ends, calls: Iterable[Canvas]) -> None:
-        """Put calls in that are made when others have ended; these are no part of what is being laid."""
+        """Add linked calls, which run after other jobs but do not belong to the current canvas."""
         before = self.members, self._over, self._prefix
         for number, one in enumerate(calls):
             self.members, self._over = [], {}
-            self._prefix = f"{ends.ids[0]}:{ends.need}-{number}" if ends.ids else None  # a call again: the same ids
+            self._prefix = f"{ends.ids[0]}:{ends.need}-{number}" if ends.ids else None  # repeatable ids
             one.lay(self, ends)
         self.members, self._over, self._prefix = before
 
 
 def send_linked(carrier: Carrier, jobs: Sequence[Job], plan: Plan) -> list[str]:
-    """Store jobs of one plan together with what is linked to each; their ids.
+    """Store jobs of one plan together with the calls that are linked to each. Returns the ids of the jobs.
 
-    One whose id the caller gave, and that the store has already, stays as it is: it is linked to nothing more.
+    If the caller chose an id that the store already has, nothing is added.
     """
     if plan.key is not None:
-        raise InvalidValue.of("key", "absent when link or link_error is given", plan.key)
+        raise InvalidValue("pass key, or link and link_error, not both")
     if plan.task_id is None or find(carrier.store, plan.task_id) is None:
         draft = Draft(carrier, jobs[0].created_ms * 1_000_000 if jobs else 0)
         for job in jobs:

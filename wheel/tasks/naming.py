@@ -1,4 +1,4 @@
-"""Names of tasks and schedules: jobs are stored under them, so a worker and a script must come to the same one."""
+"""Names of tasks and schedules. Jobs are stored by name, so a worker and a script must arrive at the same name."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _MAIN: Final = ("__main__", "__mp_main__")
 
 
 def origin_of(fn: Callable[..., Any]) -> tuple[str, str]:
-    """(module, qualified name) of a function; for one of the script that runs, the module a worker would import.
+    """Return (module, qualified name) of a function. For the main script, the module as a worker would import it.
 
     >>> origin_of(origin_of)
     ('hourwheel.tasks.naming', 'origin_of')
     """
     name = getattr(fn, "__qualname__", "")
-    while isinstance(fn, partial):  # it has no name, and its module is that of what it calls
+    while isinstance(fn, partial):  # has no name of its own
         fn = fn.func
     module = getattr(fn, "__module__", None) or "__main__"
     return (_script_name(module, fn) if module in _MAIN else module), name
 
 
 def script_of(fn: Callable[..., Any], main: str = "__main__") -> Mapping[str, Any]:
-    """The names of the script that runs as ``main`` and has made the function.
+    """Return the globals of the main script, from a function that it defines.
 
-    They are the function's own globals. A profiler or debugger that runs the script (``python -m cProfile shop.py``)
-    may leave itself in ``sys.modules["__main__"]``.
+    ``sys.modules["__main__"]`` may be another module: a profiler or debugger that runs the script, as in
+    ``python -m cProfile shop.py``.
     """
     own: Mapping[str, Any] = getattr(inspect.unwrap(fn), "__globals__", {})
     if own.get("__name__") == main:
@@ -41,12 +41,12 @@ def script_of(fn: Callable[..., Any], main: str = "__main__") -> Mapping[str, An
 
 
 def _script_name(main: str, fn: Callable[..., Any]) -> str:
-    """The name under which a worker imports the script that runs as ``__main__``, so that the two agree."""
+    """The name under which a worker imports the script that runs as ``__main__`` here."""
     own = script_of(fn, main)
     spec, file = own.get("__spec__"), own.get("__file__")
     if spec is not None and spec.name not in _MAIN:
         return str(spec.name)  # python -m package.module
-    if not file or file.startswith("<"):  # a console, python -c, or a program that comes by a pipe
+    if not file or file.startswith("<"):  # a console, python -c, or a script from a pipe
         return "__main__"
     path = Path(file)
     package = path.absolute().parent.name
@@ -56,10 +56,10 @@ def _script_name(main: str, fn: Callable[..., Any]) -> str:
 
 
 def default_name(origin: tuple[str, str]) -> str:
-    """The name of a task that was given none: module.function.
+    """Return the default name of a task: module.function.
 
     Raises:
-        InvalidValue: the function has no name of its own.
+        InvalidValue: the function has no name.
     """
     module, function = origin
     if not function or "<lambda>" in function:
@@ -68,22 +68,22 @@ def default_name(origin: tuple[str, str]) -> str:
 
 
 def checked_name(option: str, name: object) -> str:
-    """A name that a user gave to a task or a schedule, if it may be one.
+    """Return a name that a user gave to a task or schedule, if it is valid.
 
-    Letters of any language and blanks inside are taken. What cannot be seen is not: two names that look alike would
-    be two.
+    Letters of any language and blanks between them are allowed. Invisible characters are not: two names that look the
+    same must be the same.
 
     Args:
-        option: what the name is called in the error.
+        option: what to call it in the error message.
         name: the name.
 
     Raises:
-        InvalidValue: it may not.
+        InvalidValue: the name is not valid.
 
     >>> checked_name("name", "daily report")
     'daily report'
     """
     if type(name) is not str or not 1 <= len(name) <= _NAME_MOST or not name.isprintable() or name != name.strip():
-        rule = f"1 to {_NAME_MOST} characters that can be seen, and blanks only between them"
+        rule = f"1 to {_NAME_MOST} visible characters, with blanks only between them"
         raise InvalidValue.of(option, rule, name)
     return name

@@ -1,7 +1,7 @@
-"""Calls that are stored when a transaction of a database is committed, and whose id is known at once.
+"""Calls that are stored when a database transaction is committed.
 
-A call made inside of a transaction can start before the rows that it is about can be seen, and goes on if they are
-rolled back. Here the arguments are checked and the job is made in the transaction; the store gets it after the commit.
+A job that is stored inside a transaction can start before its rows are visible, and runs even if they are rolled back.
+Here the arguments are checked and the job gets its id inside the transaction, and it is stored after the commit.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from .carrier import Carrier
 
 Later = Callable[[Callable[[], object]], object]
-"""Calls a function later, once."""
+"""Takes a function and calls it once, later."""
 
 
 class AfterCommit:
-    """A carrier like another one, but that it stores a job when it is told to.
+    """Wraps a carrier, and stores jobs later.
 
     Args:
-        carrier: what stores it.
-        later: given a function that stores it.
+        carrier: stores the jobs.
+        later: gets a function that stores them, and calls it when they should be stored.
 
     >>> kept = []
     >>> carrier = AfterCommit(app, kept.append)
@@ -41,7 +41,7 @@ class AfterCommit:
         self._later = later
 
     def submit(self, job: Job, *, fresh: bool = False, on_conflict: OnConflict = "keep") -> str:
-        """See Carrier.submit; the id is that of the job itself."""
+        """See Carrier.submit. Returns the id of the job itself."""
         self._later(partial(self._carrier.submit, job, fresh=fresh, on_conflict=on_conflict))
         return job.id
 
@@ -51,12 +51,12 @@ class AfterCommit:
         return [job.id for job in jobs]
 
     def __getattr__(self, name: str) -> Any:
-        """All else is that of the carrier."""
+        """Everything else is the carrier's."""
         return getattr(self._carrier, name)
 
 
 def django_commit(using: str | None) -> Later:
-    """Django's transaction.on_commit for a database; None for the default one.
+    """Return Django's transaction.on_commit for a database; None for the default one.
 
     Raises:
         SchedulerError: Django is not installed.
@@ -65,7 +65,6 @@ def django_commit(using: str | None) -> Later:
         transaction: Any = import_module("django.db.transaction")
     except ImportError as error:
         raise SchedulerError(
-            "delay_on_commit() asks Django to be told of the commit, and there is no Django here: "
-            "make the call after your commit"
+            "delay_on_commit() needs Django, which is not installed; without it, call delay() after the commit"
         ) from error
     return partial(transaction.on_commit, using=using)

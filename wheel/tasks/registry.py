@@ -1,4 +1,4 @@
-"""Registry: names to tasks. A stored name is looked up here and nowhere else; it is never imported."""
+"""Registry: maps names to tasks. The names of stored jobs are looked up only here, and never imported."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _LOG: Final = harmless_logger("hourwheel.registry")
 
 
 class Registry:
-    """The tasks that one scheduler can run.
+    """The tasks that a scheduler can run.
 
-    What it does not know itself it asks of ``parent``: a scheduler's registry has SHARED for its parent, so every
-    scheduler can run the tasks of the module-level ``@task``, and may have one of its own of the same name.
+    A name that is not found is looked up in ``parent``. The parent of a scheduler's registry is SHARED, so every
+    scheduler can run shared tasks, and can have one of its own with the same name.
 
     >>> Registry().get("app.remind")
     Traceback (most recent call last):
@@ -32,10 +32,10 @@ class Registry:
         self._aliases: dict[str, str] = {}
 
     def add(self, task: Task[..., Any], aliases: Iterable[str] = ()) -> None:
-        """Register a task under its name, and under the names it had before.
+        """Register a task under its name and its former names.
 
-        The same function again (its module was reloaded, or is the script that runs and is imported too) takes the
-        place of the one before. So does a new form of it, as when a notebook's cell is edited; that is logged.
+        It replaces a task of the same name if it is the same function (its module was reloaded, or is both the main
+        script and imported), or a new version of it, as when you edit a notebook cell; that is logged.
 
         Raises:
             InvalidValue: another function has one of the names.
@@ -45,27 +45,27 @@ class Registry:
             self._refuse_taken(name, task)
         before = self._tasks.get(task.name)
         if before is not None and sameness(before.fn, task.fn) is Sameness.RENEWED:
-            _LOG.warning("Task %s is defined anew: its jobs, those that wait too, run the newest function", task.name)
+            _LOG.warning("Task %s was redefined: all its jobs, including stored ones, run the new function", task.name)
         self._tasks[task.name] = task
         for name in aliases:
             self._aliases[name] = task.name
 
     def alias(self, old: str, name: str) -> None:
-        """Let jobs stored under the name ``old`` run the task ``name``, as after a rename.
+        """Let jobs that are stored as ``old`` run the task ``name``, after you have renamed it.
 
         Raises:
             NotRegistered: there is no task ``name``.
-            InvalidValue: ``old`` is the name of another task.
+            InvalidValue: another task has the name ``old``.
         """
         task = self.get(name)
         self._refuse_taken(old, task)
         self._aliases[old] = task.name
 
     def get(self, name: str) -> Task[..., Any]:
-        """The task of that name or alias.
+        """Return the task of that name or alias.
 
         Raises:
-            NotRegistered: there is none; the message lists what there is.
+            NotRegistered: there is none. The message lists the names of all tasks.
         """
         task = self.find(name)
         if task is None:
@@ -74,7 +74,7 @@ class Registry:
         return task
 
     def names(self) -> list[str]:
-        """The names of all tasks, sorted, without aliases."""
+        """Return the names of all tasks, sorted, without aliases."""
         inherited = set() if self._parent is None else set(self._parent.names())
         return sorted(inherited | set(self._tasks))
 
@@ -85,7 +85,7 @@ class Registry:
         return f"Registry({self.names()!r})"
 
     def find(self, name: str) -> Task[..., Any] | None:
-        """The task of that name or alias; None if there is none."""
+        """Return the task of that name or alias; None if there is none."""
         task = self._tasks.get(name)
         if task is None and name in self._aliases:
             task = self.find(self._aliases[name])
@@ -94,7 +94,7 @@ class Registry:
         return task
 
     def own(self, name: str) -> Task[..., Any] | None:
-        """The task of that very name which was registered here, not with the parent; None if there is none."""
+        """Return the task that is registered here by that name; None if it is an alias, the parent's, or unknown."""
         return self._tasks.get(name)
 
     def _refuse_taken(self, name: str, task: Task[..., Any]) -> None:
@@ -103,15 +103,15 @@ class Registry:
             return
         module, function = other.origin
         if other.origin != task.origin:
-            raise InvalidValue.of("name", f"unique: {function}() of {module} has it, so give another name=", name)
+            raise InvalidValue.of("name", f"unique: {function}() of {module} has it; pass another name=", name)
         if sameness(other.fn, task.fn) is Sameness.OTHER:
             rule = (
-                f"unique: another {function or type(other.fn).__name__}() of {module} has it, and a job of that one "
-                "would run this one; give each a name= of its own, or make one task and pass what differs as an "
-                "argument (a decorator under @task should use functools.wraps)"
+                f"unique: another {function or type(other.fn).__name__}() of {module} has it, and its jobs would run "
+                "this one; give each its own name=, or make one task and pass what differs as an argument (a decorator "
+                "under @task should use functools.wraps)"
             )
             raise InvalidValue.of("name", rule, name)
 
 
 SHARED: Final[Registry] = Registry()
-"""The tasks of the module-level ``@task``, which belong to no scheduler and are known to all."""
+"""The shared tasks, made with the module's ``@task``. Every scheduler can run them."""

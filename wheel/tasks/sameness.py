@@ -1,11 +1,11 @@
-"""Whether a function that takes the name of another one is that one again, a new form of it, or something else.
+"""Sameness: whether a function with the name of another one is the same, a new version of it, or a different one.
 
-A job is stored under a name, so two functions of one name mean that the wrong one runs. But the same function does come
-again: its module is reloaded, a notebook's cell is run once more, the script that runs is imported, too.
+Jobs are stored by name, so with two functions of one name the wrong one could run. But a function can rightly be
+defined again: its module is reloaded, a notebook cell is run again, or the main script is also imported.
 
-    the same `def`, run twice               the same, if all that it holds on to is (what it closes over, its defaults)
-    another `def`, at the top of a module   a new form of it: what is deployed holds for the jobs that wait
-    another `def`, inside of a function     a new form of it, if the function around it was defined anew meanwhile
+    the same `def`, executed twice          the same, if its closure and defaults are the same
+    another `def`, at the top of a module   a new version: stored jobs run the code that is deployed
+    another `def`, inside a function        a new version if the outer function was redefined, too
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Function = Callable[..., Any]
 
 
 class Sameness(Enum):
-    """What a function is to another one of its name."""
+    """How a function compares with another one of the same name."""
 
     SAME = "same"
     RENEWED = "renewed"
@@ -28,7 +28,7 @@ class Sameness(Enum):
 
 
 def sameness(old: Function, new: Function) -> Sameness:
-    """What ``new`` is to ``old``, which has the same module and qualified name.
+    """Compare ``new`` with ``old``, which has the same module and qualified name.
 
     >>> def adds(n):
     ...     return lambda number: number + n
@@ -44,11 +44,11 @@ def sameness(old: Function, new: Function) -> Sameness:
     if hasattr(old, "__wrapped__") and hasattr(new, "__wrapped__"):
         found = sameness(old.__wrapped__, new.__wrapped__)
         if found is not Sameness.SAME or (type(old) is type(new) and not isinstance(old, FunctionType)):
-            return found  # an object around a function, such as lru_cache's, has nothing else of its own
+            return found  # a wrapper object such as lru_cache's has no other state
     if isinstance(old, FunctionType) and isinstance(new, FunctionType):
         return _of_functions(old, new)
     if type(old) is not type(new) and type(old).__qualname__ == type(new).__qualname__:
-        return Sameness.RENEWED  # an object whose class was defined anew
+        return Sameness.RENEWED  # an object whose class was redefined
     return Sameness.SAME if old == new else Sameness.OTHER
 
 
@@ -61,19 +61,19 @@ def _of_functions(old: FunctionType, new: FunctionType) -> Sameness:
     if old.__code__ is new.__code__:
         return Sameness.SAME if alike else Sameness.OTHER
     if old.__code__ == new.__code__ and alike:
-        return Sameness.SAME  # read once more
+        return Sameness.SAME  # compiled again
     if "<locals>" not in new.__qualname__ and "<lambda>" not in new.__qualname__:
         return Sameness.RENEWED
-    return Sameness.OTHER if _stands(old) else Sameness.RENEWED
+    return Sameness.OTHER if _is_current(old) else Sameness.RENEWED
 
 
 def _cells(fn: FunctionType) -> list[Any]:
-    """What a function closes over."""
+    """The values that a function closes over."""
     return [_content(cell) for cell in fn.__closure__ or ()]
 
 
 def _defaults(fn: FunctionType) -> list[Any]:
-    """The defaults of its parameters; of containers what they hold, as nobody else has them."""
+    """The defaults of its parameters. Containers are compared by content: each `def` makes new ones."""
     named = fn.__kwdefaults__ or {}
     found = [*(fn.__defaults__ or ()), *named, *named.values()]
     return [(type(one), repr(one)) if type(one) in (list, dict, set) else one for one in found]
@@ -102,13 +102,13 @@ def _alike(one: Any, other: Any) -> bool:
     return isinstance(one, (str, bytes, int, float)) and bool(one == other)
 
 
-def _stands(fn: FunctionType) -> bool:
-    """Whether the ``def`` that made a function is still a part of its module: was it not, it cannot make another."""
+def _is_current(fn: FunctionType) -> bool:
+    """Whether the ``def`` of an inner function is still part of its module, and so can make another function."""
     outer = fn.__globals__.get(fn.__qualname__.partition(".")[0])
     if "<locals>" not in fn.__qualname__ or not isinstance(outer, FunctionType):
         return True
-    return _holds(outer.__code__, fn.__code__)
+    return _contains(outer.__code__, fn.__code__)
 
 
-def _holds(outer: CodeType, inner: CodeType) -> bool:
-    return any(part is inner or _holds(part, inner) for part in outer.co_consts if isinstance(part, CodeType))
+def _contains(outer: CodeType, inner: CodeType) -> bool:
+    return any(part is inner or _contains(part, inner) for part in outer.co_consts if isinstance(part, CodeType))

@@ -1,4 +1,4 @@
-"""The ways to call a task later: delay(), apply_async(), and after(), at(), options() before them."""
+"""The ways to call a task later: delay() and apply_async(), and after(), at() and options() before them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ _ALL: Final = 1 << 62
 
 
 class Sender(Generic[P, R]):
-    """The ways to call a task later: a Task has them, and so has what after(), at() and options() give."""
+    """The ways to call a task later. Base class of Task, and of what after(), at() and options() return."""
 
     _task: Task[P, R]
     plan: Plan
-    """What is said of the calls, and of none in particular."""
+    """The options of the calls."""
     countdown: Seconds | None
-    """When a call is due that does not say; so is ``eta``."""
+    """The default countdown of calls."""
     eta: datetime | None
+    """The default eta of calls."""
 
     @overload
     def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
@@ -47,25 +48,25 @@ class Sender(Generic[P, R]):
     @overload
     def delay(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
     def delay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
-        """Call the task later: as soon as a worker is free, or at the time that is given.
+        """Call the task later: as soon as a worker is free, or at a given time.
 
-        ``countdown`` (seconds or a timedelta) and ``eta`` (an aware datetime) say when, unless the function has a
-        parameter of that name: then they are the function's, and after(), at() and apply_async() say when. A
-        function's ``**kwargs`` is no parameter of that name. Type checkers check the arguments of a call without
-        the two; with them, use after() and at() to have them checked.
+        ``countdown`` (seconds or a timedelta) or ``eta`` (an aware datetime) sets the time, unless the function has a
+        parameter of that name: then it is passed to the function, and you set the time with after(), at() or
+        apply_async(). ``**kwargs`` does not count as such a parameter. Type checkers check the function's arguments
+        only in calls without countdown and eta; use after() and at() to have them checked.
 
         Args:
             args: the function's positional arguments.
             kwargs: its keyword arguments.
 
         Returns:
-            A hold on the job, which is stored, durably.
+            A handle to the job, which is durably stored.
 
         Raises:
             TypeError: the arguments do not fit the function's signature.
             PayloadError: an argument is not strict JSON.
-            InvalidValue: countdown or eta breaks its rule.
-            NoScheduler: the task is a shared one, and there is no scheduler yet.
+            InvalidValue: countdown or eta is not valid.
+            NoScheduler: the task is shared and there is no scheduler yet.
             StoreError: the store cannot accept the job.
 
         >>> remind.delay(1, "x", countdown=900).state
@@ -75,7 +76,7 @@ class Sender(Generic[P, R]):
         return self._task._send(self.plan, args, kwargs, countdown, eta)
 
     def _time_in(self, kwargs: dict[str, Any]) -> tuple[Seconds | None, datetime | None]:
-        """When a call is due: taken out of its arguments, unless they are the function's."""
+        """Take countdown and eta out of the keyword arguments, unless the function has parameters of these names."""
         countdown = kwargs.pop("countdown", None) if self._task._takes_no_countdown else None
         eta = kwargs.pop("eta", None) if self._task._takes_no_eta else None
         return (self.countdown, self.eta) if countdown is None and eta is None else (countdown, eta)
@@ -86,7 +87,7 @@ class Sender(Generic[P, R]):
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncResult[R]:
-        """Call the task later, Celery's way: the function's arguments in a tuple and a dict, ours by name.
+        """Call the task later, as in Celery: arguments as a tuple and a dict, options as keyword arguments.
 
         Args:
             args: the function's positional arguments.
@@ -94,8 +95,8 @@ class Sender(Generic[P, R]):
             options: see CallOptions.
 
         Raises:
-            InvalidValue: an option is not known, or breaks its rule; or both countdown and eta are given.
-            TypeError, PayloadError, NoScheduler, StoreError: see delay().
+            InvalidValue: an option is not valid, or both countdown and eta are given.
+            TypeError, PayloadError, NoScheduler, StoreError: as for delay().
 
         >>> remind.apply_async((1, "x"), countdown=900, expires=3600).cancel()
         <Found.SCHEDULED: 'scheduled'>
@@ -120,26 +121,26 @@ class Sender(Generic[P, R]):
     @overload
     def delay_on_commit(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
     def delay_on_commit(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
-        """delay(), but the job is stored when Django's current transaction has been committed.
+        """Like delay(), but store the job after Django's current transaction is committed.
 
-        A job that is stored in the transaction may run before anybody else can see its rows, and runs if they are
-        rolled back. The arguments are checked here and now, the time is counted from here, and the id is known at once
-        (Celery's returns nothing). Outside of a transaction the job is stored at once.
+        A job that is stored inside the transaction could run before its rows are visible, and would run even if they
+        are rolled back. The arguments are checked now, countdown is counted from now, and the id is known now (Celery's
+        delay_on_commit returns nothing). Outside of a transaction the job is stored immediately.
 
-        If the store cannot accept the job, the one who commits is told, when his rows are stored already. A process
-        that dies between the commit and the store loses the call: docs/web-frameworks.md says what to do about that.
+        If the store cannot accept the job, the commit raises, although the rows are stored. If the process dies between
+        the commit and storing the job, the call is lost; docs/web-frameworks.md has a remedy.
 
         Args:
             args: the function's positional arguments.
             kwargs: its keyword arguments, and ``countdown`` (seconds or a timedelta) or ``eta`` as for delay().
 
         Returns:
-            A hold on the job. Until the commit, and after a rollback, its state is "unknown". If there is a ``key``
-            and another job has it, the job with this id is never stored: use pending().
+            A handle to the job. Before the commit, and after a rollback, its state is "unknown". With a ``key`` that
+            another job has, a job of this id is never stored; use pending() then.
 
         Raises:
             SchedulerError: Django is not installed.
-            TypeError, PayloadError, InvalidValue, NoScheduler: see delay().
+            TypeError, PayloadError, InvalidValue, NoScheduler: as for delay().
 
         >>> from django.db import transaction
         >>> with transaction.atomic():
@@ -160,16 +161,16 @@ class Sender(Generic[P, R]):
         using: str | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncResult[R]:
-        """apply_async(), but the job is stored when Django's current transaction has been committed.
+        """Like apply_async(), but store the job after Django's current transaction is committed.
 
         Args:
             args: the function's positional arguments.
             kwargs: its keyword arguments.
-            using: the name of the database whose transaction it is; None for the default one.
+            using: the name of the database of the transaction; None for the default one.
             options: see CallOptions.
 
         Raises:
-            SchedulerError, TypeError, PayloadError, InvalidValue, NoScheduler: see delay_on_commit().
+            SchedulerError, TypeError, PayloadError, InvalidValue, NoScheduler: as for delay_on_commit().
 
         >>> remind.apply_async_on_commit((1, "x"), countdown=900).state
         'scheduled'
@@ -177,7 +178,7 @@ class Sender(Generic[P, R]):
         return self._task._send(*self._asked(args, kwargs, options), django_commit(using))
 
     async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
-        """delay() for coroutines: the event loop goes on while the job is written and synced.
+        """Like delay(), for coroutines: storing the job does not block the event loop.
 
         >>> asyncio.run(remind.after(900).adelay(1, "x")).state
         'scheduled'
@@ -190,29 +191,30 @@ class Sender(Generic[P, R]):
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncResult[R]:
-        """apply_async() for coroutines."""
+        """Like apply_async(), for coroutines."""
         return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
 
     def pending(self) -> AsyncResult[R] | None:
-        """A hold on the unfinished job with the key of options(); None if there is none.
+        """Return a handle to the unfinished job with the key of options(); None if there is none.
 
-        It is the one that is scheduled; if there is none, the newest of those that run.
+        If one job is scheduled and others with the key are running, it is the scheduled one; otherwise the newest
+        running one.
 
         Raises:
-            InvalidValue: there is no key.
+            InvalidValue: no key was passed to options().
         """
         key = self.plan.key
         if key is None:
-            raise InvalidValue.of("key", "given in options()", key)
+            raise InvalidValue("pass a key first: options(key=...)")
         scheduler = self._task.scheduler
         found = scheduler.store.scan(Filter(key=key, states=_SCHEDULED), 1)
-        if not found:  # as many as were replaced while they ran
+        if not found:  # several may be running: each was replaced while it ran
             running = scheduler.store.scan(Filter(key=key, states=_RUNNING), _ALL)
             found = [max(running, key=lambda job: job.token)] if running else []
         return AsyncResult(found[0].id, scheduler) if found else None
 
     def cancel(self) -> Found:
-        """Cancel the unfinished job with the key of options(); Found.UNKNOWN if there is none.
+        """Cancel the unfinished job with the key of options(). Returns Found.UNKNOWN if there is none.
 
         >>> remind.options(key=("cart", 7)).after(1800).delay(7, "your cart").state
         'scheduled'
@@ -223,7 +225,7 @@ class Sender(Generic[P, R]):
         return Found.UNKNOWN if found is None else found.cancel()
 
     def s(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
-        """A call that is not made yet, for chain(), group() and chord(), where it is given more arguments in front.
+        """Return a Signature: a call for chain(), group() and chord(). It gets the results of earlier calls.
 
         >>> remind.s(1, "x").delay().state
         'scheduled'
@@ -231,7 +233,7 @@ class Sender(Generic[P, R]):
         return self.signature(args, kwargs)
 
     def si(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
-        """The same, but it is given nothing of what comes before it ("immutable")."""
+        """Like s(), but the call gets no results of earlier calls ("immutable")."""
         return self.signature(args, kwargs, immutable=True)
 
     def signature(
@@ -242,12 +244,12 @@ class Sender(Generic[P, R]):
         immutable: bool = False,
         **options: Unpack[CallOptions],
     ) -> Signature[R]:
-        """A call that is not made yet, with options; see CallOptions."""
+        """Like s() or si(), with options; see CallOptions."""
         call = self.options(**options) if options else self
         return Signature(self._task, *given(args, kwargs), call, immutable=immutable)
 
     def after(self, delay: Seconds) -> Call[P, R]:
-        """The same task, to be called so many seconds (or a timedelta) after the call.
+        """Return the task with a delay in seconds, or a timedelta, for its calls.
 
         >>> remind.after(900).delay(1, "x").state
         'scheduled'
@@ -255,7 +257,7 @@ class Sender(Generic[P, R]):
         return Call(self._task, self.plan, span("delay", delay), None)
 
     def at(self, when: datetime) -> Call[P, R]:
-        """The same task, due at an instant, an aware datetime; as soon as possible if that has passed.
+        """Return the task with a due time, an aware datetime, for its calls. A past time means as soon as possible.
 
         >>> remind.at(datetime(2030, 1, 1, tzinfo=UTC)).delay(1, "x").state
         'scheduled'
@@ -264,10 +266,10 @@ class Sender(Generic[P, R]):
         return Call(self._task, self.plan, None, when)
 
     def options(self, **options: Unpack[CallOptions]) -> Call[P, R]:
-        """The same task, to be called with these options; those that follow take the place of those before.
+        """Return the task with these options for its calls, added to earlier ones.
 
         Raises:
-            InvalidValue: an option is not known, or breaks its rule; or both countdown and eta are given.
+            InvalidValue: an option is not valid, or both countdown and eta are given.
 
         >>> remind.options(queue="mail", priority=5).after(900).delay(1, "x").job().queue
         'mail'
@@ -280,7 +282,7 @@ class Sender(Generic[P, R]):
 
 
 class Call(Sender[P, R]):
-    """A task and how it is to be called. It keeps nothing of a call: use it as often as you like."""
+    """A task with options for its calls. It can be called any number of times."""
 
     __slots__ = ("_task", "countdown", "eta", "plan")
 

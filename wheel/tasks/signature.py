@@ -1,7 +1,7 @@
-"""What a function takes: whether a call fits it, and which names are its own.
+"""Check a call against a function's parameters.
 
-A call is checked by making it, on a hollow twin of the function: the same parameters and no body. So the rules and
-the words of the TypeError are Python's, for every kind of parameter, and it costs a tenth of Signature.bind.
+The check is a real call, of a twin: a function with the same parameters and an empty body. So Python's own rules and
+error messages apply, for every kind of parameter, and it takes a tenth of the time of Signature.bind.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ..errors import InvalidValue
 
 
 def _hollow() -> None:
-    """What a twin does."""
+    """The empty body of twins."""
 
 
 def _anything(*args: Any, **kwargs: Any) -> None:
-    """The twin of a callable that does not tell its parameters."""
+    """The twin of a callable whose parameters are unknown."""
 
 
 def twin(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function with the parameters of ``function`` that does nothing.
+    """Return a function that has the parameters of ``function`` and does nothing.
 
-    What a decorator has wrapped is taken by the wrapper's own parameters, since those are what will be called. A
-    callable that does not tell its parameters (some written in C) has a twin that takes everything.
+    For a decorated function these are the wrapper's parameters, because the wrapper is what gets called. If the
+    parameters are unknown, as for some functions written in C, the twin accepts any arguments.
 
     >>> def remind(user_id, text): ...
     >>> twin(remind)(1)
@@ -63,10 +63,10 @@ def _code(function: Callable[..., Any], found: Any, positional: list[Parameter],
 
 
 def given(args: object, kwargs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call as ``apply_async`` is given them; None for none. Text is no list of letters.
+    """Return the arguments of ``apply_async`` as a tuple and a dict. None means no arguments.
 
     Raises:
-        InvalidValue: args is no tuple or list, or kwargs no dict.
+        InvalidValue: args is not a tuple or list, or kwargs is not a dict.
 
     >>> given([1, "x"], None)
     ((1, 'x'), {})
@@ -79,9 +79,9 @@ def given(args: object, kwargs: object) -> tuple[tuple[Any, ...], dict[str, Any]
 
 
 def takes(function: Callable[..., Any], name: str) -> bool:
-    """Whether the function, or one that it wraps, has a parameter of that name that can be given by name.
+    """Whether the function, or one that it wraps, has a parameter that can be passed by this name.
 
-    ``**kwargs`` is no parameter of that name.
+    ``**kwargs`` does not count.
 
     >>> takes(lambda countdown: None, "countdown"), takes(lambda **kwargs: None, "countdown")
     (True, False)

@@ -1,8 +1,8 @@
-"""Tasks: decorated functions, and the ways to call one later.
+"""Task: a decorated function that can be called later.
 
-What a call does, whichever way it is made: check the arguments against the signature, write them as strict JSON,
-make a Job, give it to the scheduler. Everything that can be found out when the function is decorated is, because
-``delay()`` is the hot path: what it does outside of the store costs a few microseconds.
+Every call checks the arguments against the function's signature, encodes them as strict JSON, makes a Job, and passes
+it to the scheduler. Whatever can be computed when the function is decorated is computed then, because ``delay()`` is
+the hot path: outside of the store it takes a few microseconds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Task(Sender[P, R]):
-    """A function that can be called later. Made by ``@app.task`` and ``@task``; called, it runs here and now.
+    """A function that can be called later, made with ``@app.task`` or ``@task``. A plain call runs it now.
 
     >>> remind(1, "x")
     'X'
@@ -50,12 +50,12 @@ class Task(Sender[P, R]):
     def __init__(
         self, fn: Callable[..., R], scheduler: Carrier | None, *, bind: bool = False, **options: Unpack[TaskOptions]
     ) -> None:
-        """The task of a function; see TaskDecorator, which registers it too.
+        """Make a task of a function, without registering it; see TaskDecorator.
 
         Args:
             fn: the function.
-            scheduler: what carries its calls; None for the default scheduler at the time of each call.
-            bind: pass the task to the function, before the other arguments.
+            scheduler: the scheduler of its calls; None for the default scheduler at the time of each call.
+            bind: whether to pass the task to the function as first argument.
             options: see TaskOptions.
         """
         refuse_unknown(options)
@@ -66,13 +66,13 @@ class Task(Sender[P, R]):
         self.name: Final = default_name(self.origin) if name is None else checked_name("name", name)
         self.aliases: Final = tuple(checked_name("aliases", one) for one in listed(rest.pop("aliases", ())))
         self.retrying: Final = policy_of({name: rest.pop(name) for name in RETRY_OPTIONS & rest.keys()})
-        """When it is run again, and how long after."""
+        """When and how often jobs are retried."""
         self.limits: Final = limits_of(**{name: rest.pop(name, None) for name in LIMIT_OPTIONS})
-        """How long a run may take."""
+        """The time limits of a run."""
         self.fn: Final = fn
         self.bind: Final = bind
         self.countdown, self.eta = checked_time(rest.pop("countdown", None), None)
-        self.plan = replace(Plan().but(rest), said=frozenset())  # what idles in all calls may be of use in one
+        self.plan = replace(Plan().but(rest), said=frozenset())  # a call may add the option that one of these needs
         self._task = self
         self._scheduler = scheduler
         self.check = partial(twin(fn), self) if bind else twin(fn)
@@ -84,39 +84,39 @@ class Task(Sender[P, R]):
         return f"<Task {self.name}>"
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function, here and now; nothing is stored."""
+        """Call the function now, in this thread. Nothing is stored."""
         return self.fn(self, *args, **kwargs) if self.bind else self.fn(*args, **kwargs)
 
     @property
     def job(self) -> Job | None:
-        """The job that the calling code runs in, for functions with ``bind``; None in a plain call."""
+        """The running job, for functions with ``bind``; None in a plain call."""
         return current_job()
 
     @property
     def request(self) -> Request:
-        """The same under the names that Celery's users know: id, args, retries, called_directly ..."""
+        """The running job with the attributes of Celery's ``request``: id, args, retries, called_directly and so on."""
         return Request(current_job())
 
     @property
     def max_retries(self) -> int | None:
-        """How often a job is tried again; None for no end."""
+        """How often a job is retried; None for no limit."""
         return self.retrying.max_retries
 
     @property
     def default_retry_delay(self) -> Seconds:
-        """How long until the next attempt, in seconds, if nothing else says."""
+        """The delay before a retry, in seconds, if neither the retry nor a backoff sets one."""
         return self.retrying.delay
 
     def update_state(self, *, state: str | None = None, meta: Any = None) -> None:
-        """Say how far the running job has come, in a function with ``bind``; ``hourwheel jobs`` and results show it.
+        """Report the progress of the running job. ``result.progress`` and ``hourwheel jobs`` show it.
 
         Args:
-            state: a word of your own, such as "PROGRESS"; the job's state goes on being "running".
-            meta: anything that is strict JSON.
+            state: a word of your own, such as "PROGRESS". The job's state is still "running".
+            meta: any strict JSON value.
 
         Raises:
             PayloadError: meta is not strict JSON.
-            SchedulerError: no job runs here, or this job has lost its claim: what it does is not wanted any more.
+            SchedulerError: called outside of a job, or the job has lost its claim: stop working on it.
 
         >>> @app.task(bind=True)
         ... def copy(self, count):
@@ -125,24 +125,24 @@ class Task(Sender[P, R]):
         """
         job = current_job()
         if job is None:
-            raise SchedulerError("update_state() says how far a job has come, and no job runs here")
+            raise SchedulerError("update_state() must be called in a running job")
         note = encode({"state": state, "meta": meta} if state is not None else meta, "meta")
         claim = Claim(job, job.token, job.owner or "")
         scheduler = self.scheduler
         if scheduler.store.settle([(claim, Keep(note=note))], scheduler.clock.now_ms()):
-            raise SchedulerError(f"job {job.id} has lost its claim: another worker runs it, or it was settled")
+            raise SchedulerError(f"job {job.id} has lost its claim: another worker runs it, or it has ended")
 
     def is_cancelled(self) -> bool:
-        """Whether the running job has been asked to end (by cancel(), which cannot stop it): a look at the store.
+        """Return whether the running job has been cancelled; reads the store. False outside of jobs.
 
-        A function that looks now and then, and returns or raises early, can be cancelled while it runs. False outside
-        of a job.
+        cancel() cannot stop a running function. A function that calls this now and then, and returns or raises early,
+        can be cancelled while it runs.
 
         >>> @app.task(bind=True)
         ... def copy(self, count):
         ...     for done in range(count):
         ...         if self.is_cancelled():
-        ...             raise Snooze(0)  # give up: a job that was cancelled does not run again
+        ...             raise Snooze(0)  # a cancelled job does not run again
         """
         job = current_job()
         found = None if job is None else find(self.scheduler.store, job.id)
@@ -159,27 +159,27 @@ class Task(Sender[P, R]):
         max_retries: int | None = None,
         **options: Unpack[RetryOptions],
     ) -> Retry:
-        """Be run again later: in a function with ``bind``, ``raise self.retry(exc=error, countdown=60)``.
+        """Retry the running job later: in a function with ``bind``, ``raise self.retry(exc=error, countdown=60)``.
 
-        The delay is, in this order: ``eta`` or ``countdown``; the task's ``retry_backoff`` (which Celery ignores here,
-        silently); its ``default_retry_delay``. Attempts are counted in the store, so they survive restarts.
+        The delay is ``eta`` or ``countdown``; or else the task's ``retry_backoff`` (which Celery ignores here); or else
+        its ``default_retry_delay``. Attempts are counted in the store, so the count survives restarts.
 
         Args:
-            args: positional arguments for the next attempt; None for the same.
-            kwargs: keyword arguments, likewise.
-            exc: why; raised as it is when no attempt is left, and then not tried again by ``autoretry_for``. By default
-                the exception that is being handled. A class is taken, if it is made without arguments.
-            throw: raise the Retry here; otherwise return it: the job is run again when the function has ended, in
-                whatever way, and what it returns is not kept.
-            eta: an aware datetime.
-            countdown: seconds, or a timedelta.
-            max_retries: in the place of the task's own.
+            args: positional arguments for the next attempt; None for the same as now.
+            kwargs: keyword arguments for the next attempt; None for the same as now.
+            exc: the reason, an exception or a class that can be called without arguments; by default the exception that
+                is being handled. It is raised if no attempt is left; ``autoretry_for`` does not apply to it then.
+            throw: whether to raise the Retry. If False, it is returned, and the job is retried after the function has
+                ended in any way; what the function returns is ignored.
+            eta: when to retry, an aware datetime.
+            countdown: when to retry, in seconds from now or as a timedelta.
+            max_retries: replaces the task's own.
             options: ``queue``, ``priority`` and ``expires`` of the next attempts; expires counts from now.
 
         Raises:
-            Retry: to be let through.
+            Retry: do not catch it.
             MaxRetriesExceeded: no attempt is left, and there is no ``exc``.
-            InvalidValue: an argument breaks its rule.
+            InvalidValue: an argument is not valid.
 
         >>> @app.task(bind=True, retry_backoff=3, max_retries=3)
         ... def send_code(self, mobile):
@@ -207,17 +207,17 @@ class Task(Sender[P, R]):
     def prepare(
         self, calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], **options: Unpack[CallOptions]
     ) -> tuple[list[Job], Plan]:
-        """Calls as jobs that are not stored yet, all made at one instant, for a scheduler to add in one write.
+        """Make jobs of calls without storing them, for a scheduler to add in one write.
 
         Args:
-            calls: (args, kwargs) of each.
+            calls: pairs (args, kwargs).
             options: see CallOptions.
 
         Returns:
-            The jobs, and the plan, which says whether they are fresh and what happens on a conflict.
+            The jobs, and their plan, which has the arguments ``fresh`` and ``on_conflict`` for Store.add.
 
         Raises:
-            TypeError, PayloadError: as delay() does; no job is made.
+            TypeError, PayloadError: as for delay(). No job is made.
         """
         call = self.options(**options) if options else self
         plan, countdown, eta, check, name = call.plan, call.countdown, call.eta, self.check, self.name
@@ -235,10 +235,10 @@ class Task(Sender[P, R]):
 
     @property
     def scheduler(self) -> Carrier:
-        """What carries the calls.
+        """The scheduler to which calls go.
 
         Raises:
-            NoScheduler: the task is a shared one, and there is no scheduler yet.
+            NoScheduler: the task is shared and there is no scheduler yet.
         """
         return get_default() if self._scheduler is None else self._scheduler
 
@@ -271,7 +271,7 @@ def send(
     countdown: Seconds | None = None,
     eta: datetime | None = None,
 ) -> AsyncResult[Any]:
-    """Store a call of the task of that name, which need not be known here."""
+    """Store a call of a task by its name. The task need not be registered here."""
     if plan.said:
         plan.refuse_idle()
     if scheduler.routes is not None:

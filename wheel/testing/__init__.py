@@ -1,6 +1,6 @@
-"""What tests of code that uses Hourwheel need: travel in time, a clock, and the contract of a store as tests.
+"""For tests of code that uses Hourwheel: travel in time, a fake clock, and a store's contract as a test suite.
 
-And, for programs that are to run on it, a forecast: ``simulate``.
+Also ``simulate``, a forecast of how late jobs start.
 """
 
 from .clock import FakeClock

@@ -25,7 +25,7 @@ class FakeClock:
     """
 
     def __init__(self, start: datetime | int = NEW_YEAR_2026_MS) -> None:
-        """A clock that shows ``start``: an aware datetime, or milliseconds since the epoch."""
+        """Make a clock that shows ``start``: an aware datetime, or milliseconds since the epoch."""
         self._wall_ns = _wall_ns(start)
         self._monotonic_ns = 0
 
@@ -38,17 +38,17 @@ class FakeClock:
         return self._wall_ns
 
     def monotonic(self) -> float:
-        """Seconds that have passed on this clock, whatever was done to its wall."""
+        """The seconds by which the clock was advanced; travel() does not change it."""
         return self._monotonic_ns / 1_000_000_000
 
     def advance(self, seconds: float | timedelta) -> None:
-        """Let time pass: both the wall and the monotonic clock go on by ``seconds``, zero or more."""
+        """Advance both the wall clock and the monotonic clock by ``seconds``, zero or more."""
         passed_ns = _passed_ns(seconds)
         self._wall_ns += passed_ns
         self._monotonic_ns += passed_ns
 
     def travel(self, to: datetime | int) -> None:
-        """Set the wall clock, forwards or back, as an operator or NTP would; the monotonic clock does not notice.
+        """Set the wall clock forwards or back, as an operator or NTP would. The monotonic clock does not change.
 
         Args:
             to: an aware datetime, or milliseconds since the epoch.

@@ -1,4 +1,4 @@
-"""Hand: what stands in the ticker's place while an app travels, so that nothing of it runs in another thread."""
+"""Hand: replaces the ticker of a scheduler during travel(), so that nothing runs in another thread."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ..job import Job
 
 
 class Hand:
-    """As much of a Ticker as a scheduler asks of it; it turns the ring in the thread of whoever wakes it."""
+    """The part of a Ticker that a scheduler uses. It runs jobs in the thread that wakes it."""
 
     alive = True
-    """So start() has nothing to do."""
+    """True, so that start() does nothing."""
     ended = False
     died: BaseException | None = None
 
     def __init__(self, horizon_ms: Callable[[], int], wake: Callable[[], None]) -> None:
-        """A hand.
+        """Make a hand.
 
         Args:
-            horizon_ms: jobs due before this instant are worth a wake().
+            horizon_ms: returns an instant; adding a job that is due before it calls wake().
             wake: runs what is due.
         """
         self._horizon_ms = horizon_ms
@@ -33,7 +33,7 @@ class Hand:
         return self._horizon_ms()
 
     def stop_claiming(self, timeout_s: float) -> None:
-        """The next test may want it to go on."""
+        """Do nothing: the app may be used again after the block."""
 
     def stop(self, timeout_s: float) -> list[Job]:  # noqa: ARG002 - as Ticker.stop
         """See Ticker.stop."""

@@ -1,12 +1,11 @@
-"""Travel in time: a whole scheduler on a clock that a test moves, in the test's own thread, without any sleep.
+"""travel() and eager(): a scheduler on a clock that a test moves, in the test's own thread and without sleeping.
 
-Time does not flow, it steps: from due instant to due instant. At each the clock is set there, and the scheduler does
-what it does for ``run_due()``. So every job runs at the very instant at which it is due, finds that instant on the
-scheduler's clock, and what it adds is found at its own instant in turn. In between nothing happens, so a year costs
-what its jobs cost.
+Time moves in steps, from one due instant to the next. At each step the clock is set to the instant, and the scheduler
+does what ``run_due()`` does. So each job runs exactly when it is due and sees that time on the scheduler's clock; jobs
+that it adds run at their own time. Between the steps nothing happens, so a year takes as long as its jobs take.
 
 An app is usually made when its module is imported, with a file and the machine's clock. For the time of the block it
-has another clock, backing and life, and afterwards those that it had before, whatever happened in the block.
+has another clock, backing and life; afterwards it has its own again, even if the block raises.
 """
 
 from __future__ import annotations
@@ -37,18 +36,18 @@ from .travel_clock import NS_IN_MS, Frozen, TravelClock, moment_ms, stands_still
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
 _ALL: Final = 1 << 62
 _FAR_NS: Final = 1 << 67
-"""In the year 6645: before the end of all time, at which those jobs are due that wait for others."""
+"""In the year 6645: before the end of the year 9999, when jobs that wait for others are nominally due."""
 _FOR_EVER: Final = float("inf")
 
 
 class Travel:
-    """A journey of one scheduler through time; given by travel() and eager(), and by the fixture ``hourwheel``."""
+    """A scheduler that travels in time; yielded by travel(), eager() and the fixture ``hourwheel``."""
 
     def __init__(self, app: Scheduler, base: Clock, frozen: Frozen | None, zone: tzinfo, most: int) -> None:
         self.app: Final = app
         """The scheduler."""
         self.eager = False
-        """Whether a call that is due is run at once."""
+        """Whether calls that are due run immediately."""
         self._zone = zone
         self._record = Record(most)
         self._clock = TravelClock(base, frozen, self._pass_time)
@@ -65,22 +64,22 @@ class Travel:
 
     @property
     def now(self) -> datetime:
-        """The present, in the journey's time zone."""
+        """The current time on the scheduler's clock, in the time zone of travel()."""
         return as_datetime(self._clock.now_ms()).astimezone(self._zone)
 
     @property
     def ran(self) -> list[Ran]:
-        """What has run so far, in order."""
+        """The runs so far, in order."""
         return self._record.runs(self._zone)
 
     @property
     def pending(self) -> list[Due]:
-        """What has not begun, the earliest first."""
+        """The scheduled jobs, the earliest first."""
         self._refuse_if_over()
         return [due_of(job, self._zone) for job in self.app.store.scan(_SCHEDULED, _ALL)]
 
     def clear(self) -> None:
-        """Forget what has run so far, so that ``ran`` begins anew."""
+        """Empty ``ran``."""
         self._record.clear()
 
     # ---- moving ------------------------------------------------------------------------------------------
@@ -96,16 +95,16 @@ class Travel:
         seconds: float = 0,
         milliseconds: float = 0,
     ) -> list[Ran]:
-        """Let time pass, and run each job at the instant at which it is due. Without arguments: what is due now.
+        """Advance the time, and run each job when it is due. Without arguments, run what is due now.
 
-        A day is 24 hours, also where the clocks are changed; to() knows the time of day.
+        A day is always 24 hours, even if the clocks are changed on it. Use to() for a time of day.
 
         Returns:
-            What has run meanwhile.
+            The runs of this call.
 
         Raises:
-            InvalidValue: time would go back.
-            SchedulerError: more than ``most`` runs: jobs add each other for ever.
+            InvalidValue: the sum is negative.
+            SchedulerError: there were more than ``most`` runs, as in an endless loop of jobs that add each other.
             StoreError: the store failed.
 
         >>> with travel(app, "2026-03-01 12:00") as t:
@@ -118,23 +117,23 @@ class Travel:
         )
         if by is not None:
             if not isinstance(by, timedelta):
-                raise InvalidValue.of("by", "a timedelta; or say seconds=, minutes=, hours= or days=", by)
+                raise InvalidValue.of("by", "a timedelta; or pass seconds=, minutes=, hours= or days=", by)
             passed += by
         if passed < timedelta():
-            raise InvalidValue.of("advance()", "a way ahead, zero or more", passed)
+            raise InvalidValue.of("advance()", "called with zero or more time", passed)
         return self._go(self._clock.now_ns() + passed // timedelta(microseconds=1) * 1000)
 
     def to(self, when: datetime | str) -> list[Ran]:
-        """Let time pass until that instant; see advance().
+        """Advance the time to an instant; see advance().
 
         Args:
-            when: an aware datetime, or text such as "2026-03-29 01:59", which is in the journey's time zone.
+            when: an aware datetime, or text such as "2026-03-29 01:59" in the time zone of travel().
 
         Returns:
-            What has run meanwhile.
+            The runs of this call.
 
         Raises:
-            InvalidValue: it is no instant, or has passed.
+            InvalidValue: it is not a valid time, or is in the past.
         """
         until_ms = moment_ms(when, self._zone, "when")
         if until_ms < self._clock.now_ms():
@@ -142,18 +141,18 @@ class Travel:
         return self._go(until_ms * NS_IN_MS)
 
     async def aadvance(self, by: timedelta | None = None, **parts: float) -> list[Ran]:
-        """advance() for coroutines, whose own thread could not run tasks that are coroutine functions."""
+        """Like advance(), for coroutines. Jobs run in another thread: in this one a loop is already running."""
         return await asyncio.to_thread(self.advance, by, **parts)
 
     async def ato(self, when: datetime | str) -> list[Ran]:
-        """to() for coroutines; see aadvance()."""
+        """Like to(), for coroutines; see aadvance()."""
         return await asyncio.to_thread(self.to, when)
 
     # ---- stepping ----------------------------------------------------------------------------------------
 
     def _refuse_if_over(self) -> None:
         if travel_of(self.app) is not self:
-            raise SchedulerError("the journey is over: the scheduler lives on its own clock and store again")
+            raise SchedulerError("this travel() has ended: use the Travel inside its block only")
 
     def _go(self, until_ns: int) -> list[Ran]:
         self._refuse_if_over()
@@ -162,13 +161,13 @@ class Travel:
         while self._step(until_ns):
             pass
         self._clock.move_to(until_ns)
-        self._sweep()  # the tick in which leases lapse and time is over for what waits
+        self._sweep()  # so that leases lapse and jobs expire at that time, too
         if self._store is not None:
             self._store.tidy(self._clock.now_ms())
         return self._record.runs(self._zone, before)
 
     def _step(self, until_ns: int) -> bool:
-        """Go to the next instant at which something is to happen, and let it; False if there is none by then."""
+        """Move to the next instant at which something is due, and run it. Return False if there is none by then."""
         now_ms = self._clock.now_ms()
         self._look_after(now_ms)
         due_ms = self._next_ms()
@@ -176,13 +175,13 @@ class Travel:
             return False
         self._clock.move_to(due_ms * NS_IN_MS)
         if not self._sweep() and self._next_ms() == due_ms:
-            # The store names a job that is due and does not give it: look again at each tick, as the ticker does.
+            # The store reports a due job, but it cannot be claimed: try again at each tick, as the ticker does.
             self._clock.move_to(min((self._clock.now_ms() // 1000 + 1) * 1000 * NS_IN_MS, until_ns))
             return self._clock.now_ns() < until_ns
         return True
 
     def _look_after(self, now_ms: int) -> None:
-        """Let every schedule have its next fire in the store, before time is moved."""
+        """Add the missing fires of schedules, before time is moved."""
         schedules = self.app.fires
         if schedules.entries:
             if not self._spare_look():
@@ -192,7 +191,7 @@ class Travel:
                 self._unrun = self._store.unrun
 
     def _spare_look(self) -> bool:
-        """A fire is followed by the next in the store itself, unless it was cancelled: look only if something was."""
+        """Skip the look for missing fires unless a job was cancelled; otherwise each fire has its next one."""
         if self._store is None or self._store.unrun != self._unrun:
             return False
         self.app.fires.spare_look(self._clock.now_ms())
@@ -202,7 +201,7 @@ class Travel:
         return self.app.store.next_due(self.app.queues, **self.app.life.runner.refused.option())
 
     def _sweep(self) -> int:
-        """Run what is due, also what is added meanwhile; how much that was."""
+        """Run what is due, including jobs that are added meanwhile. Return how many were run."""
         with self._lock:
             self._sweeps += 1
         runs = 0
@@ -212,7 +211,7 @@ class Travel:
                 self._spare_look()
                 runs += self.app.run_due()
                 with self._lock:
-                    if not (self.eager and self._added):  # who adds a job from now on finds that no sweep goes on
+                    if not (self.eager and self._added):  # after this, adding a job starts a new sweep
                         self._sweeps -= 1
                         return runs
         except BaseException:
@@ -220,13 +219,13 @@ class Travel:
                 self._sweeps -= 1
             raise
 
-    # ---- what the scheduler's own parts ask --------------------------------------------------------------
+    # ---- called by the scheduler -------------------------------------------------------------------------
 
     def _horizon_ms(self) -> int:
         return self._clock.now_ms() + 1 if self.eager else 0
 
     def _wake(self) -> None:
-        """Something is due in eager mode: run it, unless a sweep goes on, which will find it."""
+        """In eager mode, run what is due, unless a sweep is going on, which will find it."""
         with self._lock:
             self._added = True
             if not self.eager or self._sweeps:
@@ -235,7 +234,7 @@ class Travel:
         self._sweep()
 
     def _pass_time(self, most_s: float) -> float:
-        """Somebody waits for a job to end; see Passing."""
+        """Advance time for a caller that waits for a job; see Passing."""
         before_ns = self._clock.now_ns()
         until_ns = _FAR_NS if most_s == _FOR_EVER else before_ns + round(most_s * 1_000_000_000)
         if not self._step(until_ns):
@@ -243,7 +242,7 @@ class Travel:
                 self._clock.move_to(until_ns)
                 return most_s
             if not self._sweeps or current_job() is not None:
-                raise SchedulerError("the job that is waited for will never end: nothing is due any more")
+                raise SchedulerError("get() waits for a job that will never end: nothing else is due")
             threading.Event().wait(0.001)  # another thread runs jobs
         return (self._clock.now_ns() - before_ns) / 1_000_000_000
 
@@ -262,26 +261,25 @@ def travel(
     frozen: Frozen | None = None,
     most: int = RUNS_MOST,
 ) -> Iterator[Travel]:
-    """For the time of the block ``app`` lives on a clock that stands still, and moves when it is told.
+    """In the block, put ``app`` on a clock that stands still until you move it.
 
-    Nothing of it runs in the background meanwhile: start() does nothing, and jobs run in the thread that lets time
-    pass. Waiting for a result lets time pass. Shared tasks are carried by ``app``.
+    Nothing runs in the background: start() does nothing, and jobs run in the thread that advances the time. Waiting for
+    a result advances the time, too. Calls of shared tasks go to ``app``.
 
     Args:
         app: a scheduler that is stopped.
-        start: when the journey begins: an aware datetime, or text such as "2026-03-29 01:59", which is in ``tz``.
-            None for the present; and if the scheduler's own clock stands still (a FakeClock, or within freeze_time()),
-            the journey follows that, besides being moved.
-        tz: the time zone of text, and of what the journey shows; None for the scheduler's.
-        eager: run a call that is due at once; one with a countdown waits until time has passed.
-        store: where jobs are kept meanwhile; None for a new, empty memory store.
-        frozen: what freezegun's freeze_time() or time-machine's travel() gave: it is moved along, so that jobs find the
-            instant in datetime.now() too.
-        most: so many runs at one go are an error: jobs that add each other for ever.
+        start: the time at the beginning: an aware datetime, or text such as "2026-03-29 01:59" in ``tz``. None for now;
+            if the scheduler's own clock is a FakeClock, or within freeze_time(), that clock is followed.
+        tz: the time zone of text, and of the times in ``ran`` and ``pending``; None for the scheduler's.
+        eager: whether to run a call that is due immediately. One with a countdown waits until time has passed.
+        store: the store to use in the block; None for a new, empty memory store.
+        frozen: what freezegun's freeze_time() or time-machine's travel() yielded. It is moved along, so that jobs see
+            the same time in datetime.now().
+        most: how many runs in one call are an error, because jobs seem to add each other endlessly.
 
     Raises:
-        InvalidValue: an argument breaks its rule.
-        SchedulerError: the scheduler runs, or travels already.
+        InvalidValue: an argument is not valid.
+        SchedulerError: the scheduler is running, or is in travel() already.
 
     >>> with travel(app, "2026-03-29 01:59", tz="Europe/Berlin") as t:
     ...     result = remind.delay(1, "x", countdown=3600)
@@ -306,19 +304,19 @@ def travel(
 
 @contextmanager
 def eager(app: Scheduler, start: datetime | str | None = None, **options: Any) -> Iterator[Travel]:
-    """For the time of the block a call that is due is run at once, in the caller's thread.
+    """In the block, run each call that is due immediately, in the caller's thread.
 
-    A call with a countdown (or an eta ahead) is never run at once: it waits, as it would outside of a test, until time
-    has passed: by advance(), by get(), or, within freezegun's freeze_time(), by frozen.tick() and ``app.run_due()``.
-    What a call gives is an AsyncResult like any other.
+    A call with a countdown or a future eta waits until time has passed, as it would outside of tests: with advance(),
+    get(), or, within freezegun's freeze_time(), with frozen.tick() and ``app.run_due()``. Calls return an AsyncResult,
+    as usual.
 
     Args:
-        app: a scheduler that is stopped; or one that travels, which is eager from now until the end of the block.
+        app: a scheduler that is stopped; or one that is in travel(), which becomes eager for the block.
         start: as in travel().
         options: as in travel().
 
     Raises:
-        InvalidValue, SchedulerError: see travel().
+        InvalidValue, SchedulerError: as in travel().
 
     >>> with eager(app) as t:
     ...     now, later = remind.delay(1, "x"), remind.delay(2, "y", countdown=900)
@@ -334,7 +332,8 @@ def eager(app: Scheduler, start: datetime | str | None = None, **options: Any) -
             yield begun
         return
     if start is not None or options:
-        raise InvalidValue.of("start and options", "absent: the scheduler travels already", (start, options))
+        rule = "left out: the scheduler is in travel() already"
+        raise InvalidValue.of("start and options", rule, (start, options))
     before, travelling.eager = travelling.eager, True
     try:
         yield travelling
@@ -343,7 +342,7 @@ def eager(app: Scheduler, start: datetime | str | None = None, **options: Any) -
 
 
 def travel_of(app: Scheduler) -> Travel | None:
-    """The journey that a scheduler is on."""
+    """Return the Travel of a scheduler; None if it is not in travel()."""
     owner = getattr(getattr(app.clock, "pass_time", None), "__self__", None)
     return owner if isinstance(owner, Travel) else None
 
@@ -352,15 +351,15 @@ def _checked(app: Scheduler, tz: str | tzinfo | None) -> tzinfo:
     if not isinstance(app, Scheduler):
         raise InvalidValue.of("app", "a Scheduler", app)
     if travel_of(app) is not None:
-        raise SchedulerError("the scheduler travels already: move it with to() or advance()")
+        raise SchedulerError("the scheduler is in travel() already: move it with to() or advance()")
     if app.life.ticker is not None and app.life.ticker.thread.is_alive():
-        raise SchedulerError("the scheduler runs: stop() it first, a journey runs the jobs itself")
+        raise SchedulerError("the scheduler is running: stop() it first, because travel() runs the jobs itself")
     return app.timezone if tz is None else checked_zone(tz)
 
 
 @contextmanager
 def _begun(begun: Travel, store: Store | None) -> Iterator[Travel]:
-    """Put the journey's clock, store, runner and hand under the app; put back what was there."""
+    """Give the app the clock, store, runner and hand of the Travel, and restore its own afterwards."""
     app, clock = begun.app, begun._clock
     own = Forgetful(clock) if store is None else None
     begun._store = own

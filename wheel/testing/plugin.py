@@ -1,6 +1,6 @@
-"""The pytest plugin: the fixture ``hourwheel``, a scheduler that travels in time for the length of one test.
+"""The pytest plugin: the fixture ``hourwheel``, a scheduler that travels in time for one test.
 
-Which scheduler it is says the ini option, and for single tests the marker:
+Choose the scheduler with an ini option, or with a marker for a single test:
 
     [tool.pytest.ini_options]
     hourwheel_app = "shop.tasks:app"
@@ -23,71 +23,71 @@ from .journey import Travel, travel
 
 DEFAULT_START: Final = "2026-01-01 00:00"
 _MARKER: Final = (
-    "hourwheel(app, start=, tz=, eager=, store=, most=): which scheduler the fixture hourwheel is, and when it begins; "
-    "see hourwheel.testing.travel"
+    "hourwheel(app, start=, tz=, eager=, store=, most=): the scheduler of the fixture hourwheel, and options of "
+    "hourwheel.testing.travel"
 )
 
 _BEFORE: Final = pytest.StashKey[Rule | None]()
-_SAID: Final = pytest.StashKey[list[str]]()
+_NOTICES: Final = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of the ini file."""
+    """Add the ini options."""
     parser.addini("hourwheel_app", 'the Scheduler of the fixture hourwheel: "package.module:app"')
-    parser.addini("hourwheel_start", "when its tests begin, in its time zone", default=DEFAULT_START)
+    parser.addini("hourwheel_start", "the time at which its tests start, in its time zone", default=DEFAULT_START)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Before anything of the user's is imported: modules must not run jobs because tests are collected from them."""
-    _hold_back(early_config)
+    """Keep schedulers from starting, before any module is imported: collecting tests must not run jobs."""
+    _prevent_starts(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line("markers", _MARKER)
-    _hold_back(config)
+    _prevent_starts(config)
 
 
-def _hold_back(config: pytest.Config) -> None:
-    if _SAID in config.stash:
+def _prevent_starts(config: pytest.Config) -> None:
+    if _NOTICES in config.stash:
         return
-    said = config.stash[_SAID] = []
-    reason = "pytest only imports the module; start it in a fixture, or travel() with it"
-    config.stash[_BEFORE] = set_rule(Rule(reason=reason, starts="later", say=said.append))
+    notices = config.stash[_NOTICES] = []
+    reason = "pytest is only importing the module; start it in a fixture, or use travel()"
+    config.stash[_BEFORE] = set_rule(Rule(reason=reason, starts="later", say=notices.append))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave the process as it was."""
+    """Restore what pytest_configure changed."""
     if _BEFORE in config.stash:
         set_rule(config.stash[_BEFORE])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say which schedulers would have been started by an import."""
-    for text in config.stash.get(_SAID, []):
+    """Print which schedulers would have been started by an import."""
+    for text in config.stash.get(_NOTICES, []):
         terminalreporter.write_line(f"hourwheel: {plain(text)}", yellow=True)
 
 
 @pytest.fixture
 def hourwheel(request: pytest.FixtureRequest) -> Iterator[Travel]:
-    """A journey in time of the scheduler that ``hourwheel_app`` names; see hourwheel.testing.travel.
+    """The scheduler that ``hourwheel_app`` names, in travel(); see hourwheel.testing.travel.
 
-    It begins with an empty store in memory, on 1 January 2026 unless something else is said. Afterwards the
-    scheduler is as it was before, with its own store and clock; tasks and hooks that the test has added stay.
+    It starts with an empty memory store, at ``hourwheel_start`` (by default 1 January 2026). After the test, the
+    scheduler has its own store and clock again. Tasks and hooks that the test has added stay.
     """
     marker = request.node.get_closest_marker("hourwheel")
     args: tuple[Any, ...] = () if marker is None else marker.args
     options: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
     if len(args) > 1:
-        raise pytest.UsageError(f"the marker hourwheel takes one scheduler, got {args!r}")
+        raise pytest.UsageError(f"the marker hourwheel must have one scheduler, got {args!r}")
     app = _app_of(args[0] if args else options.pop("app", None), request.config)
     options.setdefault("start", request.config.getini("hourwheel_start"))
     before = set(threading.enumerate())
     with travel(app, **options) as begun:
         yield begun
     left = [thread.name for thread in threading.enumerate() if thread not in before and "hourwheel" in thread.name]
-    assert left == [], f"threads of Hourwheel are left over: {left}"
+    assert left == [], f"the test has left threads of Hourwheel running: {left}"
 
 
 def _app_of(named: object, config: pytest.Config) -> Scheduler:
@@ -96,10 +96,10 @@ def _app_of(named: object, config: pytest.Config) -> Scheduler:
         return named
     if not isinstance(named, str) or not named:
         raise pytest.UsageError(
-            'the fixture hourwheel needs a scheduler: hourwheel_app = "package.module:app" in the ini file, '
-            'or @pytest.mark.hourwheel("package.module:app")'
+            'the fixture hourwheel needs a scheduler: set hourwheel_app = "package.module:app" in the ini file, '
+            'or use @pytest.mark.hourwheel("package.module:app")'
         )
-    from ..cli.find_app import find_app  # not for every run of pytest where Hourwheel happens to be installed
+    from ..cli.find_app import find_app  # not needed in other runs of pytest
     from ..cli.outcome import CommandError
 
     try:

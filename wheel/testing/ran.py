@@ -1,4 +1,4 @@
-"""Ran, Due: what has been run and what is still to come, as a test wants to compare them; and who keeps the record."""
+"""Ran and Due: runs of jobs and scheduled jobs, for tests to compare; and the runner that records runs."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ _OUTCOMES: Final[dict[type[Outcome], str]] = {
     Released: "unregistered",
 }
 RUNS_MOST: Final = 1_000_000
-"""So many runs in one go are taken for jobs that add each other for ever."""
+"""More runs than this in one call are taken for an endless loop of jobs that add each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """One run of a job. Two are equal if the first six fields are: result, error and id do not count."""
+    """One run of a job. Comparison ignores result, error and id."""
 
     task: str
-    """Its name."""
+    """The name of the task."""
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     at: datetime
-    """When it began, in the journey's time zone."""
+    """When it started, in the time zone of travel()."""
     attempt: int
     outcome: str
-    """"succeeded", "failed", "retried", "snoozed", or "unregistered": given back, as nobody here knows its task."""
+    """"succeeded", "failed", "retried", "snoozed", or "unregistered": released, because its task is unknown."""
     result: Any = field(default=None, compare=False)
     """What the function returned."""
     error: str | None = field(default=None, compare=False)
-    """The type and the message of what it raised."""
+    """The type and message of the exception that it raised."""
     id: str = field(default="", compare=False)
-    """Of the job."""
+    """The job's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """One job that has not begun. The id does not count when two are compared."""
+    """A scheduled job. Comparison ignores the id."""
 
     task: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     at: datetime
-    """When it is due, in the journey's time zone."""
+    """When it is due, in the time zone of travel()."""
     attempt: int
-    """How often it was run already."""
+    """How often it has been run so far."""
     id: str = field(compare=False)
 
 
 def due_of(job: Job, zone: tzinfo) -> Due:
-    """A scheduled job as a Due."""
+    """Return a scheduled job as a Due."""
     args, kwargs = job.call
     at = as_datetime(job.due_ms).astimezone(zone)
     return Due(task=job.task, args=args, kwargs=kwargs, at=at, attempt=job.attempt, id=job.id)
@@ -77,7 +77,7 @@ class Record:
         return len(self._runs)
 
     def begin(self) -> None:
-        """Count from zero: time is moved anew."""
+        """Count the runs of a new call from zero."""
         self._left = self._most
 
     def clear(self) -> None:
@@ -85,29 +85,29 @@ class Record:
         self._runs.clear()
 
     def runs(self, zone: tzinfo, since: int = 0) -> list[Ran]:
-        """The runs from number ``since`` on, as they are shown."""
+        """Return the runs from index ``since`` on."""
         return [_ran_of(job, at_ms, outcome, zone) for job, at_ms, outcome in self._runs[since:]]
 
     def count(self, job: Job) -> None:
-        """One more run is to begin.
+        """Count a run that is about to start.
 
         Raises:
-            SchedulerError: it is one too many.
+            SchedulerError: there are too many.
         """
         self._left -= 1
         if self._left < 0:
             raise SchedulerError(
-                f"more than {self._most} runs in one go, and {job.task} is to be run again: do jobs add each other "
-                "for ever? most= says how many are meant"
+                f"more than {self._most} runs in one call, and {job.task} would run again: do jobs add each other "
+                "endlessly? If not, pass a larger most="
             )
 
     def note(self, job: Job, at_ms: int, outcome: Outcome) -> None:
-        """A run has ended."""
+        """Record a run that has ended."""
         self._runs.append((job, at_ms, outcome))
 
 
 class RecordingRunner:
-    """A runner like another one, that also puts each run on record."""
+    """A runner that runs claims like another one, and records each run."""
 
     def __init__(self, inner: Runner, clock: Clock, record: Record) -> None:
         self._inner = inner.by(clock)
@@ -127,7 +127,7 @@ class RecordingRunner:
         return outcome
 
     def __getattr__(self, name: str) -> Any:
-        """All else is that of the runner."""
+        """Everything else is the runner's."""
         return getattr(self._inner, name)
 
 

@@ -1,4 +1,4 @@
-"""TravelClock: the clock of a journey. It is moved ahead from outside, and never back."""
+"""TravelClock: the clock of travel(). It is moved ahead by hand, and never goes back."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ NS_IN_MS: Final = 1_000_000
 
 
 class Frozen(Protocol):
-    """What freezegun's freeze_time() and time-machine's travel() give."""
+    """The object that freezegun's freeze_time() or time-machine's travel() yields."""
 
     def move_to(self, moment: Any) -> object:
-        """Let the program's time be that moment."""
+        """Set the program's time."""
 
 
 class TravelClock:
-    """As far ahead of another clock as it was moved; or, with ``frozen``, that other clock, which is moved itself."""
+    """A clock that is ahead of another one by as much as it was moved; or, with ``frozen``, moves that one."""
 
     def __init__(self, base: Clock, frozen: Frozen | None, pass_time: Callable[[float], float]) -> None:
-        """A clock.
+        """Make a clock.
 
         Args:
-            base: what it follows.
-            frozen: moves ``base``.
+            base: the clock that it follows.
+            frozen: moves ``base``, if given.
             pass_time: see Passing.
         """
         self._base = base
@@ -42,14 +42,14 @@ class TravelClock:
 
     def now_ns(self) -> int:
         """See Clock.now_ns."""
-        return (self._base.now_ns() + 500) // 1000 * 1000 + self._ahead_ns  # freezegun's floats are 128 ns off at most
+        return (self._base.now_ns() + 500) // 1000 * 1000 + self._ahead_ns  # freezegun's floats are off by up to 128 ns
 
     def monotonic(self) -> float:
         """See Clock.monotonic."""
         return self._base.monotonic() + self._ahead_ns / 1_000_000_000
 
     def move_to(self, instant_ns: int) -> None:
-        """Let it be that instant, if it is not later already."""
+        """Move the clock to an instant, unless it is already later."""
         if instant_ns <= self.now_ns():
             return
         if self._frozen is None:
@@ -59,14 +59,14 @@ class TravelClock:
 
 
 def stands_still(clock: Clock) -> bool:
-    """Whether somebody moves the clock by hand: it is a FakeClock, or the time is frozen."""
+    """Whether the clock is moved by hand: a FakeClock, or frozen time."""
     before_ns = clock.now_ns()
     threading.Event().wait(0.001)  # a millisecond of real time
     return clock.now_ns() == before_ns
 
 
 def moment_ms(when: datetime | str, zone: tzinfo, name: str) -> int:
-    """An aware datetime, or ISO text that is in ``zone`` if it names none, in milliseconds since the epoch.
+    """Return an aware datetime or ISO text in milliseconds since the epoch. Text without an offset is in ``zone``.
 
     >>> moment_ms("1970-01-01 00:01", UTC, "start"), moment_ms("1970-01-01T01:00+01:00", UTC, "start")
     (60000, 0)

@@ -40,7 +40,7 @@ def test_what_is_due_within_the_hour_is_listed_in_order(run: Run, store: Path) -
     assert [line.split()[-3] for line in lines[2:4]] == ["late", "soon"]
     assert lines[4].startswith("load: █··············█····")
     assert lines[4].endswith("  each bar 1m, at most 1, from 2030-03-17 17:46")
-    assert lines[5].startswith("forecast: 1 process of 4 workers, though none is alive now: half begin ")
+    assert lines[5].startswith("forecast: 1 process of 4 workers, though none is alive now: half start ")
     assert lines[6] == "runs take: app.remind 3s"
     assert "mail" not in out
     assert run("agenda", store, "--next", "2d")[1].startswith("3 jobs due within 2d, 1 of them overdue\n")
@@ -89,7 +89,7 @@ def test_a_forecast_of_very_many_jobs_is_made_if_it_is_asked_for(
 ) -> None:
     monkeypatch.setattr(agenda, "_FORECAST_MOST", 1)
     assert (
-        "forecast: it takes a while for so many jobs; -c N asks for it, and `hourwheel simulate`\n"
+        "forecast: takes a while for so many jobs; use -c N, or `hourwheel simulate`, to get one\n"
         in run("agenda", store)[1]
     )
     assert "forecast: 1 process of 8 workers, " in run("agenda", store, "-c", 8)[1]

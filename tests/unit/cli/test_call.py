@@ -111,11 +111,11 @@ def test_an_app_may_check_for_another_store(run: Run, store: Path, shop: str, tm
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["shop.welcome"], "shop.welcome cannot be called so: welcome() missing 1 required positional argument: 'user_id'"),
-        (["shop.welcome", "1", "-k", '{"nobody":2}'], "shop.welcome cannot be called so: welcome() got an unexpected keyword argument 'nobody'"),
-        (["shop.welcom", "1"], "the app knows no task shop.welcom; did you mean shop.welcome? --store without -A calls"),
-        (["mail.welcome", "1"], "the app knows no task mail.welcome; did you mean shop.welcome? --store"),
-        (["zzz", "1"], "the app knows no task zzz; --store without -A calls a task by its name, known or not"),
+        (["shop.welcome"], "shop.welcome cannot be called with these arguments: welcome() missing 1 required positional argument: 'user_id'"),
+        (["shop.welcome", "1", "-k", '{"nobody":2}'], "shop.welcome cannot be called with these arguments: welcome() got an unexpected keyword argument 'nobody'"),
+        (["shop.welcom", "1"], "the app has no task shop.welcom; did you mean shop.welcome? to call it by name anyway, use --store"),
+        (["mail.welcome", "1"], "the app has no task mail.welcome; did you mean shop.welcome? to call it"),
+        (["zzz", "1"], "the app has no task zzz; to call it by name anyway, use --store without -A"),
     ],
 )  # fmt: skip
 def test_with_an_app_a_call_that_cannot_be_is_refused(
@@ -131,16 +131,16 @@ def test_with_an_app_a_call_that_cannot_be_is_refused(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["app.x", "1", "--args", "[2]"], "the arguments are given as words and by --args: choose one"),
+        (["app.x", "1", "--args", "[2]"], "pass the arguments as ARG or with --args, not both"),
         (["app.x", "--args", "2"], "must be a JSON list"),
         (["app.x", "--kwargs", "[2]"], "must be a JSON object"),
         (["app.x", "--kwargs", '{"a":NaN}'], "must be a JSON object"),
         (["app.x", "--countdown", "1m", "--eta", "2031-01-01"], "not allowed with argument"),
-        (["app.x", "--countdown", "soon"], "must be seconds, or such as 15m"),
+        (["app.x", "--countdown", "soon"], "must be a number of seconds, or text such as 15m"),
         (["app.x", "--priority", "high"], "must be a whole number, got 'high'"),
         (["app.x", "--priority", "500"], "priority must be a whole number from -100 to 100, got 500"),
         (["app.x", "--queue", "a b"], "queue must be"),
-        (["a b "], "name must be 1 to 200 characters that can be seen"),
+        (["a b "], "name must be 1 to 200 visible characters"),
         ([], "the following arguments are required: TASK"),
     ],
 )

@@ -35,7 +35,7 @@ def test_cancel_keeps_the_reason(run: Run, store: Path) -> None:
 @pytest.mark.parametrize(
     ("id", "why"),
     [
-        ("run", "it is running, and has been asked to end"),
+        ("run", "it is running, and has been asked to stop"),
         ("done", "it has finished"),
         ("nobody", "there is no such job"),
     ],
@@ -49,7 +49,7 @@ def test_several_jobs_can_be_cancelled_and_one_no_is_no(run: Run, store: Path) -
     assert status == 1
     assert out.splitlines() == [
         "soon: cancelled",
-        "run: not cancelled, it is running, and has been asked to end",
+        "run: not cancelled, it is running, and has been asked to stop",
         "mail: cancelled",
     ]
 
@@ -98,7 +98,10 @@ def test_reschedule_json(run: Run, store: Path) -> None:
     [
         ([], "one of the arguments --countdown --eta is required"),
         (["--countdown", "5", "--eta", "2030-01-01"], "not allowed with"),
-        (["--countdown", "soon"], "a length of time must be seconds, or such as 15m, 1h30m or 2d, got 'soon'"),
+        (
+            ["--countdown", "soon"],
+            "a duration must be a number of seconds, or text such as 15m, 1h30m or 2d, got 'soon'",
+        ),
         (["--countdown", "-5"], "got '-5'"),
         (["--eta", "yesterday"], "a time must be a date and time such as"),
         (["--countdown", "9999999d"], "countdown must be a time up to the year 9999"),

@@ -116,7 +116,7 @@ def test_an_edit_is_refused_then_accepted(run: Run, store: Path) -> None:
     assert "--accept-edit" in run("jobs", store)[2]
     status, out, _ = run("check", store, "--accept-edit")
     assert status == 0
-    assert f"{store}: the edit was taken: 6 jobs in it, now epoch 3; the file as it was is {store}.before-edit" in out
+    assert f"{store}: the edit was accepted: 6 jobs, now epoch 3; your file was kept as {store}.before-edit" in out
     assert f"{store}: sound" in out
     assert "app.post(1" in run("jobs", store)[1]
 
@@ -124,7 +124,7 @@ def test_an_edit_is_refused_then_accepted(run: Run, store: Path) -> None:
 def test_where_nothing_was_edited_there_is_nothing_to_accept(run: Run, store: Path) -> None:
     status, out, _ = run("check", store, "--accept-edit")
     assert status == 0
-    assert "nothing was edited" in out
+    assert "the file was not edited" in out
 
 
 def test_an_edit_that_is_wrong_is_refused_with_line_and_column(run: Run, store: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_copy_that_was_edited_somewhere_else_is_a_store_still(
 def test_compact_puts_every_job_into_the_file(run: Run, store: Path) -> None:
     assert '"id":"soon"' not in store.read_text()
     status, out, _ = run("compact", store)
-    assert (status, out) == (0, f"{store}: all jobs are in the file itself now, one a line\n")
+    assert (status, out) == (0, f"{store}: all jobs are in the file itself now, one per line\n")
     assert len(re.findall(r'^\{"id":', store.read_text(), re.MULTILINE)) == 6
 
 

@@ -51,7 +51,7 @@ def test_for_programs_it_is_one_document(run: Run, monkeypatch: pytest.MonkeyPat
         "source": "environment, HOURWHEEL_STORE",
         "help": SETTINGS["store"].help,
     }
-    assert "not settings, left alone: HOURWHEEL_SERVICE_HOST" in run("config")[1]
+    assert "not settings, ignored: HOURWHEEL_SERVICE_HOST" in run("config")[1]
 
 
 def test_a_narrow_terminal_has_it_in_lines(run: Run, terminal: Callable[[int], None]) -> None:

@@ -132,7 +132,7 @@ def test_spans_are_read(text: str, ms: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "m", "5x", "-5", "1h-5m", "nan", "inf", "1e5"])
 def test_what_is_no_span_is_refused(text: str) -> None:
-    with pytest.raises(InvalidValue, match="a length of time must be"):
+    with pytest.raises(InvalidValue, match="a duration must be"):
         read_span(text)
 
 

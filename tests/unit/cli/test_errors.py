@@ -73,7 +73,7 @@ def test_a_directory_is_no_store(run: Run, tmp_path: Path, words: tuple[str, ...
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("memory:", "in the memory of the process that made it"),
+        ("memory:", "in the memory of one process"),
         ("mongodb://x", "url must be a path, json:PATH or memory:"),
         ("json://host/x", "a local path after its scheme"),
     ],
@@ -103,7 +103,7 @@ def test_a_store_that_may_not_be_read_is_an_error(run: Run, store: Path) -> None
 def test_a_store_must_be_named(run: Run) -> None:
     status, _, err = run("jobs")
     assert status == 2
-    assert err == "hourwheel: which store? name its path or URL, give -A module:app, or set HOURWHEEL_STORE\n"
+    assert err == "hourwheel: no store given: pass its path or URL, or -A module:app, or set HOURWHEEL_STORE\n"
 
 
 def test_the_environment_names_the_store(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,8 +140,8 @@ def test_the_store_in_the_memory_of_an_app_can_be_looked_at_but_not_repaired(run
     (tmp_path / "inmemory.py").write_text(text)
     assert run("jobs", "-A", "inmemory")[:2] == (0, "no jobs\n")
     assert run("check", "-A", "inmemory")[0] == 0
-    assert "name the file instead" in run("repair", "-A", "inmemory")[2]
-    assert "has no journal" in run("compact", "-A", "inmemory")[2]
+    assert "pass the store's file instead" in run("repair", "-A", "inmemory")[2]
+    assert "only a JSON store can be compacted" in run("compact", "-A", "inmemory")[2]
 
 
 # ---- the program -----------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def broken(error: BaseException) -> Command:
         (
             ZeroDivisionError("oops"),
             70,
-            "hourwheel: unexpected ZeroDivisionError: oops (this is a bug, and HOURWHEEL_DEBUG=1 shows where)\n",
+            "hourwheel: unexpected ZeroDivisionError: oops (this is a bug; set HOURWHEEL_DEBUG=1 to see the traceback)\n",
         ),
     ],
 )

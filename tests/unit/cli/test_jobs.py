@@ -100,11 +100,11 @@ def test_an_empty_store_has_no_jobs(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--state", "asleep"], "must be of scheduled, running"),
+        (["--state", "asleep"], "must be from scheduled, running"),
         (["--limit", "-1"], "must be a whole number"),
         (["--limit", "x"], "must be a whole number"),
         (["--due-before", "soon"], "a time must be a date and time such as"),
-        (["--due-before", "5 parsecs"], "a length of time must be seconds, or such as 15m"),
+        (["--due-before", "5 parsecs"], "a duration must be a number of seconds, or text such as 15m"),
         (["--due", "5"], "unrecognized arguments"),
     ],
 )

@@ -17,7 +17,7 @@ def test_queues_and_tasks_are_paused_and_resumed(run: Run, store: Path) -> None:
         "queue:mail: paused", "queue:sms: paused", "task:app.x: paused",
         "paused now: queue:mail, queue:sms, task:app.x",
     ]  # fmt: skip
-    assert run("pause", "-Q", "mail", "--store", store)[1].startswith("queue:mail: it was paused already\n")
+    assert run("pause", "-Q", "mail", "--store", store)[1].startswith("queue:mail: already paused\n")
     assert "queue:mail, queue:sms, task:app.x" in run("stats", store)[1]
     assert run("resume", "-Q", "mail", "-T", "app.x", "--store", store)[1].endswith("paused now: queue:sms\n")
     assert run("resume", "-Q", "sms", "--store", store)[1].endswith("paused now: nothing\n")
@@ -38,10 +38,10 @@ def test_for_programs_it_says_what_was_changed_and_what_is_paused(run: Run, stor
 
 
 def test_what_is_no_name_is_refused_and_nothing_is_paused(run: Run, store: Path) -> None:
-    for words in (["-Q", "a b"], []):
+    for words, advice in ((["-Q", "a b"], "must be"), ([], "pass --queue, --task or --schedule")):
         status, _, err = run("pause", *words, "--store", store)
         assert status == 2
-        assert "must be" in err
+        assert advice in err
     opened = JsonStore(store)
     assert opened.paused() == []
     opened.close()

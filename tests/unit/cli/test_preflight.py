@@ -51,7 +51,7 @@ def test_jobs_that_fit_are_fine(run: Run, tmp_path: Path, shop: str) -> None:
     path = stored(tmp_path, welcome("a", '[[1],{"subject":"x"}]'), welcome("b", '[[1,"y"],{}]'))
     status, out, err = run("preflight", "-A", shop)
     assert (status, err) == (0, "")
-    assert out == f"{path}: 2 jobs pending: the app knows their tasks, and their arguments fit\n"
+    assert out == f"{path}: 2 jobs pending: the app can run them all\n"
 
 
 def test_jobs_of_a_task_that_is_gone_or_takes_other_arguments_are_found(run: Run, tmp_path: Path, shop: str) -> None:
@@ -74,14 +74,14 @@ def test_jobs_of_a_task_that_is_gone_or_takes_other_arguments_are_found(run: Run
             "(such as c, due 2030-03-17 17:46:35 UTC)"
         ),
         (
-            "shop.mail.welcome: 1 job: the app knows no task of that name; maybe shop.welcome by now: "
-            "give that aliases=['shop.mail.welcome'] (such as e, due 2030-03-17 17:46:40 UTC)"
+            "shop.mail.welcome: 1 job: the app has no task of that name; if it is called shop.welcome now, "
+            "add aliases=['shop.mail.welcome'] (such as e, due 2030-03-17 17:46:40 UTC)"
         ),
         (
             "shop.welcome: 1 job: welcome() got some positional-only arguments passed as keyword arguments: 'text' "
             "(such as d, due 2030-03-17 17:46:40 UTC)"
         ),
-        "zzz: 1 job: the app knows no task of that name (such as g, due 2030-03-17 17:46:40 UTC)",
+        "zzz: 1 job: the app has no task of that name (such as g, due 2030-03-17 17:46:40 UTC)",
         f"{path}: 7 jobs pending: 5 could not be run; nothing was changed",
     ]
 
@@ -100,7 +100,7 @@ def test_programs_are_told_the_same(run: Run, tmp_path: Path, shop: str) -> None
         "bad": 1,
         "problems": [
             {
-                "task": "shop.mail.welcome", "kind": "unknown", "why": "the app knows no task of that name",
+                "task": "shop.mail.welcome", "kind": "unknown", "why": "the app has no task of that name",
                 "near": ["shop.welcome"], "count": 1, "example": "e", "due_ms": NOW_MS, "due": "2030-03-17T17:46:40.250Z",
             },
         ],
@@ -122,7 +122,7 @@ def test_only_what_is_pending_is_looked_at_and_only_in_the_queues_of_the_app(
     status, out, _ = run("preflight", "-A", module, "-Q", "default")
     assert (status, out) == (
         0,
-        f"{store}: 3 jobs pending, and 1 in other queues: the app knows their tasks, and their arguments fit\n",
+        f"{store}: 3 jobs pending, and 1 in other queues: the app can run them all\n",
     )
 
 

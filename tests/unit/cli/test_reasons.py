@@ -58,11 +58,11 @@ TABLE = {
     ),
     "snoozed": (
         job(due_ms=NOW + 8_000, reason="not while it rains"), facts(),
-        ["It is not due yet: it is due in 8s, at 2030-03-17 17:46:48 UTC. It was sent back: not while it rains."],
+        ["It is not due yet: it is due in 8s, at 2030-03-17 17:46:48 UTC. It was postponed: not while it rains."],
     ),
     "put off by a worker that does not know it": (
         job(due_ms=NOW + 8_000, reason="unregistered: no task named 'app.mail' in the process that took it"), facts(),
-        ["It was put off, unregistered: no task named 'app.mail' in the process that took it. It is offered again in 8s,"],
+        ["It was postponed (unregistered: no task named 'app.mail' in the process that took it). It is offered again in 8s,"],
     ),
     "waits for others": (
         job(due_ms=MAX_MS, after=WAITS),
@@ -76,13 +76,13 @@ TABLE = {
             ("z", None), *((id, other(id, State.SCHEDULED, due_ms=NOW)) for id in "1234"),
         )),
         [
-            ("It waits for 6 other jobs to end: y (app.send) waits itself; z is not in the store any more; "
+            ("It waits for 6 other jobs to end: y (app.send) is waiting for others itself; z is no longer in the store; "
             "1 (app.send) is due; 2 (app.send) is due; 3 (app.send) is due; and 1 more."),
         ],
     ),
     "expired": (
         job(expires_ms=NOW - 2_000), facts(),
-        ["It is too late: it expired 2s ago, and the next sweep ends it unrun."],
+        ["It is too late: it expired 2s ago. The next sweep ends it unrun."],
     ),
     "will have expired": (
         job(due_ms=NOW + 60_000, expires_ms=NOW + 30_000), facts(),
@@ -90,18 +90,18 @@ TABLE = {
     ),
     "misfired": (
         job(grace_ms=30_000), facts(),
-        ['It is too late: it is 1m late and may be 30s, and the next sweep ends it unrun (misfire="skip").'],
+        ['It is too late: it is 1m late, and 30s is allowed. The next sweep ends it unrun (misfire="skip").'],
     ),
     "paused": (
         job(), facts(paused=frozenset({"queue:default", "task:app.mail", "task:app.send"})),
         [
-            "Its queue default is paused: `hourwheel resume --queue default` lets it go on.",
-            "Its task app.mail is paused: `hourwheel resume --task app.mail` lets it go on.",
+            "Its queue default is paused: `hourwheel resume --queue default` resumes it.",
+            "Its task app.mail is paused: `hourwheel resume --task app.mail` resumes it.",
         ],
     ),
     "its schedule is paused": (
         job(fire=Fire("daily", NOW, "every 1 d")), facts(paused=frozenset({"schedule:daily"})),
-        ["Its schedule daily is paused: `hourwheel resume --schedule daily` lets it go on."],
+        ["Its schedule daily is paused: `hourwheel resume --schedule daily` resumes it."],
     ),
     "a fire that is followed is a job as others": (
         job(fire=Fire("daily", NOW, "every 1 d", followed=True), due_ms=NOW), facts(paused=frozenset({"schedule:daily"})),
@@ -109,7 +109,7 @@ TABLE = {
     ),
     "its schedule was not known to the process that took it": (
         job(due_ms=NOW + 8_000, reason="no schedule named 'daily' in the process that took it"), facts(),
-        ["It was put off, no schedule named 'daily' in the process that took it. It is offered again in 8s,"],
+        ["It was postponed (no schedule named 'daily' in the process that took it). It is offered again in 8s,"],
     ),
     "its schedule is unknown to the app": (
         job(), facts(known=Known(name="app.mail", orphaned="daily")),
@@ -118,11 +118,11 @@ TABLE = {
     "a limit is used up": (
         job(limits=(Bound("smtp", 2),)),
         facts(holders={"smtp": (other("x", State.RUNNING, started_ms=NOW - 3_000), other("y", State.RUNNING))}),
-        ["Its limit smtp (2 at once) is used up by the jobs that run: x (for 3s), y."],
+        ["Its limit smtp (2 at once) is used up by running jobs: x (for 3s), y."],
     ),
     "a limit is used up by many": (
         job(limits=(Bound("smtp", 2),)), facts(holders={"smtp": tuple(other(str(n), State.RUNNING) for n in range(7))}),
-        ["Its limit smtp (2 at once) is used up by the jobs that run: 0, 1, 2, 3, 4, 2 more."],
+        ["Its limit smtp (2 at once) is used up by running jobs: 0, 1, 2, 3, 4, 2 more."],
     ),
     "a limit that has room, and a rate that lets it pass": (
         job(limits=(Bound("smtp", 2), Bound("sms", 10, 60_000)), due_ms=NOW),
@@ -136,18 +136,18 @@ TABLE = {
     "nobody": (
         job(), facts(processes=(), taken_ms=NOW - 720_000),
         [
-            ("No process is alive that takes jobs from this store (one was last taken 12m ago): "
-            "start one, by `hourwheel worker`, app.start() or `hourwheel run-due`."),
+            ("No process is alive that takes jobs from this store (the last was taken 12m ago): "
+            "start one with `hourwheel worker`, app.start() or `hourwheel run-due`."),
         ],
     ),
     "nobody ever": (job(), facts(processes=(DEAD,)), ["No process is alive that takes jobs from this store (none was ever taken)"]),
     "all are stopped": (
         job(), facts(processes=(STOPPED, DEAD)),
-        ["Every process that takes jobs is stopped: web-2 (pid 42); a SIGCONT lets it go on."],
+        ["Every process that takes jobs is stopped: web-2 (pid 42); send SIGCONT."],
     ),
     "nobody takes its queue": (
         job(queue="bulk"), facts(processes=(replace(ALIVE, queues=frozenset({"mail"})),)),
-        ["No process that is alive takes queue bulk (-Q): web-1 (pid 41: hourwheel worker -A shop)."],
+        ["No live process takes jobs from queue bulk (-Q): web-1 (pid 41: hourwheel worker -A shop)."],
     ),
     "somebody takes its queue, or may": (
         job(queue="bulk", due_ms=NOW), facts(processes=(replace(ALIVE, queues=frozenset({"mail"})), ALIVE)),
@@ -159,19 +159,19 @@ TABLE = {
     ),
     "unknown to the app": (
         job(), facts(known=Known(name=None, near=("shop.mail",))),
-        ["The app does not know its task app.mail. Its name may be shop.mail now: add aliases=['app.mail'] there."],
+        ["The app does not know its task app.mail. If it is called shop.mail now, add aliases=['app.mail'] to that task."],
     ),
     "arguments do not fit": (
         job(), facts(known=Known(name="app.mail", misfit="mail() missing 1 required positional argument: 'to'")),
-        ["Its arguments do not fit the function any more: mail() missing 1 required positional argument: 'to'."],
+        ["Its arguments no longer fit the function: mail() missing 1 required positional argument: 'to'."],
     ),
     "refused by the pool": (
         job(), facts(known=Known(name="app.mail", refusal="it has a time_limit")),
-        ["The app's pool does not run its task: it has a time_limit."],
+        ["The app's pool cannot run its task: it has a time_limit."],
     ),
     "another queue": (
         job(queue="bulk"), facts(known=KNOWN, queues=frozenset({"sms", "mail"})),
-        ["The app takes jobs of mail, sms only, and this one is in queue bulk."],
+        ["The app takes jobs from mail, sms only; this one is in queue bulk."],
     ),
     "a moment ago": (
         job(due_ms=NOW - 900), facts(), ["It is due, and starts as soon as a worker is free."],
@@ -180,7 +180,7 @@ TABLE = {
         job(queue="bulk", reason="all workers were busy"),
         facts(ahead=1, running=4, processes=(ALIVE, DEAD, Process(owner="else", alive=True))),
         [
-            ("It has been due for 1m: 1 job goes before it, and 4 jobs run now. It was sent back: all workers were busy. "
+            ("It has been due for 1m: 1 job goes before it, and 4 jobs run now. It was postponed: all workers were busy. "
             "Either all workers of web-1 (pid 41: hourwheel worker -A shop), else are busy, or none takes queue bulk (-Q), "
             "or none knows task app.mail."),
         ],
@@ -205,13 +205,13 @@ TABLE = {
     ),
     "runs in a process that is stopped": (
         job(**{**RUNNING, "owner": "web-2"}), facts(processes=(STOPPED,)),
-        ["It runs, but its process is stopped: attempt 2 has been running for 3s in web-2 (pid 42), which does nothing"],
+        ["It runs, but its process is stopped: attempt 2 has been running for 3s in web-2 (pid 42); send it SIGCONT."],
     ),
     "its process died": (
         job(**{**RUNNING, "owner": "web-3"}), facts(processes=(DEAD, ALIVE)),
         [
-            ("Its process has died: web-3 took it 3s ago and lives no longer. "
-            "The next sweep of any process gives it back, and it starts again."),
+            ("Its process has died: web-3 took it 3s ago. "
+            "The next sweep of any process releases it, and it starts again."),
         ],
     ),
     "its process left no sign, and there is no other": (
@@ -220,7 +220,7 @@ TABLE = {
     ),
     "asked to end": (
         job(**{**RUNNING, "cancel_ms": NOW - 1_000}), facts(processes=None),
-        ["It runs: attempt 2 has been running for 3s, in web-1.", "It was asked to end 1s ago; its function has not ended yet."],
+        ["It runs: attempt 2 has been running for 3s, in web-1.", "It was asked to stop 1s ago; its function has not returned yet."],
     ),
     "succeeded": (
         job(state=State.SUCCEEDED, attempt=1, finished_ms=NOW - 2_000), facts(),
@@ -228,7 +228,7 @@ TABLE = {
     ),
     "failed": (
         job(state=State.FAILED, attempt=4, finished_ms=NOW - 2_000, error=Failure("KeyError", ""), reason="no more"), facts(),
-        ["It has run and failed 2s ago, in attempt 4: KeyError. (no more) `hourwheel retry` runs it once more."],
+        ["It has run and failed 2s ago, in attempt 4: KeyError. (no more) `hourwheel retry` runs it again."],
     ),
     "cancelled": (
         job(state=State.CANCELLED, finished_ms=NOW - 2_000, reason="paid"), facts(),

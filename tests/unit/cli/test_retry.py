@@ -15,7 +15,7 @@ from .test_change import get
 
 
 def test_retry_schedules_a_failed_job_once_more(run: Run, store: Path) -> None:
-    assert run("retry", "bad", "--store", store) == (0, "bad: scheduled once more\n", "")
+    assert run("retry", "bad", "--store", store) == (0, "bad: scheduled again\n", "")
     found = get(store, "bad")
     assert (found.state, found.due_ms, found.attempt) == (State.SCHEDULED, NOW_MS, 0)
 
@@ -27,7 +27,7 @@ def test_retry_may_wait(run: Run, store: Path) -> None:
 
 @pytest.mark.parametrize(
     ("id", "why"),
-    [("run", "it is running"), ("soon", "it is scheduled already"), ("nobody", "there is no such job")],
+    [("run", "it is running"), ("soon", "it is already scheduled"), ("nobody", "there is no such job")],
 )
 def test_what_has_not_finished_is_not_scheduled_once_more(run: Run, store: Path, id: str, why: str) -> None:
     before = get(store, "soon")
@@ -51,9 +51,16 @@ def test_a_job_whose_key_is_taken_is_not_scheduled_and_the_holder_is_named(run: 
     assert (status, out) == (1, "mail: not scheduled, key 'm' is held by job newer, which is scheduled\n")
 
 
-@pytest.mark.parametrize("words", [[], ["bad", "--failed"], ["bad", "--task", "app.remind"]])
-def test_what_is_not_clear_is_refused(run: Run, store: Path, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ([], "pass ids of jobs, or --failed"),
+        (["bad", "--failed"], "pass ids of jobs or --failed, not both"),
+        (["bad", "--task", "app.remind"], "--task needs --failed"),
+    ],
+)
+def test_what_is_not_clear_is_refused(run: Run, store: Path, words: list[str], advice: str) -> None:
     status, _, err = run("retry", *words, "--store", store)
     assert status == 2
-    assert "must be given" in err
+    assert err == f"hourwheel: {advice}\n"
     assert get(store, "bad").state is State.FAILED

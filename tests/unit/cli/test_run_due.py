@@ -57,7 +57,7 @@ def test_what_is_due_is_run_and_nothing_else(run: Run, tmp_path: Path) -> None:
 
 def test_a_job_that_failed_for_good_is_a_no_and_one_to_be_tried_again_is_not(run: Run, tmp_path: Path) -> None:
     path = due(tmp_path, "again", "later")
-    assert run("run-due", "-A", "due_app")[:2] == (0, "2 jobs were run: 1 to be tried again, 1 snoozed\n")
+    assert run("run-due", "-A", "due_app")[:2] == (0, "2 jobs were run: 1 to be retried, 1 snoozed\n")
     assert get(path, "again").attempt == 1
     due(tmp_path, "bad", "good")
     assert run("run-due", "-A", "due_app")[:2] == (1, "2 jobs were run: 1 succeeded, 1 failed\n")
@@ -77,7 +77,7 @@ def test_a_job_that_the_app_does_not_know_is_given_back_and_counted(run: Run, tm
     status, out, _ = run("run-due", "-A", "due_app")
     assert (status, out) == (
         0,
-        "0 jobs were run: 1 given back, as the app cannot run them (`hourwheel preflight` says why)\n",
+        "0 jobs were run: 1 released, because the app cannot run them (`hourwheel preflight` says why)\n",
     )
     assert get(path, "nobody").state is State.SCHEDULED
 
@@ -87,10 +87,10 @@ def test_one_that_had_expired_is_said_to_have_ended_unrun(run: Run, tmp_path: Pa
     opened = JsonStore(path, durability="os")
     opened.add([Job(id="old", task="due_app.good", due_ms=1_000, expires_ms=2_000)], 0)
     opened.close()
-    assert run("run-due", "-A", "due_app")[:2] == (0, "0 jobs were run: 1 ended unrun\n")
+    assert run("run-due", "-A", "due_app")[:2] == (0, "0 jobs were run: 1 expired or skipped\n")
 
 
 def test_an_app_must_be_named_and_a_level_must_be_one(run: Run, tmp_path: Path) -> None:
-    assert run("run-due") == (2, "", "hourwheel: which app? give -A module:app, or set HOURWHEEL_APP\n")
+    assert run("run-due") == (2, "", "hourwheel: no app given: pass -A module:app, or set HOURWHEEL_APP\n")
     due(tmp_path)
     assert "must be one of debug" in run("run-due", "-A", "due_app", "-l", "loud")[2]

@@ -33,7 +33,7 @@ def test_a_store_is_simulated_and_none_of_its_files_is_touched(run: Run, busy: P
     assert lines[0] == f"store      {busy}"
     assert lines[1] == "load       200 jobs due within 1d"
     assert lines[2] == "world      1 node of 2 workers, seed 0"
-    assert lines[3] == "runs       200 begun"
+    assert lines[3] == "runs       200 started"
     assert lines[4].startswith("lateness   half ")
     assert lines[-1].startswith("sound: nothing lost")
     assert files_of(busy.parent) == before

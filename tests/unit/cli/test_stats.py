@@ -71,4 +71,4 @@ def test_a_picture_that_cannot_be_written_is_an_error(run: Run, store: Path) -> 
 def test_a_wrong_span_is_explained(run: Run, store: Path, within: str) -> None:
     status, _, err = run("ring", store, f"--within={within}")
     assert status == 2
-    assert "a length of time must be" in err
+    assert "a duration must be" in err

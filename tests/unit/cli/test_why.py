@@ -40,15 +40,15 @@ def test_a_job_that_is_to_come(run: Run, store: Path) -> None:
         "          2030-03-17 18:01:12.250 UTC (in 14m 32s)      due: slot 72 of cycle 527778",
         "why       It is not due yet: it is due in 14m 32s, at 2030-03-17 18:01:12 UTC.",
         (
-            "besides   No process is alive that takes jobs from this store (one was last taken 5s ago): "
-            "start one, by `hourwheel worker`, app.start() or `hourwheel run-due`."
+            "besides   No process is alive that takes jobs from this store (the last was taken 5s ago): "
+            "start one with `hourwheel worker`, app.start() or `hourwheel run-due`."
         ),
     ]
 
 
 def test_a_job_that_failed_and_one_that_succeeded(run: Run, store: Path) -> None:
     out = run("why", "bad", "--store", store)[1]
-    assert "attempt 1 begun\n" in out
+    assert "attempt 1 started\n" in out
     assert re.search(r"\(2s ago\) +failed: ValueError: no\n", out)
     assert "why       It has run and failed 2s ago, in its first attempt: ValueError: no." in out
     assert 'succeeded: {"sent":true}\n' in run("why", "done", "--store", store)[1]
@@ -56,14 +56,14 @@ def test_a_job_that_failed_and_one_that_succeeded(run: Run, store: Path) -> None
 
 def test_a_job_of_a_process_that_has_died(run: Run, store: Path) -> None:
     out = run("why", "run", "--store", store)[1]
-    assert "attempt 1 begun by worker-a\n" in out
+    assert "attempt 1 started by worker-a\n" in out
     assert "why       Its process has died: worker-a took it 5s ago" in out
 
 
 def test_an_unknown_job_is_a_no(run: Run, store: Path) -> None:
     status, out, err = run("why", "nobody", "--store", store)
     assert (status, out) == (1, "")
-    assert err == "hourwheel: no job nobody: there never was one, or its result_ttl is over\n"
+    assert err == "hourwheel: no job nobody: it never existed, or its result_ttl is over\n"
 
 
 def test_for_programs(run: Run, store: Path, module: str) -> None:
@@ -87,7 +87,7 @@ def test_an_alias_is_shown_by_its_new_name(run: Run, store: Path, tmp_path: Path
         "@app.task(aliases=['app.remind'])\ndef remember(user_id, text): ...\n"
     )
     out = run("why", "late", "-A", "renamed")[1]
-    assert "task      renamed.remember, of which app.remind is an alias\n" in out
+    assert "task      renamed.remember; app.remind is an alias of it\n" in out
     assert "does not know" not in out
 
 
@@ -112,12 +112,12 @@ def test_a_life_with_everything_in_it_is_told_in_order() -> None:
     assert words(lived) == [
         "accepted into queue default",
         f"due again: slot {lived.slot} of cycle {lived.cycle}",
-        "attempt 3 begun by web-1",
+        "attempt 3 started by web-1",
         "its worker died 1 of at most 3 times",
         "last error: OSError: no route",
         'progress: {"done":3}',
-        "asked to end: paid",
-        "expires: ends unrun if it has not begun",
+        "asked to stop: paid",
+        "expires: ends unrun if it has not started",
     ]
     instants = [at_ms for at_ms, _ in life(lived) if at_ms is not None]
     assert instants == sorted(instants)
@@ -127,7 +127,7 @@ def test_a_retry_comes_after_the_attempt_that_failed() -> None:
     again = job("x", NOW_MS + 8_000, attempt=1, started_ms=NOW_MS, error=Failure("OSError", "no route"))
     assert [what.partition(":")[0] for what in words(again)] == [
         "accepted into queue default",
-        "attempt 1 begun",
+        "attempt 1 started",
         "last error",
         "due again",
     ]
@@ -138,8 +138,8 @@ def test_one_that_waits_has_no_due_instant_and_one_given_back_no_attempt() -> No
     assert words(waits)[1] == "due when 2 of 2 jobs that it waits for have ended"
     back = job("x", NOW_MS, started_ms=NOW_MS, reason="the worker stopped before it began")
     assert words(back)[2:] == [
-        "taken, and given back: that attempt does not count",
-        "sent back: the worker stopped before it began",
+        "claimed and released: that attempt does not count",
+        "postponed: the worker stopped before it began",
     ]
 
 
@@ -264,15 +264,15 @@ def test_a_fire_is_told_as_one_and_an_app_without_its_schedule_says_so(run: Run,
     (tmp_path / "without.py").write_text(SCHEDULED.format(store=str(store), name="daily"))
     out = run("why", "hourly@x", "-A", "with_it")[1]
     assert "accepted into queue default\n" in out
-    assert "fire of schedule hourly (every 3600000 ms); the next is added when it is taken\n" in out
-    assert "besides   Its schedule hourly is paused: `hourwheel resume --schedule hourly` lets it go on.\n" in out
+    assert "fire of schedule hourly (every 3600000 ms); the next one is added when this one is claimed\n" in out
+    assert "besides   Its schedule hourly is paused: `hourwheel resume --schedule hourly` resumes it.\n" in out
     assert "has no schedule" not in out
     assert "besides   The app has no schedule hourly, so this fire waits" in run("why", "hourly@x", "-A", "without")[1]
 
 
 def test_a_fire_that_stands_for_others_says_so() -> None:
     assert words(fire("hourly", NOW_MS, followed=True, missed=3))[1] == (
-        "fire of schedule hourly (every 3600000 ms), and for 3 later ones that were missed"
+        "fire of schedule hourly (every 3600000 ms), in place of 3 more that were missed"
     )
 
 

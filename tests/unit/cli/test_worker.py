@@ -102,7 +102,7 @@ def test_a_worker_looks_after_the_schedules_unless_it_is_told_not_to(
     monkeypatch.setattr(Scheduler, "run", lambda self, *, timeout: seen.append(self.fires.tends) or [])
     status, out, _ = run("worker", "-A", module, *words)
     assert (status, seen) == (0, [tends])
-    assert ("not looked after here" in out) is not tends
+    assert ("next fires are not added here" in out) is not tends
 
 
 def test_without_beat_no_fire_is_added_and_one_that_is_taken_is_followed() -> None:
@@ -132,13 +132,13 @@ def test_without_beat_no_fire_is_added_and_one_that_is_taken_is_followed() -> No
         (["-P", "solo", "-c", "2"], "workers must be 1 for a solo pool, got 2"),
         (
             ["--max-tasks-per-child", "5"],
-            "max_tasks_per_child must be absent: of the pools only processes have children",
+            "max_tasks_per_child must be left out: only a pool of processes has children",
         ),
         (["--time-limit", "0"], "time_limit must be a number of seconds or a timedelta, more than zero, got 0.0"),
         (["--time-limit", "5", "--soft-time-limit", "5"], "soft_time_limit must be less than time_limit, 5 s, got 5.0"),
         (["-l", "loud"], "must be one of debug, info, warning, error, critical, got 'loud'"),
         (["-P", "fibers"], "invalid choice: 'fibers' (choose from 'threads', 'processes', 'asyncio', "),
-        (["-Q", ","], "must be names with commas between"),
+        (["-Q", ","], "must be names separated by commas"),
         (["--timeout", "-1"], "timeout must be a number of seconds, zero or more"),
         (["--timeout", "soon"], "timeout must be a number of seconds, zero or more, got 'soon'"),
         (["--timeout", "nan"], "timeout must be a number of seconds, zero or more"),
@@ -160,7 +160,7 @@ def test_a_library_that_is_not_installed_is_named(run: Run, module: str) -> None
 
 def test_an_app_must_be_named(run: Run) -> None:
     status, _, err = run("worker")
-    assert (status, err) == (2, "hourwheel: which app? give -A module:app, or set HOURWHEEL_APP\n")
+    assert (status, err) == (2, "hourwheel: no app given: pass -A module:app, or set HOURWHEEL_APP\n")
 
 
 def test_an_app_that_is_not_there_is_explained(run: Run) -> None:
@@ -180,4 +180,4 @@ def test_the_store_of_the_app_must_be_usable(run: Run, tmp_path: Path) -> None:
 def test_jobs_that_were_still_running_are_a_no(run: Run, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scheduler, "run", lambda self, *, timeout: [job("x", 1)])
     status, _, err = run("worker", "-A", module)
-    assert (status, err) == (1, "hourwheel: 1 jobs were still running; they start again\n")
+    assert (status, err) == (1, "hourwheel: 1 jobs were still running; they will be run again\n")

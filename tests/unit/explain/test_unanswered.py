@@ -47,7 +47,7 @@ def test_a_wait_without_an_end_says_once_that_nobody_runs_the_job(
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 1
     assert said[0].startswith("get() waits for t[")
-    assert "start one, by `hourwheel worker`, app.start() or `hourwheel run-due`" in said[0]
+    assert "start one with `hourwheel worker`, app.start() or `hourwheel run-due`" in said[0]
 
 
 def test_a_job_that_is_not_due_or_paused_is_said_to_be(app: Scheduler) -> None:

@@ -162,7 +162,7 @@ def test_an_unknown_id_is_unknown_and_never_pending_celery_3596(store: MemorySto
     result: AsyncResult[Any] = AsyncResult("ANY-THING", keeper_of(store, clock=FakeClock(NOW_MS)))
     assert (result.state, result.ready(), result.successful(), result.failed()) == ("unknown", False, False, False)
     assert (result.job(), result.result, result.traceback) == (None, None, None)
-    with pytest.raises(UnknownJob, match="the store holds no job ANY-THING"):
+    with pytest.raises(UnknownJob, match="the store has no job ANY-THING"):
         result.get()
     assert result.cancel() is Found.UNKNOWN
     assert result.reschedule(countdown=1) is Found.UNKNOWN

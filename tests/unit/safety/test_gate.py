@@ -87,7 +87,10 @@ def test_two_strikes_in_one_call_hung_every_later_call() -> None:
 
 def test_who_waits_gives_up_in_the_end_and_says_so() -> None:
     gate = Gate("tasks.json", patience_s=0.0)
-    with occupied(gate), pytest.raises(StoreBusy, match=r"tasks\.json: other threads of this process keep it busy"):
+    with (
+        occupied(gate),
+        pytest.raises(StoreBusy, match=r"tasks\.json: other threads of this process have kept it busy"),
+    ):
         gate.run(lambda: None)
     assert gate.run(lambda: 1) == 1
 
@@ -102,7 +105,7 @@ def test_a_handler_that_came_by_hung_the_process_and_with_it_the_store() -> None
     gate, done = Gate("it"), []
 
     def interrupted() -> None:
-        with pytest.raises(StoreReentered, match="let the handler note what is to be done"):
+        with pytest.raises(StoreReentered, match="set a flag in the handler"):
             gate.run(lambda: None)
         gate.defer(lambda: done.append(gate.run(lambda: "afterwards")))
         assert done == []
@@ -121,7 +124,7 @@ def test_deferred_work_that_fails_is_logged_and_the_interrupted_call_does_not_se
         return "done"
 
     assert gate.run(interrupted) == "done"
-    assert "a change that the handler of a signal asked for failed" in caplog.text
+    assert "a change requested by a signal handler failed" in caplog.text
 
 
 # ---- soft limits -----------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_fifty_six_pairs_of_a_day_and_a_weekday_were_refused_as_if_they_never_ca
 def test_what_never_comes_in_400_years_is_refused(words: tuple[str, ...]) -> None:
     assert never(Case(words, True, "UTC", START))
     minute, hour, dom, month, dow = words
-    with pytest.raises(InvalidValue, match="crontab must be an expression that names a day"):
+    with pytest.raises(InvalidValue, match="crontab must be an expression that matches some day"):
         crontab(minute, hour, dow, dom, month)
 
 

@@ -133,9 +133,9 @@ def test_celery_s_fields_were_refused_or_misread(written: crontab, means: cronta
 @pytest.mark.parametrize(
     ("fields", "hint"),
     [
-        (("@reboot",), "called at the start: @app.on.worker_ready"), (("@every 5m",), "there is every(...)"),
-        (("@fortnightly",), "@hourly"), (("0 7 ? * MON",), "? is Quartz's"), (("@daily", 3), "a whole expression and nothing else"),
-        (("0 0 7 * * * 2027",), "five fields as cron has them"), (("61 * * * *",), "minute must be made of numbers from 0 to 59"),
+        (("@reboot",), "to run code when a worker starts, use @app.on.worker_ready"), (("@every 5m",), "for an interval, use every(...)"),
+        (("@fortnightly",), "@hourly"), (("0 7 ? * MON",), "? is Quartz syntax"), (("@daily", 3), "a whole expression without other fields"),
+        (("0 0 7 * * * 2027",), "five fields as in cron"), (("61 * * * *",), "minute must be made of numbers from 0 to 59"),
         (("* 24 * * *",), "hour must be made of numbers from 0 to 23"), ((0, 0, "mon/2"), "day_of_week must be"),
         ((0, 0, "mo"), "day_of_week must be"), ((0, 0, "*", "*", "jam"), "month_of_year must be"), (("TZ=Mars/X 0 7 * * *",), "timezone must be"),
         ((0, 0, "*", "L/2"), "day_of_month must be"), ((0, 0, "fri#6"), "day_of_week must be"),
@@ -148,7 +148,7 @@ def test_what_is_refused_says_which_field_and_what_to_write(fields: tuple[Any, .
 
 
 def test_an_expression_with_a_zone_takes_no_other() -> None:
-    with pytest.raises(InvalidValue, match="timezone must be absent where the expression names a zone"):
+    with pytest.raises(InvalidValue, match="timezone must be left out if the expression names a zone"):
         crontab("CRON_TZ=Asia/Tokyo 0 7 * * *", timezone="UTC")
 
 

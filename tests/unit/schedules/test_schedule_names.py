@@ -156,11 +156,11 @@ def test_a_schedule_above_a_task_takes_options_of_calls_only(app: Scheduler) -> 
         with pytest.raises(InvalidValue):
             app.periodic(5, **options)(add)
     for time in ({"countdown": 5}, {"countdown": 0}):
-        with pytest.raises(InvalidValue, match="countdown and eta must be absent from a schedule"):
+        with pytest.raises(InvalidValue, match="countdown and eta must be left out of a schedule"):
             app.add_periodic_task(5, add.s().set(**time))
-    with pytest.raises(InvalidValue, match="countdown must be absent from a schedule"):
+    with pytest.raises(InvalidValue, match="countdown must be left out of a schedule"):
         app.add_periodic_task(5, add, countdown=5)
-    with pytest.raises(InvalidValue, match="eta must be absent from a schedule"):
+    with pytest.raises(InvalidValue, match="eta must be left out of a schedule"):
         app.conf.beat_schedule = {"x": {"task": "shop.add", "schedule": 5, "options": {"eta": 5}}}
     assert [one.name for one in app.schedules] == ["shop.add"]
 

@@ -178,11 +178,11 @@ def test_a_store_that_fails_when_the_next_fire_is_added_gets_the_fire_back(clock
         (Policy("skip", 5_000), 9_000, Decision(20_000, 0, "skipped: it was 9 s late, more than 5 s")),
         (
             Policy("skip", 60_000), 65_001,
-            Decision(70_000, 0, "skipped: it was 65.001 s late, more than 60 s, and a newer one is run instead", 6),
+            Decision(70_000, 0, "skipped: it was 65.001 s late, more than 60 s; a newer one runs instead", 6),
         ),
         (
             Policy("skip", 4_000), 65_001,
-            Decision(80_000, 6, "skipped: it was 65.001 s late, more than 4 s, and so were 6 more"),
+            Decision(80_000, 6, "skipped: it was 65.001 s late, more than 4 s; 6 more were skipped, too"),
         ),
     ],
 )  # fmt: skip
@@ -202,7 +202,7 @@ def test_what_was_missed_is_run_once_by_default_and_it_says_for_how_many(
     assert job is not None
     assert job.fire is not None
     assert job.fire.missed == 719
-    assert "stands for 719 others" in caplog.text
+    assert "in place of 719 others" in caplog.text
     assert app.schedules[0].next_at == datetime(2027, 1, 15, 9, 0, 5, tzinfo=UTC)
 
 
@@ -337,7 +337,7 @@ def test_a_schedule_that_nobody_here_knows_keeps_its_place(
     app.run_due()
     clock.advance(5)
     assert stranger.run_due() == 0
-    assert "There is no schedule named beat here" in caplog.text
+    assert "There is no schedule named beat in this process" in caplog.text
     clock.advance(60)
     assert app.run_due() == 1
 

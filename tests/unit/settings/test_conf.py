@@ -204,9 +204,9 @@ def test_celerys_name_in_a_variable_is_refused_with_ours() -> None:
         ("pool", "fibres", "pool must be one of asyncio, eventlet"),
         ("time_limit", -1, "time_limit must be a number of seconds"),
         ("task_default_queue", "a b", "task_default_queue must be 1 to 100 letters"),
-        ("task_routes", {"a.*": {"exchange": "x"}}, "task_routes['a.*'] must be a queue, or a dict with a queue alone"),
+        ("task_routes", {"a.*": {"exchange": "x"}}, "task_routes['a.*'] must be a queue, or a dict with only a queue"),
         ("task_routes", {"a.*": "a b"}, "task_routes['a.*']: queue must be 1 to 100 letters"),
-        ("task_routes", lambda name: "mail", "task_routes must be a dict of queues by task names"),
+        ("task_routes", lambda name: "mail", "task_routes must be a dict of queues by names of tasks"),
         ("beat_schedule", [1], "beat_schedule must be a dict of schedules by name"),
     ],
 )
@@ -232,7 +232,7 @@ def test_settings_that_do_not_go_together_are_refused_at_once() -> None:
 
 
 def test_an_argument_that_needs_the_pool_of_a_lower_layer_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "of the pools only processes have children" in refused(lambda: Scheduler(max_tasks_per_child=5))
+    assert "only a pool of processes has children" in refused(lambda: Scheduler(max_tasks_per_child=5))
     monkeypatch.setenv("HOURWHEEL_POOL", "processes")
     assert Scheduler(max_tasks_per_child=5).pool.max_tasks_per_child == 5
 

@@ -131,5 +131,5 @@ def test_without_packages_they_are_djangos_apps(app: Scheduler, monkeypatch: pyt
 def test_without_packages_and_without_django_it_is_said(app: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "django.apps", None)
     app.autodiscover_tasks()
-    with pytest.raises(InvalidValue, match="packages must be given where there is no Django"):
+    with pytest.raises(InvalidValue, match="packages must be given, because Django is not installed"):
         app.run_due()

@@ -283,9 +283,9 @@ def test_a_link_to_a_job_that_has_ended_already_does_not_wait_for_ever(app: Sche
 def test_a_job_that_is_there_already_cannot_become_a_member(app: Scheduler, t: Any) -> None:
     t.i.apply_async((1,), task_id="one")
     accepted = app.store.stats(0).accepted
-    with pytest.raises(DuplicateJob, match="job one is in the store already"):
+    with pytest.raises(DuplicateJob, match="job one is already in the store"):
         chain(t.i.s(1).set(task_id="one"), t.i.s()).delay()
-    with pytest.raises(InvalidValue, match="task_id must be another one for each call"):
+    with pytest.raises(InvalidValue, match="task_id must be a different one for each call"):
         chain(t.i.s(1).set(task_id="two"), t.i.s().set(task_id="two")).delay()
     assert app.store.stats(0).accepted == accepted
     held = chain(t.i.s(1).set(task_id="two"), t.i.s().set(task_id="three", link=t.note.s().set(task_id="four"))).delay()
@@ -342,7 +342,7 @@ def test_options_of_the_whole_hold_for_each_call_and_not_for_what_is_linked(app:
 def test_what_cannot_be_said_of_several_calls_is_refused(app: Scheduler, t: Any, name: str) -> None:
     value: Any = {"on_conflict": "replace", "max_wait": 5}.get(name, "k")
     for canvas in (t.i.s(1) | t.i.s(), group(t.i.s(1)), chord([t.i.s(1)], t.i.s())):
-        with pytest.raises(InvalidValue, match=f"{name} must be absent from calls that belong together"):
+        with pytest.raises(InvalidValue, match=f"{name} must be left out for a chain, group or chord"):
             canvas.apply_async(**{name: value})
     with pytest.raises(InvalidValue, match="option must be one of"):
         chain(t.i.s(1)).apply_async(colour="blue")
@@ -384,7 +384,7 @@ def test_calls_of_two_schedulers_are_not_put_into_one_store(app: Scheduler, t: A
     other = Scheduler(MemoryStore())
     theirs = other.task(name="theirs")(lambda *given: None)
     for make in (lambda: chain(t.i.s(1), theirs.s()).delay(), lambda: t.i.apply_async((1,), link=theirs.s())):
-        with pytest.raises(InvalidValue, match="calls that belong together must be of tasks of one scheduler"):
+        with pytest.raises(InvalidValue, match="the calls of a canvas must be of tasks of one scheduler"):
             make()
     assert app.store.stats(0).accepted == other.store.stats(0).accepted == 0
 

@@ -133,14 +133,14 @@ def test_the_reminder_was_sent_as_another_job_was_cancelled_in_its_place(
 
 def test_a_schedule_never_fired_as_a_call_had_its_key(app: Scheduler, close_order: Task[..., str]) -> None:
     for key in ("schedule:beat", "schedule:"):
-        with pytest.raises(InvalidValue, match="key must be one that does not begin with 'schedule:'"):
+        with pytest.raises(InvalidValue, match="key must be one that does not start with 'schedule:'"):
             close_order.options(key=key)
     assert close_order.options(key="schedule").delay(1).id
     assert close_order.options(key=("schedule:", 1)).delay(1).id
 
 
 def test_without_a_key_there_is_nothing_to_find(close_order: Task[..., str]) -> None:
-    with pytest.raises(InvalidValue, match=r"key must be given in options\(\), got None"):
+    with pytest.raises(InvalidValue, match=r"pass a key first"):
         close_order.cancel()
 
 
@@ -210,5 +210,5 @@ def test_one_who_has_lost_his_claim_is_told_when_he_says_how_far_he_has_come(app
     job = result.job()
     assert job is not None and job.state is State.RUNNING  # by the other one
     assert job.note is None
-    with pytest.raises(SchedulerError, match="no job runs here"):
+    with pytest.raises(SchedulerError, match="must be called in a running job"):
         copy.update_state(meta=1)

@@ -36,7 +36,7 @@ def test_a_job_of_one_closure_does_not_run_another_closures_code(app: Scheduler)
         return inner
 
     first = make(1)
-    with pytest.raises(InvalidValue, match=r"name must be unique: another .*inner\(\) .*give each a name= of its own"):
+    with pytest.raises(InvalidValue, match=r"name must be unique: another .*inner\(\) .*give each its own name="):
         make(100)
     result = first.delay(1)
     app.run_due()
@@ -218,7 +218,7 @@ def test_a_notebooks_cell_may_be_run_again_and_edited_and_the_newest_function_ru
     with caplog.at_level(logging.WARNING, "hourwheel.registry"):
         del space["tell"], app.registry._tasks["tell"]  # a lambda has no place by which it could be known again
         _run_cell(app, 2, "<ipython-input-2>", space)
-    assert "clean is defined anew: its jobs, those that wait too, run the newest function" in caplog.text
+    assert "clean was redefined: all its jobs, including stored ones, run the new function" in caplog.text
     results = [space[name].delay() for name in ("clean", "made", "tell")]
     app.run_due()
     assert [result.get() for result in results] == [2, 4, 2]
@@ -256,7 +256,7 @@ def test_a_schedule_may_be_called_what_a_task_may_be_called(app: Scheduler, name
     "name", ["", " ", " a", "a ", "a\nb", "a\tb", "a\x00", "a\u200bb", "a\ud800", "a" * 201, 7, None]
 )
 def test_a_name_that_cannot_be_seen_as_it_is_is_refused_for_both(app: Scheduler, name: Any) -> None:
-    with pytest.raises(InvalidValue, match="name must be 1 to 200 characters that can be seen"):
+    with pytest.raises(InvalidValue, match="name must be 1 to 200 visible characters"):
         checked_name("name", name)
     if name is not None:
         with pytest.raises(InvalidValue, match="name must be"):

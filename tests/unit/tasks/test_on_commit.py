@@ -161,6 +161,6 @@ def test_a_shared_task_is_carried_by_the_scheduler_there_is(app: Scheduler) -> N
 
 def test_without_django_it_is_said(app: Scheduler, remind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "django.db.transaction", None)
-    with pytest.raises(SchedulerError, match="no Django here"):
+    with pytest.raises(SchedulerError, match="needs Django"):
         remind.delay_on_commit(7)
     assert accepted(app) == 0

@@ -197,7 +197,7 @@ def test_part_of_a_journey_may_be_eager(app: Scheduler) -> None:
             during = note.delay()
         after = note.delay()
         assert [one.state for one in (before, during, after)] == ["succeeded", "succeeded", "scheduled"]
-        with pytest.raises(InvalidValue, match="the scheduler travels already"), eager(app, NOON):
+        with pytest.raises(InvalidValue, match=r"the scheduler is in travel\(\) already"), eager(app, NOON):
             pass
         assert not t.eager
     with travel(app, NOON, eager=True):

@@ -92,7 +92,7 @@ def test_results_that_are_too_much_together_fail_the_job_that_wants_them_and_not
     run_all(app)
     failed = app.store.get([body])[0]
     assert failed is not None and failed.state is State.FAILED and failed.error is not None
-    assert "more than the 5000 that a job can be given; let those jobs return ids" in failed.error.message
+    assert "must be at most 5000 bytes of JSON" in failed.error.message
     assert [type(error) for error in errors] == [PayloadError]
     assert last.state == "failed"
     other = get.delay(1)
@@ -187,7 +187,7 @@ def test_a_result_that_cannot_be_stored_fails_the_job_once_and_does_no_work_twic
     result = send.delay()
     run_all(app)
     job = result.job()
-    assert job is not None and job.reason == "it has returned, but its result cannot be stored; it is not run again"
+    assert job is not None and job.reason == "it has returned, but its result cannot be stored; it is not retried"
     assert (result.state, len(sent), errors) == ("failed", 1, [PayloadError])
 
 
@@ -350,7 +350,7 @@ def test_a_thread_that_cannot_be_had_for_a_time_limit_was_a_failure_of_the_job(a
 
     app.task(name="t", soft_time_limit=5, autoretry_for=(Exception,))(lambda: None)
     outcome = Runner(app.registry, app.clock, guard=no_thread)(Claim(Job(id="j", task="t", due_ms=0), 1, "me"))
-    assert isinstance(outcome, Snoozed) and outcome.reason == "it could not be begun: can't start new thread"
+    assert isinstance(outcome, Snoozed) and outcome.reason == "it could not be started: can't start new thread"
 
 
 def test_a_child_that_a_job_has_forked_ends_whatever_the_exception_does_that_it_comes_back_with() -> None:

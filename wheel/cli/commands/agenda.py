@@ -1,4 +1,4 @@
-"""``hourwheel agenda``: what runs in the time to come, how much of it at once, and how late it will begin."""
+"""``hourwheel agenda``: which jobs come due, how many per minute, and a forecast of how late they start."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _ALL: Final = 1 << 62
 _SCHEDULED: Final = frozenset({State.SCHEDULED})
 _ENDED: Final = Filter(states=frozenset({State.SUCCEEDED, State.FAILED}))
 _MEASURED: Final = 10_000
-"""So many finished jobs say how long runs take."""
+"""How many finished jobs to look at for the duration of runs."""
 _FORECAST_MOST: Final = 5_000
-"""A forecast of more jobs takes longer than a look at an agenda may."""
+"""With more jobs, a forecast takes too long to make without being asked."""
 _WORKERS: Final = 4
 _NOTICED_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _World:
-    """What the forecast takes for granted."""
+    """What the forecast assumes."""
 
     nodes: int
     workers: int
     durations: dict[str, float]
     alive: int | None
-    """How many processes take jobs now; None if that cannot be known."""
+    """How many processes take jobs now; None if unknown."""
 
     def __str__(self) -> str:
         nodes = "1 process" if self.nodes == 1 else f"{self.nodes} processes"
@@ -59,14 +59,14 @@ def _arguments(parser: ArgumentParser) -> None:
         "-n", "--next", metavar="SPAN", type=checked(read_span), default=3_600_000, help="how far to look; default: 1h"
     )
     parser.add_argument(
-        "--limit", metavar="N", type=whole, default=20, help="list at most so many, 0 for all; default: 20"
+        "--limit", metavar="N", type=whole, default=20, help="list at most N jobs, 0 for all; default: 20"
     )
     parser.add_argument(
         "-c",
         "--workers",
         metavar="N",
         type=checked(read_workers),
-        help="of each process, for the forecast; default: the app's, or 4",
+        help="workers of each process, for the forecast; default: the app's, or 4",
     )
     parser.add_argument(
         "-d",
@@ -76,7 +76,7 @@ def _arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         help="how long a run takes, or TASK=SPAN for one task; may be repeated; "
-        "default: as the finished jobs of the task did, or else 1s",
+        "default: the average of the task's finished jobs, or else 1s",
     )
     take_json(parser, "the agenda")
 
@@ -101,7 +101,7 @@ def _run(args: Namespace, context: Context) -> int:
     else:
         _show(plan, world, forecast, args, context)
         if cut:
-            context.console.prose(Cell("cut: ", "yellow"), f"of {', '.join(cut)} only the first {MOST:,} fires")
+            context.console.prose(Cell("cut: ", "yellow"), f"only the first {MOST:,} fires of {', '.join(cut)}")
     return YES
 
 
@@ -118,7 +118,7 @@ def _world(args: Namespace, app: Scheduler | None, store: Store) -> _World:
 
 
 def _forecast(plan: Plan, world: _World) -> Forecast:
-    from ...testing.simulation import simulate  # costs time that no other command is to pay
+    from ...testing.simulation import simulate  # slow to import
 
     return simulate(
         plan.jobs,
@@ -130,7 +130,7 @@ def _forecast(plan: Plan, world: _World) -> Forecast:
     )
 
 
-# ---- what is answered --------------------------------------------------------------------------------------
+# ---- output ------------------------------------------------------------------------------------------------
 
 
 def _document(name: str, plan: Plan, world: _World, forecast: Forecast | None) -> dict[str, Any]:
@@ -183,10 +183,10 @@ def _show(plan: Plan, world: _World, forecast: Forecast | None, args: Namespace,
     _load(plan, context)
     if forecast is None:
         console.prose(
-            Cell("forecast: ", "dim"), "it takes a while for so many jobs; -c N asks for it, and `hourwheel simulate`"
+            Cell("forecast: ", "dim"), "takes a while for so many jobs; use -c N, or `hourwheel simulate`, to get one"
         )
         return
-    late = f"half begin {span(forecast.p50_ms)} late, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
+    late = f"half start {span(forecast.p50_ms)} late, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
     waits = forecast.backlog and forecast.max_ms >= _NOTICED_MS
     backlog = f"; {forecast.backlog:,} of them wait at {local(forecast.backlog_at_ms)}" if waits else ""
     colour = "yellow" if forecast.p99_ms >= _NOTICED_MS else "dim"
@@ -217,8 +217,8 @@ def _load(plan: Plan, context: Context) -> None:
     load = plan.load()
     fullest = max(load, key=lambda one: one.due)
     each = span(load[1].at_ms - load[0].at_ms) if len(load) > 1 else "1m"
-    told = f"  each bar {each}, at most {fullest.due:,}, from {local(fullest.at_ms)[:16]}"
-    context.console.line(Cell("load: ", "dim"), bars(load), Cell(told, "dim"))
+    legend = f"  each bar {each}, at most {fullest.due:,}, from {local(fullest.at_ms)[:16]}"
+    context.console.line(Cell("load: ", "dim"), bars(load), Cell(legend, "dim"))
 
 
 def _durations(plan: Plan, world: _World) -> str:
@@ -233,10 +233,10 @@ def _jobs(count: int) -> str:
 
 AGENDA: Final = Command(
     name="agenda",
-    summary="what runs within the next hour, how dense, and how late",
-    description="What is due in the time to come, in order, with the load a minute as a row of bars, and a forecast: "
-    "how late it begins with the processes that are alive now (or one, if none is) and so many workers each, if runs "
-    "take as long as those before. With -A the fires of schedules are among it. Nothing is run.",
+    summary="list the jobs of the next hour, with the load and a forecast of delays",
+    description="List the jobs that come due, in order, with the load per minute as a row of bars. A forecast says how "
+    "late they start, given the processes that are alive now (or one, if none is), their workers, and how long runs "
+    "took so far. With -A, future fires of schedules are included. Nothing is run.",
     examples=("hourwheel agenda tasks.json", "hourwheel agenda -A shop.tasks --next 8h --workers 8 --duration 2s"),
     arguments=_arguments,
     run=_run,

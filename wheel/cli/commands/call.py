@@ -24,7 +24,7 @@ _Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def value(text: str) -> Any:
-    """An argument as it is written: a JSON value; text, if it is no JSON.
+    """Read an argument: a JSON value, or plain text if it is not JSON.
 
     >>> value("7"), value("hello"), value('"7"'), value("[1,null]")
     (7, 'hello', '7', [1, None])
@@ -59,22 +59,24 @@ def _integer(text: str) -> int:
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", help="name of the task, such as shop.welcome")
     parser.add_argument(
-        "arg", nargs="*", metavar="ARG", help="its arguments: JSON values; what is no JSON is taken as text"
+        "arg", nargs="*", metavar="ARG", help="its arguments as JSON values; other text is passed as a string"
     )
-    parser.add_argument("-a", "--args", metavar="JSON", type=_list, help="the arguments as one JSON list, instead")
-    parser.add_argument("-k", "--kwargs", metavar="JSON", type=_mapping, default={}, help="a JSON object of others")
+    parser.add_argument("-a", "--args", metavar="JSON", type=_list, help="all arguments as one JSON list, instead")
+    parser.add_argument(
+        "-k", "--kwargs", metavar="JSON", type=_mapping, default={}, help="keyword arguments as a JSON object"
+    )
     when = parser.add_mutually_exclusive_group()
     when.add_argument(
-        "--countdown", metavar="SPAN", type=checked(read_span), help="from now: seconds, or such as 15m, 1h30m, 2d"
+        "--countdown", metavar="SPAN", type=checked(read_span), help="how long from now: seconds, or 15m, 1h30m, 2d"
     )
     when.add_argument(
         "--eta", metavar="TIME", type=checked(read_instant), help="a date and time such as 2026-12-24T18:00 (local)"
     )
-    parser.add_argument("--expires", metavar="SPAN", type=checked(read_span), help="ends unrun so long from now")
-    parser.add_argument("--queue", metavar="NAME", help="default: the task's")
+    parser.add_argument("--expires", metavar="SPAN", type=checked(read_span), help="how long from now it may start")
+    parser.add_argument("--queue", metavar="NAME", help="its queue; default: the task's")
     parser.add_argument("--priority", metavar="N", type=_integer, help="-100 to 100; higher runs first")
-    parser.add_argument("--key", metavar="KEY", help="unique among unfinished jobs: one that holds it is kept")
-    parser.add_argument("--id", metavar="ID", help="of the job; to add the same id again is to add nothing")
+    parser.add_argument("--key", metavar="KEY", help="unique key: if an unfinished job has it, no job is added")
+    parser.add_argument("--id", metavar="ID", help="id of the job; if the store has it already, no job is added")
     parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
     take_json(parser, "the id and when it is due")
@@ -82,7 +84,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, context: Context) -> int:
     if args.arg and args.args is not None:
-        raise CommandError("the arguments are given as words and by --args: choose one")
+        raise CommandError("pass the arguments as ARG or with --args, not both")
     call = tuple(map(value, args.arg)) if args.args is None else tuple(args.args), args.kwargs
     named = args.app or not (args.store or context.environ.get(STORE_VARIABLE))
     id, due_ms = (_checked if named else _by_name)(args, context, call, _options(args))
@@ -94,9 +96,9 @@ def _run(args: Namespace, context: Context) -> int:
 
 
 def _options(args: Namespace) -> dict[str, Any]:
-    """What was said, by the names that apply_async has for it."""
+    """The options that were given, as arguments of apply_async()."""
     eta: datetime | None = None if args.eta is None else as_datetime(args.eta)
-    said = {
+    given = {
         "countdown": None if args.countdown is None else args.countdown / 1000,
         "eta": eta,
         "expires": None if args.expires is None else args.expires / 1000,
@@ -105,11 +107,11 @@ def _options(args: Namespace) -> dict[str, Any]:
         "key": args.key,
         "task_id": args.id,
     }
-    return {name: one for name, one in said.items() if one is not None}
+    return {name: one for name, one in given.items() if one is not None}
 
 
 def _by_name(args: Namespace, context: Context, call: _Call, options: dict[str, Any]) -> tuple[str, int | None]:
-    """Stored by the task's name, whether anybody knows it or not."""
+    """Store the call by the task's name, without an app that knows the task."""
     from ...scheduler.scheduler import Scheduler
 
     with opened(args, context.environ) as store:
@@ -122,7 +124,7 @@ def _by_name(args: Namespace, context: Context, call: _Call, options: dict[str, 
 
 
 def _checked(args: Namespace, context: Context, call: _Call, options: dict[str, Any]) -> tuple[str, int | None]:
-    """Stored as the app itself would: its task's options hold, and the arguments must fit."""
+    """Store the call as the app would: with the task's options, after checking the arguments."""
     app = app_of(args, context.environ)
     task = _task(app, args.task)
     try:
@@ -130,7 +132,7 @@ def _checked(args: Namespace, context: Context, call: _Call, options: dict[str, 
     except TypeError as error:
         if isinstance(error, PayloadError):
             raise
-        raise CommandError(f"{task.name} cannot be called so: {error}") from None
+        raise CommandError(f"{task.name} cannot be called with these arguments: {error}") from None
     if args.store:
         with opened(args, context.environ) as store:
             id = store.add(jobs, context.clock.now_ms(), on_conflict=plan.on_conflict, fresh=plan.fresh)[0]
@@ -153,15 +155,15 @@ def _task(app: Scheduler, name: str) -> Task[..., Any]:
     except NotRegistered:
         like = near(name, app.registry)
         guess = f"did you mean {' or '.join(like)}? " if like else ""
-        message = f"the app knows no task {name}; {guess}--store without -A calls a task by its name, known or not"
+        message = f"the app has no task {name}; {guess}to call it by name anyway, use --store without -A"
         raise CommandError(message) from None
 
 
 CALL: Final = Command(
     name="call",
     summary="call a task later, and print the job's id",
-    description="Store a call of a task, durably. With -A the task must be known there and its options hold, and the "
-    "arguments must fit the function; with --store alone the call is stored by the task's name, for whoever knows it.",
+    description="Store a call of a task, durably. With -A, the app must have the task, the arguments must fit the "
+    "function, and the task's options apply. With --store alone, the call is stored by the task's name, unchecked.",
     examples=(
         'hourwheel call shop.mail.welcome 7 "hello there" -A shop --countdown 15m',
         'hourwheel call shop.mail.welcome 7 -k \'{"text":"x"}\' --store tasks.json',

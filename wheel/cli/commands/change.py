@@ -1,4 +1,4 @@
-"""``hourwheel cancel`` and ``hourwheel reschedule``: change a job's mind while it is still scheduled."""
+"""``hourwheel cancel`` and ``hourwheel reschedule``: cancel or move jobs that have not started."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _WHY: Final = {
 
 def _cancel_arguments(parser: ArgumentParser) -> None:
     take_job(parser, several=True)
-    parser.add_argument("--reason", metavar="TEXT", help="why; it is kept with the job")
-    take_json(parser, "what became of each")
+    parser.add_argument("--reason", metavar="TEXT", help="why; stored with the job")
+    take_json(parser, "the outcome for each")
 
 
 def _run_cancel(args: Namespace, context: Context) -> int:
@@ -34,28 +34,28 @@ def _run_cancel(args: Namespace, context: Context) -> int:
     if args.json:
         console.json(
             [
-                {"id": id, "cancelled": stood is Found.SCHEDULED, "found": str(stood)}
-                for id, stood in zip(args.id, found, strict=True)
+                {"id": id, "cancelled": state is Found.SCHEDULED, "found": str(state)}
+                for id, state in zip(args.id, found, strict=True)
             ]
         )
     else:
-        for id, stood in zip(args.id, found, strict=True):
-            asked = ", and has been asked to end" if stood is Found.RUNNING else ""
-            said = "cancelled" if stood is Found.SCHEDULED else f"not cancelled, {_WHY[stood]}{asked}"
-            console.line(f"{id}: {said}")
-    return YES if all(stood is Found.SCHEDULED for stood in found) else NO
+        for id, state in zip(args.id, found, strict=True):
+            asked = ", and has been asked to stop" if state is Found.RUNNING else ""
+            outcome = "cancelled" if state is Found.SCHEDULED else f"not cancelled, {_WHY[state]}{asked}"
+            console.line(f"{id}: {outcome}")
+    return YES if all(state is Found.SCHEDULED for state in found) else NO
 
 
 def _reschedule_arguments(parser: ArgumentParser) -> None:
     take_job(parser)
     when = parser.add_mutually_exclusive_group(required=True)
     when.add_argument(
-        "--countdown", metavar="SPAN", type=checked(read_span), help="from now: seconds, or such as 15m, 1h30m, 2d"
+        "--countdown", metavar="SPAN", type=checked(read_span), help="how long from now: seconds, or 15m, 1h30m, 2d"
     )
     when.add_argument(
         "--eta", metavar="TIME", type=checked(read_instant), help="a date and time such as 2026-12-24T18:00 (local)"
     )
-    take_json(parser, "what became of it")
+    take_json(parser, "the outcome")
 
 
 def _run_reschedule(args: Namespace, context: Context) -> int:
@@ -79,8 +79,8 @@ def _run_reschedule(args: Namespace, context: Context) -> int:
 CANCEL: Final = Command(
     name="cancel",
     summary="cancel scheduled jobs",
-    description="End scheduled jobs unrun, durably. One that runs is asked to end: its function may look, and it is "
-    "not tried again. Exit status 1 if any of them was running, finished or unknown.",
+    description="Cancel jobs that have not started, durably. A running job is asked to stop: its function can check "
+    "for that, and it is not retried. Exit status 1 if any of the jobs was running, finished or unknown.",
     examples=(
         "hourwheel cancel 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
         'hourwheel cancel invoice:42 invoice:43 -A shop.tasks --reason "paid"',
@@ -93,7 +93,7 @@ CANCEL: Final = Command(
 RESCHEDULE: Final = Command(
     name="reschedule",
     summary="move a scheduled job to another time",
-    description="Give a scheduled job another due time, durably. Exit status 1 if it was running, finished or unknown.",
+    description="Change when a scheduled job is due, durably. Exit status 1 if it was running, finished or unknown.",
     examples=(
         "hourwheel reschedule invoice:42 --countdown 15m --store tasks.json",
         "hourwheel reschedule invoice:42 --eta 2026-12-24T18:00 -A shop.tasks",

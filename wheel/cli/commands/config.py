@@ -1,4 +1,4 @@
-"""``hourwheel config``: every setting, its value, and where that comes from."""
+"""``hourwheel config``: all settings, their values, and where these come from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, context: Context) -> int:
     has_app = args.app or context.environ.get(APP_VARIABLE)
     conf = app_of(args, context.environ).conf if has_app else Conf(environ=context.environ)
-    conf.pool_options()  # whether they go together
+    conf.pool_options()  # raises if the values contradict each other
     found, console = conf.all(), context.console
     others = strangers(context.environ)
     if args.json:
@@ -35,7 +35,7 @@ def _run(args: Namespace, context: Context) -> int:
             console.line(name, " = ", value)
             console.line("    ", source)
     if others:
-        console.prose("", f"not settings, left alone: {', '.join(others)}")
+        console.prose("", f"not settings, ignored: {', '.join(others)}")
     return YES
 
 
@@ -56,8 +56,8 @@ def _document(known: Known) -> dict[str, Any]:
 CONFIG: Final = Command(
     name="config",
     summary="show each setting, its value and where it comes from",
-    description="The settings of an app, or without -A those that an app would find here: in the environment and in "
-    "hourwheel.toml or the table [tool.hourwheel] of pyproject.toml. Passwords in URLs are not shown.",
+    description="Show the settings of an app. Without -A, show those that an app would get here: from the environment "
+    "and from hourwheel.toml or the table [tool.hourwheel] of pyproject.toml. Passwords in URLs are not shown.",
     examples=("hourwheel config -A shop.tasks:app", "hourwheel config", "hourwheel config --json"),
     arguments=_arguments,
     run=_run,

@@ -1,4 +1,4 @@
-"""``hourwheel jobs``: what is in a store. ``hourwheel show``: all that is known of one job."""
+"""``hourwheel jobs``: list the jobs of a store. ``hourwheel show``: everything about one job."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _HEADER: Final = ("ID", "STATE", "DUE", "WHEN", "CALL")
 
 
 def states(text: str) -> frozenset[State]:
-    """Names of states with commas between."""
+    """Read names of states, separated by commas."""
     try:
         return frozenset(State(name.strip()) for name in text.split(","))
     except ValueError:
-        raise ArgumentTypeError(f"must be of {', '.join(State)}, got {text!r}") from None
+        raise ArgumentTypeError(f"must be from {', '.join(State)}, got {text!r}") from None
 
 
 def _jobs_arguments(parser: ArgumentParser) -> None:
     take_store(parser)
-    parser.add_argument("--state", metavar="STATE,...", type=states, help=f"only these: {', '.join(State)}")
+    parser.add_argument("--state", metavar="STATE,...", type=states, help=f"only these states: {', '.join(State)}")
     parser.add_argument("--task", metavar="NAME", help="only jobs of this task")
     parser.add_argument("--queue", metavar="NAME", help="only jobs of this queue")
     parser.add_argument("--key", metavar="KEY", help="only the job that holds this unique key")
@@ -42,7 +42,7 @@ def _jobs_arguments(parser: ArgumentParser) -> None:
         "--limit",
         metavar="N",
         type=whole,
-        help="at most so many, 0 for all; default: 100, and a line that says so; with --json all",
+        help="list at most N jobs, 0 for all; default: 100, or all with --json",
     )
     take_json(parser, "a list of jobs")
 
@@ -77,8 +77,8 @@ def _show_jobs(found: Sequence[Job], context: Context, now_ms: int) -> None:
     rows = [[Cell(job.id), state(job), Cell(local(job.due_ms)), moment(job, now_ms), Cell(call(job))] for job in found]
     if console.table(_HEADER, rows):
         return
-    for id, stands, due, when, called in rows:
-        console.line(id, "  ", stands, "  ", when)
+    for id, state_, due, when, called in rows:
+        console.line(id, "  ", state_, "  ", when)
         console.line("    ", due, "  ", called)
 
 
@@ -92,7 +92,7 @@ def _run_show(args: Namespace, context: Context) -> int:
     with opened(args, context.environ) as store:
         job = find(store, args.id)
     if job is None:
-        console.error(f"hourwheel: no job {args.id}: there never was one, or its result_ttl is over")
+        console.error(f"hourwheel: no job {args.id}: it never existed, or its result_ttl is over")
         return NO
     if args.json:
         console.json(document(job))
@@ -107,7 +107,7 @@ def _run_show(args: Namespace, context: Context) -> int:
 JOBS: Final = Command(
     name="jobs",
     summary="list the jobs of a store",
-    description="The jobs of a store by due time: what is to come, what runs, and what has finished and is still kept.",
+    description="List the jobs of a store by due time: scheduled and running ones, and finished ones that are kept.",
     examples=(
         "hourwheel jobs tasks.json",
         "hourwheel jobs tasks.json --state scheduled --due-before 1h",
@@ -120,7 +120,7 @@ JOBS: Final = Command(
 SHOW: Final = Command(
     name="show",
     summary="show one job: its call, its state, its times, its error",
-    description="Everything that is known of one job. Exit status 1 if there is none of that id.",
+    description="Show everything about one job. Exit status 1 if there is no such job.",
     examples=(
         "hourwheel show 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
         "hourwheel show invoice:42 -A shop.tasks:app --json",

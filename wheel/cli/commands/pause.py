@@ -1,4 +1,4 @@
-"""``hourwheel pause`` and ``hourwheel resume``: hold back the jobs of queues and tasks, in all processes."""
+"""``hourwheel pause`` and ``hourwheel resume``: stop starting jobs of queues, tasks or schedules, in all processes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..places import opened
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("-Q", "--queue", metavar="NAMES", type=names, default=[], help="queues, with commas between")
-    parser.add_argument("-T", "--task", metavar="NAMES", type=names, default=[], help="tasks, with commas between")
+    parser.add_argument("-Q", "--queue", metavar="NAMES", type=names, default=[], help="queues, separated by commas")
+    parser.add_argument("-T", "--task", metavar="NAMES", type=names, default=[], help="tasks, separated by commas")
     parser.add_argument("-S", "--schedule", metavar="NAMES", type=names, default=[], help="schedules, likewise")
     parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
@@ -28,7 +28,7 @@ def _runner(change: Callable[[Store, Sequence[str]], list[str]], done: str) -> C
         wanted = [name_of(queue, None) for queue in args.queue] + [name_of(None, task) for task in args.task]
         wanted += [f"schedule:{name}" for name in args.schedule]
         if not wanted:
-            raise InvalidValue.of("--queue", "given, or --task or --schedule", None)
+            raise InvalidValue("pass --queue, --task or --schedule")
         with opened(args, context.environ) as store:
             changed = change(store, wanted)
             paused = store.paused()
@@ -36,7 +36,7 @@ def _runner(change: Callable[[Store, Sequence[str]], list[str]], done: str) -> C
             context.console.json({"changed": changed, "paused": paused})
             return YES
         for name in wanted:
-            context.console.line(f"{name}: {done}" if name in changed else f"{name}: it was {done} already")
+            context.console.line(f"{name}: {done}" if name in changed else f"{name}: already {done}")
         context.console.line(f"paused now: {', '.join(paused) or 'nothing'}")
         return YES
 
@@ -45,9 +45,9 @@ def _runner(change: Callable[[Store, Sequence[str]], list[str]], done: str) -> C
 
 PAUSE: Final = Command(
     name="pause",
-    summary="hold back queues, tasks or schedules",
-    description="Start no more jobs of these queues and tasks, and no fire of these schedules, in any process that "
-    "uses the store, until they are resumed. Durable. Jobs that run go on; what is held back expires as ever.",
+    summary="pause queues, tasks or schedules",
+    description="Stop starting jobs of these queues and tasks, and fires of these schedules, in all processes that "
+    "use the store, until they are resumed. Durable. Running jobs go on; paused jobs can still expire.",
     examples=(
         "hourwheel pause --queue mail --store tasks.json",
         "hourwheel pause --task shop.mail.welcome -A shop.tasks",
@@ -59,8 +59,8 @@ PAUSE: Final = Command(
 
 RESUME: Final = Command(
     name="resume",
-    summary="let queues, tasks or schedules go on",
-    description="End what `hourwheel pause` began. A schedule that missed fires goes on as its misfire policy says.",
+    summary="resume queues, tasks or schedules",
+    description="Undo `hourwheel pause`. What a schedule does with fires that it missed is up to its misfire policy.",
     examples=(
         "hourwheel resume --queue mail --store tasks.json",
         "hourwheel resume --task shop.mail.welcome -A shop.tasks",

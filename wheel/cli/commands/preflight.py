@@ -1,4 +1,4 @@
-"""``hourwheel preflight``: which pending jobs the code at hand could not run; asked before it is deployed."""
+"""``hourwheel preflight``: before a deployment, find pending jobs that the new code could not run."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ _PENDING: Final = Filter(states=frozenset({State.SCHEDULED, State.RUNNING}))
 
 @dataclass(slots=True, kw_only=True)
 class Problem:
-    """What is wrong with the jobs of one task."""
+    """A problem with the jobs of one task."""
 
     task: str
-    """Its name as the jobs have it."""
+    """The name of the task in the jobs."""
     kind: str
     """"unknown", "misfit", "refused" or "orphaned"."""
     why: str
     near: tuple[str, ...] = ()
     count: int = 0
     example: str | None = None
-    """The id of the first of them that is due."""
+    """The id of the job that is due first."""
     due_ms: int | None = None
-    """When that one is due."""
+    """When that job is due."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What was found of all pending jobs."""
+    """The result of checking all pending jobs."""
 
     pending: int = 0
     elsewhere: int = 0
-    """In queues that are not looked at."""
+    """Jobs in other queues, which were not checked."""
     bad: int = 0
     problems: dict[tuple[str, str, str], Problem] = field(default_factory=dict)
     aliases: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(name in the store, name now): how many jobs."""
+    """How many jobs have a former name of a task, by (name in the store, name now)."""
 
     def note(self, job: Job, known: Known) -> None:
-        """Take one job into account."""
+        """Add one job."""
         if known.name is not None and known.name != job.task:
             self.aliases[job.task, known.name] += 1
         if known.sound:
@@ -71,7 +71,7 @@ class Findings:
 
 
 def findings_of(jobs: Iterable[Job], judge: Judge, queues: Collection[str] | None = None) -> Findings:
-    """What an app says of pending jobs. Pure, but for the questions to the app; nothing is run."""
+    """Check pending jobs against what an app knows. Nothing is run."""
     found = Findings()
     for job in jobs:
         if queues is not None and job.queue not in queues:
@@ -84,17 +84,17 @@ def findings_of(jobs: Iterable[Job], judge: Judge, queues: Collection[str] | Non
 
 def _wrong(known: Known) -> Iterable[tuple[str, str]]:
     if known.name is None:
-        yield "unknown", "the app knows no task of that name"
+        yield "unknown", "the app has no task of that name"
     if known.misfit is not None:
         yield "misfit", known.misfit
     if known.refusal is not None:
         yield "refused", known.refusal
     if known.orphaned is not None:
-        yield "orphaned", f"the app has no schedule {known.orphaned}; `hourwheel cancel` ends it if that is meant"
+        yield "orphaned", f"the app has no schedule {known.orphaned}; if you removed it, run `hourwheel cancel`"
 
 
 def _unused(app: Scheduler, found: Findings) -> None:
-    """Tasks that have no jobs and that the pool refuses: a worker would not start with them."""
+    """Add tasks without jobs that the pool cannot run: a worker would refuse to start with them."""
     for name in app.registry.names():
         task = app.registry.get(name)
         why = app.pool.kind.refusal(task, task.limits.over(app.pool.limits))
@@ -108,16 +108,16 @@ def _unused(app: Scheduler, found: Findings) -> None:
 
 def _arguments(parser: ArgumentParser) -> None:
     take_app(parser)
-    parser.add_argument("--store", metavar="STORE", help="path or URL of another store than the app's")
+    parser.add_argument("--store", metavar="STORE", help="path or URL of a store; default: the app's")
     parser.add_argument(
-        "-Q", "--queues", metavar="A,B", type=names, help="look at jobs of these queues only; default: the app's"
+        "-Q", "--queues", metavar="A,B", type=names, help="check jobs of these queues only; default: the app's"
     )
     parser.add_argument(
         "-P",
         "--pool",
         choices=[*KINDS, *ALIASES],
         metavar="POOL",
-        help="as if it ran in such a pool; default: the app's",
+        help="check for this pool; default: the app's",
     )
     take_json(parser, "the findings")
 
@@ -172,18 +172,18 @@ def _show(name: str, found: Findings, context: Context) -> None:
     for (old, new), count in sorted(found.aliases.items()):
         console.prose(Cell("alias: ", "dim"), f"{_jobs(count)} stored as {old} will run as {new}")
     for one in _sorted(found):
-        console.prose(Cell(f"{one.task}: ", "red"), f"{_jobs(one.count)}: {_told(one)}")
-    looked = f"{name}: {_jobs(found.pending)} pending"
+        console.prose(Cell(f"{one.task}: ", "red"), f"{_jobs(one.count)}: {_described(one)}")
+    lead = f"{name}: {_jobs(found.pending)} pending"
     if found.elsewhere:
-        looked += f", and {found.elsewhere:,} in other queues"
+        lead += f", and {found.elsewhere:,} in other queues"
     if found.problems:
-        console.prose(Cell(f"{looked}: ", "red"), f"{found.bad:,} could not be run; nothing was changed")
+        console.prose(Cell(f"{lead}: ", "red"), f"{found.bad:,} could not be run; nothing was changed")
     else:
-        console.prose(Cell(f"{looked}: ", "green"), "the app knows their tasks, and their arguments fit")
+        console.prose(Cell(f"{lead}: ", "green"), "the app can run them all")
 
 
-def _told(one: Problem) -> str:
-    guess = f"; maybe {' or '.join(one.near)} by now: give that aliases=[{one.task!r}]" if one.near else ""
+def _described(one: Problem) -> str:
+    guess = f"; if it is called {' or '.join(one.near)} now, add aliases=[{one.task!r}]" if one.near else ""
     example = "" if one.example is None or one.due_ms is None else f" (such as {one.example}, due {local(one.due_ms)})"
     refused = ": a worker would not start" if one.kind == "refused" and not one.count else ""
     return f"{one.why}{guess}{example}{refused}"
@@ -195,10 +195,10 @@ def _jobs(count: int) -> str:
 
 PREFLIGHT: Final = Command(
     name="preflight",
-    summary="before a deploy: which pending jobs could the new code not run",
-    description="Hold every pending job against the app as it is here: does it know the task, by its name or an alias; "
-    "do the stored arguments fit the function; can the pool keep to the limits. Nothing is run or changed. Exit status "
-    "1 if any job could not be run.",
+    summary="before a deployment, find jobs that the new code could not run",
+    description="Check every pending job against the app: does it have the task, by its name or an alias; do the "
+    "stored arguments fit the function; can the pool enforce the time limits. Nothing is run or changed. Exit status 1 "
+    "if there is a problem.",
     examples=(
         "hourwheel preflight -A shop.tasks",
         "hourwheel preflight -A shop.tasks --store /srv/shop/tasks.json --json",

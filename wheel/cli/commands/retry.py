@@ -1,4 +1,4 @@
-"""``hourwheel retry``: run jobs once more that have failed, or were cancelled, or have expired."""
+"""``hourwheel retry``: run finished jobs again."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from ..places import opened
 
 _WHY: Final = {
     Found.RUNNING: "it is running",
-    Found.SCHEDULED: "it is scheduled already",
+    Found.SCHEDULED: "it is already scheduled",
     Found.UNKNOWN: "there is no such job",
 }
 _ALL: Final = 1 << 62
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("id", nargs="*", metavar="ID", type=job_id, help="of a job; there may be several")
-    parser.add_argument("--failed", action="store_true", help="all jobs that have failed, in the place of ids")
+    parser.add_argument("id", nargs="*", metavar="ID", type=job_id, help="ids of jobs")
+    parser.add_argument("--failed", action="store_true", help="all failed jobs, instead of ids")
     parser.add_argument("--task", metavar="NAME", help="with --failed: only jobs of this task")
     parser.add_argument(
-        "--countdown", metavar="SPAN", type=checked(read_span), default=0, help="how long from now; default: at once"
+        "--countdown", metavar="SPAN", type=checked(read_span), default=0, help="how long from now; default: now"
     )
     parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
     take_app(parser)
-    take_json(parser, "what became of each")
+    take_json(parser, "the outcome for each")
 
 
 def _run(args: Namespace, context: Context) -> int:
     if bool(args.id) is args.failed:
-        raise InvalidValue.of("ID", "given, or --failed, and not both", args.id)
+        raise InvalidValue("pass ids of jobs or --failed, not both" if args.id else "pass ids of jobs, or --failed")
     if args.task is not None and not args.failed:
-        raise InvalidValue.of("--task", "given with --failed", args.task)
+        raise InvalidValue("--task needs --failed")
     now_ms = context.clock.now_ms()
     with opened(args, context.environ) as store:
-        told = [_again(store, id, now_ms + args.countdown, now_ms) for id in _ids(args, store)]
+        outcomes = [_again(store, id, now_ms + args.countdown, now_ms) for id in _ids(args, store)]
     if args.json:
-        context.console.json(told)
+        context.console.json(outcomes)
     else:
-        for one in told:
+        for one in outcomes:
             why = "" if one["scheduled"] else f"not scheduled, {one['why']}"
-            context.console.line(f"{one['id']}: {why or 'scheduled once more'}")
-        if not told:
+            context.console.line(f"{one['id']}: {why or 'scheduled again'}")
+        if not outcomes:
             context.console.line("no jobs")
-    return YES if all(one["scheduled"] for one in told) else NO
+    return YES if all(one["scheduled"] for one in outcomes) else NO
 
 
 def _ids(args: Namespace, store: Store) -> Iterator[str]:
@@ -76,9 +76,9 @@ def _again(store: Store, id: str, due_ms: int, now_ms: int) -> dict[str, Any]:
 
 RETRY: Final = Command(
     name="retry",
-    summary="run finished jobs once more",
-    description="Schedule jobs once more that have failed, were cancelled, have expired or have succeeded. Attempts "
-    "count from zero. Exit status 1 if any of them was not finished or is unknown.",
+    summary="run finished jobs again",
+    description="Schedule finished jobs again, whether they failed, were cancelled, expired or succeeded. Attempts "
+    "are counted from zero again. Exit status 1 if any of the jobs was not finished or is unknown.",
     examples=(
         "hourwheel retry 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
         "hourwheel retry --failed --task shop.mail.welcome -A shop.tasks",

@@ -1,4 +1,4 @@
-"""``hourwheel run-due``: one sweep in this process, for cron and serverless."""
+"""``hourwheel run-due``: run due jobs once and exit, for cron and serverless."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _HOOKS: Final = ("succeeded", "failed", "retried", "snoozed", "skipped")
 _WORDS: Final = {
     "succeeded": "succeeded",
     "failed": "failed",
-    "retried": "to be tried again",
+    "retried": "to be retried",
     "snoozed": "snoozed",
-    "unknown": "given back, as the app cannot run them (`hourwheel preflight` says why)",
-    "skipped": "ended unrun",
+    "unknown": "released, because the app cannot run them (`hourwheel preflight` says why)",
+    "skipped": "expired or skipped",
 }
 
 
@@ -53,14 +53,14 @@ def _run(args: Namespace, context: Context) -> int:
     if args.json:
         context.console.json({"ran": ran, **{name: counts[name] for name in _WORDS}})
     else:
-        told = [f"{counts[name]:,} {words}" for name, words in _WORDS.items() if counts[name]]
+        parts = [f"{counts[name]:,} {words}" for name, words in _WORDS.items() if counts[name]]
         head = "1 job was run" if ran == 1 else f"{ran:,} jobs were run"
-        context.console.line(f"{head}{': ' if told else ''}{', '.join(told)}")
+        context.console.line(f"{head}{': ' if parts else ''}{', '.join(parts)}")
     return NO if counts["failed"] else YES
 
 
 def _counted(app: Scheduler) -> Counter[str]:
-    """What the app's hooks are told from now on, counted."""
+    """Count the calls of the app's hooks from now on."""
     counts = Counter[str]()
 
     def counter(name: str) -> Any:
@@ -76,10 +76,9 @@ def _counted(app: Scheduler) -> Counter[str]:
 
 RUN_DUE: Final = Command(
     name="run-due",
-    summary="run what is due now, once, and end: for cron and serverless",
-    description="One sweep in this process: claim and run everything that is due, and end. What was due while nobody "
-    "swept is run now, so a call a minute is all that is needed. Exit status 1 if a job failed for good; one that is "
-    "tried again by a later sweep is no failure yet.",
+    summary="run what is due now and exit, for cron and serverless",
+    description="Claim and run everything that is due, in this process, and exit. Jobs that came due since the last "
+    "call are run, too, so one call a minute is enough. Exit status 1 if a job failed and is not retried.",
     examples=("hourwheel run-due -A shop.tasks", "hourwheel run-due -A shop.tasks --queues mail --json"),
     arguments=_arguments,
     run=_run,

@@ -1,4 +1,4 @@
-"""``hourwheel schedules``: what repeats, when it fires next, and what is pending though the app does not know it."""
+"""``hourwheel schedules``: the periodic schedules of a store and an app, and when they fire next."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def _rows(known: dict[str, Entry], pending: dict[str, Job], paused: list[str], a
 
 SCHEDULES: Final = Command(
     name="schedules",
-    summary="show what repeats, and when it fires next",
-    description="The schedules of a store by name, and when each fires next. With -A also those of the app whose next "
-    "fire is not pending yet, and which of the store's the app does not know.",
+    summary="list periodic schedules, and when they fire next",
+    description="List the schedules of a store by name, and when each fires next. With -A, include schedules of the "
+    "app that have no pending fire yet, and mark those that the app does not have.",
     examples=("hourwheel schedules tasks.json", "hourwheel schedules -A shop.tasks:app --json"),
     arguments=_arguments,
     run=_run,

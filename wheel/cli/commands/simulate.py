@@ -1,4 +1,4 @@
-"""``hourwheel simulate``: what would become of a schedule, with so many workers, such runs, such misfortunes."""
+"""``hourwheel simulate``: how late jobs would start, given workers, durations, downtime and crashes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ALL: Final = 1 << 62
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
 
 
-# ---- what is asked -----------------------------------------------------------------------------------------
+# ---- arguments ---------------------------------------------------------------------------------------------
 
 
 def _seconds(text: str) -> float:
@@ -38,23 +38,23 @@ def _seconds(text: str) -> float:
 
 
 def read_workers(text: str) -> int:
-    """How many workers, as it is written."""
+    """Read a number of workers."""
     return checked_workers(int(text) if text.isdecimal() else text)
 
 
 def read_duration(text: str) -> tuple[str, float]:
-    """How long the runs of a task take, in seconds: ``2s`` is (*, 2.0), and ``TASK=2s`` of one task."""
+    """Read a duration of runs into (task, seconds): ``TASK=2s`` is (TASK, 2.0), and ``2s`` is (*, 2.0)."""
     task, equals, length = text.rpartition("=")
     return (task if equals else "*"), _seconds(length)
 
 
 def _stream(text: str) -> tuple[str, float, float, float]:
-    """``TASK=COUNT/SPAN``, or ``TASK=COUNT/SPAN+DELAY``."""
+    """Read ``TASK=COUNT/SPAN`` or ``TASK=COUNT/SPAN+DELAY`` into (task, count, span, delay), in seconds."""
     task, equals, rest = text.partition("=")
     calls, slash, spans = rest.partition("/")
     per, _, countdown = spans.partition("+")
     if not (task and equals and slash and calls.isdecimal() and int(calls)):
-        raise ArgumentTypeError(f"must be such as mail=20/1m or mail=20/1m+15m, got {text!r}")
+        raise ArgumentTypeError(f"must be like mail=20/1m or mail=20/1m+15m, got {text!r}")
     try:
         return task, float(calls), _seconds(per), _seconds(countdown or "0")
     except InvalidValue as error:
@@ -75,11 +75,11 @@ def _arguments(parser: ArgumentParser) -> None:
         type=_stream,
         action="append",
         default=[],
-        help="calls besides, such as mail=20/1m+15m: task mail 20 times a minute, each due 15 minutes later; "
-        "may be repeated, and needs no STORE",
+        help="add calls: mail=20/1m+15m is task mail 20 times a minute, each due 15 minutes later; "
+        "may be repeated; STORE may be left out",
     )
     parser.add_argument(
-        "-c", "--workers", metavar="N", type=checked(read_workers), default=4, help="of each node; default: 4"
+        "-c", "--workers", metavar="N", type=checked(read_workers), default=4, help="workers of each node; default: 4"
     )
     parser.add_argument(
         "-n", "--nodes", metavar="N", type=_positive, default=1, help="processes on the store; default: 1"
@@ -103,27 +103,27 @@ def _more_arguments(parser: ArgumentParser) -> None:
         "--within", metavar="SPAN", type=length, default=_DAY_MS / 1000, help="how far to look; default: 1d"
     )
     parser.add_argument(
-        "--down", metavar="SPAN", type=length, default=0.0, help="nothing runs at first, for so long; default: 0s"
+        "--down", metavar="SPAN", type=length, default=0.0, help="run nothing for this long at first; default: 0s"
     )
-    parser.add_argument("--crash-every", metavar="SPAN", type=length, help="kill a node so often, on average")
+    parser.add_argument("--crash-every", metavar="SPAN", type=length, help="kill a node this often, on average")
     parser.add_argument(
         "--restart-after",
         metavar="SPAN",
         type=length,
         default=5.0,
-        help="a killed node comes back after so long; default: 5s",
+        help="how long until a killed node restarts; default: 5s",
     )
     parser.add_argument(
-        "--seeds", metavar="N", type=_positive, default=1, help="play so many worlds that differ; default: 1"
+        "--seeds", metavar="N", type=_positive, default=1, help="run N simulations with different seeds; default: 1"
     )
-    parser.add_argument("--seed", metavar="N", type=whole, default=0, help="of the first world; default: 0")
+    parser.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of the first simulation; default: 0")
 
 
-# ---- what is answered --------------------------------------------------------------------------------------
+# ---- output ------------------------------------------------------------------------------------------------
 
 
 def _run(args: Namespace, context: Context) -> int:
-    from ...testing.simulation import Stream, simulate  # costs time that no other command is to pay
+    from ...testing.simulation import Stream, simulate  # slow to import
 
     now_ms = context.clock.now_ms()
     load: list[Any] = [Stream(task=t, calls=calls, per=per, countdown=wait) for t, calls, per, wait in args.add]
@@ -153,10 +153,10 @@ def _run(args: Namespace, context: Context) -> int:
 
 
 def _document(name: str, forecast: Forecast) -> dict[str, Any]:
-    told = asdict(forecast)
-    told["minutes"] = [{**minute._asdict(), "at": utc(minute.at_ms)} for minute in forecast.minutes]
-    told["violations"] = list(forecast.violations)
-    return {"store": name or None, "sound": forecast.sound, **told}
+    found = asdict(forecast)
+    found["minutes"] = [{**minute._asdict(), "at": utc(minute.at_ms)} for minute in forecast.minutes]
+    found["violations"] = list(forecast.violations)
+    return {"store": name or None, "sound": forecast.sound, **found}
 
 
 def _show(name: str, forecast: Forecast, args: Namespace, context: Context) -> None:
@@ -168,8 +168,8 @@ def _show(name: str, forecast: Forecast, args: Namespace, context: Context) -> N
     for violation in forecast.violations:
         console.prose(Cell("violated: ", "red"), violation)
     if forecast.sound:
-        told = "nothing lost, nothing early, no double start, in every world"
-        console.prose(Cell("sound: ", "green"), told)
+        promise = "nothing lost, nothing early, no double start, in every world"
+        console.prose(Cell("sound: ", "green"), promise)
 
 
 def _rows(name: str, forecast: Forecast, args: Namespace) -> Iterable[tuple[str, str, str]]:
@@ -177,8 +177,8 @@ def _rows(name: str, forecast: Forecast, args: Namespace) -> Iterable[tuple[str,
         yield "store", name, ""
     yield "load", f"{_jobs(forecast.jobs)} due within {span(round(args.within * 1000))}", ""
     yield "world", _world(args), ""
-    again = f", {forecast.again:,} of them again because a node had died" if forecast.deaths else ""
-    yield "runs", f"{forecast.begun:,} begun{again}", ""
+    again = f", {forecast.again:,} of them again after a node died" if forecast.deaths else ""
+    yield "runs", f"{forecast.begun:,} started{again}", ""
     late = f"half {span(forecast.p50_ms)}, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
     yield "lateness", late, "yellow" if forecast.p99_ms >= _MINUTE_MS else ""
     when = f", at {local(forecast.backlog_at_ms)}" if forecast.backlog else ""
@@ -219,7 +219,7 @@ def _show_minutes(forecast: Forecast, context: Context) -> None:
 
 
 def _condensed(minutes: Iterable[Minute]) -> list[tuple[int, int, int, int, int]]:
-    """At most so many rows of equally many minutes: (from, due, begun, most waiting, latest)."""
+    """Merge minutes into at most 12 rows of (from, due, begun, most waiting, latest)."""
     found = list(minutes)
     length = (found[-1].at_ms - found[0].at_ms) // _MINUTE_MS + 1
     step = next((step for step in _ROW_MINUTES if ceil(length / step) <= _ROWS), ceil(length / _ROWS)) * _MINUTE_MS
@@ -238,10 +238,11 @@ def _bar(value: int, most: int) -> str:
 
 SIMULATE: Final = Command(
     name="simulate",
-    summary="say how late the jobs of a store would begin, with so many workers",
-    description="Play what is scheduled on a virtual clock, with the real ticker: per-minute load, lateness, backlog, "
-    "with crashes and downtime if you ask for them. No task is run, and the store is read from a copy. Jobs that run "
-    "now are left out. The same seed says the same. Exit status 1 if a job was lost, began early or twice.",
+    summary="forecast how late the jobs of a store start, given a number of workers",
+    description="Simulate the scheduled jobs with the real ticker on a virtual clock. Shows load, lateness and backlog "
+    "per minute, with crashes and downtime if you ask for them. No task is run, and the store is not changed. Running "
+    "jobs are left out. The same seed gives the same result. Exit status 1 if a job was lost, started early or started "
+    "twice.",
     examples=(
         "hourwheel simulate tasks.json --workers 4 --duration 2s",
         "hourwheel simulate -A shop.tasks --duration mail=300ms --down 2h",

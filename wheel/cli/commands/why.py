@@ -1,4 +1,4 @@
-"""``hourwheel why``: the whole life of a job, and why it has not run yet."""
+"""``hourwheel why``: what has happened to a job so far, and why it has not run yet."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from ..places import known_app, opened
 
 
 def life(job: Job) -> list[tuple[int | None, str]]:
-    """What has happened to a job and what is known to come, in order: (milliseconds since the epoch, words).
+    """Return what has happened to a job and what is known to come, in order, as (milliseconds since the epoch, text).
 
-    What has no instant, because only its latest state is kept, stands where it belongs.
+    The time is None if it is not stored.
 
     >>> [what for _, what in life(Job(id="a", task="app.mail", due_ms=90_000, created_ms=1_000))]
     ['accepted into queue default', 'due: slot 90 of cycle 0']
@@ -37,19 +37,19 @@ def life(job: Job) -> list[tuple[int | None, str]]:
         *_attempts(job),
     ]
     if job.cancel_ms is not None:
-        found.append((job.cancel_ms, f"asked to end{_because(job)}"))
+        found.append((job.cancel_ms, f"asked to stop{_because(job)}"))
     if job.finished_ms is not None:
         found.append((job.finished_ms, _end(job)))
     elif job.expires_ms is not None:
-        found.append((job.expires_ms, "expires: ends unrun if it has not begun"))
+        found.append((job.expires_ms, "expires: ends unrun if it has not started"))
     return _in_order(found)
 
 
 def _fire(job: Job) -> list[tuple[int | None, str]]:
     if job.fire is None:
         return []
-    missed = f", and for {job.fire.missed} later ones that were missed" if job.fire.missed else ""
-    followed = "" if job.fire.followed else "; the next is added when it is taken"
+    missed = f", in place of {job.fire.missed} more that were missed" if job.fire.missed else ""
+    followed = "" if job.fire.followed else "; the next one is added when this one is claimed"
     return [(None, f"fire of schedule {job.fire.schedule} ({job.fire.spec}){missed}{followed}")]
 
 
@@ -66,9 +66,9 @@ def _attempts(job: Job) -> list[tuple[int | None, str]]:
     found: list[tuple[int | None, str]] = []
     if job.attempt:
         by = f" by {job.owner}" if job.owner else ""
-        found.append((job.started_ms, f"attempt {job.attempt} begun{by}"))
+        found.append((job.started_ms, f"attempt {job.attempt} started{by}"))
     elif job.started_ms is not None:
-        found.append((job.started_ms, "taken, and given back: that attempt does not count"))
+        found.append((job.started_ms, "claimed and released: that attempt does not count"))
     if job.crashes:
         found.append((None, f"its worker died {job.crashes} of at most {job.max_crashes} times"))
     if job.error is not None and not job.finished:
@@ -76,7 +76,7 @@ def _attempts(job: Job) -> list[tuple[int | None, str]]:
     if job.note is not None:
         found.append((None, f"progress: {job.note}"))
     if job.reason and not job.finished and job.cancel_ms is None:
-        found.append((None, f"sent back: {job.reason}"))
+        found.append((None, f"postponed: {job.reason}"))
     return found
 
 
@@ -91,7 +91,7 @@ def _end(job: Job) -> str:
 
 
 def _in_order(found: list[tuple[int | None, str]]) -> list[tuple[int | None, str]]:
-    """By time; what has none stays behind what it stood behind."""
+    """Sort by time; entries without a time stay after their predecessor."""
     keys: list[int] = []
     for at_ms, _ in found:
         keys.append(at_ms if at_ms is not None else keys[-1] if keys else 0)
@@ -113,7 +113,7 @@ def _run(args: Namespace, context: Context) -> int:
         job = find(store, args.id)
         facts = None if job is None else facts_of(job, store, app, now_ms)
     if job is None or facts is None:
-        context.console.error(f"hourwheel: no job {args.id}: there never was one, or its result_ttl is over")
+        context.console.error(f"hourwheel: no job {args.id}: it never existed, or its result_ttl is over")
         return NO
     if args.json:
         context.console.json(_document(job, facts))
@@ -130,11 +130,11 @@ def _document(job: Job, facts: Facts) -> dict[str, object]:
         "life": [{"at_ms": at_ms, "at": utc(at_ms), "what": what} for at_ms, what in life(job)],
         "reasons": reasons(job, facts),
         "task": None if known is None else asdict(known),
-        "processes": None if processes is None else [_told(one) for one in processes],
+        "processes": None if processes is None else [_process(one) for one in processes],
     }
 
 
-def _told(process: Process) -> dict[str, object]:
+def _process(process: Process) -> dict[str, object]:
     queues = None if process.queues is None else sorted(process.queues)
     return {**asdict(process), "queues": queues}
 
@@ -144,7 +144,7 @@ def _show(job: Job, facts: Facts, context: Context) -> None:
     console.line(Cell(f"{'id':10}", "dim"), job.id)
     console.line(Cell(f"{'call':10}", "dim"), call(job))
     if facts.known is not None and facts.known.name not in (None, job.task):
-        console.line(Cell(f"{'task':10}", "dim"), f"{facts.known.name}, of which {job.task} is an alias")
+        console.line(Cell(f"{'task':10}", "dim"), f"{facts.known.name}; {job.task} is an alias of it")
     console.line(Cell(f"{'state':10}", "dim"), state(job))
     for at_ms, what in life(job):
         when = "" if at_ms is None else _when(at_ms, facts.now_ms)
@@ -162,10 +162,10 @@ def _when(at_ms: int, now_ms: int) -> str:
 
 WHY: Final = Command(
     name="why",
-    summary="tell a job's whole life, and why it has not run yet",
-    description="Everything that has happened to a job, in order, and one sentence that says why it has not run: it is "
-    "not due, waits for others, is paused, a limit is used up, no process is alive that takes jobs, the app does not "
-    "know its task (with -A), its arguments no longer fit. Exit status 1 if there is no such job.",
+    summary="show a job's history, and why it has not run yet",
+    description="Show everything that has happened to a job, in order, and why it has not run: it is not due, waits "
+    "for other jobs, is paused, a limit is used up, or no process takes jobs; with -A, also that the app does not know "
+    "its task or that its arguments no longer fit. Exit status 1 if there is no such job.",
     examples=(
         "hourwheel why 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
         "hourwheel why invoice:42 -A shop.tasks",

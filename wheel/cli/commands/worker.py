@@ -1,4 +1,4 @@
-"""``hourwheel worker``: a Scheduler as a program of its own."""
+"""``hourwheel worker``: run a Scheduler as a program."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from ...scheduler.scheduler import Scheduler
 
 _CLOSE_S: Final = 0.75
-"""Closing the store may take so long after the jobs have ended."""
+"""How long closing the store may take after the jobs have ended."""
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def level(text: str) -> str:
-    """The name of a level of logging."""
+    """Read the name of a logging level."""
     if text.upper() not in _LEVELS:
         raise ArgumentTypeError(f"must be one of {', '.join(_LEVELS).lower()}, got {text!r}")
     return text.upper()
@@ -77,42 +77,43 @@ def _arguments(parser: ArgumentParser) -> None:
         "--beat",
         action=BooleanOptionalAction,
         default=True,
-        help="see to it that each schedule has its next fire, as every worker does; --no-beat does not, and still runs "
-        "the fires that it takes",
+        help="add the next fires of schedules (the default in every worker); with --no-beat, only run those that are "
+        "stored",
     )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=checked(_timeout),
         default=30.0,
-        help="how long to wait for running jobs when asked to stop; default: 30",
+        help="how long to wait for running jobs when stopping; default: 30",
     )
 
 
 def _pool_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--time-limit", metavar="SECONDS", type=_seconds, help="stop a run after so long; not in threads; default: none"
+        "--time-limit",
+        metavar="SECONDS",
+        type=_seconds,
+        help="stop a run after this long; not in threads; default: none",
     )
     parser.add_argument(
         "--soft-time-limit",
         metavar="SECONDS",
         type=_seconds,
-        help="raise SoftTimeLimitExceeded in a function after so long; default: none",
+        help="raise SoftTimeLimitExceeded in the function after this time; default: none",
     )
-    parser.add_argument(
-        "--max-tasks-per-child", metavar="N", type=whole, help="replace a worker process after so many jobs"
-    )
+    parser.add_argument("--max-tasks-per-child", metavar="N", type=whole, help="replace a worker process after N jobs")
     parser.add_argument(
         "--max-memory-per-child",
         metavar="KIB",
         type=whole,
-        help="replace a worker process that is larger than so many KiB after a job",
+        help="replace a worker process that uses more than this many KiB after a job",
     )
 
 
 def _pool(args: Namespace, app: PoolOptions) -> PoolOptions:
-    """The pool of the app with what the command line says in its place."""
-    said = {
+    """The app's pool options, changed by the command line."""
+    options = {
         "pool": args.pool,
         "given_workers": args.concurrency,
         "time_limit": args.time_limit,
@@ -121,13 +122,13 @@ def _pool(args: Namespace, app: PoolOptions) -> PoolOptions:
         "max_memory_per_child": args.max_memory_per_child,
     }
     if args.pool is not None and KINDS[ALIASES.get(args.pool, args.pool)] is not app.kind:
-        said = {"given_workers": None, "max_tasks_per_child": None, "max_memory_per_child": None, **_told(said)}
-        return app.but(**said)  # what the app says of another kind of pool does not hold for this one
-    return app.but(**_told(said))
+        options = {"given_workers": None, "max_tasks_per_child": None, "max_memory_per_child": None, **_given(options)}
+        return app.but(**options)  # the app's own values were meant for another kind of pool
+    return app.but(**_given(options))
 
 
-def _told(said: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if value is not None}
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _run(args: Namespace, context: Context) -> int:
@@ -144,16 +145,16 @@ def _run(args: Namespace, context: Context) -> int:
     left = app.run(timeout=args.timeout)
     if app.stuck or not _closes(app):
         context.console.error(
-            "hourwheel: the store does not answer; the kernel lets go of what this process holds of it"
+            "hourwheel: the store does not answer; exiting without closing it, which releases its locks"
         )
         return NO
     if left:
-        context.console.error(f"hourwheel: {len(left)} jobs were still running; they start again")
+        context.console.error(f"hourwheel: {len(left)} jobs were still running; they will be run again")
     return NO if left else YES
 
 
 def _closes(app: Scheduler) -> bool:
-    """Close the app; False if its store does not answer: another thread of the program waits for it, say, in a call."""
+    """Close the app; return False if that takes too long, for instance because another thread blocks the store."""
     failed: list[Exception] = []
 
     def close() -> None:
@@ -171,7 +172,7 @@ def _closes(app: Scheduler) -> bool:
 
 
 def _banner(app: Scheduler, console: Console) -> None:
-    app.store  # noqa: B018 - if it cannot be opened, that is to be said before anything else
+    app.store  # noqa: B018 - opens it: an error must come before other output
     tasks = app.registry.names()
     console.line(Cell(f"hourwheel {__version__}", "bold"), f"  {app.owner}")
     for name, text in (
@@ -179,7 +180,7 @@ def _banner(app: Scheduler, console: Console) -> None:
         ("queues", "all" if app.queues is None else ", ".join(sorted(app.queues))),
         ("concurrency", app.pool.shown),
         ("schedules", _schedules(app)),
-        ("tasks", ", ".join(tasks) or "none: jobs stay scheduled until a process knows their tasks"),
+        ("tasks", ", ".join(tasks) or "none: jobs stay scheduled until a process has their tasks"),
     ):
         console.line(Cell(f"  {name:13}", "dim"), text)
     console.flush()
@@ -187,14 +188,15 @@ def _banner(app: Scheduler, console: Console) -> None:
 
 def _schedules(app: Scheduler) -> str:
     names = ", ".join(sorted(app.fires.entries)) or "none"
-    return names if app.fires.tends else f"{names}; not looked after here (--no-beat)"
+    return names if app.fires.tends else f"{names}; next fires are not added here (--no-beat)"
 
 
 WORKER: Final = Command(
     name="worker",
     summary="run the jobs of an app until SIGTERM or SIGINT",
-    description="Run due jobs in this process. The first SIGTERM or SIGINT stops taking jobs and lets the running ones "
-    "end; the second means now. Exit status 1 if jobs were still running at the end, or the store did not answer.",
+    description="Run due jobs in this process. On the first SIGTERM or SIGINT it takes no more jobs and waits for the "
+    "running ones; on the second it exits at once. Exit status 1 if jobs were still running at the end, or the store "
+    "did not answer.",
     examples=(
         "hourwheel worker -A tasks",
         "hourwheel worker -A shop.tasks:app -c 8 -l info -Q mail,default",

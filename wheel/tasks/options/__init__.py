@@ -1,1 +1,1 @@
-"""What may be said of a task and of a call, and the rules for it."""
+"""The options of tasks and calls, and their rules."""

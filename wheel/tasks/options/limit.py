@@ -1,4 +1,4 @@
-"""Limits that jobs share: how many of them run at once, and how many start in a second, a minute, an hour or a day."""
+"""Limits: how many jobs may run at once, and how many may start per second, minute, hour or day."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _RATE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(?:/([smhd]))?")
 _MOST: Final = 1_000_000
 _NAME_MOST: Final = 200
 _OURS: Final = ("task:", "queue:", "schedule:", "running:")
-"""So begin the names of the limits that a task has for itself, and of what is paused."""
+"""Prefixes of names that Hourwheel itself uses, for the limits of single tasks and for pauses."""
 
 
 class Limit:
-    """A limit that several tasks share, wherever they run: by their store, it holds across threads and processes.
+    """A limit that several tasks share. The store enforces it across threads and processes.
 
     Args:
-        name: what it is called in the store; all jobs that name it count together.
-        rate: how many may start: "10/s", "10/m", "10/h", "10/d", or a number a second. Starts are spaced evenly.
+        name: its name in the store. All jobs with a limit of this name count together.
+        rate: how many may start: "10/s", "10/m", "10/h", "10/d", or a number per second. Starts are spaced evenly.
         concurrency: how many may run at once.
 
     Raises:
-        InvalidValue: an argument breaks its rule, or neither rate nor concurrency is given.
+        InvalidValue: an argument is not valid, or neither rate nor concurrency is given.
 
     >>> smtp = Limit("smtp", rate="30/m", concurrency=2)
     >>> smtp.bounds
@@ -40,11 +40,9 @@ class Limit:
         if type(name) is not str or not 1 <= len(name) <= _NAME_MOST or not comes_back(name):
             raise InvalidValue.of("name", f"text of 1 to {_NAME_MOST} characters", name)
         if name.startswith(_OURS):
-            raise InvalidValue.of(
-                "name", f"one that begins with none of {', '.join(_OURS)}, as those of tasks do", name
-            )
+            raise InvalidValue.of("name", f"one that does not start with {', '.join(_OURS)}, which are reserved", name)
         if rate is None and concurrency is None:
-            raise InvalidValue.of("rate", "given, or concurrency", rate)
+            raise InvalidValue("pass rate or concurrency, or both")
         self.name: Final = name
         self.bounds: Final = bounds_of(name, rate, concurrency)
 
@@ -53,7 +51,7 @@ class Limit:
 
 
 def bounds_of(name: str, rate: str | float | None, concurrency: int | None) -> tuple[Bound, ...]:
-    """What a job carries of a limit of that name."""
+    """Return the bounds that a job stores for a limit."""
     bounds: list[Bound] = []
     if rate is not None:
         bounds.append(Bound(name, *checked_rate(rate)))
@@ -63,10 +61,10 @@ def bounds_of(name: str, rate: str | float | None, concurrency: int | None) -> t
 
 
 def checked_rate(value: object) -> tuple[int, int]:
-    """(how many, in how many milliseconds) of a rate as people write it.
+    """Parse a rate into (number of starts, milliseconds).
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: it is not a rate.
 
     >>> checked_rate("10/m"), checked_rate(0.5)
     ((10, 60000), (1, 2000))
@@ -75,17 +73,17 @@ def checked_rate(value: object) -> tuple[int, int]:
     count = float(found[1]) if found is not None else 0.0
     if found is None or not 0 < count <= _MOST:
         raise InvalidValue.of(
-            "rate_limit", f'a number a second up to {_MOST}, or "10/s", "10/m", "10/h", "10/d"', value
+            "rate_limit", f'a number per second up to {_MOST}, or "10/s", "10/m", "10/h", "10/d"', value
         )
     per_ms = _PERIODS_MS[found[2] or "s"]
     return (int(count), per_ms) if count.is_integer() else (1, round(per_ms / count))
 
 
 def checked_concurrency(value: object) -> int:
-    """How many may run at once.
+    """Return a concurrency limit if it is valid.
 
     Raises:
-        InvalidValue: it is not a whole number from 1 on.
+        InvalidValue: it is not a whole number of 1 or more.
     """
     if type(value) is not int or not 1 <= value <= _MOST:
         raise InvalidValue.of("concurrency", f"a whole number from 1 to {_MOST}", value)
@@ -93,7 +91,11 @@ def checked_concurrency(value: object) -> int:
 
 
 def checked_limits(value: Any) -> tuple[Bound, ...]:
-    """The bounds of one Limit or several."""
+    """Return the bounds of one Limit or several.
+
+    Raises:
+        InvalidValue: something else was passed.
+    """
     limits = value if isinstance(value, Sequence) else (value,)
     if not all(isinstance(limit, Limit) for limit in limits):
         raise InvalidValue.of("limits", "a Limit, or a list of them", value)
@@ -101,7 +103,7 @@ def checked_limits(value: Any) -> tuple[Bound, ...]:
 
 
 def in_words(bound: Bound) -> str:
-    """A bound as people say it.
+    """Format a bound as text.
 
     >>> in_words(Bound("smtp", 30, 60_000)), in_words(Bound("smtp", 2))
     ('30/m', '2 at once')

@@ -1,8 +1,7 @@
-"""Options of tasks and calls: what they may be, and the Plan that they make.
+"""The options of calls, their rules, and the Plan that they make.
 
-All that can be decided when an option is set is decided then, so a call has only to read its plan. None stands for
-"not given", as Celery's users know it, and an option that nobody knows is refused: one that is silently ignored is
-found out in production.
+Options are checked when they are set, so a call only reads its plan. As in Celery, None means "not given". Unknown
+options are refused: if they were ignored, you would notice a typo only in production.
 """
 
 from __future__ import annotations
@@ -30,100 +29,100 @@ Key = str | tuple[str | int, ...]
 
 
 class Options(TypedDict, total=False):
-    """Of a call, and the defaults for all calls of a task. Lengths of time are seconds or a timedelta."""
+    """The options of a call; also the defaults for all calls of a task. Durations are seconds or a timedelta."""
 
     countdown: Seconds | None
-    """The job is due so long after the call."""
+    """How long after the call the job is due."""
     expires: Seconds | datetime | None
-    """A job not begun so long after the call, or by that instant, ends unrun."""
+    """When the job expires: it is not started later than this. A duration counts from the call."""
     queue: str | None
     priority: int | None
-    """From -100 to 100, 0 by default; among the jobs that are due higher ones run first."""
+    """From -100 to 100, 0 by default. Of the jobs that are due, those with a higher priority run first."""
     key: Key | None
-    """Unique among unfinished jobs, text or a tuple such as ("cart", 7); what happens to the second job,
-    ``on_conflict`` says."""
+    """Unique among unfinished jobs: text, or a tuple such as ("cart", 7). ``on_conflict`` says what happens to a second
+    job with the key."""
     on_conflict: OnConflict | None
-    """"keep" the first (the default), "replace" it, or "raise" DuplicateJob."""
+    """"keep" the first job (the default), "replace" it, or "raise" DuplicateJob."""
     max_wait: Seconds | None
-    """With "replace": however often it is replaced, due so long after the first call at the latest."""
+    """With "replace": the job is due this long after the first call at the latest, however often it is replaced."""
     misfire: Literal["run", "skip", "coalesce", "each"] | None
-    """What becomes of a job that was due while nobody could run it: "run" it late (the default), or "skip" it. Of a
-    schedule: "coalesce" what was missed into one run (the default), "skip" it, or run "each"."""
+    """What to do with a job that was due while no worker could run it: "run" it late (the default) or "skip" it. For a
+    schedule: "coalesce" missed fires into one run (the default), "skip" them, or run "each"."""
     misfire_grace_time: Seconds | None
-    """With "skip": how late it may still be run, 60 s by default. Given alone it means "skip"."""
+    """With "skip": how late the job may still run; 60 s by default. Without ``misfire`` it implies "skip"."""
     acks_early: bool | None
-    """At most once: a job whose worker died is not run again."""
+    """At most once: do not run a job again if its worker died."""
     max_crashes: int | None
-    """After so many deaths of its worker, 3 by default, the job is set aside as failed."""
+    """Set the job aside as failed after its worker has died this many times; 3 by default."""
     result_ttl: Seconds | None
-    """How long the finished job and its result are kept."""
+    """How long to keep the finished job and its result."""
     ignore_result: bool | None
-    """What the function returns is not stored, and may be anything; who asks for it is given None."""
+    """Do not store what the function returns. It need not be JSON then, and the result is None."""
     rate_limit: str | float | None
-    """How many of the task's jobs may start, in all processes together: "10/s", "10/m", "10/h", "10/d", or a number a
+    """How many of the task's jobs may start, in all processes together: "10/s", "10/m", "10/h", "10/d", or a number per
     second. Starts are spaced evenly."""
     concurrency: int | None
-    """How many of them may run at once, in all processes together."""
+    """How many of the task's jobs may run at once, in all processes together."""
     limit_key: Key | None
-    """Of ``rate_limit`` and ``concurrency``: only jobs of the task with the same key count together."""
+    """For ``rate_limit`` and ``concurrency``: only jobs of the task with the same key count together."""
     limits: Limit | Sequence[Limit] | None
     """Limits that several tasks share; see Limit."""
 
 
 class CallOptions(Options, total=False):
-    """Of one call."""
+    """The options of one call."""
 
     link: Canvas | Sequence[Canvas] | None
-    """A signature, chain, group or chord, or several of them: called with the result when the job has succeeded."""
+    """A signature, chain, group or chord, or a list of them, to call with the result when the job has succeeded."""
     link_error: Canvas | Sequence[Canvas] | None
-    """Called with the job's id when it has failed."""
+    """The same, to call with the job's id when it has failed."""
 
     eta: datetime | None
-    """The job is due at that instant, an aware datetime; not with countdown."""
+    """When the job is due, an aware datetime. Not together with countdown."""
     task_id: str | UUID | None
-    """The id of the job. To add the same id again is to add nothing."""
+    """The id of the job. If the store already has a job of this id, none is added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How calls are to be carried: all options but the time, checked."""
+    """The checked options of calls, except countdown and eta."""
 
     expires: Seconds | None = None
     expires_ms: int | None = None
     task_id: str | None = None
     queue: str = DEFAULT_QUEUE
     placed: bool = False
-    """Whether the queue was said; if not, the scheduler's task_routes may say another."""
+    """Whether the queue was set; if not, the scheduler's task_routes apply."""
     priority: int = 0
     key: str | None = None
     on_conflict: OnConflict = "keep"
     max_wait: Seconds | None = None
     max_crashes: int = DEFAULT_MAX_CRASHES
     result_ttl_ms: int | None = None
-    """None for the scheduler's."""
+    """None for the scheduler's default."""
     ignore_result: bool = False
     skips: bool = False
     grace_ms: int = 60_000
-    """How late a job may be run that ``skips``."""
+    """With ``skips``: how late a job may run."""
     rate_limit: str | float | None = None
     concurrency: int | None = None
     limit_key: str | None = None
     limits: tuple[Bound, ...] = ()
-    """The shared ones."""
+    """The shared limits."""
     limited: bool = False
-    """Whether there is any limit."""
+    """Whether there are limits of any kind."""
     link: tuple[Any, ...] = ()
     link_error: tuple[Any, ...] = ()
     fresh: bool = True
-    """No id and no key of the caller's: the store need not look for a job that stands for this one already."""
+    """Whether the caller chose neither id nor key: the store need not look for an existing job."""
     said: frozenset[str] = frozenset()
-    """Which of the options that mean something with another one only were said of the call."""
+    """The options of the call that have an effect only together with another one."""
 
     def but(self, options: Mapping[str, Any]) -> Plan:
-        """The plan with these options (those of CallOptions but countdown and eta) in the place of its own.
+        """Return the plan with these options changed (those of CallOptions except countdown and eta).
 
         Raises:
-            InvalidValue: an option is not known, or breaks its rule.
+            InvalidValue: an option is not valid.
         """
         changes: dict[str, Any] = {}
         for name, value in options.items():
@@ -135,21 +134,19 @@ class Plan:
         if not changes:
             return self
         if options.get("acks_early") is not None and options.get("max_crashes") is not None:
-            raise InvalidValue.of("max_crashes", "absent when acks_early is given", options["max_crashes"])
+            raise InvalidValue("pass acks_early or max_crashes, not both")
         if "grace_ms" in changes and not changes.setdefault("skips", True):
-            raise InvalidValue.of("misfire_grace_time", 'absent when misfire is "run"', options["misfire_grace_time"])
+            raise InvalidValue('misfire_grace_time must be left out if misfire is "run"')
         ours = changes.get("task_id", self.task_id) is None and changes.get("key", self.key) is None
         said = self.said | (_IDLE.keys() & {name for name, value in options.items() if value is not None})
         return replace(self, fresh=ours, said=said, **changes)
 
     def refuse_idle(self) -> None:
-        """Raise InvalidValue if an option was said that changes nothing, for want of another one."""
+        """Raise InvalidValue if an option has no effect because another one is missing."""
         for name in sorted(self.said):
             needed, is_given = _IDLE[name]
             if not is_given(self):
-                raise InvalidValue.of(
-                    name, f"given with {needed}, without which it changes nothing", getattr(self, name)
-                )
+                raise InvalidValue(f"{name} has no effect without {needed}")
 
     def job(
         self,
@@ -160,18 +157,18 @@ class Plan:
         countdown: Seconds | None = None,
         eta: datetime | None = None,
     ) -> Job:
-        """A call as a Job, due now if neither countdown nor eta is given.
+        """Return a call as a Job, which is due now if neither countdown nor eta is given.
 
         Args:
             task: the task's name.
-            payload: the arguments, as encode_call makes them.
-            now_ns: the present, in nanoseconds since the epoch.
-            result_ttl_ms: how long to keep the result if the plan does not say, in milliseconds.
+            payload: the arguments, encoded by encode_call.
+            now_ns: the current time, in nanoseconds since the epoch.
+            result_ttl_ms: the default for how long to keep the result, in milliseconds.
             countdown: seconds from now, or a timedelta.
             eta: an aware datetime.
 
         Raises:
-            InvalidValue: it could never run, for it expires before it is due.
+            InvalidValue: the job would expire before it is due.
         """
         now_ms = now_ns // 1_000_000
         values = (
@@ -202,7 +199,7 @@ class Plan:
         return job
 
     def _bounds(self, task: str) -> tuple[Bound, ...]:
-        name = "task:" + task.replace(" ", "\u00a0")  # a blank is what the key follows
+        name = "task:" + task.replace(" ", "\u00a0")  # a blank separates the key
         if self.limit_key is not None:
             name += f" {self.limit_key}"
         return (*bounds_of(name, self.rate_limit, self.concurrency), *self.limits)
@@ -216,7 +213,7 @@ class Plan:
         countdown: Seconds | None = None,
         eta: datetime | None = None,
     ) -> list[Job]:
-        """Many calls as Jobs, alike but for the arguments and the id; see ``job``."""
+        """Return many calls as Jobs, which differ only in arguments and id; see ``job``."""
         if not payloads:
             return []
         first = self.job(task, payloads[0], now_ns, result_ttl_ms, countdown, eta)
@@ -229,13 +226,13 @@ class Plan:
 
 
 _UNRUN: Final = Job(id="", task="", due_ms=0)[Job._fields.index("state") :]
-"""What stands in each new job: nothing has happened to it yet."""
+"""The remaining fields of a new job."""
 
 
 # ---- the rule of each option: value -> the fields of Plan that it sets ------------------------------------
 
 SCHEDULE_KEY: Final = "schedule:"
-"""With it begin the keys of the next fires of schedules."""
+"""The prefix of the keys of schedules' fires."""
 _QUEUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,99}")
 _PRIORITY_MOST: Final = 100
 _KEY_MOST: Final = 200
@@ -258,10 +255,10 @@ def _queue(value: Any) -> dict[str, Any]:
 
 
 def checked_queue(value: Any) -> str:
-    """The name of a queue.
+    """Return the name of a queue if it is valid.
 
     Raises:
-        InvalidValue: it breaks its rule.
+        InvalidValue: it is not.
     """
     if type(value) is not str or not _QUEUE.fullmatch(value):
         raise InvalidValue.of("queue", "1 to 100 letters, digits and ._:@/+-, the first a letter or digit", value)
@@ -277,12 +274,12 @@ def _priority(value: Any) -> dict[str, Any]:
 def _key(value: Any) -> dict[str, Any]:
     text = key_text(value)
     if text.startswith(SCHEDULE_KEY):
-        raise InvalidValue.of("key", f"one that does not begin with {SCHEDULE_KEY!r}, as those of schedules do", value)
+        raise InvalidValue.of("key", f"one that does not start with {SCHEDULE_KEY!r}, which is reserved", value)
     return {"key": text}
 
 
 def key_text(value: Key, name: str = "key") -> str:
-    """A key as it is stored: text as it is, a tuple as JSON. ``name``: what to call it in an error.
+    """Return a key as text: a tuple is encoded as JSON. ``name``: what to call it in an error message.
 
     >>> key_text(("cart", 7))
     '["cart",7]'
@@ -309,7 +306,7 @@ def _linked(name: str) -> Callable[[Any], dict[str, Any]]:
     def rule(value: Any) -> dict[str, Any]:
         found = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         if not all(hasattr(one, "lay") for one in found):
-            raise InvalidValue.of(name, "a signature, as task.s(...) gives it, or a list of them", value)
+            raise InvalidValue.of(name, "a signature such as task.s(...), or a list of them", value)
         return {name: found}
 
     return rule
@@ -392,8 +389,8 @@ _IDLE: Final[dict[str, tuple[str, Callable[[Plan], bool]]]] = {
     "max_wait": ("key", lambda plan: plan.key is not None),
     "limit_key": ("rate_limit or concurrency", lambda plan: plan.limited),
 }
-"""What changes nothing without another option: (that one, whether it is given)."""
+"""Options without effect unless another one is given: (name of that one, whether it is given)."""
 CALL: Final = frozenset({"countdown", "eta", *_RULES})
-"""What may be said of one call."""
+"""The options of a call."""
 STANDING: Final = CALL - {"eta", "task_id", "link", "link_error"}
-"""What may be said of all calls of a task."""
+"""The options of all calls of a task."""

@@ -1,7 +1,7 @@
-"""What a task raises to be run again later (Retry, Snooze), and the policy by which it is run again unasked.
+"""Retries: the exceptions that a task raises to run again (Retry, Snooze), and the policy for automatic retries.
 
-The policy belongs to the task and not to the job: what is deployed holds for the jobs that wait already. What a job
-carries is how often it has run, which the store counts before each run, so the count survives whatever happens.
+The policy is part of the task, not stored with jobs, so a deployed change also applies to jobs that are already stored.
+The store counts the attempts of a job, before each of them, so the count survives crashes.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ...errors import HourwheelError, InvalidValue
 from ...payload import encode_call
 from ..signature import given
 from .plan import Plan
-from .times import Seconds, span
+from .times import NOT_BOTH, Seconds, span
 
 if TYPE_CHECKING:
     from typing import Unpack
 
 
 class RetryOptions(TypedDict, total=False):
-    """What a retry may change of its job, beside its time and arguments; see Options."""
+    """The options that a retry may change, besides the time and the arguments; see Options."""
 
     queue: str | None
     priority: int | None
@@ -32,12 +32,12 @@ class RetryOptions(TypedDict, total=False):
 
 
 def reason_of(exc: object) -> BaseException:
-    """The exception that is meant by one, or by its class.
+    """Return an exception, given itself or its class.
 
     Raises:
-        InvalidValue: it is neither, or the class cannot be made without arguments.
+        InvalidValue: it is neither, or the class cannot be called without arguments.
     """
-    rule = "an exception, or a class of exceptions that is made without arguments"
+    rule = "an exception, or a class of exceptions that can be called without arguments"
     try:
         found = exc() if isinstance(exc, type) else exc
     except Exception:
@@ -48,27 +48,25 @@ def reason_of(exc: object) -> BaseException:
 
 
 class Retry(HourwheelError):
-    """Raised by a task: this attempt failed, run the job again.
+    """Raise this in a task to run the job again, because this attempt failed.
 
-    ``self.retry(...)`` of a task with ``bind`` raises it, too.
-
-    Raise it ``from`` the exception that was the reason, so that the job shows that one as its error. When
-    ``max_retries`` runs have been tried again already, the job fails with it.
+    ``self.retry(...)`` of a task with ``bind`` raises it, too. Raise it ``from`` the exception that was the reason, so
+    that the job shows that as its error. After ``max_retries`` retries, the job fails with that error instead.
 
     Args:
-        message: why, for people.
-        countdown: seconds until the next attempt. If neither is given, the task's ``retry_backoff`` says how long,
-            or its ``default_retry_delay``.
-        eta: the aware datetime of the next attempt, in the place of countdown.
-        exc: the exception that was the reason, where ``raise ... from`` does not say it; or its class, if that is made
+        message: the reason, as text.
+        countdown: seconds until the next attempt, or a timedelta. Without countdown and eta, the delay is that of the
+            task's ``retry_backoff`` or ``default_retry_delay``.
+        eta: when to make the next attempt, an aware datetime.
+        exc: the exception that was the reason, if you do not ``raise ... from`` it; or a class that can be called
             without arguments.
-        max_retries: in the place of the task's own.
-        args: positional arguments for the next attempt, in the place of those of this one.
-        kwargs: keyword arguments, likewise.
+        max_retries: replaces the task's own.
+        args: positional arguments for the next attempt; None for the same as now.
+        kwargs: keyword arguments for the next attempt; None for the same as now.
         options: ``queue``, ``priority`` and ``expires`` of the next attempts, see Options; expires counts from now.
 
     Raises:
-        InvalidValue, PayloadError: an argument breaks its rule.
+        InvalidValue, PayloadError: an argument is not valid.
 
     >>> raise Retry("the gateway is busy", countdown=30)
     Traceback (most recent call last):
@@ -88,9 +86,9 @@ class Retry(HourwheelError):
         **options: Unpack[RetryOptions],
     ) -> None:
         if type(message) is not str:  # as in Retry(60)
-            raise InvalidValue.of("message", "text; seconds are given as countdown=", message)
+            raise InvalidValue.of("message", "text; pass seconds as countdown=", message)
         if countdown is not None and eta is not None:
-            raise InvalidValue.of("countdown", "absent when eta is given", countdown)
+            raise InvalidValue(NOT_BOTH)
         if max_retries is not None and (type(max_retries) is not int or max_retries < 0):
             raise InvalidValue.of("max_retries", "a whole number, 0 or more", max_retries)
         deadline_ms(0, countdown or 0)
@@ -110,18 +108,18 @@ class Retry(HourwheelError):
             self.__cause__ = reason_of(exc)
 
     def due_ms(self, now_ns: int, default_delay_s: Seconds) -> int:
-        """When the next attempt is due, in milliseconds since the epoch.
+        """Return when the next attempt is due, in milliseconds since the epoch.
 
         Args:
-            now_ns: the present, in nanoseconds since the epoch.
-            default_delay_s: the delay, in seconds, if the exception does not say when.
+            now_ns: the current time, in nanoseconds since the epoch.
+            default_delay_s: the delay without countdown and eta, in seconds or as a timedelta.
         """
         if self.eta is not None:
             return self.eta
         return deadline_ms(now_ns, default_delay_s if self.countdown is None else self.countdown)
 
     def changes(self, now_ns: int) -> dict[str, Any]:
-        """What else is to be another one in the next attempts: fields of job.Retried."""
+        """Return the other changes for the next attempts, as fields of job.Retried."""
         plan, found = self._plan, dict[str, Any]()
         if plan.placed:
             found["queue"] = plan.queue
@@ -135,11 +133,11 @@ class Retry(HourwheelError):
 
     @property
     def changes_call(self) -> bool:
-        """Whether the arguments of the next attempt are others."""
+        """Whether the next attempt has other arguments."""
         return self.new_args is not None or self.new_kwargs is not None
 
     def payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        """The arguments of the next attempt as JSON text, where they are others than those of this one, given here."""
+        """Return the arguments of the next attempt as JSON text, or None if they are those of this one, given here."""
         if self.new_args is None and self.new_kwargs is None:
             return None
         new_kwargs = kwargs if self.new_kwargs is None else dict(self.new_kwargs)
@@ -147,12 +145,15 @@ class Retry(HourwheelError):
 
 
 class Snooze(HourwheelError):
-    """Raised by a task: not yet, run the job later. The attempt is not counted.
+    """Raise this in a task to run the job later. The attempt does not count.
 
     Args:
-        countdown: seconds, or a timedelta; or
-        eta: an aware datetime.
-        reason: for people; it is shown with the job.
+        countdown: seconds from now, or a timedelta.
+        eta: an aware datetime, instead of countdown.
+        reason: text that is shown with the job.
+
+    Raises:
+        InvalidValue: neither or both of countdown and eta are given, or one is not valid.
 
     >>> raise Snooze(60, reason="the shop is closed")
     Traceback (most recent call last):
@@ -163,7 +164,7 @@ class Snooze(HourwheelError):
         self, countdown: Seconds | None = None, *, eta: datetime | None = None, reason: str | None = None
     ) -> None:
         if (countdown is None) is (eta is None):
-            raise InvalidValue.of("countdown", "given, or eta, and not both", countdown)
+            raise InvalidValue(NOT_BOTH if eta is not None else "pass countdown or eta")
         if reason is not None and type(reason) is not str:
             raise InvalidValue.of("reason", "text", reason)
         super().__init__(reason or "not yet")
@@ -172,16 +173,16 @@ class Snooze(HourwheelError):
         self.eta = None if eta is None else instant_ms(eta)
 
     def due_ms(self, now_ns: int) -> int:
-        """When the job is due again, in milliseconds since the epoch."""
+        """Return when the job is due again, in milliseconds since the epoch."""
         return deadline_ms(now_ns, self.countdown or 0) if self.eta is None else self.eta
 
 
 class MaxRetriesExceeded(HourwheelError):
-    """``self.retry()`` was called once more than ``max_retries`` allows, with no exception to raise instead."""
+    """``self.retry()`` was called after ``max_retries`` retries, without an exception to raise instead."""
 
 
 for _kind in (Retry, Snooze, MaxRetriesExceeded):
-    _kind.__module__ = "hourwheel"  # as in errors.py: by this name they stand in stores
+    _kind.__module__ = "hourwheel"  # stores contain this name; see errors.py
 
 
 # ---- the policy ------------------------------------------------------------------------------------------
@@ -202,43 +203,43 @@ OPTIONS: Final = frozenset(
         "retry_delay",
     }
 )
-"""The options of a task that make its policy; the last two are huey's."""
+"""The options of a task that set its policy; the last two are huey's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """When a task is run again, and how long after."""
+    """When and how often the jobs of a task are retried."""
 
     max_retries: int | None = 3
     delay: Seconds = 180
     backoff: float = 0.0
-    """The first delay of those that double, in seconds; 0 to wait ``delay`` each time."""
+    """The first of delays that double, in seconds; 0 to use ``delay`` each time."""
     backoff_max: float = 600.0
     jitter: bool | None = None
-    """Whether delays that double are drawn; None for those of ``on`` only, not for those that a function asks for."""
+    """Whether to randomize delays that double; None for automatic retries only, not for Retry."""
     on: Errors = ()
     never: Errors = ()
 
     def covers(self, error: BaseException) -> bool:
-        """Whether a function that raised ``error`` is to be run again unasked."""
-        kind = type(error)  # an exception may claim to be of another class, or fail when it is asked
+        """Whether to retry automatically after ``error``."""
+        kind = type(error)  # not isinstance(), which looks at __class__
         return issubclass(kind, self.on) and not issubclass(kind, self.never)
 
     def exhausted(self, retries: int, most: int | None = None) -> bool:
-        """Whether there is no attempt left; ``most`` stands in the place of max_retries."""
+        """Whether no attempt is left; ``most`` replaces max_retries."""
         limit = self.max_retries if most is None else most
         return limit is not None and retries >= limit
 
     def wait(self, retries: int, draw: Callable[[], float] = random.random, *, asked: bool = False) -> Seconds:
-        """How long until the next attempt. Pure, but for ``draw``.
+        """Return the delay before the next attempt.
 
-        The delay doubles from attempt to attempt, up to ``backoff_max``. With jitter it is drawn evenly from zero to
-        that value ("full jitter"): jobs that failed together, because a server was down, do not come back together.
+        It doubles with each retry, up to ``backoff_max``. With jitter it is drawn uniformly between zero and that value
+        ("full jitter"), so that jobs that failed together because a server was down do not come back together.
 
         Args:
-            retries: how many attempts have been tried again already, 0 or more.
-            draw: gives a number from 0 to 1.
-            asked: by Retry, for itself.
+            retries: how many retries there have been, 0 or more.
+            draw: returns a random number from 0 to 1.
+            asked: whether the function raised Retry itself.
 
         >>> [RetryPolicy(backoff=3.0, backoff_max=20.0, jitter=False).wait(n) for n in range(5)]
         [3.0, 6.0, 12.0, 20.0, 20.0]
@@ -247,47 +248,47 @@ class RetryPolicy:
         """
         if not self.backoff:
             return self.delay
-        doublings = min(retries, 1000)  # 2.0**1024 is too much for a float
+        doublings = min(retries, 1000)  # 2.0**1024 is too large for a float
         delay = min(self.backoff_max, self.backoff * 2.0**doublings)
         jitter = not asked if self.jitter is None else self.jitter
         return delay * draw() if jitter else delay
 
 
 def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
-    """The policy that a task's options make; None stands for "not given", but for max_retries, where it is "no end".
+    """Return the policy for a task's options. None means "not given"; for max_retries it means "no limit".
 
     Raises:
-        InvalidValue: an option breaks its rule, or contradicts another.
+        InvalidValue: an option is not valid, or contradicts another one.
 
     >>> policy_of({"autoretry_for": (OSError,), "retry_backoff": 3, "retry_jitter": False}).wait(2)
     12.0
     """
-    said = {**options, **_of_huey(options), **_of_kwargs(options)}
-    backoff = _backoff(said.get("retry_backoff"))
-    at_once = not backoff and said.get("retry_backoff") is not None and said["retry_backoff"] is not False
+    merged = {**options, **_of_huey(options), **_of_kwargs(options)}
+    backoff = _backoff(merged.get("retry_backoff"))
+    at_once = not backoff and merged.get("retry_backoff") is not None and merged["retry_backoff"] is not False
     return RetryPolicy(
-        max_retries=_checked_retries(said.get("max_retries", 3)),
-        delay=span("default_retry_delay", _or(said.get("default_retry_delay"), 0 if at_once else 180)),
+        max_retries=_checked_retries(merged.get("max_retries", 3)),
+        delay=span("default_retry_delay", _or(merged.get("default_retry_delay"), 0 if at_once else 180)),
         backoff=backoff,
-        backoff_max=_number("retry_backoff_max", _or(said.get("retry_backoff_max"), 600)),
-        jitter=None if said.get("retry_jitter") is None else _truth("retry_jitter", said["retry_jitter"]),
-        on=_errors("autoretry_for", said.get("autoretry_for")),
-        never=_errors("dont_autoretry_for", said.get("dont_autoretry_for")),
+        backoff_max=_number("retry_backoff_max", _or(merged.get("retry_backoff_max"), 600)),
+        jitter=None if merged.get("retry_jitter") is None else _truth("retry_jitter", merged["retry_jitter"]),
+        on=_errors("autoretry_for", merged.get("autoretry_for")),
+        never=_errors("dont_autoretry_for", merged.get("dont_autoretry_for")),
     )
 
 
 def _of_huey(options: Mapping[str, Any]) -> dict[str, Any]:
-    """``retries`` and ``retry_delay``, as Celery would say it: any exception is tried again so often."""
+    """Translate huey's ``retries`` and ``retry_delay`` into Celery's options."""
     retries, delay = options.get("retries"), options.get("retry_delay")
     if retries is None and delay is None:
         return {}
     if retries is None:
-        raise InvalidValue.of("retry_delay", "given with retries; without it, default_retry_delay is meant", delay)
+        raise InvalidValue("retry_delay needs retries; without retries, pass default_retry_delay")
     for other in ("max_retries", "autoretry_for", "default_retry_delay", "retry_kwargs"):
         if options.get(other) is not None:
-            raise InvalidValue.of("retries", f"absent when {other} is given", retries)
+            raise InvalidValue(f"pass retries or {other}, not both")
     if delay is not None and options.get("retry_backoff"):
-        raise InvalidValue.of("retry_delay", "absent when retry_backoff is given, which says how long", delay)
+        raise InvalidValue("pass retry_delay or retry_backoff, not both")
     if _checked_retries(retries, "retries") == 0:
         return {"max_retries": 0}
     return {"max_retries": retries, "default_retry_delay": _or(delay, 0), "autoretry_for": (Exception,)}

@@ -1,6 +1,6 @@
-"""Routes: the queue of a call where neither the call nor its task says one, by the name of the task.
+"""Routes: the queues of tasks by name, for calls that set no queue and whose task sets none (``task_routes``).
 
-A task is looked up once, at its first call; later ones find the plan that was made for it.
+A task is looked up at its first call, and the resulting plan is kept for later calls.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ...errors import InvalidValue
 from ...job import DEFAULT_QUEUE
 from .plan import Plan, checked_queue
 
-_RULE: Final = 'a dict of queues by task names or patterns of them, such as {"app.mail.*": {"queue": "mail"}}'
+_RULE: Final = 'a dict of queues by names of tasks or patterns, such as {"app.mail.*": {"queue": "mail"}}'
 _MAGIC: Final = re.compile(r"[*?\[]")
 
 
 def checked_routes(value: Any) -> Mapping[str, str]:
-    """The queue for each name or pattern, in the order given; a queue is its name, or as Celery has it a dict of it.
+    """Return the queue for each name or pattern, in order. A queue is given as its name, or as a dict as in Celery.
 
     Raises:
-        InvalidValue: it is none, or a queue breaks its rule.
+        InvalidValue: it is not such a dict, or the name of a queue is not valid.
 
     >>> dict(checked_routes({"app.mail.*": {"queue": "mail"}, "app.sms": "sms"}))
     {'app.mail.*': 'mail', 'app.sms': 'sms'}
@@ -32,29 +32,27 @@ def checked_routes(value: Any) -> Mapping[str, str]:
     if not isinstance(value, Mapping):
         raise InvalidValue.of("task_routes", _RULE, value)
     found = {}
-    for pattern, told in value.items():
+    for pattern, route in value.items():
         if type(pattern) is not str or not pattern:
             raise InvalidValue.of("task_routes", _RULE, value)
-        found[pattern] = _queue(pattern, told)
+        found[pattern] = _queue(pattern, route)
     return MappingProxyType(found)
 
 
-def _queue(pattern: str, told: Any) -> str:
-    if isinstance(told, Mapping):
-        for key in told:
+def _queue(pattern: str, route: Any) -> str:
+    if isinstance(route, Mapping):
+        for key in route:
             if key != "queue":
-                raise InvalidValue.of(f"task_routes[{pattern!r}]", "a queue, or a dict with a queue alone", told)
-        told = told.get("queue")
+                raise InvalidValue.of(f"task_routes[{pattern!r}]", "a queue, or a dict with only a queue", route)
+        route = route.get("queue")
     try:
-        return checked_queue(told)
+        return checked_queue(route)
     except InvalidValue as error:
         raise InvalidValue(f"task_routes[{pattern!r}]: {error}") from None
 
 
 class Routes:
-    """Which queue the calls of a task go to.
-
-    A name comes before all patterns; of the patterns the first that fits is taken.
+    """Finds the queue of a task. Names take precedence over patterns; of several patterns the first match wins.
 
     >>> routes = Routes({"app.*": "slow", "app.mail.*": "mail", "app.mail.now": "fast"}, "default")
     >>> [routes.queue_of(name) for name in ("app.mail.now", "app.mail.later", "shop.x")]
@@ -68,14 +66,14 @@ class Routes:
         self._placed: dict[str, tuple[Plan, Plan]] = {}
 
     def queue_of(self, name: str) -> str:
-        """The queue of the task of that name."""
+        """Return the queue of the task of that name."""
         queue = self._names.get(name)
         if queue is None:
             queue = next((queue for pattern, queue in self._patterns if pattern.match(name)), self._default)
         return queue
 
     def place(self, name: str, plan: Plan) -> Plan:
-        """The plan of a call of that task with its queue; the same if it says one itself."""
+        """Return the plan of a call with the task's queue filled in, unless it has a queue."""
         if plan.placed:
             return plan
         known = self._placed.get(name)

@@ -1,4 +1,4 @@
-"""What may be said of a task when it is made: its own options, and the defaults for all its calls."""
+"""The options of a task: its own, and the defaults for all its calls."""
 
 from __future__ import annotations
 
@@ -16,48 +16,52 @@ _OWN: Final = frozenset({"name", "bind", "aliases"}) | RETRY_OPTIONS | LIMIT_OPT
 
 
 class TaskOptions(Options, total=False):
-    """Of a task: its own, and the defaults for all its calls."""
+    """The options of a task: its own, and the defaults for all its calls."""
 
     name: str | None
-    """By default module.function. Jobs are stored under it: keep it, or name the old one in ``aliases``."""
+    """The default is module.function. Jobs are stored by name: if you change it, put the old one in ``aliases``."""
     aliases: Iterable[str]
-    """Names that the task had before."""
+    """Former names of the task."""
     max_retries: int | None
-    """How often a job is tried again, 3 by default; None for no end."""
+    """How often a job is retried; 3 by default, None for no limit."""
     default_retry_delay: Seconds | None
-    """How long until the next attempt if neither Retry nor retry_backoff says, 180 s by default."""
+    """The delay before a retry if neither Retry nor retry_backoff sets one; 180 s by default."""
     autoretry_for: Errors | type[BaseException] | None
-    """A function that raises one of these is run again, as if it had raised Retry."""
+    """Retry the job if the function raises one of these."""
     dont_autoretry_for: Errors | type[BaseException] | None
-    """But not for these, which may be kinds of those."""
+    """Exceptions to this, which may be subclasses of those."""
     retry_backoff: bool | float | None
-    """The first delay, in seconds (True: 1), of delays that double; also where Retry is raised by hand."""
+    """The first of delays that double, in seconds (True means 1). Also used for Retry without a delay."""
     retry_backoff_max: float | None
-    """The longest of these delays, in seconds, 600 by default."""
+    """The longest of these delays, in seconds; 600 by default."""
     retry_jitter: bool | None
-    """Draw each of these delays from zero to its value, so that jobs do not come back together. By default those after
-    ``autoretry_for``, and not those that Retry asks for."""
+    """Whether to draw each of these delays between zero and its value, so that jobs do not come back all at once. By
+    default only for ``autoretry_for``, not for Retry."""
     retry_kwargs: Mapping[str, Any] | None
-    """max_retries and countdown in a dict, as Celery has it."""
+    """max_retries and countdown as a dict, as in Celery."""
     retries: int | None
-    """As huey has it: any exception is tried again, so often; with
-    ``retry_delay`` seconds in between, none by default."""
+    """As in huey: retry on any exception, up to this many times, with ``retry_delay`` in between."""
     retry_delay: Seconds | None
+    """With ``retries``: the delay; none by default."""
     time_limit: Seconds | None
-    """A run is stopped after so long, where the pool can: see docs/pools.md."""
+    """Stop a run after this time, if the pool can; see docs/pools.md."""
     soft_time_limit: Seconds | None
-    """After so long SoftTimeLimitExceeded is raised in the function."""
+    """Raise SoftTimeLimitExceeded in the function after this time."""
 
 
 def refuse_unknown(options: Mapping[str, Any]) -> None:
-    """Raise InvalidValue if an option is none of a task's."""
+    """Raise InvalidValue if there is no option of one of these names."""
     for name in options:
         if name not in STANDING and name not in _OWN:
             raise InvalidValue.of("option", f"one of {', '.join(sorted(STANDING | _OWN))}", name)
 
 
 def listed(names: object) -> Iterable[object]:
-    """The names of ``aliases``."""
+    """Return ``aliases`` if it is a list of names.
+
+    Raises:
+        InvalidValue: it is not.
+    """
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise InvalidValue.of("aliases", "a list of names", names)
     return names

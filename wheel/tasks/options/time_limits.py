@@ -1,7 +1,7 @@
-"""Time limits of a run: a soft one, which the function may catch to clean up, and a hard one, which it cannot.
+"""Time limits of a run: a soft one, which the function can catch to clean up, and a hard one, which it cannot.
 
-Which pool can enforce which is said in pool/kinds.py. Here is what they are, and how a coroutine is held to one: an
-exception can be raised in it wherever it awaits.
+pool/kinds.py says which pools can enforce which. This module has the limits themselves, and the soft limit of
+coroutines: an exception is raised where the coroutine awaits.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 OPTIONS: Final = frozenset({"time_limit", "soft_time_limit"})
-"""The options of a task that make its limits."""
+"""The options of a task that set its limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a run may take, in seconds; None for as long as it likes."""
+    """How long a run may take, in seconds; None for no limit."""
 
     soft_s: float | None = None
     hard_s: float | None = None
 
     def over(self, general: Limits) -> Limits:
-        """These, and the general ones where these say nothing.
+        """Return these limits, with the general ones where these are None.
 
         >>> Limits(soft_s=5.0).over(Limits(soft_s=30.0, hard_s=60.0))
         Limits(soft_s=5.0, hard_s=60.0)
@@ -45,20 +45,20 @@ UNLIMITED: Final = Limits()
 
 
 class Guard(Protocol):
-    """How a pool holds a plain function to limits."""
+    """Enforces limits on a plain function; each pool has its own."""
 
     def __call__(self, limits: Limits, work: Callable[[], R], /) -> R:
-        """Call ``work``; what it returns.
+        """Call ``work`` and return what it returns.
 
-        Not a block of ``with``, for a limit may strike in ``__enter__`` and ``__exit__``.
+        A function, not a context manager, because a limit may strike in ``__enter__`` or ``__exit__``.
         """
 
 
 def limits_of(time_limit: object, soft_time_limit: object) -> Limits:
-    """The limits that the two options make, in seconds or as a timedelta.
+    """Return the limits for the two options, which are in seconds or timedeltas.
 
     Raises:
-        InvalidValue: one breaks its rule.
+        InvalidValue: an option is not valid.
 
     >>> limits_of(timedelta(minutes=1), 50)
     Limits(soft_s=50.0, hard_s=60.0)
@@ -85,10 +85,10 @@ def _seconds(name: str, value: object) -> float | None:
 
 
 async def within(work: Coroutine[Any, Any, T], soft_s: float) -> T:
-    """Await ``work``; from ``soft_s`` seconds on SoftTimeLimitExceeded is raised in it, once, where it awaits.
+    """Await ``work``. After ``soft_s`` seconds, raise SoftTimeLimitExceeded once in it, where it awaits.
 
-    An event loop can only cancel. So the task is cancelled, and the CancelledError that arrives here is passed on to
-    ``work`` as the other exception; one that came from elsewhere is passed on as it is.
+    An event loop can only cancel a task. So the task is cancelled, and the resulting CancelledError is replaced by
+    SoftTimeLimitExceeded on its way into ``work``. A CancelledError from elsewhere is passed on.
     """
     task = asyncio.current_task()
     assert task is not None
@@ -116,7 +116,7 @@ class _Alarm:
         if not self._rung or not isinstance(thrown, asyncio.CancelledError):
             return thrown
         self._rung = False
-        if self._task.uncancel() > 0:  # it is cancelled for another reason as well
+        if self._task.uncancel() > 0:  # it was cancelled from elsewhere as well
             return thrown
         return SoftTimeLimitExceeded()
 

@@ -1,8 +1,9 @@
-"""Times of calls: how long from now, or at what instant; and whether that is in time."""
+"""Times of calls: countdown and eta, and checks against expiry."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from ...clock import MAX_MS, as_datetime, deadline_ms, instant_ms
 from ...errors import InvalidValue
@@ -10,9 +11,15 @@ from ...job import Job, State
 
 Seconds = float | timedelta
 
+NOT_BOTH: Final = "pass countdown or eta, not both"
+
 
 def span(name: str, value: Seconds, *, least: int = 0) -> Seconds:
-    """A length of time, checked: seconds or a timedelta, from ``least`` milliseconds on."""
+    """Return a duration (seconds or a timedelta) if it is valid and at least ``least`` milliseconds.
+
+    Raises:
+        InvalidValue: it is not.
+    """
     try:
         length_ms = deadline_ms(0, value)
     except InvalidValue:
@@ -24,44 +31,47 @@ def span(name: str, value: Seconds, *, least: int = 0) -> Seconds:
 
 
 def checked_time(countdown: Seconds | None, eta: datetime | None) -> tuple[Seconds | None, datetime | None]:
-    """Both as they are, if at most one is given and that keeps its rule."""
+    """Return both unchanged.
+
+    Raises:
+        InvalidValue: both are given, or one is not valid.
+    """
     if countdown is not None and eta is not None:
-        raise InvalidValue.of("countdown", "absent when eta is given", countdown)
+        raise InvalidValue(NOT_BOTH)
     if eta is not None:
         instant_ms(eta)
     return (None if countdown is None else span("countdown", countdown)), eta
 
 
 def due_ms(now_ns: int, countdown: Seconds | None, eta: datetime | None) -> int:
-    """The instant that countdown or eta names, in milliseconds since the epoch.
+    """Return when a call with countdown or eta is due, in milliseconds since the epoch.
 
     Raises:
-        InvalidValue: not exactly one of the two is given, or it breaks its rule.
+        InvalidValue: neither or both are given, or it is not valid.
     """
     if eta is None:
         if countdown is None:
-            raise InvalidValue.of("countdown", "given, or eta", countdown)
+            raise InvalidValue("pass countdown or eta")
         return deadline_ms(now_ns, countdown)
     if countdown is not None:
-        raise InvalidValue.of("countdown", "absent when eta is given", countdown)
+        raise InvalidValue(NOT_BOTH)
     return instant_ms(eta)
 
 
 def refuse_new_time(job: Job | None, due_ms: int) -> None:
-    """Raise InvalidValue if a scheduled job cannot have that time.
+    """Raise InvalidValue if a scheduled job cannot be moved to that time.
 
-    It expires before, or waits for others: with a time of its own it would be due, and ended, before them.
+    Either it expires first, or it waits for other jobs: with a due time it would run before they have ended.
     """
     if job is None or job.state is not State.SCHEDULED:
         return
     refuse_too_late(due_ms, job.expires_ms)
     if job.after is not None and job.after.left:
-        rule = f"given to a job that waits for a time; {job.id} waits for {job.after.left} other jobs"
-        raise InvalidValue.of("a new time", rule, as_datetime(due_ms).isoformat())
+        raise InvalidValue(f"job {job.id} cannot be moved: it waits for {job.after.left} other jobs, not for a time")
 
 
 def refuse_too_late(due_ms: int, expires_ms: int | None) -> None:
-    """Raise InvalidValue if a job would be due when it has expired already, so that it could never run."""
+    """Raise InvalidValue if a job would expire before it is due, and so could never run."""
     if expires_ms is not None and expires_ms <= due_ms:
         due = f"{as_datetime(due_ms):%Y-%m-%d %H:%M:%S} UTC"
         raise InvalidValue.of(

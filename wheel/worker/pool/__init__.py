@@ -1,4 +1,4 @@
-"""The bounded queue of workers, and its kinds: threads, processes, asyncio, gevent and eventlet, solo."""
+"""Worker pools: threads, processes, asyncio, gevent, eventlet and solo."""
 
 from .credit import Pace
 from .kinds import Kind

@@ -1,11 +1,10 @@
-"""Coroutines on event loops, up to LOOP_MOST of them on each, a thread for each loop.
+"""The asyncio pool: coroutines on event loops, up to LOOP_MOST on each, with a thread for each loop.
 
-The loops take claims from one queue, each as many as it has room for, so a loop that a function blocks takes nothing
-more. A plain function would block its loop, and so runs in one of a few threads (SYNC_MOST) while its loop awaits it.
+The loops take claims from one queue, each as many as it has room for. So a loop that a function blocks takes no more. A
+plain function would block its loop; it runs in one of up to SYNC_MOST threads while the loop awaits it.
 
-Each job has a task of its own, hence a context of its own (contextvars). A hard limit cancels the coroutine where it
-awaits; one that goes on all the same has GRACE_S seconds, then its place is given away, and what it does from then on
-counts for nothing.
+Each job has its own asyncio task and therefore its own context (contextvars). A hard limit cancels the coroutine where
+it awaits. If it has not ended after GRACE_S seconds, its place is given to another job, and its result is ignored.
 """
 
 from __future__ import annotations
@@ -35,24 +34,24 @@ from .protocol import Done
 OURS.add(__file__)
 _LOG: Final = CalmLogger("hourwheel.worker")
 LOOP_MOST: Final = 500
-"""Jobs at once on one loop."""
+"""How many jobs run on one loop at once."""
 SYNC_MOST: Final = 32
-"""Plain functions at once."""
+"""How many plain functions run at once."""
 GRACE_S: Final = 1.0
-"""A coroutine that was cancelled has so long to end."""
+"""How long a cancelled coroutine may take to end."""
 
 
 class AsyncioPool:
     """Runs claims on event loops; see Pool."""
 
     def __init__(self, workers: int, runner: Runner, clock: Clock, *, name: str = "hourwheel") -> None:
-        """A pool that is not started.
+        """Make a pool, without starting it.
 
         Args:
             workers: how many jobs run at once.
-            runner: knows the tasks, and what is to come of a run.
-            clock: measures the runs.
-            name: what the threads are called.
+            runner: finds tasks, and turns runs into outcomes.
+            clock: measures runs.
+            name: a prefix for the names of threads.
         """
         self.workers = workers
         self.isolates = False
@@ -75,7 +74,7 @@ class AsyncioPool:
     def start(self, *, wake: Callable[[], None], settle_late: Callable[[list[Done]], None]) -> None:
         """See Pool.start."""
         self._wake, self._settle_late = wake, settle_late
-        self.waits.changed = self._somebody_waits
+        self.waits.changed = self._job_waits
         for loop in self._loops:
             loop.thread.start()
 
@@ -90,8 +89,8 @@ class AsyncioPool:
         for claim in claims:
             min(self._loops, key=lambda loop: len(loop.running)).lend(claim)
 
-    def _somebody_waits(self) -> None:
-        with suppress(RuntimeError):  # closed: it has ended
+    def _job_waits(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed
             self._loops[0].soon(self.threads.hire)
         self._wake()
 
@@ -139,7 +138,7 @@ class AsyncioPool:
     # ---- for the loops -----------------------------------------------------------------------------------
 
     def hand_over(self, done: Done) -> None:
-        """Take what came of a run."""
+        """Take the outcome of a run."""
         self._done.append(done)
         if self._abandoned:
             self._settle_late(self.collect())
@@ -163,25 +162,25 @@ class _Loop:
     # ---- from other threads ------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """There is something in the queue, or close() was called."""
+        """Make the loop look at the queue, and at whether close() was called."""
         if not self._looks:
             self._looks = True
             try:
                 self._loop.call_soon_threadsafe(self._fill)
-            except RuntimeError:  # closed: it has ended
+            except RuntimeError:  # the loop is closed
                 return
 
     def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """Have a function called in the thread."""
+        """Call a function in the loop's thread."""
         self._loop.call_soon_threadsafe(function, *args)
 
     def lend(self, claim: Claim) -> None:
-        """Run a claim, whether there is room or not."""
+        """Run a claim even if there is no room."""
         self.running[claim.token] = claim
         self.soon(self._begin, claim)
 
     def close(self) -> None:
-        """End when nothing runs."""
+        """End the loop when nothing is running."""
         self._closing = True
         self._looks = False
         if self.thread.ident is None:
@@ -196,8 +195,8 @@ class _Loop:
         while not (self._closing and not self.running):
             try:
                 self._loop.run_forever()
-            except BaseException:  # SystemExit in a task that a job has made; those of jobs are recorded
-                _LOG.critical("an event loop was interrupted, and goes on", exc_info=True)
+            except BaseException:  # SystemExit in an asyncio task that a job has created
+                _LOG.critical("an event loop was interrupted and continues", exc_info=True)
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
@@ -225,7 +224,7 @@ class _Loop:
         pool.waits.enter(claim.token, self._loop)
         try:
             outcome = await self._outcome(claim.job, started)
-        except BaseException as error:  # none of the function's: they are outcomes
+        except BaseException as error:  # not from the function: its exceptions become outcomes
             outcome = Crashed(reason=f"its worker was interrupted: {type(error).__qualname__}")
         pool.waits.set(claim.token, ())
         del self.running[claim.token]
@@ -262,7 +261,7 @@ class _Loop:
 
 
 async def _called(known: Known, job: Job, run: Run) -> Any:
-    """What the coroutine returned."""
+    """Await the coroutine function, and return its result."""
     context.enter(job)
     args, kwargs = job.call
     task, limits = known.task, known.limits
@@ -283,16 +282,16 @@ async def _stopped_after(work: Coroutine[Any, Any, Any], hard_s: float, job: Job
     if not task.done():
         _UNSTOPPED.add(task)
         task.add_done_callback(_UNSTOPPED.discard)
-        _LOG.error("Task %s[%s] goes on although it was cancelled; what it does counts for nothing", job.task, job.id)
+        _LOG.error("Task %s[%s] is still running although it was cancelled; its result is ignored", job.task, job.id)
     raise TimeLimitExceeded(f"it ran for more than its time_limit, {hard_s:g} s, and was cancelled")
 
 
 _UNSTOPPED: Final[set[asyncio.Task[Any]]] = set()
-"""An event loop holds its tasks weakly."""
+"""Keeps references: an event loop has only weak ones."""
 
 
 class _Threads:
-    """Up to ``most`` threads for plain functions, each started when it is first needed."""
+    """Up to ``most`` threads for plain functions, started when they are needed."""
 
     def __init__(self, most: int, name: str, pool: AsyncioPool) -> None:
         self._most = most
@@ -307,7 +306,7 @@ class _Threads:
         return thread in self._threads
 
     async def run(self, function: Callable[..., Any], *args: Any) -> tuple[Any, BaseException | None]:
-        """(What the function returns, what it raises), in a thread. No coroutine can raise StopIteration itself."""
+        """Call a function in a thread. Returns (result, exception), because a coroutine cannot raise StopIteration."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         ours = copy_context()
@@ -332,7 +331,7 @@ class _Threads:
         return value, raised
 
     def hire(self) -> None:
-        """One more thread, if there is work for it and it can be had. A job that waits for another keeps its own."""
+        """Start one more thread if there is work for it. Jobs that wait in get() keep theirs, so do not count."""
         with self._lock:
             if len(self._threads) >= min(self._busy, self._most + len(self._pool.waits)):
                 return
@@ -340,13 +339,13 @@ class _Threads:
             self._threads.append(threading.Thread(target=self._live, name=name, daemon=True))
             try:
                 self._threads[-1].start()
-            except RuntimeError:  # no more of them may be had; those that there are have to do
+            except RuntimeError:  # no more threads can be started; use those that exist
                 self._threads.pop()
                 if not self._threads:
                     raise
 
     def close(self) -> None:
-        """Let each thread end when it has nothing to do."""
+        """End each thread when it is idle."""
         for _ in self._threads:
             self._queue.put(None)
 
@@ -370,4 +369,4 @@ def _all_of(queue: deque[Any]) -> list[Any]:
 
 
 def _nothing(*_: object) -> None:
-    """What a pool that is not started calls."""
+    """The default of callbacks, until start()."""

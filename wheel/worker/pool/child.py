@@ -1,10 +1,10 @@
-"""A worker process: imports the modules of the tasks, then runs one job after the other, as it is told.
+"""A worker process: imports the modules of the tasks, then runs the jobs that it is sent, one at a time.
 
-It runs jobs in its main thread, where a soft limit can be an alarm signal. It has no scheduler and does not open the
-store; a task that calls ``delay()`` opens it then, as any program does.
+Jobs run in the main thread, where SIGALRM can enforce a soft limit. The process does not start a scheduler or open the
+store. If a task calls ``delay()``, the store is opened then, as in any program.
 
-It dies with its parent, at once and whatever it does: the kernel is asked for that. SIGINT and SIGTERM, which
-terminals and service managers send to everybody, are the parent's business and do nothing here.
+It dies together with its parent: the kernel kills it (PR_SET_PDEATHSIG). It ignores SIGINT and SIGTERM, which terminals
+and service managers send to all processes; the parent handles them.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ _SET_PDEATHSIG: Final = 1
 
 
 def main(fd: int, counter: int) -> None:
-    """The life of a worker process.
+    """Run a worker process.
 
     Args:
-        fd: of its end of the socket pair.
-        counter: descriptor of the memory in which it counts the jobs that it has begun.
+        fd: the descriptor of its end of the socket pair.
+        counter: the descriptor of shared memory in which it counts the jobs that it has started.
     """
     os.set_inheritable(fd, False)
     begun = mmap.mmap(counter, COUNTER.size)
@@ -65,12 +65,12 @@ def main(fd: int, counter: int) -> None:
     if setup is None:
         return
     _die_with(setup["parent"])
-    for number in (signal.SIGINT, signal.SIGTERM):  # a handler: what is ignored stays ignored in programs we start
-        signal.signal(number, _leave_it_to_the_parent)
+    for number in (signal.SIGINT, signal.SIGTERM):  # not SIG_IGN, which programs started by a job would inherit
+        signal.signal(number, _ignore)
     sys.argv[:] = setup["argv"]
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what is printed is not to die with us
-    set_rule(Rule(reason="the pool's own process runs the jobs", starts="later", say=lambda _: None))  # nor says it so
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # so that output is not lost when the process is killed
+    set_rule(Rule(reason="the pool's own process runs the jobs", starts="later", say=lambda _: None))
     faults = import_all(setup)
     _log_to(channel, setup)
     app = find_app(setup)
@@ -97,12 +97,12 @@ def _serve(channel: Channel, setup: dict[str, Any], worker: Worker, begun: mmap.
 
 def _die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() not in (parent, 0):  # it died before that
+    if os.getppid() not in (parent, 0):  # the parent has already died
         os._exit(1)
 
 
-def _leave_it_to_the_parent(*_: object) -> None:
-    """Nothing; what was interrupted goes on."""
+def _ignore(*_: object) -> None:
+    """Handle a signal by doing nothing."""
 
 
 def _resident_kib() -> int:
@@ -117,20 +117,20 @@ class Worker:
     """Runs jobs of the tasks that the imported modules have registered."""
 
     def __init__(self, faults: dict[str, str], app: App | None = None) -> None:
-        """For jobs of ``app``; ``faults`` says why modules could not be imported."""
+        """Run jobs of ``app``. ``faults`` says why modules could not be imported."""
         self._faults = faults
         self._app = app
         self._runners: dict[tuple[str, float | None], Runner] = {}
 
     def run(self, fields: list[Any], name: str, origin: list[str], module: str, soft_s: float | None) -> Outcome:
-        """Run a job; never raises.
+        """Run a job. Never raises.
 
         Args:
-            fields: the job, packed.
-            name: of the task; the job may have been stored under an alias.
+            fields: the packed job.
+            name: the task's name; the job may be stored under an alias.
             origin: (module, function) of the task.
-            module: where it is defined, as the parent imports it.
-            soft_s: its soft limit, in seconds.
+            module: the module that defines it, by its name in the parent.
+            soft_s: the soft time limit, in seconds.
         """
         job = job_of(fields)
         runner = self._runners.get((name, soft_s))
@@ -138,7 +138,7 @@ class Worker:
             try:
                 task, app = self._find(name, (origin[0], origin[1]), module)
             except (NotRegistered, ImportError, SystemExit) as error:
-                return _nobodys().put_off(job, str(error))
+                return _any_runner().put_off(job, str(error))
             runner = self._runners[name, soft_s] = _runner_of(task, app, soft_s)
         return runner(Claim(job, job.token, job.owner or ""))
 
@@ -148,10 +148,10 @@ class Worker:
         having = [app for app in list(ALL) if _has(app.registry, name, origin)]
         if self._app in having:
             having = [self._app]
-        if len(having) > 1:  # made by one function that is called twice: which of them was it?
+        if len(having) > 1:  # made by one function that was called twice
             raise NotRegistered(
-                f"several schedulers of {module!r} have a task {name!r}, and a worker process cannot tell which is "
-                "meant; assign each scheduler to a name of its module"
+                f"several schedulers of {module!r} have a task {name!r}, and a worker process cannot tell which one to "
+                "use; assign each scheduler to a global name of its module"
             )
         for app in having:
             _cut_off(app)
@@ -159,8 +159,8 @@ class Worker:
         task = SHARED.own(name)
         if task is not None and task.origin == origin:
             return task, self._app
-        why = self._faults.get(module) or "it does not register it when it is imported"
-        raise NotRegistered(f"{module!r} as a worker process imports it has no task {name!r}: {why}")
+        why = self._faults.get(module) or "importing it does not register the task"
+        raise NotRegistered(f"{module!r}, as imported by a worker process, has no task {name!r}: {why}")
 
 
 def _has(registry: Registry, name: str, origin: tuple[str, str]) -> bool:
@@ -169,24 +169,24 @@ def _has(registry: Registry, name: str, origin: tuple[str, str]) -> bool:
 
 
 class _Elsewhere:
-    """In the place of a store in memory: here it would be another one, and what is added to it lost."""
+    """Replaces a memory store: in this process it would be a different one, and jobs added to it would be lost."""
 
     def __getattr__(self, name: str) -> Any:
         raise SchedulerError(
-            "the store is in the memory of the parent process, out of reach of a job in a worker process; use a file"
+            "a job in a worker process cannot reach a store in the memory of the parent process; use a file"
         )
 
 
 def _cut_off(app: App) -> None:
     url = app.backing.url
-    store = app.store if url is None else app.backing.store  # which opens none
+    store = app.store if url is None else app.backing.store  # without opening one
     in_memory = type(store).__module__.endswith(".store.memory") or (url or "").lower().startswith("memory:")
     if in_memory:
         app.backing.store = cast("Store", _Elsewhere())
 
 
 class _Only(Registry):
-    """A registry of one task, under whatever name its job was stored."""
+    """A registry of one task, which it finds by any name."""
 
     def __init__(self, task: Task[..., Any]) -> None:
         super().__init__()
@@ -212,12 +212,12 @@ def _runner_of(task: Task[..., Any], app: App | None, soft_s: float | None) -> R
     return Runner(_Only(task), clock, on, know=know, guard=alarm)
 
 
-def _nobodys() -> Runner:
+def _any_runner() -> Runner:
     return Runner(SHARED, SystemClock())
 
 
 def alarm(limits: Limits, work: Callable[[], R]) -> R:
-    """What ``work()`` returns, in the main thread: SoftTimeLimitExceeded when its time is over, once."""
+    """Return ``work()``, in the main thread. After ``soft_s`` seconds, SoftTimeLimitExceeded is raised in it once."""
     if limits.soft_s is None:
         return work()
     thread = threading.get_ident()
@@ -228,7 +228,7 @@ def alarm(limits: Limits, work: Callable[[], R]) -> R:
             signal.signal(signal.SIGALRM, lambda *_: bell.ring())
             signal.setitimer(signal.ITIMER_REAL, limits.soft_s)
             return work()
-        finally:  # twice, for it may strike in the first
+        finally:  # twice: the limit may strike in the first one
             _disarm(bell, thread)
     finally:
         _disarm(bell, thread)
@@ -262,9 +262,9 @@ class _Forwarding(logging.Handler):
 
 
 def _log_to(channel: Channel, setup: dict[str, Any]) -> None:
-    """If the modules have set up no logging here, let the parent write what is logged, as if it had been logged there.
+    """Send log records to the parent, unless the imported modules have configured logging.
 
-    The levels are the parent's, so what it would not show is not sent.
+    The levels are those of the parent, so records that it would not show are not sent.
     """
     root = logging.getLogger()
     if root.handlers:

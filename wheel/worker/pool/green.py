@@ -1,13 +1,12 @@
-"""Greenlets: the threads of threads.py in a program whose threads are greenlets, made so by gevent or eventlet.
+"""The gevent and eventlet pools: the thread pool in a program whose threads have been replaced by greenlets.
 
-Both libraries replace what the standard library has for threads, locks, queues and sleeping. In a program that they
-have patched before anything else was imported the thread pool is a pool of greenlets as it stands, and so are the
-ticker and the store's waiting for its lock. ``hourwheel worker -P gevent`` patches; a program that starts a scheduler
-by itself has to do so in its first lines.
+Both libraries patch threads, locks, queues and sleeping in the standard library. In a program that was patched before
+anything else was imported, the thread pool therefore is a pool of greenlets; the ticker and the store's lock work with
+greenlets, too. ``hourwheel worker -P gevent`` patches the program. A program that starts a scheduler itself must do so
+in its first lines.
 
-What is left to do here is to tell when it was not done, and to hold greenlets to time limits: either library can raise
-an exception in a greenlet where it waits. (One that computes and never waits cannot be reached, nor can anybody else
-run.)
+This module checks that the program is patched, and enforces time limits: either library can raise an exception in a
+greenlet where it waits. (A greenlet that computes without waiting cannot be interrupted, and no other one runs.)
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ from .threads import ThreadPool
 R = TypeVar("R")
 
 _AGAIN_S: Final = 1.0
-"""A function that caught what was to stop it gets it again so often."""
+"""How often a function that catches the exception of its hard limit gets it again."""
 PATCHES: Final = {
     "gevent": "from gevent import monkey; monkey.patch_all()",
     "eventlet": "import eventlet; eventlet.monkey_patch()",
 }
-"""What has to run before anything else is imported."""
+"""What must run before anything else is imported."""
 _ASKS: Final = {
     "gevent": ("gevent.monkey", "is_module_patched", "threading"),
     "eventlet": ("eventlet.patcher", "is_monkey_patched", "thread"),
@@ -42,19 +41,19 @@ _ASKS: Final = {
 
 
 def installed(name: str) -> bool:
-    """Whether the library is there."""
+    """Whether the library is installed."""
     return find_spec(name) is not None
 
 
 def patched(name: str) -> bool:
-    """Whether it has patched this program, and before Hourwheel was imported."""
+    """Whether the library had patched this program before Hourwheel was imported."""
     module, asks, what = _ASKS[name]
-    library = sys.modules.get(module)  # one that nobody has imported has patched nothing
+    library = sys.modules.get(module)  # not imported: nothing is patched
     return bool(library and getattr(library, asks)(what)) and vars(threads)["SimpleQueue"] is queue.SimpleQueue
 
 
 def missing(name: str) -> str:
-    """What to tell somebody who has not installed it."""
+    """The error message if the library is not installed."""
     return f"the pool {name} needs {name}, which is not installed: pip install 'hourwheel[{name}]'"
 
 
@@ -62,7 +61,7 @@ class GreenPool(ThreadPool):
     """Runs claims on ``workers`` greenlets."""
 
     def __init__(self, library: str, workers: int, run: Callable[[Claim], Outcome], clock: Clock) -> None:
-        """A pool that is not started; see ThreadPool.
+        """Make a pool, without starting it; see ThreadPool.
 
         Raises:
             SchedulerError: ``library`` ("gevent" or "eventlet") is not installed, or has not patched this program.
@@ -71,8 +70,8 @@ class GreenPool(ThreadPool):
             raise SchedulerError(missing(library))
         if not patched(library):
             raise SchedulerError(
-                f"the pool {library} needs a program that {library} has patched before anything else was imported: "
-                f"begin it with the line: {PATCHES[library]} (hourwheel worker -P {library} does so by itself)"
+                f"the pool {library} needs a program that was patched by {library} before anything else was imported: "
+                f"start it with the line: {PATCHES[library]} (hourwheel worker -P {library} does this for you)"
             )
         super().__init__(workers, run, clock)
 
@@ -81,13 +80,13 @@ class GreenPool(ThreadPool):
 
 
 class _Stop(BaseException):
-    """Raised in a greenlet whose hard limit is over; ``except Exception`` does not catch it."""
+    """Raised in a greenlet at its hard limit. ``except Exception`` does not catch it."""
 
     from_outside: Final = True
 
 
 def guard_of(library: str) -> Guard:
-    """What holds a function in this library's greenlets to limits."""
+    """Return the guard that enforces limits in the library's greenlets."""
     timers: Any = _GeventTimer if library == "gevent" else _EventletTimer
 
     def guard(limits: Limits, work: Callable[[], R]) -> R:
@@ -96,12 +95,12 @@ def guard_of(library: str) -> Guard:
         try:
             result = work()
         except _Stop as stop:
-            raise _over(limits).with_traceback(stop.__traceback__) from None  # which shows where it hung
+            raise _over(limits).with_traceback(stop.__traceback__) from None  # shows where it hung
         finally:
             for timer in (soft, hard):
                 if timer is not None:
                     timer.cancel()
-        if hard is not None and hard.rung:  # it went on when it was told to stop
+        if hard is not None and hard.rung:  # the function caught _Stop and returned
             raise _over(limits)
         return result
 

@@ -1,4 +1,4 @@
-"""Guests: threads beside the workers, for what their jobs wait for. Each ends when it has been idle for long."""
+"""Guests: extra threads for jobs that running jobs wait for. A guest ends after 10 s without work."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _IDLE_S: Final = 10.0
 
 
 class Guests:
-    """As many threads as there are claims in hand; they take them in turn."""
+    """Threads, at least as many as there are claims for them to run."""
 
     def __init__(self, live: Callable[[int], None], first: int, name: str) -> None:
-        """None yet.
+        """Start without threads.
 
         Args:
-            live: the life of a guest, given the number of its place; it ends when its taker gives None.
-            first: that of the first.
-            name: what the threads are called.
+            live: the body of a guest, called with the number of its place; it returns when its taker returns None.
+            first: the number of the first place.
+            name: a prefix for the names of threads.
         """
         self._live = live
         self._first = first
@@ -35,7 +35,7 @@ class Guests:
         return thread in list(self._threads.values())
 
     def put(self, claim: Claim) -> None:
-        """Have a claim run at once.
+        """Run a claim immediately.
 
         Raises:
             RuntimeError: no thread can be started for it.
@@ -66,7 +66,7 @@ class Guests:
             self._threads.pop(place, None)
 
     def taker(self) -> Callable[[], Claim | None]:
-        """For one guest: gives the next claim; None when there was none for long, or close() was called."""
+        """Return a function that gives one guest its next claim; None after 10 s without one, or after close()."""
         came_for_one = True
 
         def take() -> Claim | None:
@@ -80,14 +80,14 @@ class Guests:
                     return self._inbox.get(timeout=_IDLE_S)
                 except Empty:
                     with self._lock:
-                        if self._idle > 0:  # else a claim was put for this one
+                        if self._idle > 0:  # otherwise a claim was just put for this guest
                             self._idle -= 1
                             return None
 
         return take
 
     def close(self) -> list[Claim]:
-        """Let each end after the job it runs; the claims that none had taken."""
+        """End each guest after its current job. Returns the claims that none has taken."""
         taken: list[Claim] = []
         try:
             while True:

@@ -1,8 +1,8 @@
-"""Imports: what a worker process imports, so that user code finds there what it finds in the program itself.
+"""Imports: what a worker process imports, so that tasks find the same modules there as in the program.
 
-The modules in which schedulers, tasks and hooks are, in the order in which the program has imported them. So the app's
-module comes before the tasks that need it, shared tasks have a default scheduler, and Django is set up where the
-program has set it up: at the place of its settings in that order.
+It imports the modules that define schedulers, tasks and hooks, in the order in which the program has imported them. So
+the app's module comes before the tasks that need it, shared tasks have a default scheduler, and Django is set up at the
+same point as in the program (where its settings module is in that order).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from . import inside
 from .kinds import main_file
 
 MAIN: Final = "__mp_main__"
-"""The name under which the program's file is run in a worker process, that of multiprocessing."""
+"""The module name under which a worker process runs the program's file, as multiprocessing does."""
 _OURS: Final = __name__.partition(".")[0]
 
 
@@ -33,7 +33,7 @@ _OURS: Final = __name__.partition(".")[0]
 
 
 def what_to_import(registry: Registry) -> dict[str, Any]:
-    """What the worker processes of the scheduler with this registry are to import; see import_all."""
+    """Return what the worker processes of the scheduler with this registry must import; see import_all."""
     script = _script(registry)
     places = _places(script)
     app = next((one for one in list(ALL) if one.registry is registry), None)
@@ -57,14 +57,14 @@ def what_to_import(registry: Registry) -> dict[str, Any]:
 
 
 def _script(registry: Registry) -> Mapping[str, Any]:
-    """The names of the program's own file."""
+    """The globals of the program's main file."""
     functions = (registry.get(name).fn for name in registry.names())
     main = next((fn for fn in functions if fn.__module__ == "__main__"), _script)
     return script_of(main)
 
 
 def _places(script: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
-    """By id, the (module, name) under which each scheduler is found; the program's own file if it is nowhere else."""
+    """The (module, name) of each scheduler, by id(). The main file counts only if it is in no other module."""
     apps = {id(app) for app in list(ALL)}
     found: dict[int, tuple[str, str]] = {}
     modules = {name: getattr(module, "__dict__", None) for name, module in list(sys.modules.items())}
@@ -74,25 +74,25 @@ def _places(script: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
             continue
         for name, value in list(names.items()):
             if id(value) in apps:
-                found.setdefault(id(value), (module_name, name))  # the first name: a later one may be a loop's
+                found.setdefault(id(value), (module_name, name))  # the first name: a later one may be a loop variable
     return found
 
 
 def _known_part(name: str | None) -> str:
-    """The module of ``module.attribute``."""
+    """Strip attributes from ``module.attribute``."""
     while name and name not in sys.modules:
         name = name.rpartition(".")[0]
     return name or ""
 
 
 def _django_settings() -> str | None:
-    """The module of the settings of Django, if it is set up here by one."""
+    """The name of Django's settings module, if Django is set up."""
     apps = getattr(sys.modules.get("django.apps"), "apps", None)
     return os.environ.get("DJANGO_SETTINGS_MODULE") if getattr(apps, "ready", False) else None
 
 
 def _stand_in(app: App) -> dict[str, Any] | None:
-    """What makes a scheduler that calls of shared tasks can go to, where the program's own cannot be imported."""
+    """The arguments for a scheduler that takes calls of shared tasks if the program's own cannot be imported."""
     if app.backing.url is None:
         return None
     return {"store": app.backing.url, "durability": app.conf.durability, "result_ttl": app.result_ttl_ms / 1000}
@@ -102,7 +102,7 @@ def _stand_in(app: App) -> dict[str, Any] | None:
 
 
 def import_all(setup: dict[str, Any]) -> dict[str, str]:
-    """Import what ``what_to_import`` says; for each module that failed how."""
+    """Import what ``what_to_import`` lists. Returns the error of each module that failed."""
     faults = {}
     for name in setup["modules"]:
         try:
@@ -118,8 +118,8 @@ def import_all(setup: dict[str, Any]) -> dict[str, str]:
 
 
 def _import_main(name: str | None, file: str) -> None:
-    """Run the program's file again, but not as ``__main__``, so that what is guarded by that name does not run."""
-    import_module("multiprocessing")  # it sets that name, too, when it is first imported: now, and not in the midst
+    """Run the program's file again, but not as ``__main__``, so that code guarded by that name does not run."""
+    import_module("multiprocessing")  # its import sets sys.modules[MAIN], so do it first
     module = ModuleType(MAIN)
     found: dict[str, Any] = {}
     try:
@@ -137,7 +137,7 @@ def _import_main(name: str | None, file: str) -> None:
 
 
 def _names_so_far(error: BaseException) -> dict[str, Any]:
-    """What the program's file had defined when it raised: those tasks can be run."""
+    """What the program's file had defined when it raised. Tasks among these can be run."""
     for frame, _ in walk_tb(error.__traceback__):
         if frame.f_globals.get("__name__") == MAIN:
             return dict(frame.f_globals)
@@ -145,7 +145,7 @@ def _names_so_far(error: BaseException) -> dict[str, Any]:
 
 
 def find_app(setup: dict[str, Any]) -> App | None:
-    """The scheduler whose jobs this process runs, as it was imported; or one in its place, if there is none at all."""
+    """Return the scheduler whose jobs this process runs; or a stand-in, if no scheduler was imported."""
     app, carrier = _at(setup["app"]), _at(setup["default"])
     if carrier is not None:
         default.set_default(carrier)
@@ -156,7 +156,7 @@ def find_app(setup: dict[str, Any]) -> App | None:
 
 
 _STAND_IN: Final[list[App]] = []
-"""The default is held by others weakly."""
+"""Keeps a reference to the stand-in."""
 
 
 def _at(place: list[str] | None) -> App | None:

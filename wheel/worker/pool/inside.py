@@ -1,4 +1,4 @@
-"""Whether this process is a worker process of a pool: it runs what it is sent, and no scheduler of its own."""
+"""What is refused inside a worker process, and in jobs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _imports_main = False
 
 
 def be_child() -> None:
-    """Called by a worker process before it imports anything of the user's."""
+    """Mark this process as a worker process. Called before it imports any module of the user."""
     global _is_child
     _is_child = True
 
 
 @contextmanager
 def importing_main() -> Iterator[None]:
-    """For as long as the block runs the program's file is run again, and must not do what it does but once."""
+    """In the block, the program's file is being run again to find its tasks; see refuse_store()."""
     global _imports_main
     _imports_main = True
     try:
@@ -34,42 +34,42 @@ def importing_main() -> Iterator[None]:
 
 
 def refuse_store() -> None:
-    """Raise if the store must not be opened now.
+    """Refuse to open the store while the program's file is run again: its calls would be made a second time.
 
     Raises:
-        SchedulerError: a worker process runs the program's file to find its tasks; calls in it would be made again.
+        SchedulerError: a worker process is running the program's file.
     """
     if _imports_main:
         raise SchedulerError(
-            "a worker process imports this program to find its tasks, and does not call them or open the store again: "
-            'what is to be done once must be under: if __name__ == "__main__":'
+            "a worker process imports this program to find its tasks, and must not make its calls again; move them "
+            'under: if __name__ == "__main__":'
         )
 
 
 def is_job() -> bool:
-    """Whether a job in a worker process is what calls."""
+    """Whether the calling code runs in a job in a worker process."""
     return _is_child and current_job() is not None
 
 
 def refuse_closing(ticker: Ticker | None) -> None:
-    """Raise if a job of this ticker is what calls.
+    """Refuse to close a scheduler from one of its own jobs, whose outcome must still be stored.
 
     Raises:
-        SchedulerError: it would close the store in which it is to be recorded.
+        SchedulerError: the calling code runs in a job of this ticker.
     """
-    pool = getattr(ticker, "pool", None)  # the hand that takes a ticker's place in tests has none
+    pool = getattr(ticker, "pool", None)  # testing.hand.Hand has none
     if ticker is not None and pool is not None and not ticker.ended and pool.is_inside():
-        raise SchedulerError("a job cannot close its own scheduler, which is to record the job; call stop()")
+        raise SchedulerError("a job cannot close its own scheduler, which must still store its outcome; call stop()")
 
 
 def refuse_scheduler() -> None:
-    """Raise if a scheduler must not be started here.
+    """Refuse to start a scheduler in a worker process.
 
     Raises:
-        SchedulerError: this is a worker process, most likely one whose import of the program runs the program.
+        SchedulerError: this is a worker process. Most likely, importing the program starts its scheduler.
     """
     if _is_child:
         raise SchedulerError(
-            "a worker process of a pool cannot start a scheduler. It has imported this program to find its tasks, so "
-            'what starts the scheduler must be under: if __name__ == "__main__":'
+            "a worker process of a pool cannot start a scheduler. It imports this program to find its tasks, so move "
+            'the call that starts the scheduler under: if __name__ == "__main__":'
         )

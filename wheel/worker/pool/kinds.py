@@ -1,8 +1,8 @@
 """The kinds of pools, and what each can do: the table of docs/pools.md as data.
 
-A pool that cannot do what a task asks for refuses it with the reason, and says which pool can: at start() for tasks
-whose queue it serves, and for others when a job of one arrives. Such a job is put off, not failed: a worker with
-another pool may share the store.
+A pool refuses a task whose limits it cannot enforce, and says which pool can: at start() if it serves the task's queue,
+otherwise when a job of the task arrives. Such a job is released, not failed, because a worker with another pool may
+share the store.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NO_HARD: Final = (
 _NO_COROUTINE: Final = "it is a coroutine function, and greenlets have no event loop: use asyncio, threads or processes"
 _NOT_IMPORTABLE: Final = (
     "it is defined in an interactive session or in code without a file, which a worker process cannot import: "
-    "put it into a module"
+    "move it to a module"
 )
 
 
@@ -36,12 +36,12 @@ class Kind:
 
     name: str
     what: str
-    """What a job runs in."""
+    """What a job runs in, in the plural."""
     default: int | None
-    """How many jobs run at once if nobody says; None for one for each processor."""
+    """How many jobs run at once by default; None for one per processor."""
     most: int
     stops_functions: bool = False
-    """Whether a plain function can be held to a hard limit."""
+    """Whether it can enforce a hard limit on a plain function."""
     stops_coroutines: bool = False
     runs_coroutines: bool = True
     imports: bool = False
@@ -49,11 +49,11 @@ class Kind:
 
     @property
     def workers(self) -> int:
-        """How many jobs run at once if nobody says."""
+        """How many jobs run at once by default."""
         return self.default or len(os.sched_getaffinity(0))
 
     def refusal(self, task: Task[..., Any], limits: Limits) -> str | None:
-        """Why this pool does not run jobs of that task, or None if it does."""
+        """Return why this pool cannot run jobs of the task, or None if it can."""
         is_coroutine = iscoroutinefunction(task.fn)
         if is_coroutine and not self.runs_coroutines:
             return _NO_COROUTINE
@@ -65,7 +65,7 @@ class Kind:
 
 
 def main_file(script: Mapping[str, Any]) -> str | None:
-    """The file of a program, by its names, if it has one that can be run again under another name."""
+    """Return the file of a program, from its globals, if it can be run again; otherwise None."""
     file = script.get("__file__")
     return file if isinstance(file, str) and os.path.exists(file) else None
 
@@ -90,4 +90,4 @@ _ALL: Final = (
 KINDS: Final = {kind.name: kind for kind in _ALL}
 """By name."""
 ALIASES: Final = {"prefork": "processes"}
-"""Celery's name. (Ours are spawned, not forked.)"""
+"""Celery's name. (Hourwheel's processes are spawned, not forked.)"""

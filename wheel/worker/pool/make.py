@@ -1,4 +1,4 @@
-"""Makes the pool that a scheduler's options ask for, or says why this program cannot have it."""
+"""Make the pool that a scheduler's options ask for."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def make_pool(
     store: Store | None = None,
     heart: Heart | None = None,
 ) -> Pool:
-    """A pool that is not started.
+    """Make a pool, without starting it.
 
     Args:
-        options: which kind, and how large.
+        options: its kind and size.
         registry: the tasks.
-        clock: measures the runs.
-        on: hooks to be told.
-        queues: those from which it will be given jobs; None for all.
-        routes: where calls go whose task names no queue.
-        refused: is told of tasks whose jobs are given back.
-        store: where its jobs are.
+        clock: measures runs.
+        on: the hooks to call.
+        queues: the queues that it will serve; None for all.
+        routes: the queues of tasks that set none.
+        refused: records the tasks whose jobs are released.
+        store: the store of the jobs.
         heart: says which claims may begin.
 
     Raises:
-        SchedulerError: it cannot be had here, or a task that it would have to run asks for what it cannot do.
+        SchedulerError: this program cannot have such a pool, or the pool cannot run one of the tasks.
     """
     inside.refuse_scheduler()
     _refuse_tasks(options, registry, queues, routes)
@@ -60,7 +60,7 @@ def make_pool(
     mark = None if heart is None else heart.marks()
     runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=look, mark=mark)
 
-    # What a kind needs is imported when it is asked for: threads must not pay for the others.
+    # Imported when needed: the thread pool should not pay for the others.
     match options.kind.name:
         case "asyncio":
             from .aio import AsyncioPool

@@ -1,4 +1,4 @@
-"""PoolOptions: which pool a scheduler is to have, checked."""
+"""PoolOptions: the kind, size and limits of a scheduler's pool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TASKS_MOST: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolOptions:
-    """What a user said of the pool; None where he said nothing.
+    """The options of a pool, checked; None for what was not given.
 
     >>> PoolOptions(pool="asyncio").workers
     500
@@ -42,9 +42,7 @@ class PoolOptions:
             value = getattr(self, name)
             if value is not None:
                 if not kind.imports:
-                    rule = (
-                        'absent: of the pools only processes have children, so say pool="processes" with it or before'
-                    )
+                    rule = 'left out: only a pool of processes has children; pass pool="processes" before or with it'
                     raise InvalidValue.of(name, rule, value)
                 _whole(name, value, _TASKS_MOST, "a whole number, 1 or more")
 
@@ -63,19 +61,19 @@ class PoolOptions:
 
     @property
     def shown(self) -> str:
-        """In words, such as "4 threads"."""
+        """The size and kind as text, such as "4 threads"."""
         return f"{self.workers} {self.kind.what}"
 
     @property
     def limits(self) -> Limits:
-        """Of tasks that have none of their own."""
+        """The time limits of tasks that have none of their own."""
         return limits_of(self.time_limit, self.soft_time_limit)
 
     def but(self, **changes: Any) -> PoolOptions:
-        """These with changes.
+        """Return the options with changes.
 
         Raises:
-            InvalidValue: together they break a rule.
+            InvalidValue: they are not valid, or contradict each other.
         """
         return replace(self, **changes)
 
@@ -86,27 +84,28 @@ def _whole(name: str, value: object, most: int, rule: str) -> None:
 
 
 class PoolArguments(TypedDict, total=False):
-    """What a Scheduler takes for its pool."""
+    """The arguments of a Scheduler for its pool."""
 
     workers: int | None
-    """How many jobs run at the same time; by default 4 in threads, 500 in coroutines or greenlets, and in processes
-    one for each processor."""
+    """How many jobs run at once. The default is 4 for threads, 500 for coroutines and greenlets, and one per processor
+    for processes."""
     pool: str
-    """What they run in: "threads", "processes", "asyncio", "gevent", "eventlet" or "solo"; see docs/pools.md."""
+    """"threads", "processes", "asyncio", "gevent", "eventlet" or "solo"; see docs/pools.md."""
     time_limit: Seconds | None
-    """Of tasks that have none of their own, as are the next."""
+    """The hard time limit of tasks that have none of their own."""
     soft_time_limit: Seconds | None
+    """The soft time limit of tasks that have none of their own."""
     max_tasks_per_child: int | None
-    """A worker process that has run so many jobs is replaced."""
+    """Replace a worker process after this many jobs."""
     max_memory_per_child: int | None
-    """One that is larger than so many KiB after a job is replaced."""
+    """Replace a worker process that uses more than this many KiB after a job."""
 
 
-def pool_options(said: Mapping[str, Any]) -> PoolOptions:
-    """The options that the settings of these names make.
+def pool_options(values: Mapping[str, Any]) -> PoolOptions:
+    """Return the options for the pool's settings, by name.
 
     Raises:
-        InvalidValue: one breaks its rule, or they contradict each other.
+        InvalidValue: a value is not valid, or they contradict each other.
     """
-    given = dict(said)
+    given = dict(values)
     return PoolOptions(given_workers=given.pop("workers", None), **given)

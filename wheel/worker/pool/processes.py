@@ -1,14 +1,14 @@
-"""Worker processes, each with a thread of the parent that feeds it. One death costs one attempt, whoever dies.
+"""The process pool: worker processes, each served by a thread of the parent. A death costs one attempt of one job.
 
-The thread of a place sends its process a job, waits for the outcome or for the process's end, and takes the next. So
-it is always known which job a process had in hand when it died, and a counter in memory that both share says whether it
-had begun: then that attempt ends as Crashed, which the store counts, and max_crashes sets a killer aside; else the job
-goes to the next process. A run that is over its hard limit is ended with SIGKILL, and so are the
-programs that it has started, which share its process group. Either way the thread starts another process, and while
-there is none the place is not counted as ready, so that no job is claimed for it.
+The thread sends its process a job, waits for the outcome or for the end of the process, and takes the next claim. So it
+is always known which job a process had when it died. A counter in shared memory says whether the job had started. If it
+had, the attempt ends as Crashed, which the store counts, and max_crashes sets the job aside in the end. If not, the job
+goes to the next process. A run over its hard limit is ended with SIGKILL, together with programs that it has started,
+which are in the same process group. In each case the thread starts a new process. Until that is ready, the place is not
+counted as ready, so no job is claimed for it.
 
-Processes are started afresh ("spawn"), never forked: a fork would copy locks that other threads hold. See
-docs/decisions/0042-worker-processes-are-spawned.md and child.py, the other side.
+Processes are spawned, not forked: a fork would copy locks that other threads hold. See
+docs/decisions/0042-worker-processes-are-spawned.md, and child.py for the other side.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from .threads import ThreadPool
 from .wire import COUNTER, Channel, outcome_of, packed_job
 
 _LOG: Final = CalmLogger("hourwheel.worker")
-_monotonic: Final = SystemClock().monotonic  # a fake clock does not move what the kernel does
+_monotonic: Final = SystemClock().monotonic  # timeouts of processes must not follow a fake clock
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _STARTS_S: Final = 60.0
-"""A process that is not ready after so long, with all that it imports, is given up."""
+"""How long a new process may take until it is ready, imports included."""
 _ENDS_S: Final = 5.0
-"""One that was asked to end has so long for what it does at exit."""
+"""How long a process may take to exit."""
 _BOOT: Final = """\
 import json, os, sys
 fd, text = int(sys.argv[1]), b""
@@ -63,13 +63,13 @@ class ProcessPool(ThreadPool):
     """Runs claims in ``workers`` processes."""
 
     def __init__(self, options: PoolOptions, registry: Registry, runner: Runner, clock: Clock) -> None:
-        """A pool that is not started.
+        """Make a pool, without starting it.
 
         Args:
             options: how many processes, and how long each lives.
-            registry: the tasks; their modules are what the processes import.
-            runner: decides what comes of a job that was killed or cannot be sent.
-            clock: measures the runs.
+            registry: the tasks; the processes import their modules.
+            runner: gives the outcome of a job that was killed or cannot be sent.
+            clock: measures runs.
         """
         super().__init__(options.workers, runner, clock)
         self.ready = 0
@@ -79,7 +79,7 @@ class ProcessPool(ThreadPool):
         self._runner = runner
         self._counting = threading.Lock()
         self._closing = threading.Event()
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def close(self) -> list[Claim]:
         """See Pool.close."""
@@ -125,7 +125,7 @@ class ProcessPool(ThreadPool):
             self._wake()
 
     def _run_in(self, child: Child, claim: Claim, started: float) -> Outcome | None:
-        """What came of it; None if the process died before it began: that is no fault of this job."""
+        """Run a claim and return its outcome; None if the process died before the job started."""
         found = self._runner.find(claim.job)
         if isinstance(found, Released):
             return found
@@ -153,12 +153,12 @@ class ProcessPool(ThreadPool):
         return self._start_child(place)
 
     def _start_child(self, place: int) -> Child | None:
-        """A process that is ready; None if the pool is closed before there is one."""
+        """Start a process and wait until it is ready. Return None if the pool is closed first."""
         pause_s = _FIRST_PAUSE_S
         while not self._closing.is_set():
             try:
                 child = Child(_setup(self._registry, self._options))
-            except OSError as error:  # no more processes or descriptors may be had
+            except OSError as error:  # no more processes or descriptors are available
                 why = f"could not be started: {error}"
             else:
                 faults = child.wait_ready(_STARTS_S)
@@ -167,34 +167,34 @@ class ProcessPool(ThreadPool):
                     return child
                 child.end()
                 why = f"{child.how_it_ended()} before it was ready"
-            _LOG.critical("A worker process %s; the next is started in %g s", why, pause_s)
+            _LOG.critical("A worker process %s; starting another one in %g s", why, pause_s)
             self._closing.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         return None
 
     def _welcome(self, faults: dict[str, str], place: int) -> None:
-        self._tell(faults)
+        self._log_faults(faults)
         self._count(+1, place)
         self._wake()
 
     def _count(self, more: int, place: int) -> None:
-        if place < self.workers:  # a guest is there for what others wait for only
+        if place < self.workers:  # guests do not count
             with self._counting:
                 self.ready += more
 
-    def _tell(self, faults: dict[str, str]) -> None:
+    def _log_faults(self, faults: dict[str, str]) -> None:
         for module, fault in faults.items():
-            if module not in self._told:
-                self._told.add(module)
+            if module not in self._logged:
+                self._logged.add(module)
                 _LOG.critical(
-                    "A worker process cannot import %s; jobs of tasks that it does not find there wait: %s",
+                    "A worker process cannot import %s; jobs of tasks that it lacks because of that wait: %s",
                     module,
                     fault,
                 )
 
 
 def _order(job: Job, found: Known) -> list[Any]:
-    """What is sent: see Worker.run."""
+    """The message for a job; see Worker.run in child.py."""
     task = found.task
     return [packed_job(job), task.name, task.origin, task.fn.__module__, found.limits.soft_s]
 
@@ -212,10 +212,10 @@ def _setup(registry: Registry, options: PoolOptions) -> dict[str, Any]:
 
 
 def _spawn() -> tuple[socket.socket, subprocess.Popen[bytes], mmap.mmap]:
-    """(our end of the channel, the process, the counter).
+    """Start a process. Returns (our end of the connection, the process, the counter).
 
     Raises:
-        OSError: no more processes or descriptors may be had.
+        OSError: no more processes or descriptors are available.
     """
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     with ExitStack() as ours_too, ExitStack() as theirs:
@@ -226,7 +226,7 @@ def _spawn() -> tuple[socket.socket, subprocess.Popen[bytes], mmap.mmap]:
         theirs.callback(os.close, counter)
         os.truncate(counter, COUNTER.size)
         begun = mmap.mmap(counter, COUNTER.size)
-        process = subprocess.Popen(  # noqa: S603 - ourselves
+        process = subprocess.Popen(  # noqa: S603 - starts this interpreter
             [sys.executable, *flags, "-c", _BOOT, str(end.fileno()), str(counter)],
             pass_fds=[end.fileno(), counter],
             stdin=subprocess.DEVNULL,
@@ -237,13 +237,13 @@ def _spawn() -> tuple[socket.socket, subprocess.Popen[bytes], mmap.mmap]:
 
 
 class Child:
-    """A worker process, seen from its thread."""
+    """A worker process, as its thread in the parent sees it."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         self.spent = False
-        """Whether it takes no further job."""
+        """Whether it takes no more jobs."""
         self.overran = False
-        """Whether it was killed because its job took too long."""
+        """Whether it was killed because its job reached the hard limit."""
         self._sent = 0
         self._waits: Callable[[list[str]], object] = list
         ours, self._process, self._begun = _spawn()
@@ -262,20 +262,20 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it could take a job."""
+        """Whether it can take a job."""
         return not self.spent and not self._has_ended(0.0)
 
     @property
     def had_begun(self) -> bool:
-        """Whether it had begun the job that it was sent last."""
+        """Whether it had started the job that it was sent last."""
         return COUNTER.unpack_from(self._begun) == (self._sent,)
 
     def _has_ended(self, timeout_s: float) -> bool:
-        """Whether it has; it is not reaped, so that its number is still its own."""
+        """Whether the process has ended. It is not reaped, so its pid is not reused."""
         return bool(self._ended.poll(timeout_s * 1000))
 
     def wait_ready(self, timeout_s: float) -> dict[str, str] | None:
-        """The modules that it could not import, with the reason; None if it is no good at all."""
+        """Wait until it is ready. Returns the modules that it could not import, with the reason; None if it failed."""
         answer = self._answer(timeout_s)
         if answer is None:
             return None
@@ -283,12 +283,12 @@ class Child:
         return faults
 
     def run(self, order: list[Any], hard_s: float | None, waits: Callable[[list[str]], None]) -> Outcome | None:
-        """Have a job run; None if the process died of it, or was killed because it took too long.
+        """Run a job. Returns None if the process died, or was killed at the hard limit.
 
         Args:
-            order: what to run.
-            hard_s: how long it may take, in seconds.
-            waits: is told the ids of the jobs that it waits for, each time that they change.
+            order: the message for the job.
+            hard_s: the hard time limit, in seconds; None for none.
+            waits: called with the ids of the jobs that the job waits for in get(), each time they change.
         """
         self._sent += 1
         self._waits = waits
@@ -307,7 +307,7 @@ class Child:
         return outcome_of(answer[1])
 
     def _answer(self, timeout_s: float | None) -> Any:
-        """The next message that is no log line; None if the process has died, or was killed at the timeout."""
+        """Wait for the next answer, and handle log records meanwhile. None if the process died or ran out of time."""
         deadline = None if timeout_s is None else _monotonic() + timeout_s
         while True:
             if self._channel.at_hand:
@@ -337,18 +337,18 @@ class Child:
     def _lose(self) -> None:
         self.spent = True
         if not self.overran:
-            self._has_ended(0.5)  # its end of the channel is closed before it is dead altogether
+            self._has_ended(0.5)  # its end of the channel is closed shortly before it is dead
         self._kill()
 
     def _kill(self) -> None:
-        """SIGKILL to the whole group, the programs that it has started included."""
+        """Send SIGKILL to the process group, which includes programs that it has started."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        with suppress(subprocess.TimeoutExpired):  # in a call of the kernel that hangs it dies when that is over
+        with suppress(subprocess.TimeoutExpired):  # in a hanging system call, it dies when that returns
             self._process.wait(_ENDS_S)
 
     def _wait(self, timeout_s: float) -> bool:
-        """Whether it ends within the time, its last log lines written."""
+        """Wait for its end, and write its last log records. Return whether it ended in time."""
         deadline = _monotonic() + timeout_s
         while (left_s := deadline - _monotonic()) > 0:
             events = dict(self._poll.poll(left_s * 1000))
@@ -364,7 +364,7 @@ class Child:
         return False
 
     def end(self) -> None:
-        """Let it end by itself, with a time for what it does at exit; then kill it."""
+        """Let it exit by itself; kill it if that takes too long."""
         self.spent = True
         if self._process.returncode is None:
             self._channel.end()
@@ -375,7 +375,7 @@ class Child:
         os.close(self._pidfd)
 
     def how_it_ended(self) -> str:
-        """In words."""
+        """How the process ended, as text."""
         status = self._process.returncode
         if status is None:
             return "did not end"
@@ -388,8 +388,8 @@ class Child:
 
 
 def _write(fields: dict[str, Any]) -> None:
-    """A log line of the process, as if it had been logged here."""
+    """Log a record of the worker process as if it had been logged here."""
     logger, record = logging.getLogger(fields.get("name")), logging.makeLogRecord(fields)
-    with calmly():  # a handler of the program's may raise, and a job is in this thread's hands
+    with calmly():  # a user's handler may raise, and this thread must go on
         if logger.isEnabledFor(record.levelno):
             logger.handle(record)

@@ -1,4 +1,4 @@
-"""Pool: what the ticker needs of the workers, whatever they are. threads.py is the first of them."""
+"""Pool: the interface between the ticker and its workers. threads.py is the simplest implementation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...results.waits import Waits
 
 
 class Done(NamedTuple):
-    """What came of a claim, and how long its run took."""
+    """A claim, its outcome, and how long the run took, in seconds."""
 
     claim: Claim
     outcome: Outcome
@@ -18,53 +18,53 @@ class Done(NamedTuple):
 
 
 class Pool(Protocol):
-    """Runs claims, up to ``workers`` at the same time. All but the start is called from the ticker's thread."""
+    """Runs claims, up to ``workers`` at once. Everything except start() is called from the ticker's thread."""
 
     workers: int
-    """How many jobs it runs at once when all is well."""
+    """How many jobs it normally runs at once."""
     ready: int
-    """How many it could run at once now: fewer while worker processes are being replaced."""
+    """How many it can run at once now: fewer while worker processes are being replaced."""
     waits: Waits
-    """Which of its jobs wait for others."""
+    """Which of its jobs wait for others in get()."""
     isolates: bool
-    """Whether each job has a process of its own, so that one that kills it takes no other with it."""
+    """Whether each job has its own process, so that a job that kills its process affects no other."""
     low_water: int
-    """A worker that leaves no more than so many claims waiting wakes the ticker."""
+    """A worker wakes the ticker when no more than this many claims are waiting."""
 
     def start(self, *, wake: Callable[[], None], settle_late: Callable[[list[Done]], None]) -> None:
-        """Begin.
+        """Start the workers.
 
         Args:
-            wake: called by a worker when there is something to collect that should not wait.
-            settle_late: called by a worker with what nobody else will collect.
+            wake: called by a worker if there is something to collect that should not wait.
+            settle_late: called by a worker with outcomes that will not be collected, after abandon().
         """
 
     def put(self, claims: Iterable[Claim]) -> None:
         """Queue claims. Never blocks."""
 
     def lend(self, claims: Iterable[Claim]) -> None:
-        """Run claims at once, beside the workers: jobs of theirs wait for these. Never blocks."""
+        """Run claims immediately, in addition to the workers, because running jobs wait for them. Never blocks."""
 
     def waiting(self) -> int:
-        """How many claims no worker has taken yet."""
+        """Return how many claims no worker has taken yet."""
 
     def collect(self) -> list[Done]:
-        """Take what has ended since."""
+        """Take the outcomes since the last call."""
 
     def recall(self) -> list[Claim]:
-        """Take back every claim that no worker has taken."""
+        """Take back all claims that no worker has taken."""
 
     def running(self) -> list[Job]:
-        """The jobs that run at this moment."""
+        """Return the jobs that are running."""
 
     def is_inside(self) -> bool:
         """Whether the calling code runs in one of the workers."""
 
     def close(self) -> list[Claim]:
-        """Let each worker end after the job it runs; returns the claims that none had taken."""
+        """End each worker after its current job. Returns the claims that none has taken."""
 
     def abandon(self) -> list[Done]:
-        """Take what has ended since; what ends from now on is settled by its worker."""
+        """Take the outcomes since the last call. From now on, workers settle outcomes themselves."""
 
     def join(self, timeout_s: float) -> None:
-        """After close(): wait until the workers that run nothing have ended."""
+        """After close(), wait until the idle workers have ended."""

@@ -1,11 +1,11 @@
-"""Worker threads behind one queue. The queue is bounded by credit, not by a limit of its own: ``put`` never blocks.
+"""The thread pool: worker threads with one queue. The queue is bounded by credit, so ``put`` never blocks.
 
-A worker hands over what came of a job by appending to ``_done`` and takes the next job at once; the ticker's thread
-settles in batches. The worker wakes the ticker only when the queue runs low: then there is room for more claims, or
-the worker is about to idle and nobody else would settle its job soon.
+A worker appends an outcome to ``_done`` and takes the next job; the ticker's thread settles outcomes in batches. A
+worker wakes the ticker only if the queue is nearly empty: then there is room for more claims, or the worker is about to
+be idle and its outcome should be settled soon.
 
-Once the pool was abandoned nobody collects any more, and a worker that ends its job late settles it itself. Both sides
-take from ``_done`` by popleft, which is atomic, so each outcome is settled by exactly one of them.
+After abandon(), the ticker no longer collects, and workers settle their outcomes themselves. Both sides take from
+``_done`` with popleft, which is atomic, so each outcome is settled exactly once.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class ThreadPool:
         *,
         name: str = "hourwheel",
     ) -> None:
-        """A pool that is not started.
+        """Make a pool, without starting it.
 
         Args:
             workers: how many threads, at least 1.
-            run: runs a claim and says what came of it; it is not to raise.
-            clock: measures the runs.
-            name: what the threads are called.
+            run: runs a claim and returns its outcome; must not raise.
+            clock: measures runs.
+            name: a prefix for the names of threads.
         """
         self.workers = workers
         self.isolates = False
@@ -57,7 +57,7 @@ class ThreadPool:
         self._inbox: SimpleQueue[Claim | None] = SimpleQueue()
         self._done: deque[Done] = deque()
         self._now: dict[int, Claim | None] = dict.fromkeys(range(workers))
-        """By place, what runs there; the places from ``workers`` on are lent."""
+        """What is running, by the number of the place. Guests have the places from ``workers`` on."""
         self.waits = Waits()
         self._guests = Guests(self._live_as_guest, workers, name)
         self._abandoned = False
@@ -67,19 +67,14 @@ class ThreadPool:
         ]
 
     def start(self, *, wake: Callable[[], None], settle_late: Callable[[list[Done]], None]) -> None:
-        """Start the threads.
-
-        Args:
-            wake: called by a worker when there is something to collect that should not wait.
-            settle_late: called by a worker with what nobody else will collect.
-        """
+        """See Pool.start."""
         self._wake, self._settle_late = wake, settle_late
         self.waits.changed = wake
         for thread in self._threads:
             thread.start()
 
     def put(self, claims: Iterable[Claim]) -> None:
-        """Queue claims. Never blocks."""
+        """See Pool.put."""
         for claim in claims:
             self._inbox.put(claim)
 
@@ -89,11 +84,11 @@ class ThreadPool:
             self._guests.put(claim)
 
     def waiting(self) -> int:
-        """How many claims no worker has taken yet."""
+        """See Pool.waiting."""
         return self._inbox.qsize()
 
     def collect(self) -> list[Done]:
-        """Take what has ended since."""
+        """See Pool.collect."""
         done = self._done
         taken: list[Done] = []
         try:
@@ -103,7 +98,7 @@ class ThreadPool:
             return taken
 
     def recall(self) -> list[Claim]:
-        """Take back every claim that no worker has taken."""
+        """See Pool.recall."""
         taken: list[Claim] = []
         try:
             while True:
@@ -114,39 +109,39 @@ class ThreadPool:
             return taken
 
     def running(self) -> list[Job]:
-        """The jobs that run at this moment."""
+        """See Pool.running."""
         return [claim.job for claim in list(self._now.values()) if claim is not None]
 
     def is_inside(self) -> bool:
-        """Whether the calling code runs in one of the workers."""
+        """See Pool.is_inside."""
         thread = threading.current_thread()
         return thread in self._threads or thread in self._guests
 
     def close(self) -> list[Claim]:
-        """Let each worker end after the job it runs; returns the claims that none had taken."""
+        """See Pool.close."""
         recalled = self.recall()
         for _ in self._threads:
             self._inbox.put(None)
         return recalled + self._guests.close()
 
     def abandon(self) -> list[Done]:
-        """Take what has ended since; what ends from now on is settled by its worker."""
+        """See Pool.abandon."""
         self._abandoned = True
         return self.collect()
 
     def join(self, timeout_s: float) -> None:
-        """A thread that runs nothing holds nothing: there is no need to wait for it."""
+        """Do nothing: idle threads hold no resources."""
 
     # ---- in the worker -----------------------------------------------------------------------------------
 
     def _live(self, place: int) -> None:
-        """A worker's life. Nothing that a job does ends it; only close() does."""
+        """The body of a worker thread. Only close() ends it, not an exception."""
         while True:
             try:
                 self._serve(place)
                 close_loop()
                 return
-            except BaseException as error:  # not from the function, the runner sees to that: from between the lines
+            except BaseException as error:  # asynchronous: the runner catches those of functions
                 _log.critical("worker %d was interrupted between two jobs", place, exc_info=True)
                 self._give_up(place, error)
 
@@ -185,4 +180,4 @@ class ThreadPool:
 
 
 def _nothing(*_: object) -> None:
-    """What a pool that is not started calls."""
+    """The default of callbacks, until start()."""

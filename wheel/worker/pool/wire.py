@@ -1,6 +1,6 @@
-"""What a pool and its worker processes say to each other: lines of JSON over a socket pair.
+"""The protocol between a pool and its worker processes: lines of JSON over a socket pair.
 
-Not pickle: nothing that a worker process sends can make the scheduler run code.
+Not pickle, so that nothing that a worker process sends can make the scheduler execute code.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 from ...job import Job, Outcome
 
 COUNTER: Final = struct.Struct("Q")
-"""In memory that both share: how many jobs the worker process has begun."""
+"""The number of jobs that a worker process has started, in shared memory."""
 _CHUNK: Final = 1 << 16
 _PASSED_ON: Final = (str, int, float, bool, type(None))
 
 
 class Channel:
-    """One end. Any thread may send; one thread receives."""
+    """One end of the connection. Any thread may send; only one thread may receive."""
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
@@ -31,33 +31,33 @@ class Channel:
         self._whole: list[bytes] = []
 
     def fileno(self) -> int:
-        """The descriptor, to be polled when nothing is ``at_hand``."""
+        """The descriptor, for polling if nothing is ``at_hand``."""
         return self._socket.fileno()
 
     @property
     def at_hand(self) -> bool:
-        """Whether a message has been read that was not received yet."""
+        """Whether a message has been read but not received yet."""
         return bool(self._whole)
 
     def send(self, message: Any) -> None:
         """Send a message.
 
         Raises:
-            OSError: the other side has gone.
+            OSError: the other end is closed.
         """
         data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         with self._sending:
             self._socket.sendall(data)
 
     def receive(self) -> Any:
-        """The next message, waited for; None when the other side has gone."""
+        """Wait for the next message and return it; None if the other end is closed."""
         while not self._whole:
             if not self.read():
                 return None
         return json.loads(self._whole.pop(0))
 
     def read(self) -> bool:
-        """Read what there is, at least a byte; False when the other side has gone."""
+        """Read at least one byte. Return False if the other end is closed."""
         try:
             chunk = self._socket.recv(_CHUNK)
         except ConnectionError:
@@ -72,14 +72,14 @@ class Channel:
         return True
 
     def end(self) -> None:
-        """Say that nothing more will be sent."""
+        """Close the connection for sending."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
-            return  # the other side has gone
+            return  # the other end is closed
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._socket.close()
 
 
@@ -89,24 +89,24 @@ _KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(
 
 
 def packed_job(job: Job) -> list[Any]:
-    """A job as JSON has it."""
+    """Return a job as a JSON list."""
     return list(job)
 
 
 def job_of(fields: list[Any]) -> Job:
-    """The job of ``packed_job``."""
+    """Return the job that packed_job() packed."""
     shapes = _shapes(Job)
     return Job._make(value if shape is None else shape(value) for shape, value in zip(shapes, fields, strict=True))
 
 
 def packed_outcome(outcome: Outcome) -> list[Any]:
-    """An outcome as JSON has it."""
+    """Return an outcome as a JSON list."""
     kind = type(outcome)
     return [kind.__name__, *(getattr(outcome, name) for name in kind.__dataclass_fields__)]
 
 
 def outcome_of(packed: list[Any]) -> Outcome:
-    """The outcome of ``packed_outcome``."""
+    """Return the outcome that packed_outcome() packed."""
     kind = _KINDS[packed[0]]
     names, shapes = kind.__dataclass_fields__, _shapes(kind)
     found = zip(names, shapes, packed[1:], strict=True)
@@ -119,7 +119,7 @@ _known: Final[dict[Any, list[_Shape]]] = {}
 
 
 def _shapes(kind: Any) -> list[_Shape]:
-    """For each field of a class what makes its value of what JSON has of it; None for the value itself."""
+    """The functions that turn JSON values into the fields of a class; None for a value that stays as it is."""
     shapes = _known.get(kind)
     if shapes is None:
         names: Any = getattr(kind, "_fields", None) or kind.__dataclass_fields__
@@ -148,6 +148,6 @@ def _named(kind: Any, values: list[Any]) -> Any:
 
 
 def packed_record(record: Any) -> dict[str, Any]:
-    """A record of logging as JSON has it: its text made, its traceback as text, and what else is plain."""
-    told = {name: value for name, value in vars(record).items() if isinstance(value, _PASSED_ON)}
-    return told | {"msg": record.getMessage(), "args": None}
+    """Return a log record as a JSON dict: the formatted message, the traceback as text, and other plain values."""
+    found = {name: value for name, value in vars(record).items() if isinstance(value, _PASSED_ON)}
+    return found | {"msg": record.getMessage(), "args": None}

@@ -1,1 +1,1 @@
-"""One run of a function: what it is given, its limits, and what came of it."""
+"""One run of a function: its arguments, its time limits, and its outcome."""

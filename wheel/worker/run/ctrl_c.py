@@ -1,4 +1,4 @@
-"""Interrupts: whether it was a person who pressed Ctrl-C, or a job that has raised KeyboardInterrupt."""
+"""Tell Ctrl-C from a KeyboardInterrupt that a job has raised."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import FrameType
 
 @contextmanager
 def noted() -> Iterator[Callable[[], bool]]:
-    """For as long as the block runs, if that is in the main thread: tells whether SIGINT has come.
+    """In the block, if that is in the main thread, note SIGINT. Yields a function that says whether it has come.
 
-    The handler that there is goes on handling it.
+    The handler that was installed before is still called.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -30,5 +30,5 @@ def noted() -> Iterator[Callable[[], bool]]:
     try:
         yield lambda: came
     finally:
-        if signal.getsignal(signal.SIGINT) is note:  # a job may have set another
+        if signal.getsignal(signal.SIGINT) is note:  # a job may have installed another one
             signal.signal(signal.SIGINT, before)

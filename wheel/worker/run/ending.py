@@ -1,9 +1,8 @@
-"""Ending: the end of the program, in order, is no failure and no crash of a job's.
+"""Ending: a job that is running when the program ends normally is neither failed nor counted as crashed.
 
-The shutdown begins when the main thread has ended. Before the executors of concurrent.futures (and with them asyncio's)
-refuse work, all schedulers stop claiming, and wait for their jobs. The process may go on living all the same, as long
-as another thread does; a job that then asks an executor for something fails by our ending, and goes back. At the very
-end what still runs is given back.
+Python's shutdown begins when the main thread has ended. Before the executors of concurrent.futures (and asyncio) refuse
+work, all schedulers stop claiming and wait for their jobs. The process may still go on while other threads run. A job
+that then fails because an executor refuses work is released. Jobs that are running at the very end are released, too.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
     from ..ticker import Ticker
 
 App = Any
-"""A Scheduler, which stands above this room."""
+"""A Scheduler, which this package must not import."""
 ALL: Final[weakref.WeakSet[App]] = weakref.WeakSet()
 """Every scheduler of this process."""
 _LEFT: Final[set[Ticker]] = set()
-"""Of schedulers that were closed while jobs ran."""
+"""The tickers of schedulers that were closed while jobs were running."""
 GRACE_S: Final = 30.0
-"""A program that ends without stop() waits so long for the jobs that run; Ctrl-C ends the wait."""
+"""How long a program that ends without stop() waits for running jobs. Ctrl-C ends the wait."""
 _REFUSALS: Final = (
     "cannot schedule new futures after",
     "can't register atexit after shutdown",
@@ -41,44 +40,43 @@ _begun = False
 
 
 def is_scheduler(found: object) -> bool:
-    """Whether that is one of the schedulers of this process."""
+    """Whether an object is one of the schedulers of this process."""
     return any(found is one for one in ALL)
 
 
 def watch() -> None:
-    """A scheduler is about to start: notice when the shutdown begins.
+    """Notice when the shutdown begins. Called when a scheduler starts.
 
     Raises:
-        SchedulerError: it has begun.
+        SchedulerError: the shutdown has begun.
     """
     global _watches
     if _begun:
         raise SchedulerError(
-            "the program is ending: its main thread has ended, and jobs could not use executors any more; "
-            "have the main thread wait for the others"
+            "the main thread has ended, so jobs could no longer use executors; let the main thread wait for the others"
         )
     if _watches:
         return
-    import_module("concurrent.futures.thread")  # what it has registered is called after what is registered after it
+    import_module("concurrent.futures.thread")  # callbacks run in reverse order: ours before those registered by it
     register: Callable[[Callable[[], None]], None] | None = getattr(threading, "_register_atexit", None)
-    if register is not None:  # it is not documented; without it the end is noticed a little later, at exit
+    if register is not None:  # undocumented; without it the end is noticed later, at exit
         register(_at_shutdown)
     _watches = True
 
 
 def caused(error: BaseException) -> bool:
-    """Whether an exception came of the shutdown, and not of the function that raised it."""
+    """Whether an exception was caused by the shutdown and not by the function that raised it."""
     return _begun and type(error) is RuntimeError and any(refusal in str(error) for refusal in _REFUSALS)
 
 
 def leave_open(ticker: Ticker, store: Store) -> bool:
-    """Close the store when the last of the ticker's jobs has ended; False if none runs."""
+    """Close the store when the last of the ticker's jobs has ended. Return False if none is running."""
 
     def close() -> None:
         try:
             store.close()
         finally:
-            _LEFT.discard(ticker)  # not before: until then the end of the program waits for it
+            _LEFT.discard(ticker)  # only now: until then the end of the program waits for the ticker
 
     _LEFT.add(ticker)
     if ticker.late.when_over(close):
@@ -88,13 +86,13 @@ def leave_open(ticker: Ticker, store: Store) -> bool:
 
 
 def _at_shutdown() -> None:
-    """The main thread has ended: claim nothing more, and let the running jobs end while executors still work."""
+    """When the main thread has ended: stop claiming, and let running jobs end while executors still work."""
     global _begun
     running = [scheduler for scheduler in list(ALL) if scheduler.running]
     if running and any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         log.LOG.error(
-            "The program goes on, but its main thread has ended: jobs could not use executors any more, so that this "
-            "process runs none from now on. Have the main thread wait for the others"
+            "The main thread has ended while other threads are running. Jobs could no longer use executors, so this "
+            "process runs no more jobs. Let the main thread wait for the others"
         )
     for scheduler in running:
         ticker = scheduler.life.ticker
@@ -103,14 +101,14 @@ def _at_shutdown() -> None:
     try:
         for scheduler in running:
             scheduler.stop(GRACE_S)
-    except KeyboardInterrupt:  # once more means now
+    except KeyboardInterrupt:  # do not wait any longer
         for scheduler in running:
             scheduler.stop(0.0)
     _begun = True
 
 
 def _at_exit() -> None:
-    """The last act of the process: what runs is given back."""
+    """At the exit of the process: release running jobs."""
     _at_shutdown()
     for ticker in {scheduler.life.ticker for scheduler in list(ALL)} | _LEFT:
         if ticker is not None:

@@ -1,7 +1,7 @@
-"""A failure as it is kept with its job: what a function raised, as text.
+"""Turn the exception of a function into text, to store it with the job.
 
-An exception is the function's own: its message may be huge, its ``__str__`` may raise, exit or recurse, its attributes
-may be properties that fail. Nothing here calls it but inside of ``_shown``, and what is kept is bounded.
+An exception is the user's code: its message may be huge, its ``__str__`` may raise, exit or recurse, its attributes may
+be failing properties. So its code is called only inside ``_shown``, and the text is limited.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ...safety.calm import passes
 from ...tasks.options.time_limits import within
 
 OURS: Final = {within.__code__.co_filename}
-"""Files whose frames a traceback does not begin with."""
+"""Files whose frames are left out at the start of a traceback."""
 MESSAGE_MOST: Final = 2_000
-"""Characters of a message that are kept."""
+"""How many characters of a message are kept."""
 _TRACEBACK_MOST: Final = 20_000
 
 
 def failure_of(error: BaseException) -> Failure:
-    """An exception as it is kept with its job: as text, without the frames of the runner.
+    """Return an exception as text, without the frames of the runner.
 
     >>> failure_of(KeyError("user"))[:2]
     ('KeyError', "'user'")
@@ -37,7 +37,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def frames_of(error: BaseException) -> TracebackType | None:
-    """The frames below ours; all of them if the exception came from ours alone."""
+    """Return the traceback without our own frames at its start; all of it if there are only ours."""
     inner = frames = BaseException.__dict__["__traceback__"].__get__(error)
     while inner is not None and inner.tb_frame.f_code.co_filename in OURS:
         inner = inner.tb_next
@@ -46,24 +46,24 @@ def frames_of(error: BaseException) -> TracebackType | None:
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """The exception that it was raised from, or in the handling of; itself if there was none."""
-    fields: Any = BaseException.__dict__  # a subclass may say what it likes
+    """Return the exception from which, or while handling which, this one was raised; itself if there is none."""
+    fields: Any = BaseException.__dict__  # a subclass may override the attributes
     handled = None if fields["__suppress_context__"].__get__(error) else fields["__context__"].__get__(error)
     found: BaseException = fields["__cause__"].__get__(error) or handled or error
     return found
 
 
 def cut(text: str, most: int) -> str:
-    """The text, or its beginning and its end, where a traceback says the most."""
+    """Shorten a text to its start and its end, which are the most useful parts of a traceback."""
     if len(text) <= most:
         return text
     return f"{text[: most // 4]}\n... {len(text) - most} characters left out ...\n{text[-(most - most // 4) :]}"
 
 
 def end_forked_child(raised: BaseException | None) -> NoReturn:
-    """End this process, a child that a job has forked, with the status that it would have had as a program of its own.
+    """End this process, which a job has forked, with the exit status that a program would have.
 
-    Whatever the exception does when it is shown: the claims that the parent holds are not this process's to run.
+    It ends whatever the exception does when it is printed: this process must not run the parent's other claims.
     """
     status = 0 if raised is None else 1
     try:
@@ -88,7 +88,7 @@ def _traceback_of(error: BaseException) -> str:
 
 def _shown(show: Callable[[], str], otherwise: str) -> str:
     try:
-        return "".join((show(),))  # noqa: FLY002 - of a subclass of str a plain copy
+        return "".join((show(),))  # noqa: FLY002 - makes a plain copy of a subclass of str
     except BaseException as broken:
         if passes(broken):
             raise

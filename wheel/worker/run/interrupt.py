@@ -1,11 +1,11 @@
-"""A soft time limit for a plain function in a thread: an exception that another thread has the interpreter raise in it.
+"""The soft time limit of a plain function in a thread: another thread makes the interpreter raise an exception in it.
 
-The interpreter raises it between two instructions of Python. A thread that waits in C (a socket without a timeout, a
-long sleep, a lock) gets it when that call returns, and not before: docs/pools.md says so to users. In the middle of a
-store's verb it is not raised, but as the verb ends (shield.py).
+The interpreter raises it between two bytecode instructions. A thread that waits in C (on a socket without a timeout, in
+a long sleep, for a lock) gets it only when that call returns; docs/pools.md says so. In the middle of a store's verb it
+is held back until the verb ends (shield.py).
 
-One that comes too late is not taken back but let arrive: the interpreter would go on looking for it at every jump,
-and CPython 3.11 under a tracer (a debugger, coverage) would do nothing else for ever.
+An exception that is set too late is not taken back; we let it arrive. After taking it back the interpreter would keep
+looking for it at every jump, and CPython 3.11 under a tracer (a debugger, coverage) would loop forever.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _IDLE_S: Final = 60.0
 _AGAIN_S: Final = 0.001
 _TRIES: Final = 1_000
 _TOUCHY: Final = frozenset({"contextlib", "importlib", "logging", "queue", "threading", "weakref"})
-"""Modules of the standard library that take locks in Python: a limit waits until they are left."""
+"""Modules of the standard library that hold locks in Python code: a limit waits until the thread has left them."""
 
 
 def soft_limit(limits: Limits, work: Callable[[], R]) -> R:
-    """What ``work()`` returns; after ``limits.soft_s`` seconds SoftTimeLimitExceeded is raised in it, once."""
+    """Return ``work()``. After ``limits.soft_s`` seconds, SoftTimeLimitExceeded is raised in it once."""
     if limits.soft_s is None:
         return work()
     thread = threading.get_ident()
@@ -51,30 +51,30 @@ def soft_limit(limits: Limits, work: Callable[[], R]) -> R:
             ALARMS[thread] = alarm
             _CLOCK.set(_MONOTONIC() + limits.soft_s, thread, alarm)
             return work()
-        finally:  # twice, for it may strike in the first
+        finally:  # twice: the limit may strike in the first one
             _end(alarm, thread)
     finally:
         _end(alarm, thread)
 
 
 def _end(alarm: Alarm, thread: int) -> None:
-    """In the thread itself. An exception that is on its way arrives in here, and not later."""
+    """End the alarm, in the thread itself. An exception that is already set arrives in here, not later."""
     alarm.end()
     if alarm.struck:
         with suppress(SoftTimeLimitExceeded):
-            while raise_in(thread):  # in the place of one on its way, so that exactly one is
+            while raise_in(thread):  # replaces one that is already set, so exactly one arrives
                 pass
     take_off(alarm, thread)
 
 
 def raise_in(thread: int) -> bool:
-    """Have SoftTimeLimitExceeded raised in a thread; False if the interpreter knows none of that number."""
+    """Make the interpreter raise SoftTimeLimitExceeded in a thread. Return False if there is no such thread."""
     error = ctypes.py_object(SoftTimeLimitExceeded)
     return bool(ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error))
 
 
 class _AlarmClock:
-    """One thread that rings all alarms of the process when their time has come. It ends when there have been none."""
+    """A thread that rings all alarms of the process when they are due. It ends after a minute without alarms."""
 
     def __init__(self) -> None:
         self._new: SimpleQueue[tuple[float, int, int, int, Alarm]] = SimpleQueue()
@@ -82,7 +82,7 @@ class _AlarmClock:
         self._threads: dict[int, object] = {}
 
     def set(self, at: float, thread: int, alarm: Alarm) -> None:
-        """Have ``alarm`` of a thread rung at an instant of the monotonic clock."""
+        """Ring a thread's alarm at an instant of the monotonic clock."""
         self._new.put((at, next(self._numbers), 0, thread, alarm))
         me = object()
         if self._threads.setdefault(0, me) is not me:
@@ -91,7 +91,7 @@ class _AlarmClock:
             _thread.start_new_thread(self._run, ())
         except RuntimeError:
             self._threads.clear()
-            _LOG.warning("no thread can be started: soft time limits are not kept until one can")
+            _LOG.warning("no thread can be started: soft time limits are not enforced until one can")
 
     def _run(self) -> None:
         waiting: list[tuple[float, int, int, int, Alarm]] = []
@@ -116,7 +116,7 @@ class _AlarmClock:
 
 
 def _is_touchy(frame: FrameType | None) -> bool:
-    """Whether a thread runs code of the standard library that an exception would leave with a lock held."""
+    """Whether a thread is in code of the standard library that would leave a lock held if an exception struck."""
     return frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _TOUCHY
 
 
@@ -124,7 +124,7 @@ _CLOCK: Final = _AlarmClock()
 
 
 def _after_fork_in_child() -> None:
-    _CLOCK.__init__()  # type: ignore[misc]  # its thread is not here
+    _CLOCK.__init__()  # type: ignore[misc]  # its thread does not exist in the child
     ALARMS.clear()
 
 

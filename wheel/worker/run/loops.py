@@ -1,7 +1,8 @@
-"""One event loop for each thread that runs coroutine functions, kept for as long as the thread lives.
+"""An event loop for each thread that runs coroutine functions, kept as long as the thread lives.
 
 A client that several jobs share (a session, a pool of connections) belongs to the loop in which it was first used. With
-a loop for each job it would fail from the second on. What a job leaves running in the loop goes on with the next job.
+a new loop for each job, it would fail from the second job on. Tasks that a job leaves in the loop go on with the next
+job.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ T = TypeVar("T")
 
 _OTHER_LOOP: Final = ("different event loop", "different loop", "Event loop is closed")
 _HINT: Final = (
-    "Each worker has an event loop of its own, and a client belongs to the loop in which it was first used: keep "
-    'one for each loop, or run the jobs in one: pool="asyncio" (docs/pools.md, Coroutines).'
+    "Each worker has its own event loop, and a client belongs to the loop in which it was first used: keep one client "
+    'per loop, or run all jobs in one loop with pool="asyncio" (docs/pools.md, Coroutines).'
 )
 
 
 class _Loop:
-    """Of one thread; given back with it."""
+    """The loop of a thread; closed when the thread ends."""
 
     def __init__(self) -> None:
-        # With a factory, so that it is not set as the loop of the thread, which may be one of the user's.
+        # With a factory, Runner does not set it as the current loop of the thread, which may be the user's.
         self.runner: Final = asyncio.Runner(loop_factory=asyncio.new_event_loop)
 
     def __del__(self) -> None:
@@ -37,7 +38,7 @@ _KEPT: Final = threading.local()
 
 
 def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns, run in the loop of this thread, with a copy of the present context."""
+    """Run a coroutine in the loop of this thread, with a copy of the current context, and return its result."""
     kept: _Loop | None = getattr(_KEPT, "loop", None)
     if kept is None:
         kept = _KEPT.loop = _Loop()
@@ -50,7 +51,7 @@ def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 def close_loop() -> None:
-    """End what runs in the loop of this thread, and give it back. The next coroutine begins another one."""
+    """Cancel what runs in the loop of this thread, and close it. The next coroutine gets a new loop."""
     kept: _Loop | None = getattr(_KEPT, "loop", None)
     if kept is not None:
         _KEPT.loop = None

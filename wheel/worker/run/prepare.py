@@ -1,8 +1,8 @@
-"""What a job that waited for others is given of them: read by the worker that is about to run it, not by the ticker.
+"""Pass results to a job that waited for other jobs.
 
-It may be more than the arguments of a call may be (payload.GATHERED_BYTES): ten thousand results of a kilobyte are a
-chord as any other. The texts of the results are joined as they are stored; nothing is decoded but once, for the
-function.
+This is done by the worker that is about to run the job, not by the ticker. The results may be larger than the arguments
+of a call (payload.GATHERED_BYTES): a chord of ten thousand results of a kilobyte each is allowed. Their JSON texts are
+joined as they are stored, and decoded only once, for the function.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _BARE: Final = "[["
 
 
 def gathered(job: Job, look: Look) -> Job | Outcome:
-    """The job with what it waited for in front of its arguments, or what becomes of it if that is not to be had.
+    """Return the job with the results that it waited for as first argument, or an outcome if it cannot run.
 
     Args:
-        job: one that has been claimed.
-        look: gives for each id the job, or None.
+        job: a claimed job.
+        look: returns for each id the job, or None.
 
     Raises:
-        PayloadError: it is more than a job can be given, or the job's own arguments cannot be read.
-        StoreError: it could not be read.
+        PayloadError: the results are too large, or the job's own arguments cannot be decoded.
+        StoreError: the other jobs could not be read.
     """
     after = job.after
     if after is None:
@@ -44,14 +44,14 @@ def gathered(job: Job, look: Look) -> Job | Outcome:
 
 
 def _in_front(given: str, payload: str) -> str:
-    """The arguments of ``payload`` with the JSON text ``given`` in front of them."""
-    own = encode_call(*decode_call(payload))  # as we write it, whoever has written it
+    """Put the JSON text ``given`` before the arguments of ``payload``."""
+    own = encode_call(*decode_call(payload))  # normalizes text that was not written by us
     rest = own[len(_BARE) :]
     text = f"{_BARE}{given}{rest}" if rest.startswith("]") else f"{_BARE}{given},{rest}"
     if len(text) > GATHERED_BYTES:
         raise PayloadError(
-            f"what it waited for and its own arguments come to {len(text)} bytes of JSON, more than the "
-            f"{GATHERED_BYTES} that a job can be given; let those jobs return ids"
+            f"the results that it waited for and its own arguments must be at most {GATHERED_BYTES} bytes of JSON, "
+            f"got {len(text)}; return ids from those jobs instead"
         )
     return text
 
@@ -62,14 +62,14 @@ def _given(after: After, ended: list[Job | None]) -> str | None:
             return _result(ended[0])
         case "results":
             return _joined(after.arranged([_result(one) for one in ended]))
-        case "id":  # of the first that failed; the others may have failed because it did
+        case "id":  # of the first that failed: others may have failed because of it
             id = next((one.id for one in ended if one is not None and one.state is State.FAILED), after.ids[0])
             return encode(id)
     return None
 
 
 def _joined(texts: Any) -> str:
-    """Nested lists of JSON texts as one."""
+    """Join nested lists of JSON texts into one text."""
     return "[" + ",".join(map(_joined, texts)) + "]" if isinstance(texts, list) else str(texts)
 
 
@@ -78,10 +78,10 @@ def _result(job: Job | None) -> str:
 
 
 def _unmet(after: After, ended: list[Job | None]) -> Outcome:
-    """The first of those that did not succeed decides."""
+    """The outcome of a job one of whose predecessors did not succeed; the first of them decides."""
     for id, one in zip(after.ids, ended, strict=True):
         if one is None:
-            error = Failure("LookupError", f"job {id}, which it waited for, is not in the store any more")
+            error = Failure("LookupError", f"job {id}, which it waited for, is no longer in the store")
             return Failed(error=error, reason="its result_ttl was over, or it was never stored")
         if one.state is State.FAILED:
             error = one.error or Failure("JobFailed", one.reason or "")

@@ -1,8 +1,8 @@
-"""What a function returned, as it is stored: strict JSON, and what turns into it without a loss that matters.
+"""Encode what a function returned: strict JSON, or what can be converted to it without a loss that matters.
 
-Arguments are refused when they are not strict JSON, because the caller is there to be told. A function that returns
-has done its work; so a tuple, a named tuple, an IntEnum, an OrderedDict or a float of numpy's becomes the list,
-number, text or dict that it is one of. What has no such form (a datetime, a model, bytes, a set) cannot be stored.
+Arguments that are not strict JSON are refused, because the caller can correct them. A function that has returned has
+done its work. So a tuple, a named tuple, an IntEnum, an OrderedDict or a numpy float is converted to the list, number,
+text or dict that it is a subclass of. Other values (a datetime, a model, bytes, a set) cannot be stored.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from ...payload import MAX_DEPTH, MAX_NODES, encode
 
 
 def encode_returned(value: Any) -> str:
-    """What a function returned, as JSON text.
+    """Encode a result as JSON text.
 
     Raises:
-        PayloadError: it cannot be stored; the message names the path to the offending part.
+        PayloadError: it cannot be stored. The message has the path to the part that cannot.
 
     >>> encode_returned((1, {"sent": ("a", "b")}))
     '[1,{"sent":["a","b"]}]'
@@ -32,13 +32,13 @@ def encode_returned(value: Any) -> str:
 
 
 class _Plain:
-    """Makes plain copies of values, of no more parts than could be stored. Runs no code of theirs."""
+    """Makes plain copies of values, up to the limits of the store. Does not call the values' own code."""
 
     def __init__(self) -> None:
         self._room = MAX_NODES
 
     def of(self, value: Any, depth: int) -> Any:
-        """The value as plain types; what has no such form, and what is too much, is left as it is."""
+        """Return the value in plain types. Parts without a plain form, or beyond the limits, are left as they are."""
         self._room -= 1
         if self._room < 0 or depth < 0:
             return value
@@ -57,7 +57,7 @@ class _Plain:
 
 def _scalar(value: Any, kind: type) -> Any:
     if issubclass(kind, str):
-        return "".join((value,))  # noqa: FLY002 - a plain copy, without asking __format__ or __str__
+        return "".join((value,))  # noqa: FLY002 - a plain copy, without calling __format__ or __str__
     if issubclass(kind, int):
         return int.__add__(value, 0)
     if issubclass(kind, float):

@@ -1,16 +1,17 @@
-"""Runs one claim and says what came of it, as an Outcome. Nothing that a function does gets out of here.
+"""Runner: runs one claim and returns an Outcome. No exception of a function escapes from it.
 
-Whatever the function raises is recorded, also what is no Exception: SystemExit in a worker thread would end that
-thread and nothing else, and the job would be claimed for ever. A coroutine function is run to its end in
-the event loop of the worker's thread (loops.py).
+Every exception of the function is recorded, not only subclasses of Exception: SystemExit would otherwise end the worker
+thread, and the job would be running forever. A coroutine function runs in the event loop of the worker's thread
+(loops.py).
 
-What fails on our side is not taken for the function's doing: before it was called (no thread can be had), the job goes
-back; after it has returned (its result cannot be stored), the job has failed, but it is not run once more.
+Failures on our side are not blamed on the function. If one happens before the function is called (no thread can be
+started), the job is postponed. If one happens after it has returned (its result cannot be stored), the job has failed
+and is not retried.
 
-Each run has a context of its own (contextvars), so what one job sets no other job sees.
+Each run has its own context (contextvars), so jobs do not see each other's context variables.
 
-A function may fork. The child is the function's own business until it comes back from the function: then it ends, as
-a child of multiprocessing does, because the claims that its parent is about to run are not the child's to run as well.
+A function may fork. The child may do what it likes until it returns from the function; then it ends, like a child of
+multiprocessing, because it must not run its parent's other claims.
 """
 
 from __future__ import annotations
@@ -47,22 +48,22 @@ OURS.add(__file__)
 _PUT_OFF_MS: Final = 60_000
 _NOTHING: Final = Succeeded()
 HELD_MS: Final = 5_000
-"""A job that could not be begun for a reason that is not its own is tried again after so many milliseconds."""
+"""How long a job is postponed, in milliseconds, if it could not be started for a reason that is not its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A task as one pool runs it."""
+    """A task, and how a pool runs it."""
 
     task: Task[..., Any]
     limits: Limits
     is_coroutine: bool
     refusal: str | None = None
-    """Why this pool does not run its jobs."""
+    """Why this pool cannot run its jobs; None if it can."""
 
 
 def known(task: Task[..., Any], limits: Limits | None = None, refusal: str | None = None) -> Known:
-    """The task with its own limits, if no others are given."""
+    """Return a task as a Known. Without ``limits``, its own apply."""
     return Known(
         task=task,
         limits=task.limits if limits is None else limits,
@@ -73,7 +74,7 @@ def known(task: Task[..., Any], limits: Limits | None = None, refusal: str | Non
 
 @dataclass(slots=True)
 class Run:
-    """One call of a function, and how far it came."""
+    """One call of a function, and how far it got."""
 
     entered: bool = False
     """Whether the function was called."""
@@ -97,17 +98,17 @@ class Runner:
         look: Look | None = None,
         mark: Callable[[str, int], None] | None = None,
     ) -> None:
-        """A runner.
+        """Make a runner.
 
         Args:
             registry: the tasks.
-            clock: measures the runs, and says when a job is tried again.
-            on: hooks to be told.
-            know: what is to be known of a task before its first job is run.
-            guard: holds a plain function to limits.
-            refused: is told of tasks whose jobs are given back.
-            look: gives jobs by their ids, for those that waited for others; None if they have been given theirs.
-            mark: is told by whom and with which token a job is begun; see contract.Beginning.
+            clock: measures runs, and gives the time from which delays of retries count.
+            on: the hooks to call.
+            know: returns how to run a task; called before its first job.
+            guard: enforces limits on plain functions.
+            refused: records the tasks whose jobs are released.
+            look: returns jobs by their ids, for jobs that waited for others; None if these already have their results.
+            mark: called with the owner and token of a job that starts; see contract.Beginning.
         """
         self._registry = registry
         self._clock = clock
@@ -118,10 +119,10 @@ class Runner:
         self._mark = mark
         self._known: dict[str, Known] = {}
         self.refused = refused or Refused(registry)
-        """The tasks whose jobs were given back."""
+        """The tasks whose jobs were released."""
 
     def __call__(self, claim: Claim) -> Outcome:
-        """Run the claim's job in this thread; never raises."""
+        """Run the claim's job in this thread. Never raises."""
         found = self.find(claim.job)
         if isinstance(found, Released):
             return found
@@ -139,35 +140,35 @@ class Runner:
         return self.outcome(job, found.task, run, started)
 
     def by(self, clock: Clock) -> Runner:
-        """The same runner by another clock."""
+        """Return the same runner with another clock."""
         return Runner(
             self._registry, clock, self._on, know=self._know, guard=self._guard, refused=self.refused, look=self._look
         )
 
-    # ---- the steps of a run, for pools that do not run it in one go ------------------------------------------
+    # ---- the steps of a run, for pools that take them one by one ---------------------------------------------
 
     def find(self, job: Job) -> Known | Released:
-        """The job's task, or what is to become of the job if it cannot be run here."""
+        """Return the job's task, or the outcome if it cannot be run here."""
         task = self._registry.find(job.task)
         if task is None:
             return self._give_back(job)
         found = self._known.get(job.task)
-        if found is None or found.task is not task:  # it was registered anew
+        if found is None or found.task is not task:  # it was registered again
             found = self._known[job.task] = self._know(task)
         return found if found.refusal is None else self.refuse(job, found.refusal)
 
     def gather(self, job: Job) -> Job | Outcome:
-        """The job with what it waited for in front of its arguments, or what becomes of it if that is not to be had."""
+        """Return the job with the results that it waited for, or the outcome if it cannot have them."""
         try:
             return self.given(job, self._look)
         except StoreError as error:
-            return self._hold(job, f"what it waited for could not be read: {error}")
+            return self._hold(job, f"the jobs that it waited for could not be read: {error}")
 
     def given(self, job: Job, look: Look | None) -> Job | Outcome:
-        """The same, with another look.
+        """Like gather(), with another ``look``.
 
         Raises:
-            StoreError: what it waited for could not be read.
+            StoreError: the jobs that it waited for could not be read.
         """
         if job.after is None or look is None:
             return job
@@ -176,7 +177,7 @@ class Runner:
         except StoreError:
             raise
         except Exception as error:
-            return self._fail(job, error, "what it waited for cannot be given to it")
+            return self._fail(job, error, "the results that it waited for cannot be passed to it")
         if not isinstance(found, Job):
             log.unmet(job, found)
             if isinstance(found, Skipped):
@@ -184,23 +185,23 @@ class Runner:
         return found
 
     def admit(self, job: Job) -> Job | Outcome:
-        """The job as it is to run, now that the store knows that it begins; or what becomes of it if it must not."""
+        """Return the job as it is to be run, after marking it as started; or the outcome if it cannot be run."""
         found = job if job.after is None else self.gather(job)
         if self._mark is not None and isinstance(found, Job):
             try:
                 self._mark(job.owner or "", job.token)
             except Exception as error:
-                return self._hold(job, f"it could not be marked as begun: {error}")
+                return self._hold(job, f"it could not be marked as started: {error}")
         return found
 
     def begin(self, job: Job) -> None:
-        """Say that the function is about to be called."""
+        """Log, and tell the hooks, that the function is about to be called."""
         log.accepted(job)
         if self._on.started:
             self._on.started.tell(job)
 
     def call(self, known: Known, job: Job, run: Run) -> Any:
-        """Call the function in a context of its own; what it returned."""
+        """Call the function in its own context, and return its result."""
         if known.limits is UNLIMITED:
             return copy_context().run(_call, known.task, job, run)
         if known.is_coroutine:
@@ -208,29 +209,29 @@ class Runner:
         return self._guard(known.limits, lambda: copy_context().run(_call, known.task, job, run))
 
     def outcome(self, job: Job, task: Task[..., Any], run: Run, started: float) -> Outcome:
-        """What came of a run that began at ``started`` (monotonic); never raises, whatever the function raised."""
+        """Return the outcome of a run that started at ``started`` (monotonic). Never raises."""
         try:
             if run.raised is None and not context.SAID:
                 return self._returned(job, run.value, self._clock.monotonic() - started)
             return self._judged(job, task, run, started)
-        except BaseException as error:  # looking at what it raised, or asked for, raises something else
-            return self._fail(job, error, "what came of it could not be told")
+        except BaseException as error:  # from code of the exception or Retry that it raised
+            return self._fail(job, error, "its outcome could not be determined")
 
     def _judged(self, job: Job, task: Task[..., Any], run: Run, started: float) -> Outcome:
         said, raised = context.said(job), run.raised
-        kind = type(raised)  # not isinstance(), which asks the exception
+        kind = type(raised)  # not isinstance(), which looks at __class__
         if said is not None and not issubclass(kind, (Retry, Snooze)):
             if isinstance(said, Retry):  # retry(throw=False)
                 said.__cause__ = said.__cause__ or raised
                 raised, kind = said, type(said)
-            elif raised is said:  # retry() gave up: that is not for autoretry_for to try again
+            elif raised is said:  # retry() gave up: autoretry_for does not apply
                 return self._fail(job, said)
         if raised is None:
             return self._returned(job, run.value, self._clock.monotonic() - started)
         if ending.caused(raised) and job.max_crashes > 1:
             return Released(reason="the program ended in order while it ran")
         if not run.entered and not issubclass(kind, HourwheelError):
-            return self._hold(job, f"it could not be begun: {failure_of(raised).message or kind.__name__}")
+            return self._hold(job, f"it could not be started: {failure_of(raised).message or kind.__name__}")
         return self._raised(job, task, run, raised, kind)
 
     def _raised(self, job: Job, task: Task[..., Any], run: Run, raised: Any, kind: type) -> Outcome:
@@ -238,7 +239,7 @@ class Runner:
             return self._retry(job, task, raised)
         if issubclass(kind, Snooze):
             return self._snoozed(job, raised)
-        unreadable = not run.entered and issubclass(kind, PayloadError)  # and will be so the next time
+        unreadable = not run.entered and issubclass(kind, PayloadError)  # a retry would not help
         if not unreadable and task.retrying.covers(raised):
             return self._retry(job, task, Retry(exc=raised), asked_for=False)
         return self._fail(job, raised)
@@ -249,7 +250,7 @@ class Runner:
             try:
                 text = encode_returned(value)
             except Exception as error:
-                return self._fail(job, error, "it has returned, but its result cannot be stored; it is not run again")
+                return self._fail(job, error, "it has returned, but its result cannot be stored; it is not retried")
         log.succeeded(job, text, seconds)
         if self._on.succeeded:
             self._on.succeeded.tell(job, value, seconds)
@@ -263,19 +264,19 @@ class Runner:
         return Snoozed(due_ms=due_ms, reason=reason)
 
     def _hold(self, job: Job, reason: str) -> Snoozed:
-        """Put a job off that was not begun, for a reason that is none of its own."""
+        """Postpone a job that could not be started for a reason that is not its own."""
         due_ms = self._clock.now_ms() + HELD_MS
         log.held(job, due_ms, reason)
         return Snoozed(due_ms=due_ms, reason=cut(reason, MESSAGE_MOST))
 
     def refuse(self, job: Job, reason: str) -> Released:
-        """Give a job back that this pool does not run."""
+        """Release a job that this pool cannot run."""
         if self.refused.add(job.task):
             log.refused(job, reason)
         return Released(reason=f"not run in the pool that took it: {reason}")
 
     def put_off(self, job: Job, reason: str) -> Snoozed:
-        """Put a job off that this worker process cannot run; the next one may."""
+        """Postpone a job that this worker process cannot run; another one may be able to."""
         log.refused(job, reason)
         return Snoozed(due_ms=self._clock.now_ms() + _PUT_OFF_MS, reason=f"not run in the pool that took it: {reason}")
 
@@ -295,7 +296,7 @@ class Runner:
             payload = asked.payload(*job.call) if asked.changes_call else None
             changes = asked.changes(now_ns)
         except HourwheelError as error:
-            return self._fail(job, error, "it was to be tried again in a way that is not possible")
+            return self._fail(job, error, "it asked for a retry that is not possible")
         expires_ms = changes.get("expires_ms", job.expires_ms)
         if expires_ms is not None and expires_ms <= due_ms:
             late = (due_ms - expires_ms) / 1000
@@ -313,7 +314,7 @@ class Runner:
 
 
 def _call(task: Task[..., Any], job: Job, run: Run, soft_s: float | None = None) -> Any:
-    """What the function returned; the limit is for a coroutine."""
+    """Call the function and return its result; ``soft_s`` is for coroutines."""
     context.enter(job)
     args, kwargs = job.call
     run.entered = True

@@ -18,7 +18,6 @@ from hourwheel.store.file.background import Aside
 from hourwheel.store.file.format.journal import Journal
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content, epoch_of
-from tests.kit.memory_system import MemorySystem
 from tests.kit.systems import Failing
 
 
@@ -127,19 +126,14 @@ def test_closing_says_so_if_what_was_acknowledged_cannot_be_put_on_the_disk(tmp_
         store.stats(NOW)
 
 
-def test_a_call_of_which_nobody_knows_whether_it_was_made_can_be_made_again() -> None:
+def test_a_call_of_which_nobody_knows_whether_it_was_made_can_be_made_again(tmp_path: Path) -> None:
     """It said "nothing was added" once, of a job that was there when the disk worked again."""
-    system = MemorySystem()
-    store = JsonStore("/model/tasks.json", system=system, clock=StoppedClock())
-    sync = system.fdatasync
-
-    def fail(fd: int) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    system.fdatasync = fail
+    system = Failing("fdatasync", errno.EIO)
+    store = JsonStore(tmp_path / "tasks.json", system=system, clock=StoppedClock())
+    system.failing = True
     with pytest.raises(StoreUncertain, match="whether this change is on the disk is not known"):
         store.add([a_job("a")], NOW)
-    system.fdatasync = sync
+    system.failing = False
     assert store.add([a_job("a")], NOW) == ["a"]
     assert store.stats(NOW).accepted == 1
     store.close()

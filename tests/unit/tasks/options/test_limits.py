@@ -109,7 +109,7 @@ def test_rates_are_written_as_celery_has_them(rate: Any, means: tuple[int, int])
 
 @pytest.mark.parametrize("rate", [0, -1, "0/m", "10/y", "10 / m", "ten", "", True, [], float("nan"), 1e9, "1e3/s"])
 def test_what_is_no_rate_is_refused_at_once(app: Scheduler, rate: Any) -> None:
-    with pytest.raises(InvalidValue, match="rate_limit must be a number a second"):
+    with pytest.raises(InvalidValue, match="rate_limit must be a number per second"):
         app.task(name="t", rate_limit=rate)(lambda: None)
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_limit_is_refused_at_once(app: Scheduler) -> None:
         app.task(name="t", limits=[Limit("x", rate=1), "smtp"])(lambda: None)  # type: ignore[list-item]
     with pytest.raises(InvalidValue, match="limit_key must be text"):
         app.task(name="t", limit_key=7)(lambda: None)  # type: ignore[arg-type]
-    with pytest.raises(InvalidValue, match="rate must be given, or concurrency"):
+    with pytest.raises(InvalidValue, match="pass rate or concurrency, or both"):
         Limit("x")
     for name in ("", "x" * 201, 7, "\ud800\udc00"):
         with pytest.raises(InvalidValue, match="name must be text"):
@@ -135,7 +135,7 @@ def test_what_is_no_limit_is_refused_at_once(app: Scheduler) -> None:
 
 @pytest.mark.parametrize("name", ["task:app.send", "queue:mail", "schedule:night", "running:x"])
 def test_a_limit_that_had_the_name_of_a_task_s_own_counted_its_jobs_too(name: str) -> None:
-    with pytest.raises(InvalidValue, match="name must be one that begins with none of task:"):
+    with pytest.raises(InvalidValue, match="name must be one that does not start with task:"):
         Limit(name, concurrency=1)
 
 

@@ -75,7 +75,7 @@ def test_each_option_sets_its_field_of_the_job_and_no_other(options: dict[str, A
         ({"on_conflict": "ignore"}, 'on_conflict must be "keep", "replace" or "raise", got \'ignore\''),
         ({"countdwon": 5}, "option must be one of acks_early, .*countdown, eta, .* got 'countdwon'"),
         ({"publish": None}, "option must be one of"),
-        ({"misfire": "run", "misfire_grace_time": 1}, 'misfire_grace_time must be absent when misfire is "run", got 1'),
+        ({"misfire": "run", "misfire_grace_time": 1}, 'misfire_grace_time must be left out if misfire is "run"'),
     ],
 )
 def test_an_option_that_breaks_its_rule_or_is_unknown_is_refused(options: dict[str, Any], message: str) -> None:
@@ -112,12 +112,12 @@ def test_countdown_is_rounded_up_and_eta_too_so_that_nothing_is_due_early() -> N
 @pytest.mark.parametrize(
     ("countdown", "eta", "message"),
     [
-        (1, datetime(2030, 1, 1, tzinfo=UTC), "countdown must be absent when eta is given, got 1"),
-        (None, None, "countdown must be given, or eta"),
+        (1, datetime(2030, 1, 1, tzinfo=UTC), "pass countdown or eta, not both"),
+        (None, None, "pass countdown or eta"),
         (-1, None, "countdown must be"),
         ("1", None, "countdown must be"),
         (True, None, "countdown must be"),
-        (None, NAIVE, r"eta must be an aware datetime, got .*; say which zone is meant"),
+        (None, NAIVE, r"eta must be an aware datetime, got .*; add a time zone"),
     ],
 )
 def test_a_time_that_breaks_its_rule_is_refused(countdown: Any, eta: Any, message: str) -> None:

@@ -22,7 +22,7 @@ from hourwheel.worker.pool.kinds import KINDS
         ({"workers": 0}, "workers must be a whole number from 1 to 1024 for threads, got 0"),
         ({"workers": 257, "pool": "processes"}, "from 1 to 256 for processes, got 257"),
         ({"workers": 2, "pool": "solo"}, "workers must be 1 for a solo pool, got 2"),
-        ({"max_tasks_per_child": 5}, "max_tasks_per_child must be absent: of the pools only processes have children"),
+        ({"max_tasks_per_child": 5}, "max_tasks_per_child must be left out: only a pool of processes has children"),
         ({"max_tasks_per_child": 0, "pool": "processes"}, "max_tasks_per_child must be a whole number, 1 or more"),
         ({"max_memory_per_child": 1.5, "pool": "processes"}, "max_memory_per_child must be a whole number"),
         ({"time_limit": 0}, "time_limit must be a number of seconds or a timedelta, more than zero, got 0"),
@@ -140,7 +140,7 @@ def test_a_program_that_is_not_patched_is_told_how(library: str) -> None:
     with pytest.raises(SchedulerError) as refused:
         Scheduler(MemoryStore(), pool=library).start()
     said = str(refused.value)
-    expected = "begin it with the line: " if installed(library) else f"pip install 'hourwheel[{library}]'"
+    expected = "start it with the line: " if installed(library) else f"pip install 'hourwheel[{library}]'"
     assert expected in said
 
 

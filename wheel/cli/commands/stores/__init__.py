@@ -1,1 +1,1 @@
-"""The commands about a store as a whole: whether it is sound, how full, and where it is."""
+"""The commands for a store as a whole: check, count, draw, repair, copy and move."""

@@ -1,4 +1,4 @@
-"""``hourwheel backup`` and ``hourwheel move``: a store as one whole file, in another place."""
+"""``hourwheel backup`` and ``hourwheel move``: copy a store into one file, or move it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from ...places import file_of, url_of
 def _backup_arguments(parser: ArgumentParser) -> None:
     take_store(parser)
     parser.add_argument("to", metavar="TO", help="path of the copy")
-    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument("--force", action="store_true", help="replace TO if it exists")
     take_json(parser, "what was copied")
 
 
 def _run_backup(args: Namespace, context: Context) -> int:
     path = file_of(url_of(args, context.environ))
-    return _told(backup(path, args.to, now_ms=context.clock.now_ms(), replace=args.force), args, context)
+    return _show(backup(path, args.to, now_ms=context.clock.now_ms(), replace=args.force), args, context)
 
 
 def _move_arguments(parser: ArgumentParser) -> None:
     take_store(parser)
-    parser.add_argument("to", metavar="TO", help="its new path, also on another file system")
+    parser.add_argument("to", metavar="TO", help="new path; may be on another file system")
     take_json(parser, "what was moved")
 
 
 def _run_move(args: Namespace, context: Context) -> int:
     path = file_of(url_of(args, context.environ))
-    return _told(move(path, args.to, now_ms=context.clock.now_ms()), args, context)
+    return _show(move(path, args.to, now_ms=context.clock.now_ms()), args, context)
 
 
-def _told(copied: Copied, args: Namespace, context: Context) -> int:
+def _show(copied: Copied, args: Namespace, context: Context) -> int:
     if args.json:
         context.console.json(asdict(copied))
         return YES
@@ -47,9 +47,9 @@ def _told(copied: Copied, args: Namespace, context: Context) -> int:
 
 BACKUP: Final = Command(
     name="backup",
-    summary="copy a store into one whole file, while it is in use",
-    description="Write a store as it is at this moment into one file, which is a store itself, and read it back. "
-    "Workers go on meanwhile; nobody waits for it. Keep TO for as long as you like: it needs no other file.",
+    summary="copy a store into one file, while it is in use",
+    description="Write the present state of a store into one file, which is a complete store, and read it back. "
+    "Workers are not blocked.",
     examples=(
         "hourwheel backup tasks.json /backup/tasks-monday.json",
         "hourwheel backup -A shop.tasks copy.json --force",
@@ -60,9 +60,9 @@ BACKUP: Final = Command(
 
 MOVE: Final = Command(
     name="move",
-    summary="move a store that nobody has open",
-    description="Move a store with all its files, also to another file system: the new one is written, read back and "
-    "synced before the old one goes. Stop what uses it first; while anybody has it open nothing is done.",
+    summary="move a store that is not in use",
+    description="Move a store with all its files, also to another file system. The new one is written, read back and "
+    "synced before the old one is removed. Stop all processes that use it first; otherwise nothing is done.",
     examples=("hourwheel move tasks.json /var/lib/shop/tasks.json",),
     arguments=_move_arguments,
     run=_run_move,

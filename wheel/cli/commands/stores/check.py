@@ -1,4 +1,4 @@
-"""``hourwheel check``: is a store sound? ``hourwheel compact``: make it readable."""
+"""``hourwheel check``: check a store's integrity. ``hourwheel compact``: fold its journal into the file."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _check_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--accept-edit",
         action="store_true",
-        help="take the file as you have edited it: renew its checksum, counts and index. Stop the workers first; "
-        "the file as you left it is kept as STORE.before-edit",
+        help="accept a file that you have edited: update its checksum, counts and index. Stop the workers first. "
+        "Your file is kept as STORE.before-edit",
     )
     take_json(parser, "the findings")
 
@@ -54,10 +54,10 @@ def _accept(args: Namespace, context: Context) -> None:
     if args.json:
         return
     if accepted is None:
-        context.console.prose("", f"{path}: nothing was edited")
+        context.console.prose("", f"{path}: the file was not edited")
     else:
-        taken = f"the edit was taken: {accepted.jobs:,} jobs in it, now epoch {accepted.epoch}"
-        context.console.prose("", f"{path}: {taken}; the file as it was is {accepted.kept_as}")
+        done = f"the edit was accepted: {accepted.jobs:,} jobs, now epoch {accepted.epoch}"
+        context.console.prose("", f"{path}: {done}; your file was kept as {accepted.kept_as}")
 
 
 def _report_damage(args: Namespace, context: Context, error: StoreCorrupt) -> int:
@@ -73,23 +73,23 @@ def _report_damage(args: Namespace, context: Context, error: StoreCorrupt) -> in
     console.prose(Cell(f"{path}: ", "red"), first if incomplete else f"damaged; the store stops at {first}")
     show_damages(console, found.damages)
     show_lines(console, "note: ", found.notes)
-    console.prose("", "nothing was changed; `hourwheel repair` writes what can be read into a new store beside it")
+    console.prose("", "nothing was changed; `hourwheel repair` saves what can be read to a new store beside it")
     return NO
 
 
 def _run_compact(args: Namespace, context: Context) -> int:
     with opened(args, context.environ) as store:
         if not isinstance(store, JsonStore):
-            raise CommandError(f"{store!r} has no journal to fold into its file")
+            raise CommandError(f"only a JSON store can be compacted, got {store!r}")
         store.compact()
-        context.console.prose("", f"{store.path}: all jobs are in the file itself now, one a line")
+        context.console.prose("", f"{store.path}: all jobs are in the file itself now, one per line")
     return YES
 
 
 CHECK: Final = Command(
     name="check",
-    summary="prove that a store is sound, or say what is not",
-    description="Read a whole store, test every invariant, and name each damaged place. "
+    summary="check that a store is sound, or show what is damaged",
+    description="Read the whole store, check every invariant, and show each damaged place. "
     "Exit status 1 if it is not sound.",
     examples=(
         "hourwheel check tasks.json",
@@ -102,9 +102,9 @@ CHECK: Final = Command(
 
 COMPACT: Final = Command(
     name="compact",
-    summary="fold the journal into the file, so that a person can read or edit it",
-    description="Write all jobs into the JSON file itself, one a line, and begin a new journal. "
-    "Workers may go on meanwhile.",
+    summary="fold the journal into the file, so that you can read or edit it",
+    description="Write all jobs into the JSON file itself, one per line, and start a new journal. "
+    "Workers may be running.",
     examples=("hourwheel compact tasks.json",),
     arguments=take_store,
     run=_run_compact,

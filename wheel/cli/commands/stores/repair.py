@@ -1,4 +1,4 @@
-"""``hourwheel repair``: what can be read of a damaged store, in a new one beside it."""
+"""``hourwheel repair``: save what can be read of a damaged store to a new one beside it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _run(args: Namespace, context: Context) -> int:
     if args.json:
         console.json(_document(done))
     elif done.output is None:
-        words = "sound, nothing to repair; --output PATH writes a copy all the same"
+        words = "sound, nothing to repair; use --output PATH to write a copy anyway"
         console.prose(Cell(f"{done.path}: ", "green"), words)
     else:
         _show(console, done, done.output)
@@ -45,15 +45,15 @@ def _show(console: Console, done: Repaired, output: str) -> None:
     if not found.lost:
         console.prose(Cell("lost: ", "green"), "nothing")
     show_lines(console, Cell("not sound: ", "red"), done.violations)
-    console.prose("written: ", f"{output}; {done.path} and its other files are as they were")
+    console.prose("written: ", f"{output}; {done.path} and its other files are unchanged")
     if found.harmed:
-        console.prose("", "to use it, stop all workers, put the old files away, and give the new one the name:")
+        console.prose("", "to use it, stop all workers, move the old files away, and rename the new one:")
         for command in _commands(done.path, output):
             console.raw("  " + command)
 
 
 def _commands(path: str, output: str) -> list[str]:
-    """What puts the new store into the place of the old one, whose lock stays where it is."""
+    """Shell commands that replace the old store by the new one. The lock file stays where it is."""
     old, aside = quote(path), quote(path + ".damaged")
     files = [old] if os.path.lexists(path) else []
     files += [f"{old}.journal.*"] if glob(escape(path) + ".journal.*") else []
@@ -64,7 +64,7 @@ def _kept(done: Repaired) -> str:
     counts, rows = done.salvage.header.counts, done.salvage.state.rows
     text = f"{counts.scheduled:,} scheduled, {counts.running:,} running, "
     text += f"{len(rows) - counts.scheduled - counts.running:,} finished"
-    return text + ("; the running ones start again, since their end is not on record" if counts.running else "")
+    return text + ("; the running ones will be run again, because their end is not on record" if counts.running else "")
 
 
 def _document(done: Repaired) -> dict[str, Any]:
@@ -87,9 +87,9 @@ def _document(done: Repaired) -> dict[str, Any]:
 
 REPAIR: Final = Command(
     name="repair",
-    summary="write what can be read of a damaged store into a new one",
-    description="Salvage every job that can be read into a new store beside the damaged one, which is never changed. "
-    "Says what was kept and what was lost. Exit status 0 if a sound store was written, or nothing was to be repaired.",
+    summary="save what can be read of a damaged store to a new one",
+    description="Save every job that can be read to a new store beside the damaged one, which is never changed. Shows "
+    "what was kept and what was lost. Exit status 0 if a sound store was written, or if there was nothing to repair.",
     examples=("hourwheel repair tasks.json", "hourwheel repair tasks.json --output /var/tmp/tasks.json"),
     arguments=_arguments,
     run=_run,

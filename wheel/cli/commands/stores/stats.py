@@ -1,4 +1,4 @@
-"""``hourwheel stats``: the counts of a store. ``hourwheel ring``: its ring as a picture."""
+"""``hourwheel stats``: count the jobs of a store. ``hourwheel ring``: draw its ring."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ...places import opened
 _TURN_MS: Final = 3_600_000
 _ROWS: Final = 10
 _COLUMNS: Final = (120, 90, 72, 60, 45, 40, 36, 30, 24, 20, 18, 15, 12, 10, 9, 8, 6, 5, 4, 3, 2, 1)
-"""Cells a row, so that each is a whole number of seconds."""
+"""Cells per row for which a cell is a whole number of seconds."""
 _MARGIN: Final = 16
-"""What ring_text writes beside the cells."""
+"""The columns that ring_text needs beside the cells."""
 
 
 def _run_stats(args: Namespace, context: Context) -> int:
@@ -77,7 +77,7 @@ def _ring_arguments(parser: ArgumentParser) -> None:
         default=_TURN_MS,
         help="only jobs due within this time from now, such as 15m or 30d; default: 1h, one turn",
     )
-    parser.add_argument("--svg", metavar="FILE", help="write the picture as an SVG image instead")
+    parser.add_argument("--svg", metavar="FILE", help="write an SVG image instead")
     take_json(parser, "the counts of the 3600 slots")
 
 
@@ -114,7 +114,7 @@ def _write_svg(path: str, text: str) -> None:
 STATS: Final = Command(
     name="stats",
     summary="count the jobs of a store by state",
-    description="The ledger of a store: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
+    description="Count the jobs by state: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
     examples=("hourwheel stats tasks.json", "hourwheel stats -A shop.tasks:app --json"),
     arguments=_stats_arguments,
     run=_run_stats,
@@ -122,9 +122,9 @@ STATS: Final = Command(
 
 RING: Final = Command(
     name="ring",
-    summary="show the ring of a store as a picture",
-    description="The 3600 slots of the ring, in ten rows of six minutes. "
-    "The height of a bar is how many jobs are due there.",
+    summary="draw the ring of a store",
+    description="Draw the 3600 slots of the ring, in ten rows of six minutes. "
+    "The height of a bar shows how many jobs are due there.",
     examples=("hourwheel ring tasks.json", "hourwheel ring tasks.json --within 30d --svg ring.svg"),
     arguments=_ring_arguments,
     run=_run_ring,
