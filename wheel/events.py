@@ -8,13 +8,14 @@ costs one look.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Generic, ParamSpec
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from .errors import InvalidValue
 from .job import Job
 from .safety.calm import CalmLogger, passes
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 _LOG: Final = CalmLogger("hourwheel.events")
 
@@ -45,7 +46,7 @@ class Hook(Generic[P]):
         """The functions that it calls, in the order in which they were set."""
         return self._functions
 
-    def __call__(self, function: Callable[P, Any]) -> Callable[P, Any]:
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Call ``function`` at each such event from now on; a function that is a hook already stays one once."""
         if not callable(function):
             raise InvalidValue.of("hook", "a function", function)

@@ -178,7 +178,7 @@ class Draft:
             self.follow(Ends(ids=(id,), shape=0), plan.link)
             self.follow(Ends(ids=(id,), shape=0, need="failed"), plan.link_error)
 
-    def follow(self, ends: Ends, calls: Iterable[Canvas]) -> None:
+    def follow(self, ends: Ends, calls: Iterable[Canvas[Any]]) -> None:
         """Put calls in that are made when others have ended; these are no part of what is being laid."""
         before = self.members, self._over, self._prefix
         for number, one in enumerate(calls):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from ..clock import instant_ms
 from ..contract import Filter, Found
@@ -25,15 +25,21 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+Args: TypeAlias = Sequence[Any] | None
+Kwargs: TypeAlias = Mapping[str, Any] | None
+OfCoroutine: TypeAlias = "Sender[P, Coroutine[Any, Any, R]]"
+"""Of a coroutine function: the result of its job is what the coroutine returns, so each way to call it later has an
+overload. (``R | Coroutine[Any, Any, R]`` in one signature is enough for pyright; mypy infers nothing from it.)"""
 _SCHEDULED: Final = frozenset({State.SCHEDULED})
 _RUNNING: Final = frozenset({State.RUNNING})
 _ALL: Final = 1 << 62
 
 
-class Sender(Generic[P, R]):
+class Sender(Generic[P, R_co]):
     """The ways to call a task later: a Task has them, and so has what after(), at() and options() give."""
 
-    _task: Task[P, R]
+    _task: Task[P, R_co]
     plan: Plan
     """What is said of the calls, and of none in particular."""
     countdown: Seconds | None
@@ -41,12 +47,18 @@ class Sender(Generic[P, R]):
     eta: datetime | None
 
     @overload
-    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    def delay(self: OfCoroutine[P, R], /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
     @overload
-    def delay(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R_co]: ...
     @overload
-    def delay(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
-    def delay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+    def delay(self: OfCoroutine[P, R], /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    @overload
+    def delay(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R_co]: ...
+    @overload
+    def delay(self: OfCoroutine[P, R], /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
+    @overload
+    def delay(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R_co]: ...
+    def delay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """Call the task later: as soon as a worker is free, or at the time that is given.
 
         ``countdown`` (seconds or a timedelta) and ``eta`` (an aware datetime) say when, unless the function has a
@@ -80,12 +92,20 @@ class Sender(Generic[P, R]):
         eta = kwargs.pop("eta", None) if self._task._takes_no_eta else None
         return (self.countdown, self.eta) if countdown is None and eta is None else (countdown, eta)
 
+    @overload
+    def apply_async(
+        self: OfCoroutine[P, R], args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R]: ...
+    @overload
+    def apply_async(
+        self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R_co]: ...
     def apply_async(
         self,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
-    ) -> AsyncResult[R]:
+    ) -> AsyncResult[Any]:
         """Call the task later, Celery's way: the function's arguments in a tuple and a dict, ours by name.
 
         Args:
@@ -114,12 +134,22 @@ class Sender(Generic[P, R]):
         return plan, positional, named, countdown, eta
 
     @overload
-    def delay_on_commit(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    def delay_on_commit(self: OfCoroutine[P, R], /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
     @overload
-    def delay_on_commit(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    def delay_on_commit(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R_co]: ...
     @overload
-    def delay_on_commit(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
-    def delay_on_commit(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+    def delay_on_commit(
+        self: OfCoroutine[P, R], /, *args: Any, countdown: Seconds | None, **kwargs: Any
+    ) -> AsyncResult[R]: ...
+    @overload
+    def delay_on_commit(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R_co]: ...
+    @overload
+    def delay_on_commit(
+        self: OfCoroutine[P, R], /, *args: Any, eta: datetime | None, **kwargs: Any
+    ) -> AsyncResult[R]: ...
+    @overload
+    def delay_on_commit(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R_co]: ...
+    def delay_on_commit(self, /, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """delay(), but the job is stored when Django's current transaction has been committed.
 
         A job that is stored in the transaction may run before anybody else can see its rows, and runs if they are
@@ -152,6 +182,19 @@ class Sender(Generic[P, R]):
         countdown, eta = self._time_in(kwargs)
         return self._task._send(self.plan, args, kwargs, countdown, eta, django_commit(None))
 
+    @overload
+    def apply_async_on_commit(
+        self: OfCoroutine[P, R],
+        args: Args = None,
+        kwargs: Kwargs = None,
+        *,
+        using: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]: ...
+    @overload
+    def apply_async_on_commit(
+        self, args: Args = None, kwargs: Kwargs = None, *, using: str | None = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R_co]: ...
     def apply_async_on_commit(
         self,
         args: Sequence[Any] | None = None,
@@ -159,7 +202,7 @@ class Sender(Generic[P, R]):
         *,
         using: str | None = None,
         **options: Unpack[CallOptions],
-    ) -> AsyncResult[R]:
+    ) -> AsyncResult[Any]:
         """apply_async(), but the job is stored when Django's current transaction has been committed.
 
         Args:
@@ -176,7 +219,11 @@ class Sender(Generic[P, R]):
         """
         return self._task._send(*self._asked(args, kwargs, options), django_commit(using))
 
-    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+    @overload
+    async def adelay(self: OfCoroutine[P, R], /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    @overload
+    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R_co]: ...
+    async def adelay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """delay() for coroutines: the event loop goes on while the job is written and synced.
 
         >>> asyncio.run(remind.after(900).adelay(1, "x")).state
@@ -184,16 +231,28 @@ class Sender(Generic[P, R]):
         """
         return await asyncio.to_thread(self.delay, *args, **kwargs)
 
+    @overload
+    async def aapply_async(
+        self: OfCoroutine[P, R], args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R]: ...
+    @overload
+    async def aapply_async(
+        self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R_co]: ...
     async def aapply_async(
         self,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
-    ) -> AsyncResult[R]:
+    ) -> AsyncResult[Any]:
         """apply_async() for coroutines."""
         return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
 
-    def pending(self) -> AsyncResult[R] | None:
+    @overload
+    def pending(self: OfCoroutine[P, R]) -> AsyncResult[R] | None: ...
+    @overload
+    def pending(self) -> AsyncResult[R_co] | None: ...
+    def pending(self) -> AsyncResult[Any] | None:
         """A hold on the unfinished job with the key of options(); None if there is none.
 
         It is the one that is scheduled; if there is none, the newest of those that run.
@@ -222,7 +281,11 @@ class Sender(Generic[P, R]):
         found = self.pending()
         return Found.UNKNOWN if found is None else found.cancel()
 
-    def s(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
+    @overload
+    def s(self: OfCoroutine[P, R], /, *args: Any, **kwargs: Any) -> Signature[R]: ...
+    @overload
+    def s(self, /, *args: Any, **kwargs: Any) -> Signature[R_co]: ...
+    def s(self, /, *args: Any, **kwargs: Any) -> Signature[Any]:
         """A call that is not made yet, for chain(), group() and chord(), where it is given more arguments in front.
 
         >>> remind.s(1, "x").delay().state
@@ -230,10 +293,27 @@ class Sender(Generic[P, R]):
         """
         return self.signature(args, kwargs)
 
-    def si(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
+    @overload
+    def si(self: OfCoroutine[P, R], /, *args: Any, **kwargs: Any) -> Signature[R]: ...
+    @overload
+    def si(self, /, *args: Any, **kwargs: Any) -> Signature[R_co]: ...
+    def si(self, /, *args: Any, **kwargs: Any) -> Signature[Any]:
         """The same, but it is given nothing of what comes before it ("immutable")."""
         return self.signature(args, kwargs, immutable=True)
 
+    @overload
+    def signature(
+        self: OfCoroutine[P, R],
+        args: Args = None,
+        kwargs: Kwargs = None,
+        *,
+        immutable: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> Signature[R]: ...
+    @overload
+    def signature(
+        self, args: Args = None, kwargs: Kwargs = None, *, immutable: bool = False, **options: Unpack[CallOptions]
+    ) -> Signature[R_co]: ...
     def signature(
         self,
         args: Sequence[Any] | None = None,
@@ -241,12 +321,12 @@ class Sender(Generic[P, R]):
         *,
         immutable: bool = False,
         **options: Unpack[CallOptions],
-    ) -> Signature[R]:
+    ) -> Signature[Any]:
         """A call that is not made yet, with options; see CallOptions."""
         call = self.options(**options) if options else self
         return Signature(self._task, *given(args, kwargs), call, immutable=immutable)
 
-    def after(self, delay: Seconds) -> Call[P, R]:
+    def after(self, delay: Seconds) -> Call[P, R_co]:
         """The same task, to be called so many seconds (or a timedelta) after the call.
 
         >>> remind.after(900).delay(1, "x").state
@@ -254,7 +334,7 @@ class Sender(Generic[P, R]):
         """
         return Call(self._task, self.plan, span("delay", delay), None)
 
-    def at(self, when: datetime) -> Call[P, R]:
+    def at(self, when: datetime) -> Call[P, R_co]:
         """The same task, due at an instant, an aware datetime; as soon as possible if that has passed.
 
         >>> remind.at(datetime(2030, 1, 1, tzinfo=UTC)).delay(1, "x").state
@@ -263,7 +343,7 @@ class Sender(Generic[P, R]):
         instant_ms(when, "when")
         return Call(self._task, self.plan, None, when)
 
-    def options(self, **options: Unpack[CallOptions]) -> Call[P, R]:
+    def options(self, **options: Unpack[CallOptions]) -> Call[P, R_co]:
         """The same task, to be called with these options; those that follow take the place of those before.
 
         Raises:
@@ -279,12 +359,12 @@ class Sender(Generic[P, R]):
         return Call(self._task, self.plan.but(rest), countdown, eta)
 
 
-class Call(Sender[P, R]):
+class Call(Sender[P, R_co]):
     """A task and how it is to be called. It keeps nothing of a call: use it as often as you like."""
 
     __slots__ = ("_task", "countdown", "eta", "plan")
 
-    def __init__(self, task: Task[P, R], plan: Plan, countdown: Seconds | None, eta: datetime | None) -> None:
+    def __init__(self, task: Task[P, R_co], plan: Plan, countdown: Seconds | None, eta: datetime | None) -> None:
         self._task = task
         self.plan = plan
         self.countdown = countdown

@@ -73,9 +73,9 @@ class Options(TypedDict, total=False):
 class CallOptions(Options, total=False):
     """Of one call."""
 
-    link: Canvas | Sequence[Canvas] | None
+    link: Canvas[Any] | Sequence[Canvas[Any]] | None
     """A signature, chain, group or chord, or several of them: called with the result when the job has succeeded."""
-    link_error: Canvas | Sequence[Canvas] | None
+    link_error: Canvas[Any] | Sequence[Canvas[Any]] | None
     """Called with the job's id when it has failed."""
 
     eta: datetime | None
