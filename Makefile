@@ -50,9 +50,10 @@ format: $(VENV)/.lint  ## put the code into the house's format
 .cache/imported:
 	@rm -rf $@ && mkdir -p $@/hourwheel && ln -sfn $(foreach part,$(filter-out wheel/__pycache__,$(wildcard wheel/*)) store,../../../$(part)) $@/hourwheel
 
-types: $(VENV)/.lint .cache/imported  ## mypy --strict, over the packages and the typing tests
+types: $(VENV)/.lint .cache/imported  ## mypy --strict, over the packages and the typing tests; basedpyright over the latter, too
 	$(STEP) "types" env MYPYPATH=.cache/imported $(BIN)/mypy -p hourwheel
 	$(STEP) "typing tests" env MYPYPATH=.cache/imported $(BIN)/mypy tests/typing
+	$(STEP) "typing tests, basedpyright" $(BIN)/basedpyright --pythonpath $(BIN)/python
 
 directions: $(VENV)/.lint .cache/imported
 	$(STEP) "directions" env PYTHONPATH=.cache/imported $(BIN)/lint-imports
