@@ -110,6 +110,7 @@ Retry(countdown="5")  # type: ignore[arg-type]
 app.on.faild  # type: ignore[attr-defined]
 app.on.started(failed)  # type: ignore[arg-type]
 app.on.cancelled.connect(5)  # type: ignore[arg-type]
-app.task(autoretry_for=[5])  # type: ignore[call-overload]
+app.task(autoretry_for=[OSError, TimeoutError], dont_autoretry_for=KeyError)
+app.task(autoretry_for=[5])  # type: ignore[list-item]
 app.task(bind="yes")  # type: ignore[call-overload]
 app.run_due(now="now")  # type: ignore[arg-type]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from ...errors import InvalidValue
 from .plan import STANDING, Options
 from .retry import OPTIONS as RETRY_OPTIONS
-from .retry import Errors
 from .time_limits import OPTIONS as LIMIT_OPTIONS
 from .times import Seconds
 
@@ -26,9 +25,9 @@ class TaskOptions(Options, total=False):
     """How often a job is tried again, 3 by default; None for no end."""
     default_retry_delay: Seconds | None
     """How long until the next attempt if neither Retry nor retry_backoff says, 180 s by default."""
-    autoretry_for: Errors | type[BaseException] | None
+    autoretry_for: Collection[type[BaseException]] | type[BaseException] | None
     """A function that raises one of these is run again, as if it had raised Retry."""
-    dont_autoretry_for: Errors | type[BaseException] | None
+    dont_autoretry_for: Collection[type[BaseException]] | type[BaseException] | None
     """But not for these, which may be kinds of those."""
     retry_backoff: bool | float | None
     """The first delay, in seconds (True: 1), of delays that double; also where Retry is raised by hand."""
