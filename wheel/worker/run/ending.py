@@ -9,6 +9,7 @@ end what still runs is given back.
 from __future__ import annotations
 
 import atexit
+import builtins
 import os
 import threading
 import weakref
@@ -31,11 +32,11 @@ _LEFT: Final[set[Ticker]] = set()
 """Of schedulers that were closed while jobs ran."""
 GRACE_S: Final = 30.0
 """A program that ends without stop() waits so long for the jobs that run; Ctrl-C ends the wait."""
-_REFUSALS: Final = (
-    "cannot schedule new futures after",
-    "can't register atexit after shutdown",
-    "can't create new thread at interpreter shutdown",
-)
+_REFUSALS: Final = ("cannot schedule new futures after", "can't register atexit after shutdown")
+_REFUSED_BY_PYTHON: Final = ("new thread at interpreter shutdown", "fork at interpreter shutdown")
+"""From Python 3.12 on; 3.12.0 to 3.12.2 do so as soon as the main thread has ended, while jobs have their grace."""
+_KINDS: Final = {RuntimeError, getattr(builtins, "PythonFinalizationError", RuntimeError)}
+"""The second is Python 3.13's."""
 _watches = False
 _begun = False
 
@@ -68,7 +69,8 @@ def watch() -> None:
 
 def caused(error: BaseException) -> bool:
     """Whether an exception came of the shutdown, and not of the function that raised it."""
-    return _begun and type(error) is RuntimeError and any(refusal in str(error) for refusal in _REFUSALS)
+    refusals = _REFUSALS + _REFUSED_BY_PYTHON if _begun else _REFUSED_BY_PYTHON
+    return type(error) in _KINDS and any(refusal in str(error) for refusal in refusals)
 
 
 def leave_open(ticker: Ticker, store: Store) -> bool:
