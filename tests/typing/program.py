@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
+from freezegun import freeze_time
 from hourwheel import (
     AsyncResult,
     Filter,
@@ -20,6 +21,7 @@ from hourwheel import (
     set_default,
 )
 from hourwheel.store import open_store
+from hourwheel.testing import Ran, eager, travel
 
 app = Scheduler("tasks.json", workers=4, queues=["mail"], result_ttl=timedelta(hours=1), timezone="Europe/Berlin")
 memory = Scheduler(open_store("memory://"), pool="asyncio")
@@ -101,6 +103,15 @@ def code(self: Task[..., Any], mobile: str) -> str:
 
 
 assert_type(code.delay("1"), AsyncResult[str])
+
+# ---- tests of programs
+
+with freeze_time("2026-03-01 12:00") as frozen, travel(app, frozen=frozen) as t:
+    assert_type(t.advance(days=1), list[Ran])
+    assert_type(t.advance(timedelta(minutes=15)), list[Ran])
+    t.advance(900)  # type: ignore[arg-type]
+with eager(app):
+    assert_type(code.delay("1").get(), str)
 
 # ---- what is to be refused
 

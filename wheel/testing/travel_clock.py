@@ -16,7 +16,7 @@ NS_IN_MS: Final = 1_000_000
 class Frozen(Protocol):
     """What freezegun's freeze_time() and time-machine's travel() give."""
 
-    def move_to(self, moment: Any) -> object:
+    def move_to(self, moment: Any, /) -> object:
         """Let the program's time be that moment."""
 
 
