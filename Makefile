@@ -1,9 +1,19 @@
 # The two commands a newcomer needs are `make demo` and `make test`. `make help` lists the rest.
 
 PYTHON ?= python3
+# Another one, as in PYTHON=python3.13, has a virtual environment of its own. pyenv's may be installed and not be on the PATH.
+ifeq ($(PYTHON),python3)
+INTERPRETER := python3
 VENV := .venv
+else
+INTERPRETER := $(shell for each in $(PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin/$(PYTHON); do "$$each" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
+ifeq ($(INTERPRETER),)
+$(error no $(PYTHON) here, nor among pyenv's versions: install it, or give the path of one, as in PYTHON=/opt/python/bin/python3.13)
+endif
+VENV := .venv-$(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+endif
 BIN := $(VENV)/bin
-STEP := @bash -c 'start=$$(date +%s.%N); "$${@:2}"; code=$$?; printf "== %s: %.1f s\n" "$$1" "$$(echo "$$(date +%s.%N) - $$start" | bc 2>/dev/null || $(PYTHON) -c "import time; print(time.time() - $$start)")"; exit $$code' step
+STEP := @bash -c 'start=$$(date +%s.%N); "$${@:2}"; code=$$?; printf "== %s: %.1f s\n" "$$1" "$$(echo "$$(date +%s.%N) - $$start" | bc 2>/dev/null || $(INTERPRETER) -c "import time; print(time.time() - $$start)")"; exit $$code' step
 SIZE ?= full
 SEED ?= 1
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
@@ -26,8 +36,9 @@ examples: $(VENV)/.installed  ## the programs in examples/, one after the other,
 	$(BIN)/python examples/producer_consumer.py --fast
 	$(BIN)/python examples/web_producer.py --siege
 
-test: $(VENV)/.tests  ## the tests (a few minutes at most)
-	$(STEP) "tests" $(PYTEST)
+TESTS ?=
+test: $(VENV)/.tests  ## the tests (a few minutes at most); PYTHON=python3.13 TESTS=tests/unit: with that Python, and only those
+	$(STEP) "tests" $(PYTEST) $(TESTS)
 
 quick: $(VENV)/.lint .cache/imported  ## the inner loop: unit tests of the rooms that changed, and the types, in under 30 seconds
 	@$(BIN)/python -m tests.quick
@@ -50,9 +61,11 @@ format: $(VENV)/.lint  ## put the code into the house's format
 .cache/imported:
 	@rm -rf $@ && mkdir -p $@/hourwheel && ln -sfn $(foreach part,$(filter-out wheel/__pycache__,$(wildcard wheel/*)) store,../../../$(part)) $@/hourwheel
 
-types: $(VENV)/.lint .cache/imported  ## mypy --strict, over the packages and the typing tests
+types: $(VENV)/.lint .cache/imported  ## mypy --strict over the packages, typing tests and pages; basedpyright over the typing tests
 	$(STEP) "types" env MYPYPATH=.cache/imported $(BIN)/mypy -p hourwheel
 	$(STEP) "typing tests" env MYPYPATH=.cache/imported $(BIN)/mypy tests/typing
+	$(STEP) "typing tests, basedpyright" $(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(STEP) "types of README.md and docs/" $(BIN)/python tests/docs/check_types.py
 
 directions: $(VENV)/.lint .cache/imported
 	$(STEP) "directions" env PYTHONPATH=.cache/imported $(BIN)/lint-imports
@@ -93,12 +106,12 @@ mutants: $(VENV)/.tests  ## would the tests notice? every small slip in the same
 	$(STEP) "mutants" $(BIN)/python -m tests.mutants --fresh --page
 
 clean:  ## remove what was made here
-	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-3.* .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 # ---- the virtual environment, in layers; a stamp each, so that a second call has nothing to do ------------------
 
 $(BIN)/python:
-	$(STEP) "virtual environment" $(PYTHON) -m venv $(VENV)
+	$(STEP) "virtual environment" $(INTERPRETER) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(STEP) "install hourwheel" $(BIN)/pip install --quiet --disable-pip-version-check -e .

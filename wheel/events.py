@@ -7,13 +7,14 @@ should be quick. If it raises, that is logged and has no other effect. An event 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Generic, ParamSpec
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from .errors import InvalidValue
 from .job import Job
 from .safety.calm import CalmLogger, passes
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 _LOG: Final = CalmLogger("hourwheel.events")
 
@@ -44,7 +45,7 @@ class Hook(Generic[P]):
         """The functions that are hooks of the event, in the order in which they were added."""
         return self._functions
 
-    def __call__(self, function: Callable[P, Any]) -> Callable[P, Any]:
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Add ``function`` as a hook, unless it is one already, and return it."""
         if not callable(function):
             raise InvalidValue.of("hook", "a function", function)

@@ -1,4 +1,7 @@
-"""What type checkers are to say of the API. Only mypy reads this file (strict, so an unused ignore is an error)."""
+"""What type checkers are to say of the API. Only mypy (strict) and basedpyright read the files of this folder.
+
+A line that is to be refused has an ignore, and an ignore that is not needed is an error for both.
+"""
 
 from __future__ import annotations
 

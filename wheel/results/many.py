@@ -12,10 +12,10 @@ from ..tasks.options.times import Seconds
 from .result import AsyncResult
 from .waiting import seconds_of
 
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-class Results(Sequence[Any], Generic[R]):
+class Results(Sequence[AsyncResult[R_co]], Generic[R_co]):
     """A sequence of AsyncResult, one for each call. It stores only ids and makes the AsyncResult when you index it.
 
     If groups are nested, the results are, too: the item of an inner group is a Results.
@@ -33,9 +33,9 @@ class Results(Sequence[Any], Generic[R]):
         return len(self._shape)
 
     @overload
-    def __getitem__(self, index: int) -> AsyncResult[R]: ...
+    def __getitem__(self, index: int) -> AsyncResult[R_co]: ...
     @overload
-    def __getitem__(self, index: slice) -> Results[R]: ...
+    def __getitem__(self, index: slice) -> Results[R_co]: ...
     def __getitem__(self, index: int | slice) -> Any:
         part = self._shape[index]
         if isinstance(part, int):
@@ -50,14 +50,14 @@ class Results(Sequence[Any], Generic[R]):
         given = {*leaves(self._shape)}
         return [AsyncResult(id, self._keeper) for place, id in enumerate(self.ids) if place not in given]
 
-    def _part(self, shape: Shape) -> Results[R]:
+    def _part(self, shape: Shape) -> Results[R_co]:
         places = {place: number for number, place in enumerate(dict.fromkeys(leaves(shape)))}
         return Results([self.ids[place] for place in places], self._keeper, renumbered(shape, places))
 
     def __repr__(self) -> str:
         return f"<Results: {len(self)} jobs>"
 
-    def get(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R]:
+    def get(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R_co]:
         """Wait for all jobs to end, and return their results in the order of the calls.
 
         Args:
@@ -80,7 +80,7 @@ class Results(Sequence[Any], Generic[R]):
             other.get(None if until is None else max(0.0, until - clock.monotonic()), propagate=propagate)
         return found
 
-    async def aget(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R]:  # noqa: ASYNC109 - as get()
+    async def aget(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R_co]:  # noqa: ASYNC109 - as get()
         """Like get(), for coroutines."""
         if self._keeper is None:
             return []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
 from ..errors import InvalidValue
@@ -23,13 +23,21 @@ if TYPE_CHECKING:
 
     from ..job import Job
 
+    Calls = Iterable[tuple[Sequence[Any], Mapping[str, Any]]]
 
+
+@overload
+def schedule_many(
+    app: Carrier, task: Task[..., Coroutine[Any, Any, R]], calls: Calls, **options: Unpack[CallOptions]
+) -> Results[R]: ...
+@overload
+def schedule_many(app: Carrier, task: Task[..., R], calls: Calls, **options: Unpack[CallOptions]) -> Results[R]: ...
 def schedule_many(
     app: Carrier,
-    task: Task[..., R],
+    task: Task[..., Any],
     calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]],
     **options: Unpack[CallOptions],
-) -> Results[R]:
+) -> Results[Any]:
     """Many calls of one task in one durable write: all of them, or none.
 
     Args:

@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from ..errors import InvalidValue
 from ..results.many import Results
@@ -42,9 +42,12 @@ if TYPE_CHECKING:
     from .task import Task
 
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+H = TypeVar("H")
+H_co = TypeVar("H_co", covariant=True)
 
 
-class Canvas(ABC):
+class Canvas(ABC, Generic[H_co]):
     """A call, or several that belong together, which can be called later as a whole."""
 
     _options: Mapping[str, Any] = {}
@@ -57,7 +60,7 @@ class Canvas(ABC):
     def lay(self, draft: Draft, after: Ends) -> Ends:
         """Add the canvas's jobs to a draft, after other jobs. Returns its last jobs."""
 
-    def __or__(self, other: Canvas) -> Chain:
+    def __or__(self, other: Canvas[H]) -> Chain[H]:
         if not isinstance(other, Canvas):
             return NotImplemented
         return Chain(self, other)
@@ -85,7 +88,7 @@ class Canvas(ABC):
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
-    ) -> Any:
+    ) -> H_co:
         """Call the canvas later. All jobs are stored in one durable write.
 
         Args:
@@ -102,26 +105,19 @@ class Canvas(ABC):
         """
         positional, named = given(args, kwargs)
         canvas = self.set(**options) if options else self
-        carrier = _carrier_of(canvas)
-        if carrier is None:
-            return Results((), None) if canvas.lists else None
-        draft = Draft(carrier, carrier.clock.now_ns())
-        ends = canvas.lay(draft, Ends(args=positional, kwargs=named))
-        draft.store()
-        if isinstance(ends.shape, int):
-            return AsyncResult(ends.ids[ends.shape], carrier)
-        return Results(ends.ids, carrier, ends.shape)
+        held: H_co = _called(canvas, Ends(args=positional, kwargs=named))
+        return held
 
     @property
     def lists(self) -> bool:
         """Whether the result is a list, because the canvas ends with a group."""
         return False
 
-    def delay(self, *args: Any, **kwargs: Any) -> Any:
+    def delay(self, *args: Any, **kwargs: Any) -> H_co:
         """Call the canvas as soon as workers are free, or at ``countdown`` or ``eta``, as Task.delay does."""
         return self.apply_async(args, kwargs, **self._times_in(kwargs))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> H_co:
         """Same as delay()."""
         return self.delay(*args, **kwargs)
 
@@ -145,7 +141,7 @@ class Canvas(ABC):
 _TIMES: Final = frozenset({"countdown", "eta"})
 
 
-class Signature(Canvas, Generic[R]):
+class Signature(Canvas[AsyncResult[R_co]], Generic[R_co]):
     """A call of a task that has not been made yet. ``task.s(...)`` returns one.
 
     In a chain it gets the result of the call before as its first argument, unless it is immutable (``task.si(...)``).
@@ -156,10 +152,10 @@ class Signature(Canvas, Generic[R]):
 
     def __init__(
         self,
-        task: Task[..., R],
+        task: Task[..., Any],
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
-        call: Sender[..., R] | None = None,
+        call: Sender[..., Any] | None = None,
         *,
         immutable: bool = False,
     ) -> None:
@@ -174,12 +170,12 @@ class Signature(Canvas, Generic[R]):
         shown = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
         return f"{self.task.name}.{'si' if self.immutable else 's'}({', '.join(shown)})"
 
-    def set(self, **options: Unpack[CallOptions]) -> Signature[R]:
+    def set(self, **options: Unpack[CallOptions]) -> Signature[R_co]:
         """Return the call with more options; see CallOptions."""
         call = self.call.options(**options)
         return Signature(self.task, self.args, self.kwargs, call, immutable=self.immutable)
 
-    def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None) -> Signature[R]:
+    def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None) -> Signature[R_co]:
         """Return the call with ``args`` before its own arguments, and ``kwargs`` added."""
         positional, named = given(args, kwargs)
         merged = {**self.kwargs, **named}
@@ -187,16 +183,16 @@ class Signature(Canvas, Generic[R]):
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
-    ) -> AsyncResult[R]:
+    ) -> AsyncResult[R_co]:
         """Call the task later, with ``args`` before the signature's own."""
         positional, named = ((), {}) if self.immutable else given(args, kwargs)
         return self.call.apply_async((*positional, *self.args), {**self.kwargs, **named}, **options)
 
-    def delay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+    def delay(self, *args: Any, **kwargs: Any) -> AsyncResult[R_co]:
         """Like Task.delay, with the arguments before the signature's own."""
         return self.apply_async(args, kwargs, **self._times_in(kwargs))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> R:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function now, in this thread."""
         return self.task(*args, *self.args, **{**self.kwargs, **kwargs})
 
@@ -209,14 +205,14 @@ class Signature(Canvas, Generic[R]):
         return draft.call(self, after)
 
 
-class Chain(Canvas):
+class Chain(Canvas[H_co]):
     """Calls that run one after the other. Each gets the result of the one before.
 
     >>> chain(add.s(1, 2), add.s(3)).delay().get(timeout=5)
     6
     """
 
-    def __init__(self, *parts: Canvas) -> None:
+    def __init__(self, *parts: Canvas[Any]) -> None:
         self.parts: Final = tuple(part for one in _canvases("chain", parts) for part in _parts_of(one))
 
     def __repr__(self) -> str:
@@ -243,14 +239,14 @@ class Chain(Canvas):
         return ends
 
 
-class Group(Canvas):
+class Group(Canvas[Results[R_co]], Generic[R_co]):
     """Calls that run independently of each other.
 
     >>> group(add.s(n, n) for n in range(3)).delay().get(timeout=5)
     [0, 2, 4]
     """
 
-    def __init__(self, *members: Canvas | Iterable[Canvas]) -> None:
+    def __init__(self, *members: Canvas[Any] | Iterable[Canvas[Any]]) -> None:
         given = members[0] if len(members) == 1 and not isinstance(members[0], Canvas) else members
         self.members: Final = tuple(member for one in _canvases("group", given) for member in _members_of(one))
 
@@ -287,52 +283,68 @@ class Group(Canvas):
         return joined
 
 
-class Chord(Chain):
+class Chord(Chain[H_co]):
     """A group, and a call that gets the list of its results when all of its jobs have succeeded.
 
     >>> chord([add.s(n, n) for n in range(3)], total.s()).delay().get(timeout=5)
     6
     """
 
-    def __init__(self, header: Canvas | Iterable[Canvas], body: Canvas) -> None:
+    def __init__(self, header: Canvas[Any] | Iterable[Canvas[Any]], body: Canvas[H_co]) -> None:
         super().__init__(header if isinstance(header, Group) else Group(header), body)
 
 
-def chain(*parts: Canvas | Iterable[Canvas]) -> Chain:
+@overload
+def chain(*parts: *tuple[*tuple[Canvas[Any], ...], Canvas[H]]) -> Chain[H]: ...
+@overload
+def chain(*parts: Canvas[H]) -> Chain[H]: ...
+@overload
+def chain(parts: Iterable[Canvas[Any]], /) -> Chain[Any]: ...
+def chain(*parts: Canvas[Any] | Iterable[Canvas[Any]]) -> Chain[Any]:  # type: ignore[misc] # mypy does not match *tuple
     """Make a Chain of several canvases, or of one iterable of them."""
     given = parts[0] if len(parts) == 1 and not isinstance(parts[0], Canvas) else parts
     return Chain(*_canvases("chain", given))
 
 
-def group(*members: Canvas | Iterable[Canvas]) -> Group:
+@overload
+def group(*members: Canvas[AsyncResult[R]] | Group[R]) -> Group[R]: ...
+@overload
+def group(members: Iterable[Canvas[AsyncResult[R]] | Group[R]], /) -> Group[R]: ...
+@overload
+def group(*members: Canvas[Any] | Iterable[Canvas[Any]]) -> Group[Any]: ...
+def group(*members: Canvas[Any] | Iterable[Canvas[Any]]) -> Group[Any]:
     """Make a Group of several canvases, or of one iterable of them."""
     return Group(*members)
 
 
 class _OpenChord:
-    def __init__(self, header: Canvas | Iterable[Canvas]) -> None:
+    def __init__(self, header: Canvas[Any] | Iterable[Canvas[Any]]) -> None:
         self._header = header if isinstance(header, Group) else Group(header)
 
-    def __call__(self, body: Canvas, **options: Any) -> Any:
+    def __call__(self, body: Canvas[H], **options: Unpack[CallOptions]) -> H:
         return Chord(self._header, body).apply_async(**options)
 
 
-def chord(header: Canvas | Iterable[Canvas], body: Canvas | None = None) -> Any:
+@overload
+def chord(header: Canvas[Any] | Iterable[Canvas[Any]], body: None = None) -> _OpenChord: ...
+@overload
+def chord(header: Canvas[Any] | Iterable[Canvas[Any]], body: Canvas[H]) -> Chord[H]: ...
+def chord(header: Canvas[Any] | Iterable[Canvas[Any]], body: Canvas[Any] | None = None) -> Any:
     """Make a Chord. Without a body, as in Celery, return a function that takes it and calls the chord."""
     return _OpenChord(header) if body is None else Chord(header, body)
 
 
-def _parts_of(one: Canvas) -> tuple[Canvas, ...]:
+def _parts_of(one: Canvas[Any]) -> tuple[Canvas[Any], ...]:
     return one.parts if isinstance(one, Chain) and not one._options else (one,)
 
 
-def _members_of(one: Canvas) -> tuple[Canvas, ...]:
+def _members_of(one: Canvas[Any]) -> tuple[Canvas[Any], ...]:
     if isinstance(one, Chain) and not one.parts:
         return ()
     return one.members if isinstance(one, Group) and not one._options else (one,)
 
 
-def _canvases(name: str, given: Any) -> tuple[Canvas, ...]:
+def _canvases(name: str, given: Any) -> tuple[Canvas[Any], ...]:
     found = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
     if not all(isinstance(one, Canvas) for one in found):
         raise InvalidValue.of(name, "made of signatures, such as task.s(...)", given)
@@ -347,14 +359,26 @@ def _follow(draft: Draft, ends: Ends, before: int, links: Mapping[str, Any]) -> 
         draft.follow(Ends(ids=tuple(draft.members[before:]), shape=0, need="failed"), links["failed"])
 
 
-def _links_of(canvas: Canvas) -> Iterator[Signature[Any]]:
+def _links_of(canvas: Canvas[Any]) -> Iterator[Signature[Any]]:
     """Yield the calls that are linked to a canvas or to its parts."""
     inside = canvas.parts if isinstance(canvas, Chain) else canvas.members if isinstance(canvas, Group) else ()
     for one in (*inside, *Plan().but({"link": canvas._options.get("link")}).link):
         yield from (*one.signatures(), *_links_of(one))
 
 
-def _carrier_of(canvas: Canvas) -> Carrier | None:
+def _called(canvas: Canvas[Any], after: Ends) -> Any:
+    carrier = _carrier_of(canvas)
+    if carrier is None:
+        return Results((), None) if canvas.lists else None
+    draft = Draft(carrier, carrier.clock.now_ns())
+    ends = canvas.lay(draft, after)
+    draft.store()
+    if isinstance(ends.shape, int):
+        return AsyncResult(ends.ids[ends.shape], carrier)
+    return Results(ends.ids, carrier, ends.shape)
+
+
+def _carrier_of(canvas: Canvas[Any]) -> Carrier | None:
     """The scheduler of the calls: that of their tasks, or the default one if all are shared tasks. None if empty."""
     tasks = [one.task for one in (*canvas.signatures(), *_links_of(canvas))]
     bound = next((task for task in tasks if task._scheduler is not None), None)

@@ -182,7 +182,7 @@ class Draft:
             self.follow(Ends(ids=(id,), shape=0), plan.link)
             self.follow(Ends(ids=(id,), shape=0, need="failed"), plan.link_error)
 
-    def follow(self, ends: Ends, calls: Iterable[Canvas]) -> None:
+    def follow(self, ends: Ends, calls: Iterable[Canvas[Any]]) -> None:
         """Add linked calls, which run after other jobs but do not belong to the current canvas."""
         before = self.members, self._over, self._prefix
         for number, one in enumerate(calls):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from ..clock import instant_ms
 from ..contract import Filter, Found
@@ -25,15 +25,21 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+Args: TypeAlias = Sequence[Any] | None
+Kwargs: TypeAlias = Mapping[str, Any] | None
+OfCoroutine: TypeAlias = "Sender[P, Coroutine[Any, Any, R]]"
+"""Of a coroutine function: the result of its job is what the coroutine returns, so each way to call it later has an
+overload. (``R | Coroutine[Any, Any, R]`` in one signature is enough for pyright; mypy infers nothing from it.)"""
 _SCHEDULED: Final = frozenset({State.SCHEDULED})
 _RUNNING: Final = frozenset({State.RUNNING})
 _ALL: Final = 1 << 62
 
 
-class Sender(Generic[P, R]):
+class Sender(Generic[P, R_co]):
     """The ways to call a task later. Base class of Task, and of what after(), at() and options() return."""
 
-    _task: Task[P, R]
+    _task: Task[P, R_co]
     plan: Plan
     """The options of the calls."""
     countdown: Seconds | None
@@ -42,12 +48,18 @@ class Sender(Generic[P, R]):
     """The default eta of calls."""
 
     @overload
-    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    def delay(self: OfCoroutine[P, R], /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
     @overload
-    def delay(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R_co]: ...
     @overload
-    def delay(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
-    def delay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+    def delay(self: OfCoroutine[P, R], /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    @overload
+    def delay(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R_co]: ...
+    @overload
+    def delay(self: OfCoroutine[P, R], /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
+    @overload
+    def delay(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R_co]: ...
+    def delay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """Call the task later: as soon as a worker is free, or at a given time.
 
         ``countdown`` (seconds or a timedelta) or ``eta`` (an aware datetime) sets the time, unless the function has a
@@ -81,12 +93,20 @@ class Sender(Generic[P, R]):
         eta = kwargs.pop("eta", None) if self._task._takes_no_eta else None
         return (self.countdown, self.eta) if countdown is None and eta is None else (countdown, eta)
 
+    @overload
+    def apply_async(
+        self: OfCoroutine[P, R], args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R]: ...
+    @overload
+    def apply_async(
+        self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R_co]: ...
     def apply_async(
         self,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
-    ) -> AsyncResult[R]:
+    ) -> AsyncResult[Any]:
         """Call the task later, as in Celery: arguments as a tuple and a dict, options as keyword arguments.
 
         Args:
@@ -115,12 +135,22 @@ class Sender(Generic[P, R]):
         return plan, positional, named, countdown, eta
 
     @overload
-    def delay_on_commit(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    def delay_on_commit(self: OfCoroutine[P, R], /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
     @overload
-    def delay_on_commit(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R]: ...
+    def delay_on_commit(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R_co]: ...
     @overload
-    def delay_on_commit(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R]: ...
-    def delay_on_commit(self, /, *args: Any, **kwargs: Any) -> AsyncResult[R]:
+    def delay_on_commit(
+        self: OfCoroutine[P, R], /, *args: Any, countdown: Seconds | None, **kwargs: Any
+    ) -> AsyncResult[R]: ...
+    @overload
+    def delay_on_commit(self, /, *args: Any, countdown: Seconds | None, **kwargs: Any) -> AsyncResult[R_co]: ...
+    @overload
+    def delay_on_commit(
+        self: OfCoroutine[P, R], /, *args: Any, eta: datetime | None, **kwargs: Any
+    ) -> AsyncResult[R]: ...
+    @overload
+    def delay_on_commit(self, /, *args: Any, eta: datetime | None, **kwargs: Any) -> AsyncResult[R_co]: ...
+    def delay_on_commit(self, /, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """Like delay(), but store the job after Django's current transaction is committed.
 
         A job that is stored inside the transaction could run before its rows are visible, and would run even if they
@@ -153,6 +183,19 @@ class Sender(Generic[P, R]):
         countdown, eta = self._time_in(kwargs)
         return self._task._send(self.plan, args, kwargs, countdown, eta, django_commit(None))
 
+    @overload
+    def apply_async_on_commit(
+        self: OfCoroutine[P, R],
+        args: Args = None,
+        kwargs: Kwargs = None,
+        *,
+        using: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]: ...
+    @overload
+    def apply_async_on_commit(
+        self, args: Args = None, kwargs: Kwargs = None, *, using: str | None = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R_co]: ...
     def apply_async_on_commit(
         self,
         args: Sequence[Any] | None = None,
@@ -160,7 +203,7 @@ class Sender(Generic[P, R]):
         *,
         using: str | None = None,
         **options: Unpack[CallOptions],
-    ) -> AsyncResult[R]:
+    ) -> AsyncResult[Any]:
         """Like apply_async(), but store the job after Django's current transaction is committed.
 
         Args:
@@ -177,7 +220,11 @@ class Sender(Generic[P, R]):
         """
         return self._task._send(*self._asked(args, kwargs, options), django_commit(using))
 
-    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+    @overload
+    async def adelay(self: OfCoroutine[P, R], /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+    @overload
+    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R_co]: ...
+    async def adelay(self, /, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """Like delay(), for coroutines: storing the job does not block the event loop.
 
         >>> asyncio.run(remind.after(900).adelay(1, "x")).state
@@ -185,16 +232,28 @@ class Sender(Generic[P, R]):
         """
         return await asyncio.to_thread(self.delay, *args, **kwargs)
 
+    @overload
+    async def aapply_async(
+        self: OfCoroutine[P, R], args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R]: ...
+    @overload
+    async def aapply_async(
+        self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
+    ) -> AsyncResult[R_co]: ...
     async def aapply_async(
         self,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
-    ) -> AsyncResult[R]:
+    ) -> AsyncResult[Any]:
         """Like apply_async(), for coroutines."""
         return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
 
-    def pending(self) -> AsyncResult[R] | None:
+    @overload
+    def pending(self: OfCoroutine[P, R]) -> AsyncResult[R] | None: ...
+    @overload
+    def pending(self) -> AsyncResult[R_co] | None: ...
+    def pending(self) -> AsyncResult[Any] | None:
         """Return a handle to the unfinished job with the key of options(); None if there is none.
 
         If one job is scheduled and others with the key are running, it is the scheduled one; otherwise the newest
@@ -224,7 +283,11 @@ class Sender(Generic[P, R]):
         found = self.pending()
         return Found.UNKNOWN if found is None else found.cancel()
 
-    def s(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
+    @overload
+    def s(self: OfCoroutine[P, R], /, *args: Any, **kwargs: Any) -> Signature[R]: ...
+    @overload
+    def s(self, /, *args: Any, **kwargs: Any) -> Signature[R_co]: ...
+    def s(self, /, *args: Any, **kwargs: Any) -> Signature[Any]:
         """Return a Signature: a call for chain(), group() and chord(). It gets the results of earlier calls.
 
         >>> remind.s(1, "x").delay().state
@@ -232,10 +295,27 @@ class Sender(Generic[P, R]):
         """
         return self.signature(args, kwargs)
 
-    def si(self, /, *args: Any, **kwargs: Any) -> Signature[R]:
+    @overload
+    def si(self: OfCoroutine[P, R], /, *args: Any, **kwargs: Any) -> Signature[R]: ...
+    @overload
+    def si(self, /, *args: Any, **kwargs: Any) -> Signature[R_co]: ...
+    def si(self, /, *args: Any, **kwargs: Any) -> Signature[Any]:
         """Like s(), but the call gets no results of earlier calls ("immutable")."""
         return self.signature(args, kwargs, immutable=True)
 
+    @overload
+    def signature(
+        self: OfCoroutine[P, R],
+        args: Args = None,
+        kwargs: Kwargs = None,
+        *,
+        immutable: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> Signature[R]: ...
+    @overload
+    def signature(
+        self, args: Args = None, kwargs: Kwargs = None, *, immutable: bool = False, **options: Unpack[CallOptions]
+    ) -> Signature[R_co]: ...
     def signature(
         self,
         args: Sequence[Any] | None = None,
@@ -243,12 +323,12 @@ class Sender(Generic[P, R]):
         *,
         immutable: bool = False,
         **options: Unpack[CallOptions],
-    ) -> Signature[R]:
+    ) -> Signature[Any]:
         """Like s() or si(), with options; see CallOptions."""
         call = self.options(**options) if options else self
         return Signature(self._task, *given(args, kwargs), call, immutable=immutable)
 
-    def after(self, delay: Seconds) -> Call[P, R]:
+    def after(self, delay: Seconds) -> Call[P, R_co]:
         """Return the task with a delay in seconds, or a timedelta, for its calls.
 
         >>> remind.after(900).delay(1, "x").state
@@ -256,7 +336,7 @@ class Sender(Generic[P, R]):
         """
         return Call(self._task, self.plan, span("delay", delay), None)
 
-    def at(self, when: datetime) -> Call[P, R]:
+    def at(self, when: datetime) -> Call[P, R_co]:
         """Return the task with a due time, an aware datetime, for its calls. A past time means as soon as possible.
 
         >>> remind.at(datetime(2030, 1, 1, tzinfo=UTC)).delay(1, "x").state
@@ -265,7 +345,7 @@ class Sender(Generic[P, R]):
         instant_ms(when, "when")
         return Call(self._task, self.plan, None, when)
 
-    def options(self, **options: Unpack[CallOptions]) -> Call[P, R]:
+    def options(self, **options: Unpack[CallOptions]) -> Call[P, R_co]:
         """Return the task with these options for its calls, added to earlier ones.
 
         Raises:
@@ -281,12 +361,12 @@ class Sender(Generic[P, R]):
         return Call(self._task, self.plan.but(rest), countdown, eta)
 
 
-class Call(Sender[P, R]):
+class Call(Sender[P, R_co]):
     """A task with options for its calls. It can be called any number of times."""
 
     __slots__ = ("_task", "countdown", "eta", "plan")
 
-    def __init__(self, task: Task[P, R], plan: Plan, countdown: Seconds | None, eta: datetime | None) -> None:
+    def __init__(self, task: Task[P, R_co], plan: Plan, countdown: Seconds | None, eta: datetime | None) -> None:
         self._task = task
         self.plan = plan
         self.countdown = countdown

@@ -33,14 +33,14 @@ from .options.task_options import TaskOptions, listed, refuse_unknown
 from .options.time_limits import OPTIONS as LIMIT_OPTIONS
 from .options.time_limits import limits_of
 from .options.times import Seconds, checked_time
-from .sender import P, R, Sender
+from .sender import P, R_co, Sender
 from .signature import given, takes, twin
 
 if TYPE_CHECKING:
     from typing import Unpack
 
 
-class Task(Sender[P, R]):
+class Task(Sender[P, R_co]):
     """A function that can be called later, made with ``@app.task`` or ``@task``. A plain call runs it now.
 
     >>> remind(1, "x")
@@ -48,7 +48,7 @@ class Task(Sender[P, R]):
     """
 
     def __init__(
-        self, fn: Callable[..., R], scheduler: Carrier | None, *, bind: bool = False, **options: Unpack[TaskOptions]
+        self, fn: Callable[..., R_co], scheduler: Carrier | None, *, bind: bool = False, **options: Unpack[TaskOptions]
     ) -> None:
         """Make a task of a function, without registering it; see TaskDecorator.
 
@@ -83,7 +83,7 @@ class Task(Sender[P, R]):
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function now, in this thread. Nothing is stored."""
         return self.fn(self, *args, **kwargs) if self.bind else self.fn(*args, **kwargs)
 
@@ -250,7 +250,7 @@ class Task(Sender[P, R]):
         countdown: Seconds | None,
         eta: datetime | None,
         later: Later | None = None,
-    ) -> AsyncResult[R]:
+    ) -> AsyncResult[R_co]:
         self.check(*args, **kwargs)
         scheduler = self._scheduler
         if scheduler is None:

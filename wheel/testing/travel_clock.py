@@ -16,7 +16,7 @@ NS_IN_MS: Final = 1_000_000
 class Frozen(Protocol):
     """The object that freezegun's freeze_time() or time-machine's travel() yields."""
 
-    def move_to(self, moment: Any) -> object:
+    def move_to(self, moment: Any, /) -> object:
         """Set the program's time."""
 
 

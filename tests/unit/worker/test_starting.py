@@ -10,17 +10,19 @@ import pytest
 from hourwheel import Scheduler, SchedulerError
 from hourwheel.store import MemoryStore
 
-REAL = threading._start_new_thread
+START = "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"
+"""What threading calls for a thread, from Python 3.13 on and before."""
+REAL = getattr(threading, START)
 
 
 def only(most: int) -> Callable[..., Any]:
     left = [most]
 
-    def start(*args: Any) -> Any:
+    def start(*args: Any, **kwargs: Any) -> Any:
         left[0] -= 1
         if left[0] < 0:
             raise RuntimeError("can't start new thread")
-        return REAL(*args)
+        return REAL(*args, **kwargs)
 
     return start
 
@@ -37,7 +39,7 @@ def test_a_start_for_which_there_were_too_few_threads_left_some_of_them_behind(
 
     before = set(threading.enumerate())
     with monkeypatch.context() as patch:
-        patch.setattr(threading, "_start_new_thread", only(most))
+        patch.setattr(threading, START, only(most))
         with pytest.raises(SchedulerError, match="3 workers and one more are needed; raise the limit"):
             app.start()
     for thread in set(threading.enumerate()) - before:

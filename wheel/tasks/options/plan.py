@@ -72,9 +72,9 @@ class Options(TypedDict, total=False):
 class CallOptions(Options, total=False):
     """The options of one call."""
 
-    link: Canvas | Sequence[Canvas] | None
+    link: Canvas[Any] | Sequence[Canvas[Any]] | None
     """A signature, chain, group or chord, or a list of them, to call with the result when the job has succeeded."""
-    link_error: Canvas | Sequence[Canvas] | None
+    link_error: Canvas[Any] | Sequence[Canvas[Any]] | None
     """The same, to call with the job's id when it has failed."""
 
     eta: datetime | None

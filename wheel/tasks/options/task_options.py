@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from ...errors import InvalidValue
 from .plan import STANDING, Options
 from .retry import OPTIONS as RETRY_OPTIONS
-from .retry import Errors
 from .time_limits import OPTIONS as LIMIT_OPTIONS
 from .times import Seconds
 
@@ -26,9 +25,9 @@ class TaskOptions(Options, total=False):
     """How often a job is retried; 3 by default, None for no limit."""
     default_retry_delay: Seconds | None
     """The delay before a retry if neither Retry nor retry_backoff sets one; 180 s by default."""
-    autoretry_for: Errors | type[BaseException] | None
+    autoretry_for: Collection[type[BaseException]] | type[BaseException] | None
     """Retry the job if the function raises one of these."""
-    dont_autoretry_for: Errors | type[BaseException] | None
+    dont_autoretry_for: Collection[type[BaseException]] | type[BaseException] | None
     """Exceptions to this, which may be subclasses of those."""
     retry_backoff: bool | float | None
     """The first of delays that double, in seconds (True means 1). Also used for Retry without a delay."""

@@ -8,6 +8,7 @@ that then fails because an executor refuses work is released. Jobs that are runn
 from __future__ import annotations
 
 import atexit
+import builtins
 import os
 import threading
 import weakref
@@ -30,11 +31,11 @@ _LEFT: Final[set[Ticker]] = set()
 """The tickers of schedulers that were closed while jobs were running."""
 GRACE_S: Final = 30.0
 """How long a program that ends without stop() waits for running jobs. Ctrl-C ends the wait."""
-_REFUSALS: Final = (
-    "cannot schedule new futures after",
-    "can't register atexit after shutdown",
-    "can't create new thread at interpreter shutdown",
-)
+_REFUSALS: Final = ("cannot schedule new futures after", "can't register atexit after shutdown")
+_REFUSED_BY_PYTHON: Final = ("new thread at interpreter shutdown", "fork at interpreter shutdown")
+"""From Python 3.12 on; 3.12.0 to 3.12.2 do so as soon as the main thread has ended, while jobs have their grace."""
+_KINDS: Final = {RuntimeError, getattr(builtins, "PythonFinalizationError", RuntimeError)}
+"""The second is Python 3.13's."""
 _watches = False
 _begun = False
 
@@ -66,7 +67,8 @@ def watch() -> None:
 
 def caused(error: BaseException) -> bool:
     """Whether an exception was caused by the shutdown and not by the function that raised it."""
-    return _begun and type(error) is RuntimeError and any(refusal in str(error) for refusal in _REFUSALS)
+    refusals = _REFUSALS + _REFUSED_BY_PYTHON if _begun else _REFUSED_BY_PYTHON
+    return type(error) in _KINDS and any(refusal in str(error) for refusal in refusals)
 
 
 def leave_open(ticker: Ticker, store: Store) -> bool:
