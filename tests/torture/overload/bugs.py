@@ -18,7 +18,7 @@ def _has_no_bound() -> None:
 def _claims_all_at_once() -> None:
     _has_no_bound()
 
-    def limit(now_ms: int, *, ticks: bool, credit: int, next_due_ms: int | None) -> int | None:
+    def limit(now_ms: int, *, ticks: bool, stale: bool, credit: int, next_ms: int | None) -> int | None:
         return _ALL if ticks else None
 
     ticker.claim_limit = limit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,12 +52,12 @@ class Watch:
             self._woke_by = ended + nap_s
             return nap_s
 
-        def counted(ticker: Ticker, claims: list[Claim], put: Any) -> None:
+        def counted(ticker: Ticker, claims: Sequence[Claim], *rest: Any) -> None:
             allowed = ticker.pool.workers + ticker.pace.queue_room()
             held = ticker._inflight + len(claims)
             self.most_held = max(self.most_held, held)
             self.beyond_credit += bool(claims) and held > allowed
-            hand_over(ticker, claims, put)
+            hand_over(ticker, claims, *rest)
 
         Ticker.step = measured  # type: ignore[method-assign]
         Ticker._hand_over = counted  # type: ignore[method-assign, assignment]
