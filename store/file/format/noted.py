@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from ....job import Job
 from ....job import State as JobState
 from ...codec import decode_job, peek
-from ...keeping import FAILED_TTL_MS, is_over, over_ms
+from ...keeping import FAILED_TTL_MS, is_over, over_ms, was_over
 from ...state.counts import Counts
 from ...state.limits import Limits
 from ...state.state import Row
@@ -40,7 +40,7 @@ class Noted(NamedTuple):
     seq: int
     end: int
     limits: Limits
-    tidied: tuple[int, int]
+    tidied: tuple[tuple[int, int], ...]
 
 
 def note(epoch: Epoch) -> Noted:
@@ -160,7 +160,7 @@ def _chain_finished(noted: Noted, sorting: _Sorting) -> Iterator[bytes]:
     for raw in noted.snapshot.finished_lines():
         if peek(raw)[0] not in noted.rows:
             job = decode_job(raw)
-            if not is_over(job, *noted.tidied) and sorting.keeps(job):  # rows that were over are dropped already
+            if not was_over(job, noted.tidied) and sorting.keeps(job):  # rows that were over are dropped already
                 yield raw
     for job in sorting.finished:
         yield text_of(job)
