@@ -9,8 +9,8 @@ import tempfile
 from typing import Final
 
 from hourwheel.clock import SystemClock
-from hourwheel.job import Succeeded
 from hourwheel.contract import find
+from hourwheel.job import Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.store.state.leases import Leases
 from hourwheel.turn import effects
