@@ -89,6 +89,11 @@ class Machine:
             if self.starts[claim.job.id] > 1:
                 self._wrong(f"{claim.job.id} began {self.starts[claim.job.id]} times")
 
+    def wake(self) -> None:
+        """Tell every ticker that there is something new, as a scheduler does that adds a job."""
+        for ticker in self.tickers:
+            ticker.wake()
+
     def turn(self) -> None:
         """Every ticker steps until it wants to sleep."""
         for ticker, pool in zip(self.tickers, self.pools, strict=True):
