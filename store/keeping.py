@@ -7,6 +7,7 @@ or its result_ttl if that is longer.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -22,6 +23,11 @@ _EVIDENCE: Final = (State.FAILED, State.EXPIRED)
 def is_over(job: Job, now_ms: int, failed_ttl_ms: int) -> bool:
     """Whether a finished job need not be kept any longer."""
     return job.finished_ms is not None and over_ms(job, failed_ttl_ms) <= now_ms
+
+
+def was_over(job: Job, tidied: Iterable[tuple[int, int]]) -> bool:
+    """Whether a finished job was over at one of these instants, each with a failed_ttl_ms."""
+    return any(is_over(job, now_ms, failed_ttl_ms) for now_ms, failed_ttl_ms in tidied)
 
 
 def over_ms(job: Job, failed_ttl_ms: int) -> int:

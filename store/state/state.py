@@ -27,7 +27,7 @@ from ...job import State as JobState
 from ...ring import Ring
 from ...turn import Again, Effect, Keep, begun, crashed, ended, revived, settled, unrun
 from ..codec import decode_job, is_plain
-from ..keeping import is_over, over_ms
+from ..keeping import is_over, over_ms, was_over
 from .counts import Counts
 from .frozen import NOTHING, Frozen
 from .keys import Keys
@@ -92,8 +92,8 @@ class State:
         """The owner of each running job, in the order of their tokens."""
         self.over: list[tuple[int, str]] = []
         """A heap: when each finished row may be dropped at the earliest, and its id."""
-        self.tidied = (0, 0)
-        """What is frozen and was over at this instant, with this failed_ttl_ms, is not shown any more."""
+        self.tidied: tuple[Tidied, ...] = ()
+        """What is frozen and was over at one of these is not shown any more. None says less than the last."""
         self.dropped = 0
         """How many finished rows have been dropped."""
         self.counts = counts or Counts()
@@ -128,7 +128,7 @@ class State:
 
     def was_tidied(self, job: Job) -> bool:
         """Whether a frozen job has been dropped because its time was over."""
-        return job.finished and is_over(job, *self.tidied)
+        return job.finished and was_over(job, self.tidied)
 
     def counted(self, job: Job) -> Job:
         """The job with the number of those that it waits for now."""
@@ -189,7 +189,8 @@ class State:
         if self.over and self.over[0][0] <= now_ms:
             return True
         over_ms = self.frozen.over_ms
-        return over_ms is not None and over_ms <= now_ms and not 0 <= now_ms - self.tidied[0] < _AGAIN_MS
+        lately = any(0 <= now_ms - at < _AGAIN_MS for at, _ in self.tidied)
+        return over_ms is not None and over_ms <= now_ms and not lately
 
     # ---- applying ----------------------------------------------------------------------------------------
 
@@ -333,17 +334,18 @@ class State:
 
     def _tidied(self, record: Tidied) -> None:
         """Drop the finished rows whose time is over; the totals still count them."""
-        now_ms, failed_ttl_ms = self.tidied = record
+        now_ms, ttl_ms = record
+        self.tidied = (*(one for one in self.tidied if one.now_ms > now_ms or one.failed_ttl_ms < ttl_ms), record)
         over = self.over
         while over and over[0][0] <= now_ms:
             _, id = heappop(over)
             row = self.rows.get(id)
             if not isinstance(row, Job) or not row.finished or is_tombstone(row):
                 continue  # revived, or dropped already
-            if is_over(row, now_ms, failed_ttl_ms):
+            if is_over(row, now_ms, ttl_ms):
                 self._drop(id)
             else:
-                heappush(over, (over_ms(row, failed_ttl_ms), id))
+                heappush(over, (over_ms(row, ttl_ms), id))
 
     def _drop(self, id: str) -> None:
         self.dropped += 1

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from ....job import Job
 from ....job import State as JobState
 from ...codec import decode_job, peek
-from ...keeping import FAILED_TTL_MS, is_over, over_ms
+from ...keeping import FAILED_TTL_MS, is_over, over_ms, was_over
 from ...state.counts import Counts
 from ...state.limits import Limits
 from ...state.state import Row
@@ -40,7 +40,7 @@ class Noted(NamedTuple):
     seq: int
     end: int
     limits: Limits
-    tidied: tuple[int, int]
+    tidied: tuple[tuple[int, int], ...]
 
 
 def note(epoch: Epoch) -> Noted:
@@ -117,7 +117,6 @@ class _Sorting:
 
     def __init__(self, noted: Noted, now_ms: int, failed_ttl_ms: int) -> None:
         self._rows = noted.rows
-        self._tidied = noted.tidied
         self._now_ms = now_ms
         self._failed_ttl_ms = failed_ttl_ms
         self.slots: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
@@ -151,7 +150,7 @@ class _Sorting:
 
     def keeps(self, job: Job) -> bool:
         """Whether a finished job goes into the snapshot."""
-        if is_over(job, self._now_ms, self._failed_ttl_ms) or is_over(job, *self._tidied):
+        if is_over(job, self._now_ms, self._failed_ttl_ms):
             return False
         self.over_ms = min(self.over_ms, over_ms(job, self._failed_ttl_ms))
         return True
@@ -159,8 +158,10 @@ class _Sorting:
 
 def _chain_finished(noted: Noted, sorting: _Sorting) -> Iterator[bytes]:
     for raw in noted.snapshot.finished_lines():
-        if peek(raw)[0] not in noted.rows and sorting.keeps(decode_job(raw)):
-            yield raw
+        if peek(raw)[0] not in noted.rows:
+            job = decode_job(raw)
+            if not was_over(job, noted.tidied) and sorting.keeps(job):  # rows that were over are dropped already
+                yield raw
     for job in sorting.finished:
         yield text_of(job)
 
