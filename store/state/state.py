@@ -26,7 +26,7 @@ from ...job import Claim, Job
 from ...job import State as JobState
 from ...ring import Ring
 from ...turn import Again, Effect, Keep, begun, crashed, ended, revived, settled, unrun
-from ..codec import decode_job, is_plain
+from ..codec import decode_job, lane
 from ..keeping import is_over, over_ms, was_over
 from .counts import Counts
 from .frozen import NOTHING, Frozen
@@ -172,10 +172,11 @@ class State:
         """
         for due_ms, id in self.ring.pop_due(now_ms):
             row = self.rows[id]
-            if isinstance(row, bytes) and is_plain(row, due_ms):
-                self.ready.add(id, due_ms)
+            told = lane(row, due_ms) if isinstance(row, bytes) else None
+            if told is not None:
+                self.ready.add(id, due_ms, told[0], -told[1])
                 continue
-            job = job_of(row)
+            self.rows[id] = job = job_of(row)
             if job.due_ms == due_ms:  # pragma: no branch - only a bug makes them differ; nothing may start early by it
                 self.ready.put(job)
         for job in self.frozen.take_due(now_ms, self.hides):
