@@ -28,6 +28,10 @@ def leave(name):
 for number in range(5):
     app.periodic(every(0.2), name=f"beat-{number}", args=(number,), misfire="each", max_crashes=1000)(leave)
 
+@app.on.worker_ready
+def ready(_):
+    print("ready", flush=True)
+
 if __name__ == "__main__":
     app.run(timeout=5)
 """
@@ -47,6 +51,7 @@ def test_every_fire_is_issued_once_though_processes_are_killed_again_and_again(t
         time.sleep(1.5)
     finally:
         for process in processes:
+            assert process.stdout is not None and process.stdout.readline() == b"ready\n"  # before, a signal ends it
             process.send_signal(signal.SIGTERM)
         assert [process.wait(timeout=30) for process in processes] == [0, 0, 0]
     store = JsonStore(path)
@@ -68,4 +73,6 @@ def test_every_fire_is_issued_once_though_processes_are_killed_again_and_again(t
 
 
 def _started(program: Path, store: Path, witness: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, str(program), str(store), str(witness)], env=os.environ)
+    return subprocess.Popen(
+        [sys.executable, str(program), str(store), str(witness)], env=os.environ, stdout=subprocess.PIPE
+    )
