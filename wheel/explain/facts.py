@@ -16,7 +16,6 @@ from .reasons import Facts
 if TYPE_CHECKING:
     from .known import App
 
-_ALL: Final = 1 << 62
 _FEW: Final = 100
 _RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
 
@@ -41,7 +40,7 @@ def facts_of(
     if job.finished:
         return Facts(now_ms=now_ms)
     paused = frozenset(store.paused())
-    running = store.scan(_RUNNING, _ALL)
+    running = store.scan(_RUNNING)
     processes = look(store)
     return Facts(
         now_ms=now_ms,
@@ -85,7 +84,7 @@ def _opens_ms(bound: Bound, job: Job, store: Store) -> int:
     named = Filter(task=job.task) if f"{bound.name} ".startswith(f"{own} ") else Filter()
     starts = (
         one.started_ms
-        for one in store.scan(named, _ALL)
+        for one in store.scan(named)
         if one.started_ms is not None and any(other.name == bound.name and other.per_ms for other in one.limits)
     )
     last_ms = max(starts, default=None)
@@ -97,7 +96,7 @@ def _ahead(job: Job, store: Store, paused: frozenset[str], now_ms: int) -> int:
     if job.due_ms > now_ms:
         return 0
     place = (-job.priority, job.due_ms, job.id)
-    due = store.scan(Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1), _ALL)
+    due = store.scan(Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1))
     return sum((-one.priority, one.due_ms, one.id) < place for one in due if not held_back(one, paused))
 
 

@@ -33,7 +33,6 @@ OfCoroutine: TypeAlias = "Sender[P, Coroutine[Any, Any, R]]"
 overload. (``R | Coroutine[Any, Any, R]`` in one signature is enough for pyright; mypy infers nothing from it.)"""
 _SCHEDULED: Final = frozenset({State.SCHEDULED})
 _RUNNING: Final = frozenset({State.RUNNING})
-_ALL: Final = 1 << 62
 
 
 class Sender(Generic[P, R_co]):
@@ -268,7 +267,7 @@ class Sender(Generic[P, R_co]):
         scheduler = self._task.scheduler
         found = scheduler.store.scan(Filter(key=key, states=_SCHEDULED), 1)
         if not found:  # several may be running: each was replaced while it ran
-            running = scheduler.store.scan(Filter(key=key, states=_RUNNING), _ALL)
+            running = scheduler.store.scan(Filter(key=key, states=_RUNNING))
             found = [max(running, key=lambda job: job.token)] if running else []
         return AsyncResult(found[0].id, scheduler) if found else None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import asdict
 from typing import Final
 
 from ....contract import Density, Stats
 from ....explain.when import local, read_span, since, span, until, utc
-from ...command import Command, Context, checked, take_json, take_store
+from ...command import STORE, Context, argument, as_json, checked, command
 from ...console import Cell
 from ...outcome import YES, CommandError
 from ...picture import ring_svg, ring_text
@@ -22,7 +22,14 @@ _MARGIN: Final = 16
 """The columns that ring_text needs beside the cells."""
 
 
-def _run_stats(args: Namespace, context: Context) -> int:
+@command(
+    "stats",
+    summary="count the jobs of a store by state",
+    description="Count the jobs by state: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
+    examples=("hourwheel stats tasks.json", "hourwheel stats -A shop.tasks:app --json"),
+    takes=(*STORE, as_json("the counts")),
+)
+def stats(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
         stats = store.stats(now_ms)
@@ -63,25 +70,26 @@ def _swept(hand: int, now_ms: int) -> str:
     return f"{local(hand * 1000)} ({since(hand * 1000, now_ms)})"
 
 
-def _stats_arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    take_json(parser, "the counts")
-
-
-def _ring_arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    parser.add_argument(
-        "--within",
-        metavar="SPAN",
-        type=checked(read_span),
-        default=_TURN_MS,
-        help="only jobs due within this time from now, such as 15m or 30d; default: 1h, one turn",
-    )
-    parser.add_argument("--svg", metavar="FILE", help="write an SVG image instead")
-    take_json(parser, "the counts of the 3600 slots")
-
-
-def _run_ring(args: Namespace, context: Context) -> int:
+@command(
+    "ring",
+    summary="draw the ring of a store",
+    description="Draw the 3600 slots of the ring, in ten rows of six minutes. "
+    "The height of a bar shows how many jobs are due there.",
+    examples=("hourwheel ring tasks.json", "hourwheel ring tasks.json --within 30d --svg ring.svg"),
+    takes=(
+        *STORE,
+        argument(
+            "--within",
+            metavar="SPAN",
+            type=checked(read_span),
+            default=_TURN_MS,
+            help="only jobs due within this time from now, such as 15m or 30d; default: 1h, one turn",
+        ),
+        argument("--svg", metavar="FILE", help="write an SVG image instead"),
+        as_json("the counts of the 3600 slots"),
+    ),
+)
+def ring(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
         name = getattr(store, "path", repr(store))
@@ -109,23 +117,3 @@ def _write_svg(path: str, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
-
-
-STATS: Final = Command(
-    name="stats",
-    summary="count the jobs of a store by state",
-    description="Count the jobs by state: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
-    examples=("hourwheel stats tasks.json", "hourwheel stats -A shop.tasks:app --json"),
-    arguments=_stats_arguments,
-    run=_run_stats,
-)
-
-RING: Final = Command(
-    name="ring",
-    summary="draw the ring of a store",
-    description="Draw the 3600 slots of the ring, in ten rows of six minutes. "
-    "The height of a bar shows how many jobs are due there.",
-    examples=("hourwheel ring tasks.json", "hourwheel ring tasks.json --within 30d --svg ring.svg"),
-    arguments=_ring_arguments,
-    run=_run_ring,
-)
