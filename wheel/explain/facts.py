@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..contract import Filter, Store
 from ..job import Bound, Job, State
 from ..results.deadlock import awaited
-from .known import Judge
+from .known import App, Judge
 from .plan import held_back
 from .processes import Process, processes_of
 from .reasons import Facts
-
-if TYPE_CHECKING:
-    from .known import App
 
 _FEW: Final = 100
 _RUNNING: Final = Filter(states=frozenset({State.RUNNING}))

@@ -15,32 +15,32 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ..errors import PayloadError
 from ..job import Job
 from ..payload import decode_call
+from ..tasks.carrier import Carrier
 from ..worker.pool import PoolOptions
 
 if TYPE_CHECKING:
     from ..schedules.entry import Entry
     from ..schedules.fires import Schedules
-    from ..tasks.carrier import Carrier
     from ..tasks.registry import Registry
     from ..tasks.task import Task
 
-    class App(Carrier, Protocol):
-        """The parts of a scheduler that are needed here."""
-
-        @property
-        def fires(self) -> Schedules:
-            """Its schedules."""
-
-        @property
-        def pool(self) -> PoolOptions:
-            """The pool that runs its jobs."""
-
-        @property
-        def queues(self) -> frozenset[str] | None:
-            """The queues that it serves; None for all."""
-
-
 _NEAR: Final = 3
+
+
+class App(Carrier, Protocol):
+    """The parts of a scheduler that are needed here."""
+
+    @property
+    def fires(self) -> Schedules:
+        """Its schedules."""
+
+    @property
+    def pool(self) -> PoolOptions:
+        """The pool that runs its jobs."""
+
+    @property
+    def queues(self) -> frozenset[str] | None:
+        """The queues that it serves; None for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

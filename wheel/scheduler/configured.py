@@ -1,25 +1,20 @@
-"""Configured: the values that a scheduler reads from its settings, each when it is first needed, and after a change."""
+"""Configured: what the settings of a scheduler come to, and methods of Scheduler that take settings."""
 
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import tzinfo
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, TypeVar
 
 from ..errors import InvalidValue
-from ..job import DEFAULT_QUEUE
 from ..settings.celery import RENAMED, argument_hint
-from ..settings.checks import checked_owner, checked_ttl_ms
-from ..settings.conf import Conf
 from ..settings.table import POOL, SETTINGS
 from ..tasks.discovery import Discovery, checked_related, discover
-from ..tasks.options.routes import Routes
-from ..worker.pool.options import PoolOptions
-from ..zones import checked_zone
 from .app import App
+
+T = TypeVar("T")
 
 OF_STORE: Final = frozenset({"store", "durability", "failed_ttl"})
 """Settings that say which store is opened, and how."""
@@ -27,53 +22,28 @@ AT_START: Final = frozenset({*POOL, "owner", "queues"})
 """Settings that a running scheduler follows from its next start() on."""
 
 
-class Configured:
-    """What the settings of a scheduler come to."""
+class Made(cached_property[T]):
+    """What settings come to: made when it is first needed, and again after one of them has changed.
 
-    pool: PoolOptions
-    queues: frozenset[str] | None
-    result_ttl_ms: int
-    timezone: tzinfo
-    routes: Routes | None
-    owner: str
+    Without the lock that cached_property has in Python 3.11: a fork could leave it held in the child.
+    """
 
-    def __init__(self, arguments: Mapping[str, Any], changed: Callable[[frozenset[str]], None]) -> None:
-        """Take the arguments of a Scheduler; ``changed`` is told of settings that change later."""
-        self.conf: Final = Conf(changed, arguments=arguments)
-        self.rename()
+    def __init__(self, make: Callable[[Any], T], settings: Iterable[str]) -> None:
+        super().__init__(make)
+        self.settings: Final = frozenset(settings)
 
-    def rename(self) -> None:
-        """Claim under a name that no process and no scheduler has had."""
-        self.mark = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.forget({"owner"})
-
-    def forget(self, changed: Collection[str]) -> None:
-        """Read anew what is made of these settings."""
-        for name, (settings, _) in _VALUES.items():
-            if not settings.isdisjoint(changed):
-                self.__dict__.pop(name, None)
-
-    def __getattr__(self, name: str) -> Any:  # a value that is not read yet
-        if name not in _VALUES:
-            raise AttributeError(name)
-        value = self.__dict__[name] = _VALUES[name][1](self)
+    def __get__(self, app: object, kind: type | None = None) -> T:  # type: ignore[override]
+        """The value, which is found in the scheduler itself from then on."""
+        if app is None:
+            return self  # type: ignore[return-value]
+        value: T = self.func(app)
+        vars(app)[self.func.__name__] = value
         return value
 
 
-def _routes(configured: Configured) -> Routes | None:
-    routes, default = configured.conf.task_routes, configured.conf.task_default_queue
-    return Routes(routes or {}, default) if routes or default != DEFAULT_QUEUE else None
-
-
-_VALUES: Final[Mapping[str, tuple[frozenset[str], Callable[[Configured], Any]]]] = {
-    "pool": (frozenset(POOL), lambda it: it.conf.pool_options()),
-    "queues": (frozenset({"queues"}), lambda it: it.conf.queues),
-    "result_ttl_ms": (frozenset({"result_ttl"}), lambda it: checked_ttl_ms(it.conf.result_ttl)),
-    "timezone": (frozenset({"timezone"}), lambda it: checked_zone(it.conf.timezone)),
-    "routes": (frozenset({"task_routes", "task_default_queue"}), _routes),
-    "owner": (frozenset({"owner"}), lambda it: f"{checked_owner(it.conf.owner)}-{it.mark}"),
-}
-"""Each value: the settings that it is made of, and how."""
+def made_of(*settings: str) -> Callable[[Callable[[Any], T]], Made[T]]:
+    """Make a method of Scheduler what these settings come to."""
+    return lambda make: Made(make, settings)
 
 
 def refuse_unexpected(names: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """Scheduler: the one object that users hold. It glues, and is made of parts.
 
-    conf        the settings; Configured has what they come to
+    conf        the settings; what they come to is @made_of them
     backing     the store: which one, and opened or not
     registry    the tasks; ``task`` is the decorator that adds to it
     fires       the schedules, as a worker sees them
@@ -12,18 +12,19 @@ What only reads and calls these is written as functions: calling.py, pausing.py,
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from ..clock import Clock, Following, SystemClock
 from ..contract import OnConflict, Store
 from ..events import Events
-from ..job import Job
+from ..job import DEFAULT_QUEUE, Job
 from ..schedules.fires import Schedules
-from ..settings.checks import checked_timeout, moment_ms
-from ..settings.table import UNSET, Unset
+from ..settings.checks import checked_owner, checked_timeout, checked_ttl_ms, moment_ms
+from ..settings.conf import Conf
+from ..settings.table import POOL, UNSET, Unset
 from ..tasks.decorator import TaskDecorator
 from ..tasks.default_app import offer_default, withdraw_default
 from ..tasks.discovery import Discovery
@@ -34,9 +35,10 @@ from ..worker.looking import held_back
 from ..worker.pool import PoolArguments, PoolOptions, inside
 from ..worker.run import ending
 from ..worker.sweep import At
+from ..zones import checked_zone
 from . import calling, configured, pausing, scheduling
 from .backing import Backing
-from .configured import AT_START, OF_STORE, Configured, refuse_unexpected
+from .configured import AT_START, OF_STORE, Made, made_of, refuse_unexpected
 from .life import Life
 
 if TYPE_CHECKING:
@@ -85,8 +87,8 @@ class Scheduler:
     ) -> None:
         refuse_unexpected(name for name in pool if name not in PoolArguments.__annotations__)
         given = {"store": store, "owner": owner, "queues": queues, "result_ttl": result_ttl, "timezone": timezone}
-        self._configured = Configured({**given, "durability": durability, **pool}, self._reconfigure)
-        self.conf: Final = self._configured.conf
+        self._rename()
+        self.conf: Final = Conf(self._reconfigure, arguments={**given, "durability": durability, **pool})
         """The settings; see Conf."""
         self.clock: Clock = clock or SystemClock()
         given_store = None if isinstance(store, (str, os.PathLike, Unset)) else store
@@ -115,9 +117,19 @@ class Scheduler:
     def _begin_in_child(self) -> None:
         """Be stopped, under another name: this process was forked, and what runs belongs to its parent."""
         self.backing.begin()
-        self._configured.rename()
+        self._rename()
         self.life.begin()
         self.fires.begin()
+
+    def _rename(self) -> None:
+        """Claim under a name that no process and no scheduler has had."""
+        self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._forget({"owner"})
+
+    def _forget(self, settings: Collection[str]) -> None:
+        for name, made in vars(Scheduler).items():
+            if isinstance(made, Made) and not made.settings.isdisjoint(settings):
+                vars(self).pop(name, None)
 
     def __repr__(self) -> str:
         where = self.conf.store if self.backing.store is None else self.backing.store
@@ -135,49 +147,43 @@ class Scheduler:
         """How many jobs run at once."""
         return self.pool.workers
 
-    @property
+    @made_of(*POOL)
     def pool(self) -> PoolOptions:
         """Which pool runs the jobs; start() reads it, so set it before."""
-        return self._configured.pool
+        return self.conf.pool_options()
 
-    @pool.setter
-    def pool(self, options: PoolOptions) -> None:
-        self._configured.pool = options
-
-    @property
+    @made_of("queues")
     def queues(self) -> frozenset[str] | None:
         """Which queues jobs are taken from; None for all. Set it before start()."""
-        return self._configured.queues
+        names: frozenset[str] | None = self.conf.queues
+        return names
 
-    @queues.setter
-    def queues(self, names: frozenset[str] | None) -> None:
-        self._configured.queues = names
-
-    @property
+    @made_of("result_ttl")
     def result_ttl_ms(self) -> int:
         """How long a finished job is kept if it does not say, in milliseconds."""
-        return self._configured.result_ttl_ms
+        return checked_ttl_ms(self.conf.result_ttl)
 
-    @property
+    @made_of("task_routes", "task_default_queue")
     def routes(self) -> Routes | None:
         """Which queue a call goes to that names none; None for the default queue."""
-        return self._configured.routes
+        routes, default = self.conf.task_routes, self.conf.task_default_queue
+        return Routes(routes or {}, default) if routes or default != DEFAULT_QUEUE else None
 
-    @property
+    @made_of("timezone")
     def timezone(self) -> tzinfo:
         """The zone of schedules that name none."""
-        return self._configured.timezone
+        return checked_zone(self.conf.timezone)
 
-    @property
+    @made_of("owner")
     def owner(self) -> str:
         """The name under which this process claims jobs."""
-        return self._configured.owner
+        return f"{checked_owner(self.conf.owner)}-{self._mark}"
 
     def _reconfigure(self, names: frozenset[str]) -> None:
         """Follow a change of ``conf``; what is raised here undoes the change."""
         if names & OF_STORE:
             self.backing.change(running=self.running)
-        self._configured.forget(names)
+        self._forget(names)
         if self.running and names & AT_START:
             told = ", ".join(sorted(names & AT_START))
             log.LOG.warning("The scheduler runs: what was said of %s holds from the next start() on", told)
@@ -187,7 +193,7 @@ class Scheduler:
             if "timezone" in names:
                 self.fires.move_to(self.timezone)
         except BaseException:
-            self._configured.forget(names)
+            self._forget(names)
             raise
 
     # ---- the store ---------------------------------------------------------------------------------------
@@ -214,7 +220,7 @@ class Scheduler:
         self.stop()
         withdraw_default(self)
         if self.life.close():
-            self._configured.rename()  # what comes next is another life, with a name of its own
+            self._rename()  # what comes next is another life, with a name of its own
 
     # ---- jobs --------------------------------------------------------------------------------------------
 
@@ -342,9 +348,7 @@ class Scheduler:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def run(self, *, timeout: float = 30.0) -> list[Job]:
