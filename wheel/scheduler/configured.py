@@ -40,6 +40,14 @@ class Made(cached_property[T]):
         vars(app)[self.func.__name__] = value
         return value
 
+    @staticmethod
+    def forget(app: object, settings: Iterable[str]) -> None:
+        """Make anew what these settings come to."""
+        for name in [*vars(app)]:
+            made = getattr(type(app), name, None)
+            if isinstance(made, Made) and not made.settings.isdisjoint(settings):
+                vars(app).pop(name, None)
+
 
 def made_of(*settings: str) -> Callable[[Callable[[Any], T]], Made[T]]:
     """Make a method of Scheduler what these settings come to."""

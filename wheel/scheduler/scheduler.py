@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final, Self
 
@@ -124,12 +124,7 @@ class Scheduler:
     def _rename(self) -> None:
         """Claim under a name that no process and no scheduler has had."""
         self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._forget({"owner"})
-
-    def _forget(self, settings: Collection[str]) -> None:
-        for name, made in vars(Scheduler).items():
-            if isinstance(made, Made) and not made.settings.isdisjoint(settings):
-                vars(self).pop(name, None)
+        Made.forget(self, {"owner"})
 
     def __repr__(self) -> str:
         where = self.conf.store if self.backing.store is None else self.backing.store
@@ -183,7 +178,7 @@ class Scheduler:
         """Follow a change of ``conf``; what is raised here undoes the change."""
         if names & OF_STORE:
             self.backing.change(running=self.running)
-        self._forget(names)
+        Made.forget(self, names)
         if self.running and names & AT_START:
             told = ", ".join(sorted(names & AT_START))
             log.LOG.warning("The scheduler runs: what was said of %s holds from the next start() on", told)
@@ -193,7 +188,7 @@ class Scheduler:
             if "timezone" in names:
                 self.fires.move_to(self.timezone)
         except BaseException:
-            self._forget(names)
+            Made.forget(self, names)
             raise
 
     # ---- the store ---------------------------------------------------------------------------------------
