@@ -55,11 +55,7 @@ def made_of(*settings: str) -> Callable[[Callable[[Any], T]], Made[T]]:
 
 
 def refuse_unexpected(names: Iterable[str]) -> None:
-    """Refuse unknown arguments of Scheduler() as Python does, and say what was meant.
-
-    Raises:
-        TypeError: there are any.
-    """
+    """Refuse unknown arguments of Scheduler() as Python does, and say what was meant."""
     if unknown := list(names):
         hints = [f"{name}: {hint}" for name in unknown if (hint := _hint(name))]
         told = " and ".join(map(repr, unknown))

@@ -127,11 +127,7 @@ def alike(one: Entry, other: Entry) -> bool:
 
 
 def refuse_other(other: Entry, entry: Entry) -> None:
-    """Refuse an entry that would silently replace another one of its name. Reloading a module may replace it.
-
-    Raises:
-        InvalidValue: the name is taken.
-    """
+    """Refuse an entry that would silently replace another one of its name. Reloading a module may replace it."""
     same_place = other.of_conf == entry.of_conf and (other.made_for is None) == (entry.made_for is None)
     reloaded = other.task == entry.task and (
         entry.made_for is None or other.made_for is not entry.made_for or is_reload(other.body, entry.body)

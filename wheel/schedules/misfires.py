@@ -59,9 +59,6 @@ def policy_of(plan: Plan, misfire: str | None, grace: float | timedelta | None) 
         plan: the plan of its calls. Its ``expires`` and its misfire policy limit the grace period.
         misfire: the schedule's own ``misfire`` option.
         grace: the schedule's own grace period, in seconds or as a timedelta.
-
-    Raises:
-        InvalidValue: an option is not valid.
     """
     if misfire is not None and misfire not in MISFIRES:
         raise InvalidValue.of("misfire", '"coalesce", "skip" or "each"', misfire)

@@ -119,11 +119,7 @@ class Plan:
     """The options of the call that have an effect only together with another one."""
 
     def but(self, options: Mapping[str, Any]) -> Plan:
-        """Return the plan with these options changed (those of CallOptions except countdown and eta).
-
-        Raises:
-            InvalidValue: an option is not valid.
-        """
+        """Return the plan with these options changed (those of CallOptions except countdown and eta)."""
         changes: dict[str, Any] = {}
         for name, value in options.items():
             rule = _RULES.get(name)
@@ -255,11 +251,7 @@ def _queue(value: Any) -> dict[str, Any]:
 
 
 def checked_queue(value: Any) -> str:
-    """Return the name of a queue if it is valid.
-
-    Raises:
-        InvalidValue: it is not.
-    """
+    """Return the name of a queue if it is valid."""
     if type(value) is not str or not _QUEUE.fullmatch(value):
         raise InvalidValue.of("queue", "1 to 100 letters, digits and ._:@/+-, the first a letter or digit", value)
     return value

@@ -257,9 +257,6 @@ class RetryPolicy:
 def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
     """Return the policy for a task's options. None means "not given"; for max_retries it means "no limit".
 
-    Raises:
-        InvalidValue: an option is not valid, or contradicts another one.
-
     >>> policy_of({"autoretry_for": (OSError,), "retry_backoff": 3, "retry_jitter": False}).wait(2)
     12.0
     """
