@@ -99,32 +99,27 @@ class AsyncResult(Generic[R_co]):
     @property
     def name(self) -> str | None:
         """The task's name. Like the properties below, None if the job is unknown."""
-        job = self.job()
-        return None if job is None else job.task
+        return getattr(self.job(), "task", None)
 
     @property
     def args(self) -> tuple[Any, ...] | None:
         """The positional arguments."""
-        job = self.job()
-        return None if job is None else job.args
+        return getattr(self.job(), "args", None)
 
     @property
     def kwargs(self) -> dict[str, Any] | None:
         """The keyword arguments."""
-        job = self.job()
-        return None if job is None else job.kwargs
+        return getattr(self.job(), "kwargs", None)
 
     @property
     def queue(self) -> str | None:
         """The job's queue."""
-        job = self.job()
-        return None if job is None else job.queue
+        return getattr(self.job(), "queue", None)
 
     @property
     def retries(self) -> int | None:
         """How often the job has been retried so far."""
-        job = self.job()
-        return None if job is None else job.retries
+        return getattr(self.job(), "retries", None)
 
     @property
     def eta(self) -> datetime | None:
@@ -141,8 +136,7 @@ class AsyncResult(Generic[R_co]):
     @property
     def progress(self) -> Any:
         """What the function last passed to update_state(); None if nothing."""
-        job = self.job()
-        return None if job is None else job.progress
+        return getattr(self.job(), "progress", None)
 
     def exists(self) -> bool:
         """Return whether the store has the job."""

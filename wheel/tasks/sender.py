@@ -100,12 +100,7 @@ class Sender(Generic[P, R_co]):
     def apply_async(
         self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[R_co]: ...
-    def apply_async(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[CallOptions],
-    ) -> AsyncResult[Any]:
+    def apply_async(self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]) -> AsyncResult[Any]:
         """Call the task later, as in Celery: arguments as a tuple and a dict, options as keyword arguments.
 
         Args:
@@ -123,7 +118,7 @@ class Sender(Generic[P, R_co]):
         return self._task._send(*self._asked(args, kwargs, options))
 
     def _asked(
-        self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: Mapping[str, Any]
+        self, args: Args, kwargs: Kwargs, options: Mapping[str, Any]
     ) -> tuple[Plan, tuple[Any, ...], dict[str, Any], Seconds | None, datetime | None]:
         positional, named = given(args, kwargs)
         rest = dict(options)
@@ -196,12 +191,7 @@ class Sender(Generic[P, R_co]):
         self, args: Args = None, kwargs: Kwargs = None, *, using: str | None = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[R_co]: ...
     def apply_async_on_commit(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        using: str | None = None,
-        **options: Unpack[CallOptions],
+        self, args: Args = None, kwargs: Kwargs = None, *, using: str | None = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[Any]:
         """Like apply_async(), but store the job after Django's current transaction is committed.
 
@@ -240,10 +230,7 @@ class Sender(Generic[P, R_co]):
         self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[R_co]: ...
     async def aapply_async(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[CallOptions],
+        self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[Any]:
         """Like apply_async(), for coroutines."""
         return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
@@ -316,12 +303,7 @@ class Sender(Generic[P, R_co]):
         self, args: Args = None, kwargs: Kwargs = None, *, immutable: bool = False, **options: Unpack[CallOptions]
     ) -> Signature[R_co]: ...
     def signature(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        immutable: bool = False,
-        **options: Unpack[CallOptions],
+        self, args: Args = None, kwargs: Kwargs = None, *, immutable: bool = False, **options: Unpack[CallOptions]
     ) -> Signature[Any]:
         """Like s() or si(), with options; see CallOptions."""
         call = self.options(**options) if options else self

@@ -16,7 +16,7 @@ from ...clock import deadline_ms, instant_ms
 from ...errors import HourwheelError, InvalidValue
 from ...payload import encode_call
 from ..signature import given
-from .plan import Plan
+from .plan import Plan, truth
 from .times import NOT_BOTH, Seconds, span
 
 if TYPE_CHECKING:
@@ -190,18 +190,8 @@ for _kind in (Retry, Snooze, MaxRetriesExceeded):
 Errors = tuple[type[BaseException], ...]
 
 OPTIONS: Final = frozenset(
-    {
-        "max_retries",
-        "default_retry_delay",
-        "autoretry_for",
-        "dont_autoretry_for",
-        "retry_backoff",
-        "retry_backoff_max",
-        "retry_jitter",
-        "retry_kwargs",
-        "retries",
-        "retry_delay",
-    }
+    "max_retries default_retry_delay autoretry_for dont_autoretry_for retry_backoff retry_backoff_max retry_jitter "
+    "retry_kwargs retries retry_delay".split()
 )
 """The options of a task that set its policy; the last two are huey's."""
 
@@ -268,7 +258,7 @@ def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
         delay=span("default_retry_delay", _or(merged.get("default_retry_delay"), 0 if at_once else 180)),
         backoff=backoff,
         backoff_max=_number("retry_backoff_max", _or(merged.get("retry_backoff_max"), 600)),
-        jitter=None if merged.get("retry_jitter") is None else _truth("retry_jitter", merged["retry_jitter"]),
+        jitter=None if merged.get("retry_jitter") is None else truth("retry_jitter", merged["retry_jitter"]),
         on=_errors("autoretry_for", merged.get("autoretry_for")),
         never=_errors("dont_autoretry_for", merged.get("dont_autoretry_for")),
     )
@@ -320,12 +310,6 @@ def _number(name: str, value: object, least: float = 5e-324) -> float:
         above = "zero or more" if not least else "more than zero"
         raise InvalidValue.of(name, f"a number of seconds, {above}", value)
     return float(value)
-
-
-def _truth(name: str, value: object) -> bool:
-    if type(value) is not bool:
-        raise InvalidValue.of(name, "True or False", value)
-    return value
 
 
 def _errors(name: str, value: object) -> Errors:
