@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ..job import Job, State
+from ..schedules.entry import upcoming as instants
+from .known import App
 
 MINUTE_MS: Final = 60_000
 _MOST_CELLS: Final = 60
+MOST: Final = 10_000
+"""The most fires of one schedule: a quarter of an hour of the shortest interval, 0.1 s."""
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _NONE: Final = "·"
@@ -73,6 +78,28 @@ def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], 
     return Plan(
         now_ms=now_ms, until_ms=until_ms, jobs=tuple(free), fires=frozenset(job.id for job in new), held=tuple(held)
     )
+
+
+def upcoming(app: App | None, from_ms: int, until_ms: int) -> tuple[list[Job], list[str]]:
+    """Return the fires after ``from_ms`` and before ``until_ms``, by time, and the names of schedules that have more.
+
+    The next fire of a schedule is usually in the store already, with the same id.
+
+    Args:
+        app: the scheduler; None gives no fires.
+        from_ms: in milliseconds since the epoch.
+        until_ms: in milliseconds since the epoch.
+    """
+    found: list[Job] = []
+    cut: list[str] = []
+    if app is None:
+        return found, cut
+    for name, entry in app.fires.entries.items():
+        fires = list(islice(instants(entry, from_ms, until_ms - 1), MOST + 1))
+        if len(fires) > MOST:
+            cut.append(name)
+        found += [entry.fire(at_ms, from_ms, app) for at_ms in fires[:MOST]]
+    return sorted(found, key=lambda job: (job.due_ms, job.id)), cut
 
 
 def held_back(job: Job, paused: Collection[str]) -> bool:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from ...clock import MAX_MS
 from ...contract import Filter, Store
 from ...errors import InvalidValue
-from ...explain.plan import Plan, bars, durations_of, plan_of
+from ...explain.plan import MOST, Plan, bars, durations_of, plan_of, upcoming
 from ...explain.processes import processes_of
 from ...explain.reasons import counted
-from ...explain.upcoming import MOST, upcoming
 from ...explain.when import local, read_span, span, utc
 from ...job import Job, State
 from ..command import STORE, Context, argument, as_json, checked, command, whole
