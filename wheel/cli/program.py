@@ -41,14 +41,7 @@ DEBUG_VARIABLE: Final = "HOURWHEEL_DEBUG"
 
 
 def main(argv: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
-    """Run the command line.
-
-    Args:
-        argv: the arguments after ``hourwheel``; by default those of the process.
-        clock: for tests.
-
-    Returns:
-        The exit status; see outcome.py.
+    """Run the command line, by default that of the process, and return the exit status; see outcome.py.
 
     >>> main(["stats", "tasks.json"])
     0

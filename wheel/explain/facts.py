@@ -25,15 +25,7 @@ def facts_of(
     *,
     look: Callable[[Store], list[Process] | None] = processes_of,
 ) -> Facts:
-    """Return the facts about a job. About a finished job nothing is looked up.
-
-    Args:
-        job: the job as stored.
-        store: its store.
-        app: the scheduler that would run it, if known.
-        now_ms: the current time, in milliseconds since the epoch.
-        look: finds the processes; tests pass their own.
-    """
+    """Return the facts about a job, about a finished one none. ``look`` finds the processes; tests pass their own."""
     if job.finished:
         return Facts(now_ms=now_ms)
     paused = frozenset(store.paused())

@@ -18,7 +18,6 @@ MOST: Final = 10_000
 """The most fires of one schedule: a quarter of an hour of the shortest interval, 0.1 s."""
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_NONE: Final = "·"
 
 
 class Stretch(NamedTuple):
@@ -84,11 +83,6 @@ def upcoming(app: App | None, from_ms: int, until_ms: int) -> tuple[list[Job], l
     """Return the fires after ``from_ms`` and before ``until_ms``, by time, and the names of schedules that have more.
 
     The next fire of a schedule is usually in the store already, with the same id.
-
-    Args:
-        app: the scheduler; None gives no fires.
-        from_ms: in milliseconds since the epoch.
-        until_ms: in milliseconds since the epoch.
     """
     found: list[Job] = []
     cut: list[str] = []
@@ -116,7 +110,12 @@ def bars(load: Sequence[Stretch]) -> str:
     '·▁█'
     """
     most = max((one.due for one in load), default=0)
-    return "".join(_BARS[(one.due * len(_BARS) - 1) // most] if one.due else _NONE for one in load)
+    return "".join(bar(one.due, most) for one in load)
+
+
+def bar(count: int, most: int) -> str:
+    """Draw a count as one character; ``most`` is a full one."""
+    return _BARS[(count * len(_BARS) - 1) // most] if count else "·"
 
 
 def durations_of(jobs: Iterable[Job]) -> dict[str, float]:

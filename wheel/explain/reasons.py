@@ -61,14 +61,7 @@ class Facts:
 
 
 def reasons(job: Job, facts: Facts) -> list[str]:
-    """Return what state a job is in and, if it has not run, why.
-
-    Args:
-        job: the job as stored.
-        facts: the facts of the same moment.
-
-    Returns:
-        At least one sentence; the most important one is first.
+    """Return what state a job is in and, if it has not run, why: at least one sentence, the most important one first.
 
     >>> reasons(Job(id="a", task="app.mail", due_ms=90_000), Facts(now_ms=0))[0]
     'It is not due yet: it is due in 1m 30s, at 1970-01-01 00:01:30 UTC.'

@@ -63,6 +63,11 @@ def since(ms: int, now_ms: int) -> str:
     return f"{span(max(0, now_ms - ms))} ago"
 
 
+def from_now(ms: int, now_ms: int) -> str:
+    """Format an instant relative to now: ``in 14m 32s`` or ``3m 2s ago``."""
+    return f"in {span(ms - now_ms)}" if ms > now_ms else since(ms, now_ms)
+
+
 def read_span(text: str) -> int:
     """Parse a duration into milliseconds: ``90`` (seconds), ``15m``, ``1h30m``, ``2d``, ``250ms``.
 

@@ -53,13 +53,7 @@ class Decision:
 
 
 def policy_of(plan: Plan, misfire: str | None, grace: float | timedelta | None) -> Policy:
-    """Return the policy of a schedule.
-
-    Args:
-        plan: the plan of its calls. Its ``expires`` and its misfire policy limit the grace period.
-        misfire: the schedule's own ``misfire`` option.
-        grace: the schedule's own grace period, in seconds or as a timedelta.
-    """
+    """Return the policy of a schedule. ``expires`` and the misfire policy of its calls limit the grace period."""
     if misfire is not None and misfire not in MISFIRES:
         raise InvalidValue.of("misfire", '"coalesce", "skip" or "each"', misfire)
     if plan.expires_ms is not None:

@@ -22,13 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from ..errors import InvalidValue
 from ..results.many import Results
 from ..results.result import AsyncResult
-from .draft import (
-    ALONE,
-    GATHERED_TTL_MS,  # noqa: F401 - re-exported
-    Draft,
-    Ends,
-    side_by_side,
-)
+from .draft import ALONE, Draft, Ends, side_by_side
 from .options.plan import Plan
 from .options.times import checked_time
 from .signature import given

@@ -64,14 +64,10 @@ def default_name(origin: tuple[str, str]) -> str:
 
 
 def checked_name(option: str, name: object) -> str:
-    """Return a name that a user gave to a task or schedule, if it is valid.
+    """Return a name that a user gave to a task or schedule, if it is valid. ``option``: what a message calls it.
 
     Letters of any language and blanks between them are allowed. Invisible characters are not: two names that look the
     same must be the same.
-
-    Args:
-        option: what to call it in the error message.
-        name: the name.
 
     >>> checked_name("name", "daily report")
     'daily report'

@@ -70,13 +70,13 @@ def _ids(args: Namespace, store: Store) -> Iterator[str]:
 
 def _again(store: Store, id: str, due_ms: int, now_ms: int) -> dict[str, Any]:
     job = find(store, id)
-    if job is not None and job.state is State.SCHEDULED:
-        return {"id": id, "scheduled": False, "why": _WHY[Found.SCHEDULED]}
     try:
-        refuse_too_late(due_ms, None if job is None else job.expires_ms)
-        found = store.revive([id], due_ms, now_ms)[0]
+        if job is not None and job.state is State.SCHEDULED:
+            found = Found.SCHEDULED
+        else:
+            refuse_too_late(due_ms, None if job is None else job.expires_ms)
+            found = store.revive([id], due_ms, now_ms)[0]
+        why = _WHY.get(found)
     except (DuplicateJob, InvalidValue) as error:
-        return {"id": id, "scheduled": False, "why": str(error)}
-    if found is Found.FINISHED:
-        return {"id": id, "scheduled": True, "why": None}
-    return {"id": id, "scheduled": False, "why": _WHY[found]}
+        why = str(error)
+    return {"id": id, "scheduled": why is None, "why": why}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ...settings.checks import checked_queues
 from ...worker import log
@@ -62,13 +62,6 @@ def run_due(args: Namespace, context: Context) -> int:
 def _counted(app: Scheduler) -> Counter[str]:
     """Count the calls of the app's hooks from now on."""
     counts = Counter[str]()
-
-    def counter(name: str) -> Any:
-        def count(*_: Any) -> None:
-            counts[name] += 1
-
-        return count
-
     for name in _HOOKS:
-        getattr(app.on, name)(counter(name))
+        getattr(app.on, name)(lambda *_, name=name: counts.update([name]))
     return counts

@@ -10,7 +10,7 @@ from ...contract import find
 from ...explain.facts import facts_of
 from ...explain.processes import Process
 from ...explain.reasons import Facts, reasons
-from ...explain.when import local, since, span, utc
+from ...explain.when import from_now, local, utc
 from ...job import Job
 from ..command import JOB, Context, as_json, command
 from ..console import Cell
@@ -153,14 +153,9 @@ def _show(job: Job, facts: Facts, context: Context) -> None:
         console.line(Cell(f"{'task':10}", "dim"), f"{facts.known.name}; {job.task} is an alias of it")
     console.line(Cell(f"{'state':10}", "dim"), state(job))
     for at_ms, what in life(job):
-        when = "" if at_ms is None else _when(at_ms, facts.now_ms)
+        when = "" if at_ms is None else f"{local(at_ms, milliseconds=True)} ({from_now(at_ms, facts.now_ms)})"
         console.line(Cell(f"{'':10}"), Cell(f"{when:46}", "dim"), what)
     first, *rest = reasons(job, facts)
     console.prose(Cell(f"{'why':10}", "dim"), first)
     for reason in rest:
         console.prose(Cell(f"{'besides':10}", "dim"), reason)
-
-
-def _when(at_ms: int, now_ms: int) -> str:
-    from_now = f"in {span(at_ms - now_ms)}" if at_ms > now_ms else since(at_ms, now_ms)
-    return f"{local(at_ms, milliseconds=True)} ({from_now})"

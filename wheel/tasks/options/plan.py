@@ -155,13 +155,7 @@ class Plan:
     ) -> Job:
         """Return a call as a Job, which is due now if neither countdown nor eta is given.
 
-        Args:
-            task: the task's name.
-            payload: the arguments, encoded by encode_call.
-            now_ns: the current time, in nanoseconds since the epoch.
-            result_ttl_ms: the default for how long to keep the result, in milliseconds.
-            countdown: seconds from now, or a timedelta.
-            eta: an aware datetime.
+        ``payload`` is from encode_call, and ``result_ttl_ms`` applies if the plan has none of its own.
 
         Raises:
             InvalidValue: the job would expire before it is due.

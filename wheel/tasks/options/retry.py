@@ -108,12 +108,7 @@ class Retry(HourwheelError):
             self.__cause__ = reason_of(exc)
 
     def due_ms(self, now_ns: int, default_delay_s: Seconds) -> int:
-        """Return when the next attempt is due, in milliseconds since the epoch.
-
-        Args:
-            now_ns: the current time, in nanoseconds since the epoch.
-            default_delay_s: the delay without countdown and eta, in seconds or as a timedelta.
-        """
+        """Return when the next attempt is due, in milliseconds since the epoch."""
         if self.eta is not None:
             return self.eta
         return deadline_ms(now_ns, default_delay_s if self.countdown is None else self.countdown)
