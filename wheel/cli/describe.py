@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..contract import Stats
 from ..errors import PayloadError
-from ..explain.when import from_now, local, since, span, until, utc
+from ..explain.when import from_now, local, shortened, since, span, until, utc
 from ..job import Job, State
 from ..tasks.options.limit import in_words
 from .console import Cell
@@ -20,7 +20,6 @@ COLOURS: Final = {
     State.EXPIRED: "dim",
 }
 _LONGEST_CALL: Final = 200
-_LONGEST_NOTE: Final = 60
 
 
 def call(job: Job) -> str:
@@ -30,8 +29,7 @@ def call(job: Job) -> str:
     except PayloadError:
         return f"{job.task}({job.payload[:_LONGEST_CALL]})"
     parts = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
-    text = f"{job.task}({', '.join(parts)})"
-    return text if len(text) <= _LONGEST_CALL else text[: _LONGEST_CALL - 1] + "…"
+    return shortened(f"{job.task}({', '.join(parts)})", _LONGEST_CALL)
 
 
 def state(job: Job) -> Cell:
@@ -62,7 +60,7 @@ def progress(job: Job) -> str:
     if isinstance(note, dict) and set(note) == {"state", "meta"}:
         note = note["meta"] if note["meta"] is not None else note["state"]
     text = ", ".join(f"{name} {value}" for name, value in note.items()) if isinstance(note, dict) else str(note)
-    return text if len(text) <= _LONGEST_NOTE else text[: _LONGEST_NOTE - 1] + "…"
+    return shortened(text, 60)
 
 
 def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from ..job import Bound, Job, State
 from ..tasks.options.limit import in_words
 from .known import Known
 from .processes import Process
-from .when import local, since, span, until
+from .when import counted, local, since, span, until
 
 _SOON_MS: Final = 2_000
 """A job that is late by less than this is simply about to start."""
@@ -292,11 +292,6 @@ def _ahead(count: int) -> str:
 
 
 # ---- words -----------------------------------------------------------------------------------------------
-
-
-def counted(count: int) -> str:
-    """A number of jobs in words."""
-    return "1 job" if count == 1 else f"{count:,} jobs"
 
 
 def _times(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Times for the command line: in local time, or relative to now.
+"""Words for the command line: times, in local time or relative to now, and counts.
 
 The Python API refuses datetimes without a time zone. At a terminal people mean local time, so here a time without a
 zone is local, and every time that is printed has its zone beside it.
@@ -66,6 +66,16 @@ def since(ms: int, now_ms: int) -> str:
 def from_now(ms: int, now_ms: int) -> str:
     """Format an instant relative to now: ``in 14m 32s`` or ``3m 2s ago``."""
     return f"in {span(ms - now_ms)}" if ms > now_ms else since(ms, now_ms)
+
+
+def counted(count: int) -> str:
+    """A number of jobs in words."""
+    return "1 job" if count == 1 else f"{count:,} jobs"
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut a text that has more than so many characters, with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def read_span(text: str) -> int:

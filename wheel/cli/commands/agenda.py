@@ -11,8 +11,7 @@ from ...contract import Filter, Store
 from ...errors import InvalidValue
 from ...explain.plan import MOST, Plan, bars, durations_of, plan_of, upcoming
 from ...explain.processes import processes_of
-from ...explain.reasons import counted
-from ...explain.when import local, read_span, span, utc
+from ...explain.when import counted, local, read_span, span, utc
 from ...job import Job, State
 from ..command import STORE, Context, argument, as_json, checked, command, whole
 from ..console import Cell

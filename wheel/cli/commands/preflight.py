@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...contract import Filter
 from ...explain.known import Judge, Known
-from ...explain.reasons import counted
-from ...explain.when import local, utc
+from ...explain.when import counted, local, utc
 from ...job import Job, State
 from ...settings.checks import checked_queues
 from ..command import APP, Context, argument, as_json, command, pool, queues

@@ -9,8 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from ...contract import Filter
-from ...explain.reasons import counted
-from ...explain.when import local, read_span, span, utc
+from ...explain.when import counted, local, read_span, span, utc
 from ...job import State
 from ...settings.checks import checked_workers
 from ..command import STORE, Argument, Context, argument, as_json, checked, command, whole
