@@ -116,9 +116,8 @@ class Results(Sequence[AsyncResult[R_co]], Generic[R_co]):
                 self._keeper.on.cancelled.tell(id)
         return found
 
-    def revoke(self) -> list[Found]:
-        """Celery's name for cancel()."""
-        return self.cancel()
+    revoke = cancel
+    """Celery's name for it."""
 
     def forget(self) -> list[Found]:
         """Drop the jobs that have finished, in one durable write; see AsyncResult.forget."""

@@ -60,10 +60,8 @@ class AsyncResult(Generic[R_co]):
         job = self.job()
         return UNKNOWN if job is None else job.state.value
 
-    @property
-    def status(self) -> str:
-        """Celery's name for the state."""
-        return self.state
+    status = state
+    """Celery's name for the state."""
 
     def ready(self) -> bool:
         """Return whether the job has ended: succeeded, failed, cancelled or expired."""
@@ -91,10 +89,8 @@ class AsyncResult(Generic[R_co]):
         job = self.job()
         return None if job is None or job.error is None else job.error.traceback
 
-    @property
-    def info(self) -> Any:
-        """Celery's other name for the result."""
-        return self.result
+    info = result
+    """Celery's other name for the result."""
 
     @property
     def name(self) -> str | None:
@@ -235,9 +231,8 @@ class AsyncResult(Generic[R_co]):
             self._keeper.on.cancelled.tell(self.id)
         return found
 
-    def revoke(self) -> Found:
-        """Celery's name for cancel()."""
-        return self.cancel()
+    revoke = cancel
+    """Celery's name for it."""
 
     def reschedule(self, *, countdown: Seconds | None = None, eta: datetime | None = None) -> Found:
         """Move the job to another time, durably, if it has not started.
