@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from ..errors import InvalidValue
+from ..job import DEFAULT_QUEUE
 from ..settings.celery import RENAMED, argument_hint
+from ..settings.checks import checked_owner, checked_ttl_ms
 from ..settings.table import POOL, SETTINGS
 from ..tasks.discovery import Discovery, checked_related, discover
+from ..tasks.options.routes import Routes
+from ..zones import checked_zone
 from .app import App
-
-T = TypeVar("T")
 
 OF_STORE: Final = frozenset({"store", "durability", "failed_ttl"})
 """Settings that say which store is opened, and how."""
@@ -22,36 +23,27 @@ AT_START: Final = frozenset({*POOL, "owner", "queues"})
 """Settings that a running scheduler follows from its next start() on."""
 
 
-class Made(cached_property[T]):
-    """What settings come to: made when it is first needed, and again after one of them has changed.
-
-    Without the lock that cached_property has in Python 3.11: a fork could leave it held in the child.
-    """
-
-    def __init__(self, make: Callable[[Any], T], settings: Iterable[str]) -> None:
-        super().__init__(make)
-        self.settings: Final = frozenset(settings)
-
-    def __get__(self, app: object, kind: type | None = None) -> T:  # type: ignore[override]
-        """The value, which is found in the scheduler itself from then on."""
-        if app is None:
-            return self  # type: ignore[return-value]
-        value: T = self.func(app)
-        vars(app)[self.func.__name__] = value
-        return value
-
-    @staticmethod
-    def forget(app: object, settings: Iterable[str]) -> None:
-        """Make anew what these settings come to."""
-        for name in [*vars(app)]:
-            made = getattr(type(app), name, None)
-            if isinstance(made, Made) and not made.settings.isdisjoint(settings):
-                vars(app).pop(name, None)
+def _routes(app: Any) -> Routes | None:
+    routes, default = app.conf.task_routes, app.conf.task_default_queue
+    return Routes(routes or {}, default) if routes or default != DEFAULT_QUEUE else None
 
 
-def made_of(*settings: str) -> Callable[[Callable[[Any], T]], Made[T]]:
-    """Make a method of Scheduler what these settings come to."""
-    return lambda make: Made(make, settings)
+MADE: Final[Mapping[str, tuple[frozenset[str], Callable[[Any], Any]]]] = {
+    "pool": (frozenset(POOL), lambda app: app.conf.pool_options()),
+    "queues": (frozenset({"queues"}), lambda app: app.conf.queues),
+    "result_ttl_ms": (frozenset({"result_ttl"}), lambda app: checked_ttl_ms(app.conf.result_ttl)),
+    "timezone": (frozenset({"timezone"}), lambda app: checked_zone(app.conf.timezone)),
+    "routes": (frozenset({"task_routes", "task_default_queue"}), _routes),
+    "owner": (frozenset({"owner"}), lambda app: f"{checked_owner(app.conf.owner)}-{app._mark}"),
+}
+"""What settings come to, by the attribute of Scheduler: the settings, and how it is made of them."""
+
+
+def forget(app: object, changed: Iterable[str]) -> None:
+    """Make anew what these settings come to, when it is next needed."""
+    for name, (settings, _) in MADE.items():
+        if not settings.isdisjoint(changed):
+            vars(app).pop(name, None)
 
 
 def refuse_unexpected(names: Iterable[str]) -> None:

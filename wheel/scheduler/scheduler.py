@@ -1,6 +1,6 @@
 """Scheduler: the one object that users hold. It glues, and is made of parts.
 
-    conf        the settings; what they come to is @made_of them
+    conf        the settings; what they come to is made when it is first needed (configured.py)
     backing     the store: which one, and opened or not
     registry    the tasks; ``task`` is the decorator that adds to it
     fires       the schedules, as a worker sees them
@@ -15,16 +15,16 @@ import os
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..clock import Clock, Following, SystemClock
 from ..contract import OnConflict, Store
 from ..events import Events
-from ..job import DEFAULT_QUEUE, Job
+from ..job import Job
 from ..schedules.fires import Schedules
-from ..settings.checks import checked_owner, checked_timeout, checked_ttl_ms, moment_ms
+from ..settings.checks import checked_timeout, moment_ms
 from ..settings.conf import Conf
-from ..settings.table import POOL, UNSET, Unset
+from ..settings.table import UNSET, Unset
 from ..tasks.decorator import TaskDecorator
 from ..tasks.default_app import offer_default, withdraw_default
 from ..tasks.discovery import Discovery
@@ -35,10 +35,9 @@ from ..worker.looking import held_back
 from ..worker.pool import PoolArguments, PoolOptions, inside
 from ..worker.run import ending
 from ..worker.sweep import At
-from ..zones import checked_zone
 from . import calling, configured, pausing, scheduling
 from .backing import Backing
-from .configured import AT_START, OF_STORE, Made, made_of, refuse_unexpected
+from .configured import AT_START, MADE, OF_STORE, forget, refuse_unexpected
 from .life import Life
 
 if TYPE_CHECKING:
@@ -72,6 +71,19 @@ class Scheduler:
     ...     result.get(timeout=5)
     'X'
     """
+
+    pool: PoolOptions
+    """Which pool runs the jobs; start() reads it, so set it before."""
+    queues: frozenset[str] | None
+    """Which queues jobs are taken from; None for all. Set it before start()."""
+    result_ttl_ms: int
+    """How long a finished job is kept if it does not say, in milliseconds."""
+    routes: Routes | None
+    """Which queue a call goes to that names none; None for the default queue."""
+    timezone: tzinfo
+    """The zone of schedules that name none."""
+    owner: str
+    """The name under which this process claims jobs."""
 
     def __init__(
         self,
@@ -124,7 +136,7 @@ class Scheduler:
     def _rename(self) -> None:
         """Claim under a name that no process and no scheduler has had."""
         self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
-        Made.forget(self, {"owner"})
+        forget(self, {"owner"})
 
     def __repr__(self) -> str:
         where = self.conf.store if self.backing.store is None else self.backing.store
@@ -142,43 +154,20 @@ class Scheduler:
         """How many jobs run at once."""
         return self.pool.workers
 
-    @made_of(*POOL)
-    def pool(self) -> PoolOptions:
-        """Which pool runs the jobs; start() reads it, so set it before."""
-        return self.conf.pool_options()
+    if not TYPE_CHECKING:  # for which every name would be an attribute
 
-    @made_of("queues")
-    def queues(self) -> frozenset[str] | None:
-        """Which queues jobs are taken from; None for all. Set it before start()."""
-        names: frozenset[str] | None = self.conf.queues
-        return names
-
-    @made_of("result_ttl")
-    def result_ttl_ms(self) -> int:
-        """How long a finished job is kept if it does not say, in milliseconds."""
-        return checked_ttl_ms(self.conf.result_ttl)
-
-    @made_of("task_routes", "task_default_queue")
-    def routes(self) -> Routes | None:
-        """Which queue a call goes to that names none; None for the default queue."""
-        routes, default = self.conf.task_routes, self.conf.task_default_queue
-        return Routes(routes or {}, default) if routes or default != DEFAULT_QUEUE else None
-
-    @made_of("timezone")
-    def timezone(self) -> tzinfo:
-        """The zone of schedules that name none."""
-        return checked_zone(self.conf.timezone)
-
-    @made_of("owner")
-    def owner(self) -> str:
-        """The name under which this process claims jobs."""
-        return f"{checked_owner(self.conf.owner)}-{self._mark}"
+        def __getattr__(self, name: str) -> Any:
+            """Make what settings come to, when it is first needed."""
+            if name not in MADE:
+                return super().__getattribute__(name)  # raises again, also what a property has raised
+            value = vars(self)[name] = MADE[name][1](self)
+            return value
 
     def _reconfigure(self, names: frozenset[str]) -> None:
         """Follow a change of ``conf``; what is raised here undoes the change."""
         if names & OF_STORE:
             self.backing.change(running=self.running)
-        Made.forget(self, names)
+        forget(self, names)
         if self.running and names & AT_START:
             told = ", ".join(sorted(names & AT_START))
             log.LOG.warning("The scheduler runs: what was said of %s holds from the next start() on", told)
@@ -188,7 +177,7 @@ class Scheduler:
             if "timezone" in names:
                 self.fires.move_to(self.timezone)
         except BaseException:
-            Made.forget(self, names)
+            forget(self, names)
             raise
 
     # ---- the store ---------------------------------------------------------------------------------------
