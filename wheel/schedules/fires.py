@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import tzinfo
-from typing import Final
+from typing import Final, cast
 
 from ..contract import Filter, Store, find
 from ..errors import StoreError, TooManyPending
@@ -22,7 +22,7 @@ from ..job import FINISHED, Claim, Job, Outcome, Released, Skipped, Snoozed, Sta
 from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY
 from ..turn import Keep
-from .entry import LOG, Entry, NoDefaults, alike, is_reload, refuse_other
+from .entry import LOG, Entry, alike, is_reload, refuse_other
 from .misfires import decide, in_words
 
 _UNFINISHED: Final = frozenset(State) - FINISHED
@@ -36,9 +36,9 @@ class Schedules:
     """The schedules of this process."""
 
     def __init__(self, carrier: Defaults | None = None) -> None:
-        """Start without schedules. ``carrier`` has the defaults for their jobs."""
+        """Start without schedules. ``carrier`` has the defaults for their jobs; None if there will be none."""
         self.entries: Final[dict[str, Entry]] = {}
-        self._carrier = carrier or NoDefaults()
+        self._carrier = cast("Defaults", carrier)
         self.tends = True
         """Whether this process adds missing fires; False with ``hourwheel worker --no-beat``. A fire that it claims is
         followed by the next one either way."""
