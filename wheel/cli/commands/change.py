@@ -41,15 +41,11 @@ def cancel(args: Namespace, context: Context) -> int:
     console = context.console
     with opened(args, context.environ) as store:
         found = store.cancel(args.id, context.clock.now_ms(), reason=args.reason or "cancelled by hand")
+    each = list(zip(args.id, found, strict=True))
     if args.json:
-        console.json(
-            [
-                {"id": id, "cancelled": state is Found.SCHEDULED, "found": str(state)}
-                for id, state in zip(args.id, found, strict=True)
-            ]
-        )
+        console.json([{"id": id, "cancelled": one is Found.SCHEDULED, "found": str(one)} for id, one in each])
     else:
-        for id, state in zip(args.id, found, strict=True):
+        for id, state in each:
             asked = ", and has been asked to stop" if state is Found.RUNNING else ""
             outcome = "cancelled" if state is Found.SCHEDULED else f"not cancelled, {_WHY[state]}{asked}"
             console.line(f"{id}: {outcome}")

@@ -41,7 +41,8 @@ def stats(args: Namespace, context: Context) -> int:
     console.line(Cell(f"{'store':11}", "dim"), str(name))
     for label, count, note, colour in _rows(stats, now_ms):
         console.line(Cell(f"{label:11}", "dim"), f"{count:>12,}", Cell(f"  {note}" if note else "", colour))
-    swept = "never swept" if stats.hand == 0 else f"swept up to {_swept(stats.hand, now_ms)}"
+    hand_ms = stats.hand * 1000
+    swept = f"swept up to {local(hand_ms)} ({since(hand_ms, now_ms)})" if hand_ms else "never swept"
     console.line(Cell(f"{'hand':11}", "dim"), f"{stats.hand % 3600:>12,}", Cell(f"  of 3,600 slots, {swept}", "dim"))
     if paused:
         console.line(Cell(f"{'paused':11}", "dim"), ", ".join(paused))
@@ -49,25 +50,14 @@ def stats(args: Namespace, context: Context) -> int:
 
 
 def _rows(stats: Stats, now_ms: int) -> list[tuple[str, int, str, str]]:
-    scheduled = "" if stats.next_due_ms is None else f"the first {_first(stats.next_due_ms, now_ms)}"
+    first_ms = stats.next_due_ms
+    scheduled = "" if first_ms is None else f"the first {until(first_ms, now_ms)}, {local(first_ms)}"
     return [
         ("accepted", stats.accepted, "", ""),
         ("scheduled", stats.scheduled, scheduled, "dim"),
         ("overdue", stats.overdue, "of the scheduled ones" if stats.overdue else "", "yellow"),
-        ("running", stats.running, "", ""),
-        ("succeeded", stats.succeeded, "", ""),
-        ("failed", stats.failed, "", ""),
-        ("cancelled", stats.cancelled, "", ""),
-        ("expired", stats.expired, "", ""),
+        *((name, getattr(stats, name), "", "") for name in ("running", "succeeded", "failed", "cancelled", "expired")),
     ]
-
-
-def _first(due_ms: int, now_ms: int) -> str:
-    return f"{until(due_ms, now_ms)}, {local(due_ms)}"
-
-
-def _swept(hand: int, now_ms: int) -> str:
-    return f"{local(hand * 1000)} ({since(hand * 1000, now_ms)})"
 
 
 @command(
