@@ -50,11 +50,16 @@ class Plan:
     def load(self) -> list[Stretch]:
         """The load per minute, or in at most about sixty stretches of several minutes each."""
         minutes = -(-(self.until_ms - self.now_ms) // MINUTE_MS)
-        step = next((step for step in _STEPS if minutes <= step * _MOST_CELLS), -(-minutes // _MOST_CELLS))
+        step = step_of(minutes, _MOST_CELLS)
         first = self.now_ms // MINUTE_MS // step * step
         count = -(-(-(-self.until_ms // MINUTE_MS) - first) // step)
         counts = Counter(max(0, job.due_ms // MINUTE_MS - first) // step for job in self.jobs)
         return [Stretch((first + n * step) * MINUTE_MS, counts[n]) for n in range(count)]
+
+
+def step_of(minutes: int, most: int) -> int:
+    """How many minutes a cell has, so that there are at most so many cells."""
+    return next((step for step in _STEPS if minutes <= step * most), -(-minutes // most))
 
 
 def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], now_ms: int, until_ms: int) -> Plan:

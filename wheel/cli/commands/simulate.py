@@ -9,6 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from ...contract import Filter
+from ...explain.plan import MINUTE_MS, step_of
 from ...explain.when import counted, local, read_span, span, utc
 from ...job import State
 from ...settings.checks import checked_workers
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 12
 _BAR: Final = 24
-_MINUTE_MS: Final = 60_000
-_ROW_MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 _DAY_MS: Final = 86_400_000
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
 
@@ -177,7 +176,7 @@ def _rows(name: str, forecast: Forecast, args: Namespace) -> Iterable[tuple[str,
     again = f", {forecast.again:,} of them again after a node died" if forecast.deaths else ""
     yield "runs", f"{forecast.begun:,} started{again}", ""
     late = f"half {span(forecast.p50_ms)}, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
-    yield "lateness", late, "yellow" if forecast.p99_ms >= _MINUTE_MS else ""
+    yield "lateness", late, "yellow" if forecast.p99_ms >= MINUTE_MS else ""
     when = f", at {local(forecast.backlog_at_ms)}" if forecast.backlog else ""
     yield "backlog", f"{counted(forecast.backlog)} at most{when}", ""
     yield "hash", forecast.hash[:16], "dim"
@@ -202,7 +201,7 @@ def _show_minutes(forecast: Forecast, context: Context) -> None:
             Cell(local(at_ms)[:16]),
             Cell(f"{due:>9,}"),
             Cell(f"{begun:>9,}"),
-            Cell(f"{span(latest):>11}", "yellow" if latest >= _MINUTE_MS else ""),
+            Cell(f"{span(latest):>11}", "yellow" if latest >= MINUTE_MS else ""),
             Cell(f"{waiting:>7,} {_bar(waiting, most)}".rstrip()),
         ]
         for at_ms, due, begun, waiting, latest in rows
@@ -214,8 +213,8 @@ def _show_minutes(forecast: Forecast, context: Context) -> None:
 def _condensed(minutes: Iterable[Minute]) -> list[tuple[int, int, int, int, int]]:
     """Merge minutes into at most 12 rows of (from, due, begun, most waiting, latest)."""
     found = list(minutes)
-    length = (found[-1].at_ms - found[0].at_ms) // _MINUTE_MS + 1
-    step = next((step for step in _ROW_MINUTES if ceil(length / step) <= _ROWS), ceil(length / _ROWS)) * _MINUTE_MS
+    length = (found[-1].at_ms - found[0].at_ms) // MINUTE_MS + 1
+    step = step_of(length, _ROWS) * MINUTE_MS
     rows: dict[int, tuple[int, int, int, int, int]] = {}
     for minute in found:
         at_ms = minute.at_ms // step * step
