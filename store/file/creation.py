@@ -10,13 +10,12 @@ from ..state.counts import Counts
 from .epoch import Epoch
 from .format.header import Header
 from .format.journal import Journal, is_unused
-from .format.snapshot_writer import Content, write_snapshot
+from .format.noted import write_rows
 from .system.failure import store_error
 from .system.place import Place
-from .system.system import System, close_file, sync_directory
+from .system.system import System, sync_directory
 
 _FIRST = 1
-_MAKE = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def open_or_create(place: Place, system: System, *, ahead: Epoch | None = None) -> Epoch:
@@ -55,7 +54,7 @@ def _create(place: Place, system: System) -> None:
     store_id, begun = secrets.token_hex(8), [place.next, place.journal(_FIRST)]
     header = Header(store_id=store_id, epoch=_FIRST, seq=0, token=0, hand=0, counts=Counts())
     try:
-        _write_empty(place.next, system, header)
+        write_rows(place.next, system, header, {}, over=True)
         journal = Journal.create(place.journal(_FIRST), system, store_id=store_id, epoch=_FIRST, seq=0)
         try:
             journal.sync()
@@ -68,16 +67,6 @@ def _create(place: Place, system: System) -> None:
     except OSError as error:
         _undo(begun, system)
         raise store_error(error, f"{place.path} cannot be made") from error
-
-
-def _write_empty(path: str, system: System, header: Header) -> None:
-    fd = system.open(path, _MAKE, 0o600)
-    try:
-        for _ in write_snapshot(fd, system, header, Content((), (), ())):
-            pass
-        system.fsync(fd)
-    finally:
-        close_file(system, fd)
 
 
 def _undo(begun: list[str], system: System) -> None:

@@ -1,12 +1,14 @@
 """Noted: the state of a store at one record, held still, and written as a snapshot while the store goes on.
 
-For compaction, which begins a new epoch with it, and for backups, which put it somewhere else.
+Compaction begins a new epoch with it, a backup puts it somewhere else. A new store and a repaired one are written the
+same way, from rows alone.
 """
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from itertools import groupby
 from typing import Final, NamedTuple
@@ -19,7 +21,7 @@ from ...state.counts import Counts
 from ...state.limits import Limits
 from ...state.state import Row
 from ..epoch import Epoch
-from ..system.system import System
+from ..system.system import System, close_file
 from .header import Header
 from .index import SLOTS, Index
 from .snapshot import SnapshotFile
@@ -82,28 +84,54 @@ def write_noted(
 
     Yields None after each piece, in the end the index, as write_snapshot does.
     """
-    sorting = _Sorting(noted, now_ms, failed_ttl_ms)
+    yield from _write(fd, system, header, noted.snapshot, _Sorting(noted.rows, noted.tidied, now_ms, failed_ttl_ms))
+
+
+def write_rows(path: str, system: System, header: Header, rows: Mapping[str, Row], *, over: bool = False) -> None:
+    """Write a snapshot of all these jobs into a file, and sync it.
+
+    Raises:
+        FileExistsError: the file exists, and ``over`` is not given; it is left alone.
+        OSError: the file cannot be written; a new one is removed again.
+    """
+    flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if over else os.O_EXCL) | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = system.open(path, flags, 0o600)
+    try:
+        for _ in _write(fd, system, header, None, _Sorting(rows, (-1, 0), -1, 0)):
+            pass
+        system.fsync(fd)
+    except BaseException:
+        if not over:
+            system.unlink(path)
+        raise
+    finally:
+        close_file(system, fd)
+
+
+def _write(
+    fd: int, system: System, header: Header, old: SnapshotFile | None, sorting: _Sorting
+) -> Iterator[Index | None]:
     for _ in sorting.run():
         yield None
-    yield from write_snapshot(fd, system, header, _content(noted, sorting))
-
-
-def _content(noted: Noted, sorting: _Sorting) -> Content:
-    return Content(
-        slots=_slots(noted, sorting),
-        running=[text_of(job) for job in sorting.running],
-        finished=_chain_finished(noted, sorting),
+    content = Content(
+        slots=_slots(old, sorting),
+        running=map(text_of, sorting.running),
+        finished=_finished(old, sorting),
         over_ms=lambda: sorting.over_ms,
     )
+    yield from write_snapshot(fd, system, header, content)
 
 
-def _slots(noted: Noted, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]:
-    old, rows = noted.snapshot, noted.rows
-    for slot in sorted({*old.held(), *sorting.slots}):
+def _slots(
+    old: SnapshotFile | None, sorting: _Sorting
+) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]:
+    rows = sorting.rows
+    for slot in sorted({*(old.held() if old else ()), *sorting.slots}):
         added = sorting.slots.get(slot, ())
-        text = None if added else old.slot_text(slot, sorting.changed)
+        text = old.slot_text(slot, sorting.changed) if old and not added else None
         if text is None:
-            jobs = [(due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows]
+            lines = old.slot_lines(slot) if old else ()
+            jobs = [(due_ms, id, raw) for raw in lines for id, due_ms in (peek(raw),) if id not in rows]
             jobs.extend((due_ms, id, text_of(rows[id])) for due_ms, id in added)
             jobs.sort()
             if jobs:
@@ -115,9 +143,9 @@ def _slots(noted: Noted, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tupl
 class _Sorting:
     """The rows of a state by where they go in a snapshot."""
 
-    def __init__(self, noted: Noted, now_ms: int, failed_ttl_ms: int) -> None:
-        self._rows = noted.rows
-        self._tidied = noted.tidied
+    def __init__(self, rows: Mapping[str, Row], tidied: tuple[int, int], now_ms: int, failed_ttl_ms: int) -> None:
+        self.rows = rows
+        self._tidied = tidied
         self._now_ms = now_ms
         self._failed_ttl_ms = failed_ttl_ms
         self.slots: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
@@ -129,7 +157,7 @@ class _Sorting:
         """Ids of rows that may hide a job of the snapshot; one that was added and not yet looked into cannot."""
 
     def run(self) -> Iterator[None]:
-        for n, (id, row) in enumerate(self._rows.items()):
+        for n, (id, row) in enumerate(self.rows.items()):
             if type(row) is bytes:
                 due_ms = peek(row)[1]
                 self.slots[due_ms // 1000 % SLOTS].append((due_ms, id))
@@ -157,9 +185,9 @@ class _Sorting:
         return True
 
 
-def _chain_finished(noted: Noted, sorting: _Sorting) -> Iterator[bytes]:
-    for raw in noted.snapshot.finished_lines():
-        if peek(raw)[0] not in noted.rows and sorting.keeps(decode_job(raw)):
+def _finished(old: SnapshotFile | None, sorting: _Sorting) -> Iterator[bytes]:
+    for raw in old.finished_lines() if old else ():
+        if peek(raw)[0] not in sorting.rows and sorting.keeps(decode_job(raw)):
             yield raw
     for job in sorting.finished:
         yield text_of(job)

@@ -20,12 +20,12 @@ from ..compaction import Compaction, claim_work
 from ..epoch import Epoch, open_journal
 from ..format.header import read_header
 from ..format.lines import Batch
+from ..format.noted import write_rows
 from ..format.snapshot import open_snapshot, verify
 from ..system.lock import FileLock, LifeSigns
 from ..system.place import Place, place_at, refuse_unsafe
 from ..system.system import SYSTEM, System
 from .document import Document, EditRefused, read_document
-from .layout import write_new
 from .reading import read_file
 from .salvage import balance
 
@@ -111,10 +111,10 @@ def _accept(place: Place, system: System, document: Document) -> Accepted:
     draft = Place(f"{place.path}.edited")
     if os.path.lexists(draft.path):
         system.unlink(draft.path)  # of an attempt that was killed
-    rows = [placed.job for placed in document.jobs]
-    token = max([document.header.token, *(job.token for job in rows)])
-    header = replace(document.header, counts=balance(document.header.counts, rows), token=token)
-    write_new(draft.path, system, header, rows)
+    rows = {placed.job.id: placed.job for placed in document.jobs}
+    token = max([document.header.token, *(job.token for job in rows.values())])
+    header = replace(document.header, counts=balance(document.header.counts, rows.values()), token=token)
+    write_rows(draft.path, system, header, rows)
     try:
         epoch = _open_draft(place, draft, system)
         try:
