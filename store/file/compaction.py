@@ -34,12 +34,11 @@ from .format.noted import header_of, note, write_noted
 from .format.snapshot import SnapshotFile
 from .system.ended import clear_the_way, is_named, remove_ended
 from .system.place import Place
-from .system.system import System, close_file, sync_directory
+from .system.system import MAKE, READ, System, close_file, sync_directory
 
 _NEARLY: Final = 1 << 16
 _LARGEST: Final = 1 << 23
 Stage = Literal["aside", "sealing", "sealed", "renamed"]
-_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def claim_work(place: Place, system: System) -> int | None:
@@ -50,10 +49,10 @@ def claim_work(place: Place, system: System) -> int | None:
     """
     system.note_owner(place.path)
     try:
-        fd = system.open(place.next, _OPEN, 0o600)
+        fd = system.open(place.next, MAKE, 0o600)
     except PermissionError:  # another user's: should that be at it still, it finds that its file has lost the name
         system.unlink(place.next)
-        fd = system.open(place.next, _OPEN, 0o600)
+        fd = system.open(place.next, MAKE, 0o600)
     try:
         system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(system.fstat(fd), system.stat(place.next)):
@@ -117,7 +116,7 @@ class Compaction:
         system.fsync(self._fd)
         header = read_header(self._fd, self._place.next, system)
         self._save_index(index, header)
-        fd = system.open(self._place.next, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = system.open(self._place.next, READ)
         self.new = self._begin_epoch(SnapshotFile(fd, self._place.path, system, header, index))
         yield from self._copy_until_near()
         self.new.journal.sync()

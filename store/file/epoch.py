@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from copy import copy
 from typing import Final
 
 from ...errors import StoreCorrupt
@@ -27,7 +28,7 @@ from .format.snapshot import SnapshotFile, open_snapshot
 from .incomplete import missing_journal, refuse_older_snapshot
 from .system.ended import is_named
 from .system.place import Place
-from .system.system import System, close_file, sync_directory, write_all
+from .system.system import MAKE, System, opened, sync_directory, write_all
 
 _ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),.*\})\}')
 
@@ -50,21 +51,6 @@ _NOT_A_RECORD: Final = (
 class Epoch:
     """An open epoch. Not safe for threads: the owner locks around it."""
 
-    __slots__ = (
-        "_place",
-        "_room",
-        "_system",
-        "doubtful",
-        "dropped",
-        "journal",
-        "most",
-        "number",
-        "sealed",
-        "snapshot",
-        "state",
-        "store_id",
-    )
-
     def __init__(self, place: Place, system: System, snapshot: SnapshotFile, journal: Journal) -> None:
         header = snapshot.header
         self._place = place
@@ -86,10 +72,9 @@ class Epoch:
         self._room = max(LEAST_JOURNAL, int(_SHARE * header.length))
         self.most = self._room
         """How long the journal may become, in bytes, before the next epoch is to be begun."""
-        counts = type(header.counts)(**{name: getattr(header.counts, name) for name in header.counts.__slots__})
         self.state = State(
             snapshot,
-            counts=counts,
+            counts=copy(header.counts),
             hand=header.hand,
             token=header.token,
             running=snapshot.running(),
@@ -257,12 +242,9 @@ class Epoch:
         if sum(1 for line in lines if line.strip(b"\0")) < 2:
             return
         path = f"{self._place.path}.dropped.{self.number}.{self.journal.end}"
-        fd = self._system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
+        with opened(self._system, path, MAKE | os.O_TRUNC) as fd:
             write_all(self._system, fd, dropped, 0)
             self._system.fsync(fd)
-        finally:
-            close_file(self._system, fd)
 
     # ---- writing -----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Final
 from zlib import crc32
 
 from ...codec import loads
-from ..system.system import System, close_file, write_all
+from ..system.system import MAKE, System, opened, pread_all, write_all
 from .header import Header
 
 SLOTS: Final = 3600
@@ -78,17 +78,15 @@ class Index:
             f'"running_at":{self.running_at},"finished_at":{self.finished_at},"sizes":[{sizes}]}}\n'
         ).encode("ascii")
         head = b'{"crc":"%08x",%b' % (crc32(body, crc32(told)), told)
-        fd = system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
+        with opened(system, path, MAKE | os.O_TRUNC) as fd:
             write_all(system, fd, head + body, 0)
-        finally:
-            close_file(system, fd)
 
     @classmethod
     def load(cls, path: str, system: System, snapshot_crc: str) -> Index | None:
         """The index at ``path``, or None if there is none that belongs to the snapshot."""
         try:
-            data = _read_whole(path, system)
+            with opened(system, path) as fd:
+                data = pread_all(system, fd)
         except OSError:
             return None
         if data[:_HEAD] != b'{"crc":"%08x",' % crc32(memoryview(data)[_HEAD:]):
@@ -120,16 +118,3 @@ class Index:
 def key_name(key: str) -> bytes:
     """What a unique key is indexed by, so that it cannot be taken for an id."""
     return b"\0key:" + key.encode("utf-8", "surrogatepass")
-
-
-def _read_whole(path: str, system: System) -> bytes:
-    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        pieces = []
-        at = 0
-        while piece := system.pread(fd, 1 << 24, at):
-            pieces.append(piece)
-            at += len(piece)
-        return b"".join(pieces)
-    finally:
-        close_file(system, fd)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from ....errors import StoreCorrupt, StoreFormatError, StoreMoved, StoreReentered
 from ....safety.gate import Gate, Occupied
 from ...codec import loads
-from ..system.system import SYSTEM, System, close_file, write_all
+from ..system.system import MAKE, READ, SYSTEM, System, close_file, opened, pread_all, write_all
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
 
 CHUNK: Final = 1 << 20
@@ -52,13 +52,9 @@ def _is_blank(fd: int, system: System, at: int) -> bool:
 
 def is_unused(path: str, system: System) -> bool:
     """Whether a journal has no record after its header, or not even that."""
-    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        first = system.pread(fd, 4096, 0)
-        line, _, _ = first.partition(b"\n")
+    with opened(system, path) as fd:
+        line, _, _ = system.pread(fd, 4096, 0).partition(b"\n")
         return _is_blank(fd, system, len(line)) if is_sound(line) else _is_unbegun(fd, system)
-    finally:
-        close_file(system, fd)
 
 
 def _header_in(line: bytes, path: str) -> dict[str, Any]:
@@ -73,22 +69,6 @@ def _header_in(line: bytes, path: str) -> dict[str, Any]:
 
 class Journal:
     """One journal file, open. The caller holds the writers' lock around append() and cut()."""
-
-    __slots__ = (
-        "_closing",
-        "_fd",
-        "_fdatasync",
-        "_pread",
-        "_pwrite",
-        "_system",
-        "_turn",
-        "broken",
-        "end",
-        "path",
-        "seq",
-        "size",
-        "synced",
-    )
 
     def __init__(self, path: str, fd: int, system: System, *, end: int, seq: int, size: int) -> None:
         self.path = path
@@ -112,7 +92,7 @@ class Journal:
     @classmethod
     def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, tail: bytes = b"") -> Journal:
         """Begin the journal of an epoch whose snapshot has everything up to ``seq``; ``tail`` is what came since."""
-        fd = system.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = system.open(path, MAKE | os.O_TRUNC, 0o600)
         try:
             header = frame(
                 f'{{"journal":"hourwheel","version":1,"store_id":"{store_id}","epoch":{epoch},"after":{seq}}}'
@@ -132,7 +112,7 @@ class Journal:
             FileNotFoundError: there is none, or (Unbegun) nothing is in it.
             StoreCorrupt: its header is damaged, or is that of another store or epoch.
         """
-        fd = system.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = system.open(path, READ | os.O_RDWR if write else READ)
         try:
             line, _, _ = system.pread(fd, 4096, 0).partition(b"\n")
             if not is_sound(line):
@@ -223,23 +203,11 @@ class Journal:
 
     def rest(self) -> bytes:
         """Everything from the last record known to the end of the file."""
-        pieces = []
-        at = self.end
-        while piece := self._pread(self._fd, CHUNK, at):
-            pieces.append(piece)
-            at += len(piece)
-        return b"".join(pieces)
+        return pread_all(self._system, self._fd, self.end)
 
     def between(self, start: int, end: int) -> bytes:
         """The bytes of records that were read before."""
-        pieces = []
-        while start < end:
-            piece = self._pread(self._fd, min(CHUNK, end - start), start)
-            if not piece:
-                break
-            pieces.append(piece)
-            start += len(piece)
-        return b"".join(pieces)
+        return pread_all(self._system, self._fd, start, end)
 
     # ---- writing -----------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ...state.counts import Counts
 from ...state.limits import Limits
 from ...state.state import Row
 from ..epoch import Epoch
-from ..system.system import System, close_file
+from ..system.system import MAKE, System, opened
 from .header import Header
 from .index import SLOTS, Index
 from .snapshot import SnapshotFile
@@ -94,18 +94,15 @@ def write_rows(path: str, system: System, header: Header, rows: Mapping[str, Row
         FileExistsError: the file exists, and ``over`` is not given; it is left alone.
         OSError: the file cannot be written; a new one is removed again.
     """
-    flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if over else os.O_EXCL) | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = system.open(path, flags, 0o600)
-    try:
-        for _ in _write(fd, system, header, None, _Sorting(rows, (-1, 0), -1, 0)):
-            pass
-        system.fsync(fd)
-    except BaseException:
-        if not over:
-            system.unlink(path)
-        raise
-    finally:
-        close_file(system, fd)
+    with opened(system, path, MAKE | (os.O_TRUNC if over else os.O_EXCL)) as fd:
+        try:
+            for _ in _write(fd, system, header, None, _Sorting(rows, (-1, 0), -1, 0)):
+                pass
+            system.fsync(fd)
+        except BaseException:
+            if not over:
+                system.unlink(path)
+            raise
 
 
 def _write(

@@ -35,7 +35,7 @@ from ....errors import StoreCorrupt
 from ....job import Job
 from ...codec import decode_job, peek
 from ...state.frozen import Hidden
-from ..system.system import System, close_file
+from ..system.system import READ, System, close_file, pread_all
 from .header import Header, first_line, read_header
 from .index import NEVER, SLOTS, Index, key_name
 
@@ -79,7 +79,7 @@ def scan_index(fd: int, system: System) -> Index:
     """Make the index of a snapshot by reading it line by line."""
     index = Index()
     section, slot = b"", -1
-    for offset, line in _lines(fd, system, 0):
+    for offset, line in lines_of(fd, system, 0):
         if line.startswith(b'{"id":'):
             raw = line.rstrip(b",\n")
             index_job(index, raw, offset)
@@ -102,7 +102,7 @@ def scan_index(fd: int, system: System) -> Index:
     return index
 
 
-def _lines(fd: int, system: System, at: int, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+def lines_of(fd: int, system: System, at: int, end: int | None = None) -> Iterator[tuple[int, bytes]]:
     """(offset, line with its line feed) from ``at`` on, up to ``end``."""
     held = b""
     size = _READ
@@ -122,14 +122,6 @@ def _lines(fd: int, system: System, at: int, end: int | None = None) -> Iterator
                 yield at, held
             return
         size = _READ if len(held) < _READ else 1 << 20
-
-
-def _pread_all(fd: int, system: System, at: int, end: int) -> bytes:
-    pieces = []
-    while at < end and (piece := system.pread(fd, end - at, at)):
-        pieces.append(piece)
-        at += len(piece)
-    return b"".join(pieces)
 
 
 class SnapshotFile:
@@ -240,13 +232,13 @@ class SnapshotFile:
         return found
 
     def _slot_jobs(self, slot: int) -> Iterator[tuple[int, bytes]]:
-        for offset, line in _lines(self._fd, self._system, self._cursors[slot], self.index.ends[slot]):
+        for offset, line in lines_of(self._fd, self._system, self._cursors[slot], self.index.ends[slot]):
             if line.startswith(b'{"id":'):
                 yield offset, line.rstrip(b",\n")
 
     def slot_lines(self, slot: int) -> Iterator[bytes]:
         """All jobs of a slot as text, also those that were taken."""
-        for _, line in _lines(self._fd, self._system, self.index.starts[slot], self.index.ends[slot]):
+        for _, line in lines_of(self._fd, self._system, self.index.starts[slot], self.index.ends[slot]):
             if line.startswith(b'{"id":'):
                 yield line.rstrip(b",\n")
 
@@ -258,7 +250,7 @@ class SnapshotFile:
     def slot_text(self, slot: int, hidden: Set[bytes]) -> bytes | None:
         """A slot as it stands in the file, if it can be copied: none of its jobs is hidden, has a key or an odd id."""
         start, end = self.index.starts[slot], self.index.ends[slot]
-        text = _pread_all(self._fd, self._system, start, end)
+        text = pread_all(self._system, self._fd, start, end)
         if b',"key":' in text:
             return None
         ids = [id for id, _ in JOB_HEAD.findall(text)]
@@ -278,7 +270,7 @@ class SnapshotFile:
 
     def jobs(self) -> Iterator[Job]:
         """See Frozen.jobs."""
-        for _, line in _lines(self._fd, self._system, 0):
+        for _, line in lines_of(self._fd, self._system, 0):
             if line.startswith(b'{"id":'):
                 yield decode_job(line.rstrip(b",\n"))
 
@@ -291,7 +283,7 @@ class SnapshotFile:
         return self._section(self.index.finished_at)
 
     def _section(self, at: int) -> Iterator[bytes]:
-        for _, line in _lines(self._fd, self._system, at):
+        for _, line in lines_of(self._fd, self._system, at):
             if not line.startswith(b'{"id":'):
                 return
             yield line.rstrip(b",\n")
@@ -310,7 +302,7 @@ def open_snapshot(path: str, index_path: Callable[[int], str], system: System, *
         FileNotFoundError: there is none.
         StoreFormatError, StoreCorrupt: see read_header and verify.
     """
-    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = system.open(path, READ)
     try:
         header = read_header(fd, path, system)
         if check:

@@ -24,7 +24,7 @@ from ..format.noted import write_rows
 from ..format.snapshot import open_snapshot, verify
 from ..system.lock import FileLock, LifeSigns
 from ..system.place import Place, place_at, refuse_unsafe
-from ..system.system import SYSTEM, System
+from ..system.system import SYSTEM, System, opened
 from .document import Document, EditRefused, read_document
 from .reading import read_file
 from .salvage import balance
@@ -96,13 +96,11 @@ def _alone(place: Place, system: System, timeout_s: float) -> Iterator[None]:
 
 
 def _is_as_written(place: Place, system: System) -> bool:
-    fd = system.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        verify(fd, place.path, system, read_header(fd, place.path, system))
-    except HourwheelError:
-        return False
-    finally:
-        system.close(fd)
+    with opened(system, place.path) as fd:
+        try:
+            verify(fd, place.path, system, read_header(fd, place.path, system))
+        except HourwheelError:
+            return False
     return True
 
 

@@ -13,13 +13,13 @@ from typing import Final
 
 from ....job import Job
 from ..format.lines import is_prefix, is_sound
+from ..format.snapshot import lines_of
 from ..system.place import Place
-from ..system.system import SYSTEM, System
+from ..system.system import SYSTEM, System, opened
 from .damage import Damage, id_in
 from .loose_snapshot import LooseSnapshot, Reader
 
 LARGE: Final = 64 << 20
-_READ: Final = 1 << 17
 _MOST: Final = 1_000
 
 
@@ -96,19 +96,9 @@ def _in_journal(path: str, system: System) -> Iterator[Damage]:
 def _lines(path: str, system: System) -> Iterator[tuple[int, bytes]]:
     """(offset, line without its line feed) of a file; nothing if it is missing."""
     try:
-        fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with opened(system, path) as fd:
+            for at, line in lines_of(fd, system, 0):
+                if text := line.removesuffix(b"\n"):
+                    yield at, text.rstrip(b"\r")
     except FileNotFoundError:
         return
-    try:
-        held, at = b"", 0
-        while piece := system.pread(fd, _READ, at + len(held)):
-            *whole, held_next = (held + piece).split(b"\n")
-            for line in whole:
-                if line:
-                    yield at, line.rstrip(b"\r")
-                at += len(line) + 1
-            held = held_next
-        if held:
-            yield at, held
-    finally:
-        system.close(fd)

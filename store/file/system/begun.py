@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from ....errors import StoreError
 from ....safety.gate import Gate
-from .system import System, close_file
+from .system import System, opened
 
 _MARK: Final = struct.Struct("=36sQQ")
 """The kernel's boot id, the newest token that has begun, and since when the sign is shown (ms since the epoch)."""
@@ -127,15 +127,10 @@ _PWRITE: Final = ctypes.PyDLL(None, use_errno=True)["pwrite"]
 def read_mark(system: System, path: str) -> tuple[int, int] | None:
     """(the newest token that has begun, since when the sign is shown); None if that is not known."""
     try:
-        fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with opened(system, path) as fd:
+            data = system.pread(fd, _MARK.size, 0)
     except OSError:
         return None
-    try:
-        data = system.pread(fd, _MARK.size, 0)
-    except OSError:
-        return None
-    finally:
-        close_file(system, fd)
     if len(data) < _MARK.size:
         return None
     boot, token, since_ms = _MARK.unpack(data)

@@ -12,7 +12,7 @@ from typing import Final
 
 from ....errors import StoreError
 from .place import Place
-from .system import System, close_file
+from .system import System, opened
 
 _STORE_ID: Final = re.compile(rb'"store_id":"([^"]*)"')
 _FIRST: Final = 4096
@@ -33,13 +33,10 @@ def store_of(path: str, system: System) -> str | None:
         OSError: it cannot be read.
     """
     try:
-        fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with opened(system, path) as fd:
+            found = _STORE_ID.search(system.pread(fd, _FIRST, 0).partition(b"\n")[0])
     except FileNotFoundError:
         return None
-    try:
-        found = _STORE_ID.search(system.pread(fd, _FIRST, 0).partition(b"\n")[0])
-    finally:
-        close_file(system, fd)
     return found[1].decode("ascii", "replace") if found else ""
 
 

@@ -15,6 +15,7 @@ import re
 import time
 import weakref
 from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from threading import get_ident
 from typing import Final
 
@@ -23,9 +24,8 @@ from ....errors import StoreBusy, StoreError, StoreReentered, StoreUnsafe
 from .begun import Mark
 from .ended import is_named
 from .place import Place
-from .system import System, close_file, write_all
+from .system import MAKE, READ, System, close_file, opened, write_all
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
 _RELEASE = fcntl.LOCK_UN
 _KINDS = (".lock", ".next", ".owner.", ".journal.")
@@ -69,10 +69,10 @@ class FileLock:
     def _open(self) -> int:
         try:
             try:
-                fd = self._system.open(self._path, _FLAGS | os.O_EXCL, 0o600)
+                fd = self._system.open(self._path, MAKE | os.O_EXCL, 0o600)
                 self.made = True
             except FileExistsError:
-                fd = self._system.open(self._path, _FLAGS, 0o600)
+                fd = self._system.open(self._path, MAKE, 0o600)
         except OSError as error:
             raise StoreUnsafe(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
         return fd
@@ -225,7 +225,7 @@ class LifeSigns:
         if held is not None and is_named(path, held, self._system):
             return
         try:
-            fd = self._system.open(path, _FLAGS, 0o600)
+            fd = self._system.open(path, MAKE, 0o600)
         except OSError as error:
             raise StoreError(f"the life sign {path} cannot be opened: {error.strerror}") from error
         try:
@@ -294,31 +294,18 @@ class LifeSigns:
         if path in self._held:
             return None
         try:
-            fd = self._system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            with opened(self._system, path, READ | os.O_RDWR) as fd:
+                self._system.flock(fd, _TRY)
+                text = self._system.pread(fd, _DOUBT_MOST, 0).decode("ascii", "replace")
         except FileNotFoundError:
             return "missing"
         except OSError:
             return None
-        try:
-            self._system.flock(fd, _TRY)
-            text = self._system.pread(fd, _DOUBT_MOST, 0).decode("ascii", "replace")
-        except OSError:
-            return None
-        finally:
-            close_file(self._system, fd)
         return text if text.isdecimal() else ""
 
     def _doubt(self, path: str, now_ms: int) -> None:
-        try:
-            fd = self._system.open(path, _FLAGS | os.O_TRUNC, 0o600)
-        except OSError:
-            return
-        try:
-            write_all(self._system, fd, b"%d" % now_ms, 0)
-        except OSError:
-            return  # blank, it calls the owner dead a little sooner
-        finally:
-            close_file(self._system, fd)
+        with suppress(OSError), opened(self._system, path, MAKE | os.O_TRUNC) as fd:
+            write_all(self._system, fd, b"%d" % now_ms, 0)  # a sign left blank calls the owner dead a little sooner
 
     def bury_idle(self, place: Place, owners: Iterable[str]) -> None:
         """Remove the signs that nobody holds, of programs that ended without closing the store.

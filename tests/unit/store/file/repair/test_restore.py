@@ -468,7 +468,7 @@ def in_line_of(made: Made, id: str, old: bytes, new: bytes) -> None:
         ("s0", b'"finished_ms":', b'"finished_ms9:', None),
         ("s1", b'"owner":"worker-a"', b'"owne ":"worker-a"', "so it starts again"),
         ("s1", b'"attempt":', b'"attemp ":', "so it starts again"),
-        ("s1", b'"state":"running"', b'"stat ":"running"', "nobody's any more"),
+        ("s1", b'"state":"running"', b'"stat ":"running"', "its owner was removed"),
         ("s1", b'"token":', b'"toke ":', "so it starts again"),
     ],
 )
