@@ -181,11 +181,8 @@ def _refuse_target(target: Place, source: Place, *, replace: bool) -> None:
 
 def _refuse_open(place: Place, system: System) -> None:
     """Raise if somebody works on the store, as far as that can be seen."""
-    signs = LifeSigns(system)
-    start = len(os.path.basename(place.path)) + len(".owner.")
-    for name in place.siblings(system, "owner"):
-        if signs.lives(os.path.join(place.directory, name)):
-            raise StoreBusy(f"{place.path} has a worker that lives: {name[start:]}; stop it first, nothing was done")
+    for owner in LifeSigns(system).living(place):
+        raise StoreBusy(f"the worker {owner} is running on {place.path}; stop it first, nothing was done")
     names = {
         os.path.realpath(place.lock),
         *(os.path.join(os.path.realpath(place.directory), n) for n in place.siblings(system, "journal")),

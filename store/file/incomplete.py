@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import StoreIncomplete
-from .system.place import Place
+from .system.place import Place, epoch_of
 from .system.system import System
 
 _HOW_TO_GO_ON: Final = (
@@ -59,9 +59,4 @@ def _older_snapshot(place: Place, epoch: int, later: list[str], how: str) -> Sto
 
 
 def _journals(place: Place, system: System, *, above: int) -> list[str]:
-    found = []
-    for name in place.siblings(system, "journal"):
-        number = name.rpartition(".")[2]
-        if number.isdecimal() and int(number) > above:
-            found.append((int(number), name))
-    return [name for _, name in sorted(found)]
+    return sorted((name for name in place.siblings(system, "journal") if epoch_of(name) > above), key=epoch_of)

@@ -130,25 +130,15 @@ def encode_record(seq: int, record: Record) -> str:
 
 def portions(record: Record) -> Iterator[Record]:
     """The record as one or more that come to the same, none of them too long for a line of the journal."""
-    match record:
-        case Settled(items=items) if len(items) > _MOST_ITEMS:
-            for at in range(0, len(items), _MOST_ITEMS):
-                yield record._replace(items=items[at : at + _MOST_ITEMS])
-        case Claimed(ids=ids) if len(ids) > _MOST_IDS:
-            for at in range(0, len(ids), _MOST_IDS):
-                yield record._replace(token=record.token + at, ids=ids[at : at + _MOST_IDS])
-        case (
-            Cancelled(ids=ids)
-            | Expired(ids=ids)
-            | Forgotten(ids=ids)
-            | Rescued(ids=ids)
-            | Moved(ids=ids)
-            | Revived(ids=ids)
-        ) if len(ids) > _MOST_IDS:
-            for at in range(0, len(ids), _MOST_IDS):
-                yield record._replace(ids=ids[at : at + _MOST_IDS])
-        case _:
-            yield record
+    if isinstance(record, Settled) and len(record.items) > _MOST_ITEMS:
+        for at in range(0, len(record.items), _MOST_ITEMS):
+            yield record._replace(items=record.items[at : at + _MOST_ITEMS])
+    elif isinstance(record, JobRecord) and not isinstance(record, Settled) and len(record.ids) > _MOST_IDS:
+        for at in range(0, len(record.ids), _MOST_IDS):
+            part = record._replace(ids=record.ids[at : at + _MOST_IDS])
+            yield part._replace(token=part.token + at) if isinstance(part, Claimed) else part
+    else:
+        yield record
 
 
 def decode_record(fields: dict[str, Any]) -> Record:

@@ -34,7 +34,7 @@ from zlib import crc32
 from ....errors import StoreCorrupt
 from ....job import Job
 from ...codec import decode_job, peek
-from ...state.frozen import Hidden
+from ...state.frozen import Frozen, Hidden
 from ..system.system import READ, System, close_file, pread_all
 from .header import Header, first_line, read_header
 from .index import NEVER, SLOTS, Index, key_name
@@ -124,8 +124,8 @@ def lines_of(fd: int, system: System, at: int, end: int | None = None) -> Iterat
         size = _READ if len(held) < _READ else 1 << 20
 
 
-class SnapshotFile:
-    """The jobs of a snapshot, left on the disk: the Frozen of the JSON store."""
+class SnapshotFile(Frozen):
+    """The jobs of a snapshot, left on the disk."""
 
     def __init__(self, fd: int, path: str, system: System, header: Header, index: Index) -> None:
         self._fd = fd

@@ -1,4 +1,4 @@
-"""Restore: a new, sound store beside a damaged one, which is left as it is."""
+"""Restore: write a new, sound store beside a damaged one, which stays as it is."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .salvage import Salvage, salvage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """What repair() has found and done."""
+    """What repair() found and did."""
 
     path: str
     output: str | None
-    """The new store; None if the old one is sound and no copy was asked for."""
+    """The path of the new store; None if the old one is sound and you gave no ``output``."""
     salvage: Salvage
     violations: list[str]
-    """Invariants that the new store violates: [] unless the damage was of a very strange kind."""
+    """Invariants that the new store violates; nearly always []."""
 
 
 def survey(path: str | os.PathLike[str], *, lock_timeout_s: float = 2.0, system: System = SYSTEM) -> Salvage:
-    """What repair() would find; changes nothing and writes nothing.
+    """What repair() would find. Writes nothing.
 
     Args:
         path: of the store.
@@ -54,16 +54,16 @@ def repair(
     lock_timeout_s: float = 2.0,
     system: System = SYSTEM,
 ) -> Repaired:
-    """Write what can be read of a store into a new one beside it. The old one is neither changed nor removed.
+    """Write what can be read of a store into a new one beside it. The old one stays as it is.
 
     Args:
         path: of the damaged store.
-        output: of the new one, by default ``path`` with ".repaired" behind it. It must not exist.
+        output: of the new one, which must not exist; by default ``path`` plus ".repaired".
         lock_timeout_s: how long to wait for processes that are writing, in seconds.
         system: the system calls; for tests.
 
     Returns:
-        What was kept and what was lost. A sound store is copied only if ``output`` is given.
+        What was kept and what is lost. A sound store is copied only if you give ``output``.
 
     Raises:
         FileNotFoundError, StoreFormatError, StoreBusy: see survey().
@@ -93,7 +93,7 @@ def _write(path: str, found: Salvage, system: System) -> None:
     try:
         beside = place.siblings(system, "journal")
         if beside:
-            raise StoreError(f"{path} cannot be written: {beside[0]} stands there already; name another output")
+            raise StoreError(f"{path} cannot be written: {beside[0]} exists already; name another output")
         header = replace(found.header, store_id=secrets.token_hex(8), whole=True)
         write_rows(path, system, header, found.state.rows)
     except FileExistsError:

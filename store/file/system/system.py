@@ -1,7 +1,7 @@
-"""System: every system call that the JSON store makes, in one place.
+"""System: every system call of the JSON store, in one place.
 
-Production uses the functions of ``os`` and ``fcntl`` as they are. Tests give the store a System whose calls fail, are
-recorded, or kill the process.
+Production uses the functions of ``os`` and ``fcntl``. Tests pass a System whose calls fail, are recorded, or kill the
+process.
 """
 
 from __future__ import annotations

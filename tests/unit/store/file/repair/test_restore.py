@@ -295,7 +295,7 @@ def test_an_output_that_exists_is_not_overwritten(made: Made, tmp_path: Path) ->
 
 def test_an_output_beside_whose_place_a_journal_stands_is_refused(made: Made, tmp_path: Path) -> None:
     (tmp_path / "x.repaired.journal.4").write_bytes(b"")
-    with pytest.raises(StoreError, match="x.repaired.journal.4 stands there"):
+    with pytest.raises(StoreError, match="x.repaired.journal.4 exists already"):
         repair(made.path, tmp_path / "x.repaired")
 
 
