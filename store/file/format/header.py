@@ -1,4 +1,4 @@
-"""The first line of a snapshot: what is true of the whole store."""
+"""Header: the first line of a snapshot, with what is true of the whole store."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _QUOTED: Final = re.compile(r'["\\]')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The first line of a snapshot."""
+    """What the first line of a snapshot says."""
 
     store_id: str
     epoch: int
     seq: int
-    """Everything up to this record is in the snapshot."""
+    """The number of the last record that is in the snapshot."""
     token: int
     hand: int
     counts: Counts
     paused: tuple[str, ...] = ()
     """Queues and tasks that are held back."""
     next_us: dict[str, int] = field(default_factory=dict)
-    """Of rates that were used of late, when the next job may start."""
+    """By name of a rate that was used recently, when its next job may start, in microseconds."""
     whole: bool = False
-    """This is all there is: nothing was ever written to the journal of this epoch, which may be missing."""
+    """The snapshot is complete: nothing was ever written to the journal of this epoch, which may be missing."""
     over_ms: int | None = None
-    """When the first of its finished jobs may be dropped, at the earliest; 0 if it has none, None if nobody knows."""
+    """When the first of its finished jobs may be dropped, at the earliest; 0 if it has none, None if not known."""
     length: int = 0
     crc: str = "00000000"
 
@@ -68,7 +68,7 @@ def read_header(fd: int, path: str, system: System) -> Header:
     """The header of an open snapshot.
 
     Raises:
-        StoreFormatError: this is no snapshot of ours, or one of a newer Hourwheel.
+        StoreFormatError: it is not a store, or that of a newer Hourwheel.
         StoreCorrupt: it is damaged.
     """
     line, found = first_line(fd, system)

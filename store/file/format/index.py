@@ -1,8 +1,8 @@
 """The index of a snapshot: where in it each job is, by id and by key, and where each slot begins.
 
-Derived from the snapshot and made anew whenever it is missing or does not fit, so a person may edit the snapshot and
-delete the index. 8 bytes a job: ids are hashed to 32 bits; the first 8 pick one of 256 sorted arrays, whose entries
-are the other 24 bits and a 40-bit offset. Jobs whose hashes are equal are told apart by reading them.
+It is made from the snapshot, and made again whenever it is missing or does not fit, so you can edit the snapshot and
+delete the index. It takes 8 bytes a job: ids are hashed to 32 bits; the first 8 pick one of 256 sorted arrays, whose
+entries are the other 24 bits and a 40-bit offset. Jobs with equal hashes are told apart by reading them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OFFSET_BITS: Final = 40
 _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 _LOW: Final = 0xFFFFFF
 _HEAD: Final = len('{"crc":"00000000",')
-"""Bytes of the file that its checksum, which they hold, does not cover."""
+"""The first bytes of the file, which hold its checksum, and which the checksum does not cover."""
 
 
 class Index:
@@ -35,7 +35,7 @@ class Index:
     def __init__(self) -> None:
         self.rows = [array("Q") for _ in range(256)]
         self.starts = array("Q", bytes(8 * SLOTS))
-        """Where each slot's lines begin, bytes; as ``ends``, where they end."""
+        """Where each slot's lines begin, in bytes; ``ends`` is where they end."""
         self.ends = array("Q", bytes(8 * SLOTS))
         self.heads = array("Q", [NEVER]) * SLOTS
         """The due_ms of each slot's first job."""
@@ -43,12 +43,12 @@ class Index:
         self.finished_at = 0
 
     def add(self, name: bytes, offset: int) -> None:
-        """Note that the job with this id (or key, see ``key_name``) is at ``offset``; in any order, then ``seal``."""
+        """Note that the job with this id (or key, see ``key_name``) is at ``offset``. Call ``seal`` at the end."""
         hashed = crc32(name)
         self.rows[hashed >> 24].append((hashed & _LOW) << _OFFSET_BITS | offset)
 
     def seal(self) -> Iterator[None]:
-        """Sort, a part at a time; the caller may pause between the parts."""
+        """Sort, one part at a time; the caller may pause after each."""
         for n, row in enumerate(self.rows):
             self.rows[n] = array("Q", sorted(row))
             yield
@@ -68,7 +68,7 @@ class Index:
     # ---- in a file ---------------------------------------------------------------------------------------
 
     def save(self, path: str, system: System, header: Header) -> None:
-        """Write the index of the snapshot with that header. Not synced: a torn index is noticed and made anew."""
+        """Write the index of the snapshot with that header. Not synced: a torn index is noticed and made again."""
         body = b"".join(
             [self.starts.tobytes(), self.ends.tobytes(), self.heads.tobytes(), *(row.tobytes() for row in self.rows)]
         )
@@ -116,5 +116,5 @@ class Index:
 
 
 def key_name(key: str) -> bytes:
-    """What a unique key is indexed by, so that it cannot be taken for an id."""
+    """The name by which a key is indexed, which cannot be an id."""
     return b"\0key:" + key.encode("utf-8", "surrogatepass")

@@ -1,7 +1,7 @@
-"""Noted: the state of a store at one record, held still, and written as a snapshot while the store goes on.
+"""Noted: the state of a store after one record, kept as it is and written as a snapshot while the store goes on.
 
-Compaction begins a new epoch with it, a backup puts it somewhere else. A new store and a repaired one are written the
-same way, from rows alone.
+Compaction begins a new epoch with it, a backup writes it somewhere else. A new store and a repaired one are written by
+the same code, from rows alone.
 """
 
 from __future__ import annotations
@@ -17,73 +17,50 @@ from ....job import Job
 from ....job import State as JobState
 from ...codec import decode_job, peek
 from ...keeping import FAILED_TTL_MS, is_over, over_ms
-from ...state.counts import Counts
-from ...state.limits import Limits
 from ...state.state import Row
 from ..epoch import Epoch
 from ..system.system import MAKE, System, opened
 from .header import Header
-from .index import SLOTS, Index
+from .index import NEVER, SLOTS, Index
 from .snapshot import SnapshotFile
 from .snapshot_writer import Content, text_of, write_snapshot
 
 _PIECE: Final = 512
-_NEVER: Final = 1 << 62
 
 
 class Noted(NamedTuple):
-    """A state as it was at one record; rows are values, so a shallow copy holds still."""
+    """A state after one record. Rows are values, so a shallow copy does not change."""
 
     snapshot: SnapshotFile
     rows: dict[str, Row]
-    counts: Counts
-    token: int
-    hand: int
-    seq: int
+    header: Header
+    """For a snapshot of this epoch."""
     end: int
-    limits: Limits
+    """Where in the journal the record ends."""
     tidied: tuple[int, int]
 
 
-def note(epoch: Epoch) -> Noted:
-    """Note the state of an epoch. Quick; the caller holds the epoch."""
+def note(epoch: Epoch, now_ms: int) -> Noted:
+    """Note the state of an epoch, quickly. The caller holds the epoch."""
     state = epoch.state
     state.fold()
-    return Noted(
-        epoch.snapshot,
-        dict(state.rows),
-        copy(state.counts),
-        state.token,
-        state.ring.hand,
-        epoch.journal.seq,
-        epoch.journal.end,
-        state.limits.copy(),
-        state.tidied,
+    header = Header(
+        store_id=epoch.store_id,
+        epoch=epoch.number,
+        seq=epoch.journal.seq,
+        token=state.token,
+        hand=state.ring.hand,
+        counts=copy(state.counts),
+        paused=tuple(sorted(state.limits.paused)),
+        next_us=state.limits.ahead(now_ms),
     )
-
-
-def header_of(noted: Noted, now_ms: int, *, store_id: str, epoch: int, whole: bool = False) -> Header:
-    """The header of a snapshot with what was noted; ``whole`` if it says that no journal goes on after it."""
-    return Header(
-        store_id=store_id,
-        epoch=epoch,
-        seq=noted.seq,
-        token=noted.token,
-        hand=noted.hand,
-        counts=noted.counts,
-        paused=tuple(sorted(noted.limits.paused)),
-        next_us=noted.limits.ahead(now_ms),
-        whole=whole,
-    )
+    return Noted(epoch.snapshot, dict(state.rows), header, epoch.journal.end, state.tidied)
 
 
 def write_noted(
     fd: int, system: System, header: Header, noted: Noted, now_ms: int, failed_ttl_ms: int = FAILED_TTL_MS
 ) -> Iterator[Index | None]:
-    """Write what was noted as a snapshot into an empty file, without finished jobs whose time is over; not synced.
-
-    Yields None after each piece, in the end the index, as write_snapshot does.
-    """
+    """Write what was noted into an empty file, without finished jobs whose time is over. See write_snapshot."""
     yield from _write(fd, system, header, noted.snapshot, _Sorting(noted.rows, noted.tidied, now_ms, failed_ttl_ms))
 
 
@@ -138,7 +115,7 @@ def _slots(
 
 
 class _Sorting:
-    """The rows of a state by where they go in a snapshot."""
+    """Sorts the rows of a state into the sections of a snapshot."""
 
     def __init__(self, rows: Mapping[str, Row], tidied: tuple[int, int], now_ms: int, failed_ttl_ms: int) -> None:
         self.rows = rows
@@ -148,10 +125,10 @@ class _Sorting:
         self.slots: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         self.running: list[Job] = []
         self.finished: list[Job] = []
-        self.over_ms = _NEVER
-        """When the first of those finished jobs that are kept is over."""
+        self.over_ms = NEVER
+        """When the first of the finished jobs that are kept is over."""
         self.changed: set[bytes] = set()
-        """Ids of rows that may hide a job of the snapshot; one that was added and not yet looked into cannot."""
+        """Ids of rows that may hide a job of the snapshot. A row that is still text is new, and hides none."""
 
     def run(self) -> Iterator[None]:
         for n, (id, row) in enumerate(self.rows.items()):

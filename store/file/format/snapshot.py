@@ -1,4 +1,4 @@
-r"""The snapshot: the whole store as one JSON document that a person can read, diff and mend.
+r"""The snapshot: the whole store as one JSON document that you can read, diff and edit.
 
     {"format":"hourwheel","version":1,"min_reader":1,"store_id":"5f0c...","epoch":3,"seq":1041,...,"crc":"9a3e..",
     "ring":{
@@ -14,12 +14,12 @@ r"""The snapshot: the whole store as one JSON document that a person can read, d
     "finished":[
     ]}
 
-{slot: {cycle: [job, ...]}}, a job a line, slots and cycles in order, jobs by due_ms and id. The header is the first
+{slot: {cycle: [job, ...]}}, one job a line, slots and cycles in order, jobs by due_ms and id. The header is the first
 line; its ``crc`` covers everything after that line, then the line itself with a crc of zeros, and ``length`` is the
 size of the whole file. Scheduled jobs stay on the disk until they are due: the index says where each slot begins, and
-within a slot they stand in due order, so a sweep reads the lines that are due and one more.
+within a slot they are in due order, so a sweep reads the lines that are due and one more.
 
-A snapshot is written beside the old one and renamed over it; it is never changed in place.
+A snapshot is written beside the old one and renamed over it. It is never changed in place.
 """
 
 from __future__ import annotations
@@ -56,11 +56,7 @@ def index_job(index: Index, raw: bytes, offset: int) -> None:
 
 
 def verify(fd: int, path: str, system: System, header: Header) -> None:
-    """Compare the whole file with its checksum.
-
-    Raises:
-        StoreCorrupt: they differ, so the file was damaged, or edited by hand.
-    """
+    """Raise StoreCorrupt if the checksum of the whole file is wrong: it was damaged, or edited by hand."""
     line, _ = first_line(fd, system)
     at, crc = len(line) + 1, 0
     while piece := system.pread(fd, 1 << 20, at):
@@ -71,12 +67,12 @@ def verify(fd: int, path: str, system: System, header: Header) -> None:
         raise StoreCorrupt(path, min(at, header.length), f"the file has {at} bytes, its header says {header.length}")
     if found != header.crc or line + b"\n" != header.line(header.length, header.crc.encode("ascii", "replace")):
         raise StoreCorrupt(
-            path, 0, "the checksum does not match; if you have edited it, see `hourwheel check --accept-edit`"
+            path, 0, "the checksum does not match; if you have edited the file, see `hourwheel check --accept-edit`"
         )
 
 
 def scan_index(fd: int, system: System) -> Index:
-    """Make the index of a snapshot by reading it line by line."""
+    """Make the index of a snapshot, by reading it line by line."""
     index = Index()
     section, slot = b"", -1
     for offset, line in lines_of(fd, system, 0):
@@ -237,7 +233,7 @@ class SnapshotFile(Frozen):
                 yield offset, line.rstrip(b",\n")
 
     def slot_lines(self, slot: int) -> Iterator[bytes]:
-        """All jobs of a slot as text, also those that were taken."""
+        """All jobs of a slot as text, including those that were taken."""
         for _, line in lines_of(self._fd, self._system, self.index.starts[slot], self.index.ends[slot]):
             if line.startswith(b'{"id":'):
                 yield line.rstrip(b",\n")
@@ -248,7 +244,7 @@ class SnapshotFile(Frozen):
         return [slot for slot, (start, end) in enumerate(ranges) if start < end]
 
     def slot_text(self, slot: int, hidden: Set[bytes]) -> bytes | None:
-        """A slot as it stands in the file, if it can be copied: none of its jobs is hidden, has a key or an odd id."""
+        """The text of a slot, if it can be copied: none of its jobs is hidden, has a key or an unusual id."""
         start, end = self.index.starts[slot], self.index.ends[slot]
         text = pread_all(self._system, self._fd, start, end)
         if b',"key":' in text:
@@ -292,11 +288,7 @@ class SnapshotFile(Frozen):
 def open_snapshot(path: str, index_path: Callable[[int], str], system: System, *, check: bool = True) -> SnapshotFile:
     """Open a snapshot and its index.
 
-    Args:
-        path: of the snapshot.
-        index_path: a function from the epoch to the path of its index.
-        system: the system calls.
-        check: compare the file with its checksum.
+    ``index_path`` makes the path of an index from its epoch. With ``check`` the checksum of the snapshot is verified.
 
     Raises:
         FileNotFoundError: there is none.
