@@ -1,9 +1,10 @@
-"""Creation: how a store comes to be, and how one is told from the remains of one that is lost."""
+"""Creation: make a new store, but not where the remains of another one are."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 
 from ...errors import StoreCorrupt
 from ..state.counts import Counts
@@ -19,12 +20,7 @@ _FIRST = 1
 
 
 def open_or_create(place: Place, system: System, *, ahead: Epoch | None = None) -> Epoch:
-    """The newest epoch of a store, or the first of a new one. The caller holds the writers' lock.
-
-    Args:
-        place: where it is.
-        system: the system calls.
-        ahead: what was read before, as for Epoch.open.
+    """The newest epoch of a store, or the first of a new one; see Epoch.open.
 
     Raises:
         StoreCorrupt: the snapshot is missing or damaged; see also Epoch.open.
@@ -39,10 +35,9 @@ def open_or_create(place: Place, system: System, *, ahead: Epoch | None = None) 
 
 
 def refuse_remains(place: Place, system: System) -> None:
-    """Without a snapshot there must be no journal, but the unused first one of a store whose maker died at it.
+    """Raise StoreCorrupt if there is a journal without its snapshot.
 
-    Raises:
-        StoreCorrupt: there is one.
+    An unused first journal is fine: the process that was making the store has died.
     """
     for name in place.siblings(system, "journal"):
         path = os.path.join(place.directory, name)
@@ -62,7 +57,7 @@ def _create(place: Place, system: System) -> None:
             journal.close()
         sync_directory(system, place.directory)
         system.replace(place.next, place.path)
-        begun.insert(0, place.path)  # to be removed first: a snapshot must not stand without its journal
+        begun.insert(0, place.path)  # to be removed first: a snapshot must not be left without its journal
         sync_directory(system, place.directory)
     except OSError as error:
         _undo(begun, system)
@@ -70,10 +65,7 @@ def _create(place: Place, system: System) -> None:
 
 
 def _undo(begun: list[str], system: System) -> None:
-    for path in begun:
-        try:
-            system.unlink(path)
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return
+    with suppress(OSError):
+        for path in begun:
+            with suppress(FileNotFoundError):
+                system.unlink(path)

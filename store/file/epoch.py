@@ -85,11 +85,8 @@ class Epoch:
     def open(cls, place: Place, system: System, *, check: bool = True, ahead: Epoch | None = None) -> Epoch:
         """Open the newest epoch, and bring its state up to date. The caller holds the writers' lock.
 
-        Args:
-            place: where it is.
-            system: the system calls.
-            check: compare the snapshot with its checksum.
-            ahead: an epoch from ``read``; taken if it is the newest, and closed if not.
+        With ``check`` the checksum of the snapshot is verified. ``ahead`` is an epoch from ``read``, which is used if it
+        is still the newest, and closed if not.
 
         Raises:
             FileNotFoundError: there is no snapshot.
@@ -114,13 +111,13 @@ class Epoch:
 
     @classmethod
     def read(cls, place: Place, system: System, *, check: bool = True, make: bool = False, write: bool = True) -> Epoch:
-        """Open what stands of the newest epoch; also without the lock.
+        """Open the newest epoch as far as it is written, with or without the lock.
 
         Args:
             place: where it is.
             system: the system calls.
-            check: compare the snapshot with its checksum.
-            make: the journal that a whole snapshot may be without; the caller holds the lock.
+            check: verify the checksum of the snapshot.
+            make: make the journal, if a whole snapshot has none; the caller holds the lock.
             write: False to open the journal for reading only.
 
         Raises:
@@ -213,13 +210,11 @@ class Epoch:
     def mend_tail(self, *, after_power_loss: bool = False) -> None:
         """Cut an unfinished write off the end of the journal. The caller holds the lock, so its writer is dead.
 
-        Args:
-            after_power_loss: look at everything up to the end of the file, even if the next byte is blank. A power loss
-                may leave a hole where the write began and the rest of it behind; that would be met again as soon as new
-                records have filled the hole.
+        With ``after_power_loss`` it looks at everything up to the end of the file, even if the next byte is blank: a
+        power loss may leave a hole followed by the rest of the write, which would show up once records fill the hole.
 
         Raises:
-            StoreCorrupt: what stands there is no unfinished write.
+            StoreCorrupt: what is there is not an unfinished write.
         """
         if self.journal.is_blank() if after_power_loss else not self.journal.has_more():
             return
@@ -283,9 +278,7 @@ class Epoch:
     def seal(self, next_epoch: int, *, doubtful: bool = False) -> None:
         """Announce the next epoch: from now on a process looks for it before it appends here.
 
-        Args:
-            next_epoch: its number.
-            doubtful: a sync has failed, so that if the next epoch has not come, it is to be begun.
+        With ``doubtful`` a sync has failed, and a process that does not find the next epoch begins it.
         """
         seq = self.journal.seq + 1
         doubt = ',"doubtful":true' if doubtful else ""
