@@ -160,12 +160,16 @@ def loads(text: str | bytes) -> Any:
         raise ValueError(f"nested too deeply: {error}") from None
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError(f"duplicate key in an object with the keys {[name for name, _ in pairs]!r}")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is in an object twice")
     return made
 
 
-_DECODER: Final = simplejson.JSONDecoder(allow_nan=False, object_pairs_hook=_no_duplicates)
+_DECODER: Final = simplejson.JSONDecoder(allow_nan=False, object_pairs_hook=_unique)
 """Made once: simplejson.loads() with these arguments would make one for each text, in a fifth of the time."""
+scan_json: Final = _DECODER.scan_once
+"""The value that begins at an offset of a text, and where it ends."""

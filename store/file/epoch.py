@@ -85,8 +85,8 @@ class Epoch:
     def open(cls, place: Place, system: System, *, check: bool = True, ahead: Epoch | None = None) -> Epoch:
         """Open the newest epoch, and bring its state up to date. The caller holds the writers' lock.
 
-        With ``check`` the checksum of the snapshot is verified. ``ahead`` is an epoch from ``read``, which is used if it
-        is still the newest, and closed if not.
+        With ``check`` the checksum of the snapshot is verified. ``ahead`` was opened by ``read``; it is used if it is
+        still the newest, and closed if not.
 
         Raises:
             FileNotFoundError: there is no snapshot.

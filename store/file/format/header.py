@@ -71,14 +71,19 @@ def read_header(fd: int, path: str, system: System) -> Header:
         StoreFormatError: it is not a store, or that of a newer Hourwheel.
         StoreCorrupt: it is damaged.
     """
-    line, found = first_line(fd, system)
+    line, ended = first_line(fd, system)
+    return header_in(line, path, ended=ended)
+
+
+def header_in(line: bytes, path: str, *, ended: bool) -> Header:
+    """The same of a first line that was read; ``ended`` if a line feed follows it."""
     if not line.lstrip(b" \xef\xbb\xbf").startswith(b'{"format":"hourwheel"'):
         raise StoreFormatError(f"{path} is not an Hourwheel store: it does not begin with " + '{"format":"hourwheel"')
     try:
         told = loads(line.rstrip(b", \r") + b"}")
     except ValueError as error:
         raise StoreCorrupt(path, 0, f"the header is not JSON: {error}") from None
-    if not found:
+    if not ended:
         raise StoreCorrupt(path, len(line), "the file ends within its first line")
     try:
         return parse_header(told, path)

@@ -82,7 +82,7 @@ class Journal:
         """A write or sync failed, so nothing in this journal may be acknowledged any more."""
         self._closing = False
         self._turn = Gate(path)
-        self._fd = fd
+        self.fd = fd
         self._system = system
         self._pread = system.pread
         self._pwrite = system.pwrite
@@ -139,16 +139,11 @@ class Journal:
         os.write(fd, header + b"\n")
         return cls(path, fd, SYSTEM, end=len(header), seq=seq, size=0)
 
-    @property
-    def fd(self) -> int:
-        """The open file."""
-        return self._fd
-
     # ---- reading -----------------------------------------------------------------------------------------
 
     def has_more(self) -> bool:
         """Whether something follows the last record known here; StoreMoved if that record itself is gone."""
-        found = self._pread(self._fd, 3, self.end - 2)
+        found = self._pread(self.fd, 3, self.end - 2)
         if found == _ENDS_HERE:
             return False
         if found[:2] != _ENDS_HERE[:2]:
@@ -160,28 +155,28 @@ class Journal:
 
     def has_much_more(self) -> bool:
         """Whether so much follows that reading it takes a while."""
-        return bool(self._pread(self._fd, 2, self.end + _MUCH).strip(b"\n\0"))  # one of two bytes is not a line feed
+        return bool(self._pread(self.fd, 2, self.end + _MUCH).strip(b"\n\0"))  # one of two bytes is not a line feed
 
     def share(self) -> None:
         """Show other processes that this one has it open; see alone()."""
         with suppress(OSError):  # the last process that has it open is closing the store: another epoch will come
-            self._system.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            self._system.flock(self.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def alone(self) -> bool:
         """Whether no other process shows that it has it open."""
         try:
-            self._system.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._system.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
 
     def length(self) -> int:
         """The size of the file now, in bytes."""
-        return self._system.fstat(self._fd).st_size
+        return self._system.fstat(self.fd).st_size
 
     def is_blank(self) -> bool:
         """Whether everything after the last record known here is blank, up to the end of the file."""
-        return _is_blank(self._fd, self._system, self.end)
+        return _is_blank(self.fd, self._system, self.end)
 
     def read(self, most: int = _READ) -> list[Batch]:
         """Whole changes after the last one known, about ``most`` bytes of them; [] at the end.
@@ -190,7 +185,7 @@ class Journal:
         """
         size = most
         while True:
-            data = self._pread(self._fd, size, self.end)
+            data = self._pread(self.fd, size, self.end)
             batches, _ = split(data, self.end)
             if batches or len(data) < size or b"\n\n" in data:
                 return batches
@@ -198,11 +193,11 @@ class Journal:
 
     def rest(self) -> bytes:
         """Everything from the last record known to the end of the file."""
-        return pread_all(self._system, self._fd, self.end)
+        return pread_all(self._system, self.fd, self.end)
 
     def between(self, start: int, end: int) -> bytes:
         """The bytes of records that have been read."""
-        return pread_all(self._system, self._fd, start, end)
+        return pread_all(self._system, self.fd, start, end)
 
     # ---- writing -----------------------------------------------------------------------------------------
 
@@ -217,18 +212,18 @@ class Journal:
         end = at + len(lines)
         if end + RESERVE > self.size:
             self._allocate(end + RESERVE, end + RESERVE if reserve else end)
-        if at + self._pwrite(self._fd, lines, at) != end:
-            write_all(self._system, self._fd, lines, at)
+        if at + self._pwrite(self.fd, lines, at) != end:
+            write_all(self._system, self.fd, lines, at)
         self.end = end
         self.seq += records
 
     def _allocate(self, wanted: int, needed: int) -> None:
-        self.size = self._system.fstat(self._fd).st_size  # another process may have made it longer
+        self.size = self._system.fstat(self.fd).st_size  # another process may have made it longer
         while self.size < wanted:
             try:
-                write_all(self._system, self._fd, _BLANK, self.size)
+                write_all(self._system, self.fd, _BLANK, self.size)
             except OSError as error:
-                self.size = self._system.fstat(self._fd).st_size
+                self.size = self._system.fstat(self.fd).st_size
                 if self.size < needed:
                     raise NoRoom(error.errno, error.strerror) from error
                 return
@@ -236,16 +231,16 @@ class Journal:
 
     def end_line(self, length: int) -> None:
         """Write a line feed ``length`` bytes after the last record known."""
-        write_all(self._system, self._fd, b"\n", self.end + length)
-        self._fdatasync(self._fd)
+        write_all(self._system, self.fd, b"\n", self.end + length)
+        self._fdatasync(self.fd)
 
     def cut(self) -> None:
         """Cut off everything after the last record known here, durably.
 
         Overwriting it with blanks would not do: if the process is killed meanwhile, what is left looks like damage.
         """
-        self._system.ftruncate(self._fd, self.end)
-        self._fdatasync(self._fd)
+        self._system.ftruncate(self.fd, self.end)
+        self._fdatasync(self.fd)
         self._allocate(self.end + RESERVE, 0)
 
     def sync(self, upto: int | None = None) -> None:
@@ -265,13 +260,13 @@ class Journal:
             self.close()
 
     def _sync_now(self, upto: int | None) -> None:
-        if self._fd < 0 or (upto is not None and upto <= self.synced):
+        if self.fd < 0 or (upto is not None and upto <= self.synced):
             return
         if self.broken:
             raise OSError(errno.EIO, "an earlier write or sync failed")
         end = self.end
         try:
-            self._fdatasync(self._fd)
+            self._fdatasync(self.fd)
         except OSError:  # an exception from outside, such as Ctrl-C, says nothing about the disk
             self.broken = True
             raise
@@ -284,6 +279,6 @@ class Journal:
             self._turn.run(self._close, wait=False)
 
     def _close(self) -> None:
-        fd, self._fd = self._fd, -1
+        fd, self.fd = self.fd, -1
         if fd >= 0:
             close_file(self._system, fd)

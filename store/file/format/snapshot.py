@@ -124,7 +124,7 @@ class SnapshotFile(Frozen):
     """The jobs of a snapshot, left on the disk."""
 
     def __init__(self, fd: int, path: str, system: System, header: Header, index: Index) -> None:
-        self._fd = fd
+        self.fd = fd
         self.path = path
         self._system = system
         self.header = header
@@ -136,18 +136,13 @@ class SnapshotFile(Frozen):
 
     def close(self) -> None:
         """Close the file."""
-        fd, self._fd = self._fd, -1
+        fd, self.fd = self.fd, -1
         if fd >= 0:
             close_file(self._system, fd)
 
-    @property
-    def fd(self) -> int:
-        """The open file."""
-        return self._fd
-
     def is_at(self, path: str) -> bool:
         """Whether this is the file that has the name ``path`` now."""
-        return os.path.samestat(self._system.fstat(self._fd), self._system.stat(path))
+        return os.path.samestat(self._system.fstat(self.fd), self._system.stat(path))
 
     @property
     def over_ms(self) -> int | None:
@@ -169,7 +164,7 @@ class SnapshotFile(Frozen):
     def _line_at(self, offset: int) -> bytes:
         data, size = b"", 1024
         while (stop := data.find(b"\n")) < 0:
-            piece = self._system.pread(self._fd, size, offset + len(data))
+            piece = self._system.pread(self.fd, size, offset + len(data))
             if not piece:
                 return data.rstrip(b",")
             data += piece
@@ -228,13 +223,13 @@ class SnapshotFile(Frozen):
         return found
 
     def _slot_jobs(self, slot: int) -> Iterator[tuple[int, bytes]]:
-        for offset, line in lines_of(self._fd, self._system, self._cursors[slot], self.index.ends[slot]):
+        for offset, line in lines_of(self.fd, self._system, self._cursors[slot], self.index.ends[slot]):
             if line.startswith(b'{"id":'):
                 yield offset, line.rstrip(b",\n")
 
     def slot_lines(self, slot: int) -> Iterator[bytes]:
         """All jobs of a slot as text, including those that were taken."""
-        for _, line in lines_of(self._fd, self._system, self.index.starts[slot], self.index.ends[slot]):
+        for _, line in lines_of(self.fd, self._system, self.index.starts[slot], self.index.ends[slot]):
             if line.startswith(b'{"id":'):
                 yield line.rstrip(b",\n")
 
@@ -246,7 +241,7 @@ class SnapshotFile(Frozen):
     def slot_text(self, slot: int, hidden: Set[bytes]) -> bytes | None:
         """The text of a slot, if it can be copied: none of its jobs is hidden, has a key or an unusual id."""
         start, end = self.index.starts[slot], self.index.ends[slot]
-        text = pread_all(self._system, self._fd, start, end)
+        text = pread_all(self._system, self.fd, start, end)
         if b',"key":' in text:
             return None
         ids = [id for id, _ in JOB_HEAD.findall(text)]
@@ -266,7 +261,7 @@ class SnapshotFile(Frozen):
 
     def jobs(self) -> Iterator[Job]:
         """See Frozen.jobs."""
-        for _, line in lines_of(self._fd, self._system, 0):
+        for _, line in lines_of(self.fd, self._system, 0):
             if line.startswith(b'{"id":'):
                 yield decode_job(line.rstrip(b",\n"))
 
@@ -279,7 +274,7 @@ class SnapshotFile(Frozen):
         return self._section(self.index.finished_at)
 
     def _section(self, at: int) -> Iterator[bytes]:
-        for _, line in lines_of(self._fd, self._system, at):
+        for _, line in lines_of(self.fd, self._system, at):
             if not line.startswith(b'{"id":'):
                 return
             yield line.rstrip(b",\n")

@@ -16,6 +16,7 @@ import simplejson
 
 from ....errors import StoreError
 from ....job import Job, State
+from ...codec import scan_json
 from ..format.header import Header, parse_header
 from ..format.index import SLOTS
 from .damage import short
@@ -93,7 +94,6 @@ class _Reader:
         self._text = text
         self._path = path
         self._at = 0
-        self._scan = simplejson.JSONDecoder(allow_nan=False, object_pairs_hook=self._unique).scan_once
         self._started = 0
         self._jobs: list[Placed] = []
         self._seen: dict[str, int] = {}
@@ -190,7 +190,7 @@ class _Reader:
         self._blank()
         self._started = self._at
         try:
-            value, self._at = self._scan(self._text, self._at)
+            value, self._at = scan_json(self._text, self._at)
         except simplejson.JSONDecodeError as error:
             self._refuse(error.pos, error.msg.partition(" %r")[0] + self._instead(error.pos))
         except StopIteration:
@@ -200,14 +200,6 @@ class _Reader:
         except (RecursionError, MemoryError):
             self._refuse(self._started, "this is nested too deeply")
         return value
-
-    def _unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"{twice!r} is in an object twice")
-        return made
 
     def _take(self, wanted: str) -> None:
         if self._peek() != wanted:

@@ -57,11 +57,7 @@ class LooseJournal:
 
 
 def read_journal(data: bytes, path: str) -> LooseJournal:
-    """Every record of a journal that can be read.
-
-    Raises:
-        StoreFormatError: it was written by a newer Hourwheel.
-    """
+    """Every record of a journal that can be read; StoreFormatError if a newer Hourwheel wrote it."""
     found = LooseJournal(path=path)
     at, end = 0, len(data.rstrip(_BLANKS))
     while at < end:
@@ -144,7 +140,10 @@ def _take_line(found: LooseJournal, line: bytes, at: int) -> None:
     try:
         fields = loads(text)
         if "journal" in fields:
-            _take_header(found, fields)
+            if fields.get("version") != 1:
+                version = fields.get("version")
+                raise StoreFormatError(f"{found.path} was written by a newer Hourwheel (journal version {version!r})")
+            found.header = fields
             return
         seq = fields["seq"]
         if type(seq) is not int or type(fields["op"]) is not str:
@@ -154,14 +153,6 @@ def _take_line(found: LooseJournal, line: bytes, at: int) -> None:
         return
     more = line[_CRC : _CRC + 1] == b"+"
     found.records.append(LooseRecord(seq=seq, fields=fields, text=text, more=more, offset=at, end=at + len(line) + 1))
-
-
-def _take_header(found: LooseJournal, fields: dict[str, Any]) -> None:
-    if fields.get("version") != 1:
-        raise StoreFormatError(
-            f"{found.path} was written by a newer Hourwheel (journal version {fields.get('version')!r})"
-        )
-    found.header = fields
 
 
 # ---- the end ---------------------------------------------------------------------------------------------

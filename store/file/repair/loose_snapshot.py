@@ -18,8 +18,7 @@ import simplejson
 from ....errors import HourwheelError, StoreFormatError
 from ....job import Job, State
 from ...codec import decode_job
-from ..format.header import Header, read_header
-from ..system.system import System
+from ..format.header import Header, header_in
 from .bitrot import flip, flipped_bit, is_telling
 from .damage import Damage, id_in, short
 from .document import EditRefused, read_document
@@ -47,11 +46,7 @@ class LooseSnapshot:
 
 
 def read_snapshot(data: bytes, path: str) -> LooseSnapshot:
-    """Everything that can be read of a snapshot.
-
-    Raises:
-        StoreFormatError: it was written by a newer Hourwheel.
-    """
+    """Everything that can be read of a snapshot; StoreFormatError if a newer Hourwheel wrote it."""
     try:
         flipped = _flipped_bit(data, path)
     except _Unexplained:
@@ -90,17 +85,11 @@ def _read_changed(data: bytes, path: str) -> LooseSnapshot:
     )
 
 
-class _InMemory(System):
-    """Lets the strict reader read bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.pread = lambda _fd, size, at: data[at : at + size]
-
-
 def _header_of(data: bytes, path: str) -> Header | None:
     """The header, if it can be read. That of a newer Hourwheel raises StoreFormatError."""
+    line, end, _ = data[: 2 * _REGION].partition(b"\n")
     try:
-        return read_header(0, path, _InMemory(data[: 2 * _REGION]))
+        return header_in(line, path, ended=bool(end))
     except StoreFormatError:
         if data.lstrip(b" \xef\xbb\xbf").startswith(_START):
             raise

@@ -33,11 +33,7 @@ def job_of(fields: Mapping[str, Any]) -> Job:
 
 
 def read_job(raw: bytes) -> Job:
-    """The job in a line of a file that cannot be trusted.
-
-    Raises:
-        ValueError: the line is not a job, whole and sound.
-    """
+    """The job in a line of a file that cannot be trusted; ValueError if it is not a whole, sound job."""
     match loads(raw.decode("utf-8")):
         case dict(fields):
             return job_of(fields)

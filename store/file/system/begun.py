@@ -35,11 +35,7 @@ class Mark:
     """The mark of one owner in its open life sign."""
 
     def __init__(self, system: System, fd: int, since_ms: int) -> None:
-        """Begin: nothing has begun yet.
-
-        Raises:
-            OSError: it could not be written.
-        """
+        """Write that nothing has begun yet; OSError if that fails."""
         self._gate = Gate("life sign")
         """Keeps an older token from overwriting a newer one, and from being written to a reused descriptor."""
         self._system = system
@@ -49,11 +45,7 @@ class Mark:
         self.move(fd)
 
     def move(self, fd: int) -> None:
-        """Go on in another file, with the same content: the sign was removed, and is shown again.
-
-        Raises:
-            OSError: it could not be written.
-        """
+        """Go on in another file, with the same content: the sign was removed, and is shown again."""
         self._gate.run(self._move, fd)
 
     def _move(self, fd: int) -> None:

@@ -80,20 +80,12 @@ class FileLock:
         return fd
 
     def acquire(self) -> None:
-        """Take the lock.
-
-        Raises:
-            StoreBusy: it could not be had within the timeout.
-        """
+        """Take the lock; StoreBusy if it could not be had within the timeout."""
         self._waited_s = 0.0
         self.reacquire()
 
     def reacquire(self) -> None:
-        """Take the lock again in the same verb, within what is left of the timeout.
-
-        Raises:
-            StoreBusy: it could not be had in that time.
-        """
+        """Take the lock again in the same verb, within what is left of the timeout; else StoreBusy."""
         if self._fd < 0:  # check() could not open the file that has the name now
             self._fd = self._open()
         self._taken, self._thread = True, get_ident()
@@ -120,10 +112,7 @@ class FileLock:
         """Make sure that the lock, which is held, is on the file that has its name now.
 
         The lock on the old file is kept until the new one is taken, so that no process that knows only the old file is
-        in the middle of a change then.
-
-        Raises:
-            StoreBusy: the lock on the new file could not be had within the timeout.
+        in the middle of a change then. StoreBusy if the new one could not be had within the timeout.
         """
         while not is_named(self._path, self._fd, self._system):
             old, self._fd = self._fd, -1
@@ -218,11 +207,7 @@ class LifeSigns:
         self._marks: dict[str, Mark] = {}
 
     def show(self, path: str) -> None:
-        """Hold the sign at ``path`` from now on. Call this before each claim of the owner.
-
-        Raises:
-            StoreError: it cannot be made, or another process holds it.
-        """
+        """Hold the sign at ``path`` from now on; StoreError if that fails. Call this before each claim of the owner."""
         held, mark = self._held.get(path), self._marks.get(path)
         if held is not None and is_named(path, held, self._system):
             return
@@ -259,11 +244,7 @@ class LifeSigns:
         return self._system.flock(fd, _TRY)
 
     def mark(self, path: str, now_ms: int) -> Mark:
-        """The mark in the sign at ``path``, which is shown; see begun.py.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+        """The mark in the sign at ``path``, which is shown (see begun.py); StoreError if it cannot be written."""
         mark = self._marks.get(path)
         if mark is None:
             try:

@@ -53,11 +53,7 @@ class Within(System):
             setattr(self, name, getattr(self, f"_{name}"))
 
     def take(self, path: str) -> None:
-        """Open the directory, and note who owns the store at ``path``.
-
-        Raises:
-            StoreUnsafe: it cannot be opened.
-        """
+        """Open the directory, and note who owns the store at ``path``; StoreUnsafe if it cannot be opened."""
         try:
             self.fd = self.outer.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self.note_owner(path)

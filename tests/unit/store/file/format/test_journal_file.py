@@ -132,8 +132,8 @@ def test_remains_behind_a_half_written_header_or_a_whole_one_are_not_called_noth
 @pytest.mark.parametrize(("behind", "more"), [(b"", False), (b"\n", False), (b"\0", False), (b"a", True)])
 def test_more_is_there_only_if_something_was_written(behind: bytes, more: bool) -> None:
     journal = begun()
-    journal._system.ftruncate(journal._fd, journal.end)
-    journal._system.pwrite(journal._fd, behind, journal.end)
+    journal._system.ftruncate(journal.fd, journal.end)
+    journal._system.pwrite(journal.fd, behind, journal.end)
     assert journal.has_more() is more
     assert journal.is_blank() is (not more)
 
