@@ -11,14 +11,18 @@ import sys
 import time
 from datetime import UTC, datetime
 from importlib import import_module
+from inspect import signature
 from typing import Any
-
-from hourwheel.turn import effects
 
 _WHEEL, _STORE = sys.argv[3:5] if __name__ == "__main__" else ("hourwheel", "hourwheel.store")
 JsonStore = import_module(_STORE).JsonStore
 Scheduler = import_module(_WHEEL).Scheduler
 Job, Succeeded = (getattr(import_module(f"{_WHEEL}.job"), name) for name in ("Job", "Succeeded"))
+
+if "now_ms" in signature(JsonStore.add).parameters:
+    _effects, _NOW = import_module(f"{_WHEEL}.turn").effects, (0,)
+else:  # an older store is not told the time when jobs are added, and settles outcomes
+    _effects, _NOW = (lambda outcomes: outcomes), ()
 
 _LOT = 1_000
 
@@ -47,10 +51,11 @@ def delay(directory: str, durability: str, seconds: float = 1.5) -> float:
 def claims(directory: str, count: int = 20_000) -> float:
     """Jobs a second through claim() and settle(), without a disk that syncs and without threads."""
     store = JsonStore(f"{directory}/tasks.json", durability="os")
-    store.add([Job(id=f"job-{number:032}", task="app.nothing", due_ms=1_000) for number in range(count)], 0, fresh=True)
+    jobs = [Job(id=f"job-{number:032}", task="app.nothing", due_ms=1_000) for number in range(count)]
+    store.add(jobs, *_NOW, fresh=True)
     begun = time.perf_counter()
     while found := store.claim("me", 2_000, 1_024):
-        store.settle(effects([(claim, Succeeded(returned="null")) for claim in found]), 2_100)
+        store.settle(_effects([(claim, Succeeded(returned="null")) for claim in found]), 2_100)
     return count / (time.perf_counter() - begun)
 
 

@@ -6,6 +6,7 @@ see what went wrong on Friday. It is kept for the store's failed_ttl, or for its
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -21,6 +22,11 @@ _EVIDENCE: Final = (State.FAILED, State.EXPIRED)
 def is_over(job: Job, now_ms: int, failed_ttl_ms: int) -> bool:
     """Whether the time of a finished job is over."""
     return job.finished_ms is not None and over_ms(job, failed_ttl_ms) <= now_ms
+
+
+def was_over(job: Job, tidied: Iterable[tuple[int, int]]) -> bool:
+    """Whether a finished job was over at one of these instants, each with a failed_ttl_ms."""
+    return any(is_over(job, now_ms, failed_ttl_ms) for now_ms, failed_ttl_ms in tidied)
 
 
 def over_ms(job: Job, failed_ttl_ms: int) -> int:

@@ -26,8 +26,8 @@ from ...job import Claim, Job
 from ...job import State as JobState
 from ...ring import Ring
 from ...turn import Again, Effect, Keep, begun, crashed, ended, revived, settled, unrun
-from ..codec import decode_job, is_plain
-from ..keeping import is_over, over_ms
+from ..codec import decode_job, lane
+from ..keeping import is_over, over_ms, was_over
 from .counts import Counts
 from .frozen import NOTHING, Frozen
 from .keys import Keys
@@ -92,8 +92,8 @@ class State:
         """The owner of each running job, in the order of their tokens."""
         self.over: list[tuple[int, str]] = []
         """A heap: when each finished row may be dropped at the earliest, and its id."""
-        self.tidied = (0, 0)
-        """(now_ms, failed_ttl_ms) of the last tidying: frozen jobs that were over then are not shown any more."""
+        self.tidied: tuple[Tidied, ...] = ()
+        """Tidyings. Frozen jobs that were over at one of them are not shown any more. None covers less than the last."""
         self.dropped = 0
         """How many finished rows have been dropped."""
         self.counts = counts or Counts()
@@ -128,7 +128,7 @@ class State:
 
     def was_tidied(self, job: Job) -> bool:
         """Whether a frozen job was dropped because its time was over."""
-        return job.finished and is_over(job, *self.tidied)
+        return job.finished and was_over(job, self.tidied)
 
     def counted(self, job: Job) -> Job:
         """The job, with the number of jobs that it waits for now."""
@@ -172,10 +172,11 @@ class State:
         """
         for due_ms, id in self.ring.pop_due(now_ms):
             row = self.rows[id]
-            if isinstance(row, bytes) and is_plain(row, due_ms):
-                self.ready.add(id, due_ms)
+            told = lane(row, due_ms) if isinstance(row, bytes) else None
+            if told is not None:
+                self.ready.add(id, due_ms, told[0], -told[1])
                 continue
-            job = job_of(row)
+            self.rows[id] = job = job_of(row)
             if job.due_ms == due_ms:  # pragma: no branch - only a bug makes them differ; then it must not start early
                 self.ready.put(job)
         for job in self.frozen.take_due(now_ms, self.hides):
@@ -189,7 +190,8 @@ class State:
         if self.over and self.over[0][0] <= now_ms:
             return True
         over_ms = self.frozen.over_ms
-        return over_ms is not None and over_ms <= now_ms and not 0 <= now_ms - self.tidied[0] < _AGAIN_MS
+        lately = any(0 <= now_ms - at < _AGAIN_MS for at, _ in self.tidied)
+        return over_ms is not None and over_ms <= now_ms and not lately
 
     # ---- applying ----------------------------------------------------------------------------------------
 
@@ -332,18 +334,19 @@ class State:
                 self._drop(id)
 
     def _tidied(self, record: Tidied) -> None:
-        """Drop the finished rows whose time is over. The totals still count them."""
-        now_ms, failed_ttl_ms = self.tidied = record
+        """Drop the finished rows whose time is over; the totals still count them."""
+        now_ms, ttl_ms = record
+        self.tidied = (*(one for one in self.tidied if one.now_ms > now_ms or one.failed_ttl_ms < ttl_ms), record)
         over = self.over
         while over and over[0][0] <= now_ms:
             _, id = heappop(over)
             row = self.rows.get(id)
             if not isinstance(row, Job) or not row.finished or is_tombstone(row):
                 continue  # revived, or dropped already
-            if is_over(row, now_ms, failed_ttl_ms):
+            if is_over(row, now_ms, ttl_ms):
                 self._drop(id)
             else:
-                heappush(over, (over_ms(row, failed_ttl_ms), id))
+                heappush(over, (over_ms(row, ttl_ms), id))
 
     def _drop(self, id: str) -> None:
         self.dropped += 1

@@ -52,7 +52,10 @@ class Target(NamedTuple):
 
 TARGETS: Final = (
     Target("wheel/ring.py"),
+    Target("wheel/turn.py", also="settl"),
     Target("store/state/state.py"),
+    Target("store/state/keys.py"),
+    Target("store/state/leases.py"),
     Target("store/state/deciding.py"),
     Target("store/file/format/journal.py"),
     Target("store/file/format/lines.py"),
@@ -65,6 +68,7 @@ TARGETS: Final = (
     Target("store/file/format/snapshot_writer.py"),
     Target("store/file/system/lock.py"),
     Target("wheel/worker/ticker.py"),
+    Target("wheel/worker/asking.py", also="unheard"),
     Target("wheel/safety/latch.py"),
     Target("wheel/scheduler/scheduler.py"),
     Target("wheel/scheduler/life.py"),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from hourwheel import Scheduler, Succeeded, Task
+from hourwheel.store.state.leases import Leases
 from hourwheel.testing import FakeClock
 from hourwheel.turn import effects
 
@@ -80,10 +81,11 @@ def test_rq_1354_who_was_slower_than_the_lock_had_company(another: Opened, clock
 def test_apscheduler_1116_a_lease_ran_out_and_the_late_outcome_killed_the_scheduler(
     another: Opened, clock: FakeClock
 ) -> None:
-    """Also apscheduler PR #1030. For claims with a lease, as other stores will need it: the newest token has the word."""
+    """Also apscheduler PR #1030. For stores whose owners live by leases: the newest token has the word."""
     slow, other = another(), another()
+    slow.store.leases = other.store.leases = Leases(5_000)
     result = count(slow, []).delay(1)
-    (old,) = slow.store.claim(slow.owner, clock.now_ms(), 10, lease_ms=5_000)
+    (old,) = slow.store.claim(slow.owner, clock.now_ms(), 10)
     clock.advance(10)
     (new,) = other.store.claim(other.owner, clock.now_ms(), 10)
     assert new.token > old.token

@@ -20,7 +20,7 @@ def job(number):
 store, count = JsonStore("tasks.json", durability="os"), 0
 try:
     while True:
-        store.add([job(count)], fresh=True)
+        store.add([job(count)], 0, fresh=True)
         count += 1
 except StoreFull:
     assert count > 300, count
@@ -28,7 +28,7 @@ store.cancel([f"a{number}" for number in range(count)], 1)
 until = time.monotonic() + 20
 while True:
     try:
-        store.add([job(count)], fresh=True)
+        store.add([job(count)], 0, fresh=True)
         break
     except StoreFull:
         assert time.monotonic() < until, "full for ever, of jobs that have ended"

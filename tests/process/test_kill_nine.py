@@ -14,18 +14,20 @@ PRODUCER = """
 import sys
 from hourwheel.store import JsonStore
 from hourwheel.job import Job, Succeeded
+from hourwheel.turn import effects
 store = JsonStore(sys.argv[1], durability=sys.argv[2])
 store._keeper.newest.epoch.most = 3000  # so that the kill meets compactions, too
 number = int(sys.argv[3])
 while True:
     name = f"job-{number}"
     print("issued", name, flush=True)
-    store.add([Job(id=name, task="t", due_ms=number, payload='[["%s"],{}]' % ("x" * (number * 37 % 300)), result_ttl_ms=1 << 50)])
+    payload = '[["%s"],{}]' % ("x" * (number * 37 % 300))
+    store.add([Job(id=name, task="t", due_ms=number, payload=payload, result_ttl_ms=1 << 50)], 0)
     print("added", name, flush=True)
     if number % 3 == 0:
         (claim,) = store.claim("producer", 1 << 40, 1)
         print("claimed", claim.job.id, claim.token, flush=True)
-        store.settle([(claim, Succeeded())], 1)
+        store.settle(effects([(claim, Succeeded())]), 1)
         print("settled", claim.job.id, flush=True)
     if number % 20 == 0:
         store._keeper._compactor.soon()

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from ....job import Job
 from ....job import State as JobState
 from ...codec import decode_job, peek
-from ...keeping import FAILED_TTL_MS, is_over, over_ms
+from ...keeping import FAILED_TTL_MS, is_over, over_ms, was_over
 from ...state.state import Row
 from ..epoch import Epoch
 from ..system.system import MAKE, System, opened
@@ -37,7 +37,7 @@ class Noted(NamedTuple):
     """For a snapshot of this epoch."""
     end: int
     """Where in the journal the record ends."""
-    tidied: tuple[int, int]
+    tidied: tuple[tuple[int, int], ...]
 
 
 def note(epoch: Epoch, now_ms: int) -> Noted:
@@ -73,7 +73,7 @@ def write_rows(path: str, system: System, header: Header, rows: Mapping[str, Row
     """
     with opened(system, path, MAKE | (os.O_TRUNC if over else os.O_EXCL)) as fd:
         try:
-            for _ in _write(fd, system, header, None, _Sorting(rows, (-1, 0), -1, 0)):
+            for _ in _write(fd, system, header, None, _Sorting(rows, (), -1, 0)):
                 pass
             system.fsync(fd)
         except BaseException:
@@ -117,9 +117,11 @@ def _slots(
 class _Sorting:
     """Sorts the rows of a state into the sections of a snapshot."""
 
-    def __init__(self, rows: Mapping[str, Row], tidied: tuple[int, int], now_ms: int, failed_ttl_ms: int) -> None:
+    def __init__(
+        self, rows: Mapping[str, Row], tidied: tuple[tuple[int, int], ...], now_ms: int, failed_ttl_ms: int
+    ) -> None:
         self.rows = rows
-        self._tidied = tidied
+        self.tidied = tidied
         self._now_ms = now_ms
         self._failed_ttl_ms = failed_ttl_ms
         self.slots: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
@@ -153,7 +155,7 @@ class _Sorting:
 
     def keeps(self, job: Job) -> bool:
         """Whether a finished job goes into the snapshot."""
-        if is_over(job, self._now_ms, self._failed_ttl_ms) or is_over(job, *self._tidied):
+        if is_over(job, self._now_ms, self._failed_ttl_ms):
             return False
         self.over_ms = min(self.over_ms, over_ms(job, self._failed_ttl_ms))
         return True
@@ -161,8 +163,10 @@ class _Sorting:
 
 def _finished(old: SnapshotFile | None, sorting: _Sorting) -> Iterator[bytes]:
     for raw in old.finished_lines() if old else ():
-        if peek(raw)[0] not in sorting.rows and sorting.keeps(decode_job(raw)):
-            yield raw
+        if peek(raw)[0] not in sorting.rows:
+            job = decode_job(raw)
+            if not was_over(job, sorting.tidied) and sorting.keeps(job):  # rows that were over are dropped already
+                yield raw
     for job in sorting.finished:
         yield text_of(job)
 

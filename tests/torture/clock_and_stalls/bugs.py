@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from hourwheel.ring import Ring
 from hourwheel.store import MemoryStore
+from hourwheel.store.state.leases import Leases
 from hourwheel.worker import ticker
 
 from tests.torture.simulation.bugs import ring_sweeps_only_the_current_slot
@@ -27,22 +28,30 @@ def the_hand_goes_back() -> Any:
 
 def claims_hold_by_the_wall_clock() -> Any:
     """A claim holds for half a minute of wall time, whether its owner lives or not."""
-    claim = MemoryStore.claim
+    init = MemoryStore.__init__
 
-    def leased(self: MemoryStore, *args: Any, **rest: Any) -> Any:
-        return claim(self, *args, **{**rest, "lease_ms": 30_000})
+    def leased(self: MemoryStore, **options: Any) -> None:
+        init(self, **options)
+        self.leases = _Mute(30_000)
 
-    return patch.object(MemoryStore, "claim", leased)
+    return patch.object(MemoryStore, "__init__", leased)
+
+
+class _Mute(Leases):
+    """Leases that only a claim of a job begins, and nothing prolongs."""
+
+    def beat(self, owner: str, now_ms: int) -> bool:
+        return True
 
 
 def ticker_sleeps_until_the_next_due_instant() -> Any:
     """However far it is: a clock that is set meanwhile does not wake it."""
     nap = ticker.nap
 
-    def long_nap(now_ns: int, *, credit: int, next_due_ms: int | None, waiting: bool) -> tuple[float, int]:
-        sleep_s, horizon_ms = nap(now_ns, credit=credit, next_due_ms=next_due_ms, waiting=waiting)
-        if credit > 0 and next_due_ms is not None:
-            sleep_s = max(0.0, next_due_ms / 1000 - now_ns / 1e9)
+    def long_nap(now_ns: int, *, credit: int, next_ms: int | None, waiting: bool) -> tuple[float, int]:
+        sleep_s, horizon_ms = nap(now_ns, credit=credit, next_ms=next_ms, waiting=waiting)
+        if credit > 0 and next_ms is not None:
+            sleep_s = max(0.0, next_ms / 1000 - now_ns / 1e9)
         return sleep_s, horizon_ms
 
     return patch.object(ticker, "nap", long_nap)
@@ -52,10 +61,12 @@ def ticks_only_when_the_second_is_new_to_it() -> Any:
     """A second that was ticked before, before the clock was set back, is not ticked again."""
     claim = ticker.Ticker._claim
 
-    def once(self: ticker.Ticker) -> tuple[int, int]:
+    def once(self: ticker.Ticker) -> None:
         newest = max(self._second, getattr(self, "newest_second", -1))
         self.newest_second = newest  # type: ignore[attr-defined]
-        return claim(self) if self._clock.now_ms() // 1000 > newest else (0, 0)
+        if self._clock.now_ms() // 1000 > newest:
+            claim(self)
+        self._stale = False
 
     return patch.object(ticker.Ticker, "_claim", once)
 

@@ -46,6 +46,7 @@ class Jumps:
         self._machine.tick()
         if self._random.random() < 0.3:
             self._add_long()
+            self._machine.wake()
             self._machine.turn()
         self._clock.travel(min(max(1_000_000, self._clock.now_ms() + by_ms), LAST_MS))
         self._add(before_ms, self._clock.now_ms())  # also into an interval that is repeated

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from hourwheel.contract import Store
+from hourwheel.contract import Claims, Store
 from hourwheel.job import Claim, Outcome, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.testing import FakeClock
@@ -57,10 +57,10 @@ class Watched:
     def __init__(self, store: Store, machine: Machine) -> None:
         self._store = store
         self._machine = machine
-        self.settle, self.next_due, self.scan = store.settle, store.next_due, store.scan
+        self.settle, self.tidy, self.lease_ms, self.beat = store.settle, store.tidy, store.lease_ms, store.beat
 
-    def claim(self, owner: str, now_ms: int, limit: int, *, queues: Collection[str] | None = None) -> list[Claim]:
-        claims = self._store.claim(owner, now_ms, limit, queues=queues)
+    def claim(self, *args: Any, **options: Any) -> Claims:
+        claims = self._store.claim(*args, **options)
         self._machine.claimed(claims)
         return claims
 
@@ -88,6 +88,11 @@ class Machine:
                 self._wrong(f"{claim.job.id}, due {claim.job.due_ms}, began at {now_ms}: early")
             if self.starts[claim.job.id] > 1:
                 self._wrong(f"{claim.job.id} began {self.starts[claim.job.id]} times")
+
+    def wake(self) -> None:
+        """Tell every ticker that there is something new, as a scheduler does that adds a job."""
+        for ticker in self.tickers:
+            ticker.wake()
 
     def turn(self) -> None:
         """Every ticker steps until it wants to sleep."""

@@ -13,7 +13,6 @@ from hourwheel.safety.gate import Gate
 from hourwheel.safety.shield import Alarm
 from hourwheel.store import doorbell
 from hourwheel.store.file.format.journal import Journal
-from hourwheel.store.file.group_commit import Together
 from hourwheel.store.file.keeper import Keeper
 from hourwheel.store.memory import MemoryStore
 from hourwheel.store.state.state import State
@@ -126,7 +125,6 @@ def a_handler_waits_for_the_thread_that_it_has_interrupted(patch: pytest.MonkeyP
 @_seed
 def what_a_handler_adds_is_forgotten(patch: pytest.MonkeyPatch) -> tuple[str, str]:
     patch.setattr(Gate, "defer", lambda self, work: None)
-    patch.setattr(Together, "defer", lambda self, item: None)
     return "sync", "a handler that calls"
 
 

@@ -15,6 +15,7 @@ from hourwheel.errors import HourwheelError, StoreError
 from hourwheel.job import Claim, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.file.store import Durability
+from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content, epoch_of
 from tests.kit.memory_system import DIRECTORY, MemorySystem
@@ -24,6 +25,7 @@ from .faults import Faults
 
 PATH = f"{DIRECTORY}/tasks.json"
 _NOT_KNOWN = ("not known", "may not be on the disk")
+_LONG_MS = 100 * 86_400_000
 _READ = ("get", "scan", "stats", "next_due", "density", "check")
 _CHANGES_NOTHING = ("open", "compact", "close", "_sync_quietly", *_READ)
 Deed = Callable[["Deeds"], None]
@@ -49,6 +51,7 @@ class Deeds:
         self.store: JsonStore | None = None
         self.refusals: list[HourwheelError] = []
         self.claims: list[Claim] = []
+        self.ask = 0
         self.model = MemoryStore()
         self._done: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
@@ -67,7 +70,7 @@ class Deeds:
         self._acknowledged(store, verb)
         if verb not in ("compact", "close", "_sync_quietly"):
             told = self._do_to_model(verb, args, options)
-            if verb != "stats" and told != answer:
+            if verb not in ("stats", "tidy") and told != answer:
                 raise Wrong(f"{verb} answered {answer!r:.200}, not {told!r:.200}")
         return answer
 
@@ -152,16 +155,19 @@ class Deeds:
 
     def add(self, *jobs: Job, fresh: bool = False, of: JsonStore | None = None) -> None:
         """Add jobs."""
-        self.do("add", list(jobs), fresh=fresh, of=of)
+        self.do("add", list(jobs), NOW, fresh=fresh, of=of)
 
     def claim(self, limit: int) -> None:
-        """Claim jobs and keep the claims."""
-        self.claims += self.do("claim", "owner", NOW, limit) or []
+        """Claim jobs and keep the claims; those whose answer was lost come with the next ones."""
+        claims = self.do("claim", "owner", NOW, limit, ask=self.ask)
+        if claims is not None:
+            self.claims += claims
+            self.ask = claims.ask
 
     def settle(self, *outcomes: Outcome) -> None:
         """Settle the oldest claims; what was refused is settled with the next ones, as the ticker does it."""
         pairs = list(zip(self.claims, outcomes, strict=False))
-        if self.do("settle", pairs, NOW) is not None:
+        if self.do("settle", effects(pairs), NOW) is not None:
             del self.claims[: len(pairs)]
 
     def by_another(self, number: int) -> None:
@@ -204,16 +210,17 @@ def _usual() -> list[Deed]:
         lambda deeds: deeds.settle(Succeeded(returned="[1]"), Failed(error=Failure("E", "e"))),
         lambda deeds: deeds.half_a_second(),
         lambda deeds: deeds.by_another(0),
-        lambda deeds: deeds.do("get", "a"),
+        lambda deeds: deeds.do("get", ["a"]),
         lambda deeds: deeds.do("cancel", ["batch-3"], NOW),
         lambda deeds: deeds.do("compact"),
         lambda deeds: deeds.add(a_job("after"), fresh=True),
-        lambda deeds: deeds.do("reschedule", "after", NOW + 5, NOW),
+        lambda deeds: deeds.do("reschedule", ["after"], NOW + 5, NOW),
         lambda deeds: deeds.claim(3),
         lambda deeds: deeds.settle(Retried(due_ms=NOW + 9), Released()),
         lambda deeds: deeds.do("stats", NOW),
         lambda deeds: deeds.do("next_due"),
-        lambda deeds: deeds.do("renew", list(deeds.claims), NOW, 1000),
+        lambda deeds: deeds.do("revive", ["batch-3"], NOW + 5, NOW),
+        lambda deeds: deeds.do("tidy", NOW + _LONG_MS),
         lambda deeds: deeds.reopen(),
         lambda deeds: deeds.do("density", NOW, 60),
         lambda deeds: deeds.do("compact"),
@@ -240,13 +247,20 @@ def _any(rng: random.Random, number: int) -> Deed:
         lambda deeds: deeds.settle(*outcomes),
         lambda deeds: deeds.settle(*outcomes[:1]),
         lambda deeds: deeds.do("cancel", sorted(content(deeds.model))[:2], NOW),
-        lambda deeds: deeds.do("reschedule", _one_of(deeds.model, pick), NOW + 3, NOW),
+        lambda deeds: deeds.do("reschedule", [_one_of(deeds.model, pick)], NOW + 3, NOW),
+        lambda deeds: deeds.do("revive", _finished(deeds.model)[:2], NOW + 3, NOW),
+        lambda deeds: deeds.do("tidy", NOW + _LONG_MS),
         lambda deeds: deeds.by_another(number),
         lambda deeds: deeds.do("compact"),
         lambda deeds: deeds.half_a_second(),
         lambda deeds: deeds.reopen(),
     ]
     return rng.choice(choices)
+
+
+def _finished(model: MemoryStore) -> list[str]:
+    """Those that can be revived whatever has come since."""
+    return sorted(id for id, job in content(model).items() if job.finished and job.key is None)
 
 
 def _one_of(model: MemoryStore, pick: float) -> str:

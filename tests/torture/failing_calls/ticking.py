@@ -10,7 +10,7 @@ from hourwheel.store import JsonStore
 from hourwheel.store.file.store import Durability
 
 from tests.kit.jobs import content
-from tests.unit.worker.test_ticker import World
+from tests.kit.ticking import World
 
 from .deeds import open_store
 from .faults import Faults, name_of

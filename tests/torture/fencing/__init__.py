@@ -1,8 +1,8 @@
-"""Zombies: a worker that has lost its claim comes back and settles it, or renews it; nothing may come of that.
+"""Zombies: a worker that has lost its claim comes back and settles it; nothing may come of that.
 
 A case is one zombie. Most are simulated: a claim is lost in one of many ways, perhaps many times over, the store is
-compacted and opened anew in between, and then the old claim is settled with every outcome. Some are real: a process
-claims, is stopped by SIGSTOP until another has its job, goes on, and settles.
+compacted and opened anew in between, and then the old claim is settled in every way there is. Some are real: a process
+claims, is stopped by SIGSTOP until its lease is over and another has its job, goes on, and settles.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pytest
+from hourwheel.contract import find
 from hourwheel.job import Claim, Job
 from hourwheel.job import State as JobState
 from hourwheel.store.state import verbs
+from hourwheel.store.state.leases import Leases
 from hourwheel.store.state.records import Claimed
 from hourwheel.store.state.state import State
 from hourwheel.store.state.verbs import StateVerbs
@@ -54,7 +56,15 @@ def _owner_is_compared_instead_of_the_token(patch: pytest.MonkeyPatch) -> None:
 
 
 def _lapsed_lease_can_be_renewed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(State, "dead_leases", lambda self, now_ms: [id for id, until in self.leases.items() if until < 0])
+    def beat(self: Leases, owner: str, now_ms: int) -> bool:
+        self.begin(owner, now_ms)
+        return True
+
+    patch.setattr(Leases, "beat", beat)
+
+
+def _a_lapsed_lease_still_holds(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Leases, "rescues", lambda self, state, now_ms: [])
 
 
 def _rescue_keeps_the_token(patch: pytest.MonkeyPatch) -> None:
@@ -78,7 +88,7 @@ def _table() -> dict[Any, Any]:
 def _whoever_settles_a_running_job_is_heard(patch: pytest.MonkeyPatch) -> None:
     def judge(state: State, settlements: Sequence[Any]) -> Any:
         held = [(claim.job.id, claim.token, how) for claim, how in settlements if claim.job.id in state.running]
-        return held, [claim for claim, _ in settlements if claim.job.id not in state.running]
+        return held, [claim for claim, _ in settlements if claim.job.id not in state.running], []
 
     patch.setattr(verbs, "judge", judge)
 
@@ -88,7 +98,7 @@ def _finished_jobs_may_be_settled_again(patch: pytest.MonkeyPatch) -> None:
 
     def settle(self: StateVerbs, settlements: Sequence[Any], now_ms: int) -> list[Claim]:
         lost = real_settle(self, settlements, now_ms)
-        return [claim for claim in lost if (job := self.get(claim.job.id)) is None or not job.finished]
+        return [claim for claim in lost if (job := find(self, claim.job.id)) is None or not job.finished]
 
     patch.setattr(StateVerbs, "settle", settle)
 
@@ -97,6 +107,7 @@ BUGS: Final[dict[str, Sow]] = {
     "the token is not compared": _token_is_not_compared,
     "the owner is compared instead of the token": _owner_is_compared_instead_of_the_token,
     "a lapsed lease can be renewed": _lapsed_lease_can_be_renewed,
+    "a lapsed lease still holds": _a_lapsed_lease_still_holds,
     "a rescue keeps the token": _rescue_keeps_the_token,
     "whoever settles a running job is heard": _whoever_settles_a_running_job_is_heard,
     "finished jobs may be settled again": _finished_jobs_may_be_settled_again,

@@ -149,17 +149,17 @@ class _Play:
         name = f"job-{number}"
         match number % 6:
             case 0:
-                self.do("add", [a_job(name)], fresh=True, adds=(name,), store=store)
+                self.do("add", [a_job(name)], NOW, fresh=True, adds=(name,), store=store)
             case 1:
-                self.do("add", [a_job(name), a_job(f"{name}-b")], adds=(name, f"{name}-b"), store=store)
+                self.do("add", [a_job(name), a_job(f"{name}-b")], NOW, adds=(name, f"{name}-b"), store=store)
             case 2:
                 claims = self.do("claim", "worker", NOW + number, 1, store=store) or []
                 self.claimed |= {claim.job.id for claim in claims}
             case 3:
-                self.do("add", [a_job(name, key="k")], on_conflict="keep", adds=(), store=store)
+                self.do("add", [a_job(name, key="k")], NOW, on_conflict="keep", adds=(), store=store)
             case 4:
-                self.do("get", "first", store=store)
-                self.do("add", [a_job(name)], fresh=True, adds=(name,), store=store)
+                self.do("get", ["first"], store=store)
+                self.do("add", [a_job(name)], NOW, fresh=True, adds=(name,), store=store)
             case _:
                 if self.case.mischief not in IN_PLACE:  # a new epoch, from what is in memory, would mend it
                     self.do("compact", store=store)

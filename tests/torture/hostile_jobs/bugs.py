@@ -25,10 +25,10 @@ def _handlers_end_threads() -> None:
 def _ticker_decodes() -> None:
     right = ticker.Ticker._hand_over
 
-    def hand_over(self: Any, claims: Sequence[Claim], put: Any) -> None:
+    def hand_over(self: Any, claims: Sequence[Claim], *rest: Any) -> None:
         for claim in claims:
             claim.job.args  # noqa: B018 - a look is what is wrong
-        right(self, claims, put)
+        right(self, claims, *rest)
 
     ticker.Ticker._hand_over = hand_over  # type: ignore[method-assign]
 

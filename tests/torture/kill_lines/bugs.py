@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pytest
-from hourwheel.job import Claim, Job, Succeeded
+from hourwheel.contract import Claims
+from hourwheel.job import Job, Succeeded
 from hourwheel.store import JsonStore
 from hourwheel.store.state.verbs import StateVerbs
+from hourwheel.turn import effects
 
 from tests.torture.power_loss.seeds import SEEDS
 from tests.torture.report import Report
@@ -42,9 +44,9 @@ def caught(name: str, seed: int) -> bool:
 def _acknowledged_before_it_is_written() -> None:
     add, late = StateVerbs.add, list[Any]()
 
-    def lazy(self: StateVerbs, jobs: Sequence[Job], **options: Any) -> list[str]:
+    def lazy(self: StateVerbs, jobs: Sequence[Job], now_ms: int, **options: Any) -> list[str]:
         while late:
-            add(self, late.pop())
+            add(self, late.pop(), now_ms)
         late.append(jobs)
         return [job.id for job in jobs]
 
@@ -54,9 +56,9 @@ def _acknowledged_before_it_is_written() -> None:
 def _removed_and_then_run() -> None:
     claim = StateVerbs.claim
 
-    def pop(self: StateVerbs, owner: str, now_ms: int, limit: int, **options: Any) -> list[Claim]:
+    def pop(self: StateVerbs, owner: str, now_ms: int, limit: int, **options: Any) -> Claims:
         claims = claim(self, owner, now_ms, limit, **options)
-        self.settle([(one, Succeeded()) for one in claims], now_ms)
+        self.settle(effects([(one, Succeeded()) for one in claims]), now_ms)
         return claims
 
     _PATCH.setattr(StateVerbs, "claim", pop)

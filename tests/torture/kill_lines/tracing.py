@@ -42,7 +42,7 @@ LONG_S: Final = 60.0
 _STORE: Final = os.path.dirname(hourwheel.store.__file__)
 _WHEEL: Final = os.path.dirname(hourwheel.__file__)
 _DISPATCH: Final = (
-    *("ticker", "sweep", "unheard", "settling", "stepping", "run/runner", "run/prepare", "run/failure"),
+    *("ticker", "sweep", "asking", "heart", "settling", "stepping", "run/runner", "run/prepare", "run/failure"),
     *("../scheduler/scheduler", "../scheduler/calling", "../tasks/task", "../tasks/sender", "../results/result"),
 )
 _NAMES: Final = frozenset(os.path.normpath(f"{_WHEEL}/worker/{name}.py") for name in _DISPATCH)

@@ -1,4 +1,4 @@
-"""Kills within the store's verbs: open, add, claim, settle, cancel, reschedule, renew, compact, close."""
+"""Kills within the store's verbs: open, add, claim, settle, cancel, reschedule, revive, tidy, compact, close."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Final
 
+from hourwheel.contract import find
 from hourwheel.errors import HourwheelError
 from hourwheel.job import Claim, Job, State, Succeeded
 from hourwheel.store import JsonStore
@@ -20,7 +21,7 @@ from tests.torture.report import Report
 
 from .tracing import Line, Point, killed_after, killed_at, points, watched
 
-KINDS: Final = "add add add add_many add_many claim claim settle settle settle_stale cancel move forget renew"
+KINDS: Final = "add add add add_many add_many claim claim settle settle settle_stale cancel move forget revive tidy"
 COMPACTING: Final = f"{KINDS} compact"
 """A compaction runs thirty thousand lines, most of them in loops over slots; so it is not in every history."""
 _STEPS: Final = 24
@@ -123,7 +124,7 @@ def _go_on(store: JsonStore, found: Content, path: str) -> str:
     orphans = [job for job in found.values() if job.state is State.RUNNING]
     claims = store.claim("rescuer", NOW + 10_000, 10_000)
     for job in orphans:
-        now = store.get([job.id])[0]
+        now = find(store, job.id)
         assert now is not None
         if now.state is State.RUNNING and now.token == job.token:
             return f"job {job.id} still runs in the name of the dead"
@@ -139,4 +140,4 @@ def _go_on(store: JsonStore, found: Content, path: str) -> str:
 
 
 def _claim_of(job: Job) -> Claim:
-    return Claim(job, job.token, job.owner or "", job.lease_until_ms)
+    return Claim(job, job.token, job.owner or "")

@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hourwheel.contract import Claims
 from hourwheel.errors import StoreBusy
-from hourwheel.job import Claim, Job, Outcome
+from hourwheel.job import Claim, Job
 from hourwheel.store import JsonStore
 from hourwheel.store.file.compaction import Compaction
 from hourwheel.store.file.epoch import Epoch
@@ -18,6 +19,7 @@ from hourwheel.store.file.system.place import Place
 from hourwheel.store.state.records import Claimed, Record, Rescued
 from hourwheel.store.state.state import State
 from hourwheel.store.state.verbs import StateVerbs
+from hourwheel.turn import Effect
 
 
 def _locks_the_replaced_file() -> None:
@@ -67,12 +69,12 @@ def _shows_its_life_sign_late() -> None:
     """An owner's sign is shown after its first claim."""
     claim, show = StateVerbs.claim, JsonStore._watch
 
-    def claim_then_show(self: Any, owner: str, *args: Any, **kwargs: Any) -> list[Claim]:
-        claims = claim(self, owner, *args, **kwargs)
-        show(self, owner)
+    def claim_then_show(self: Any, owner: str, now_ms: int, *args: Any, **kwargs: Any) -> Claims:
+        claims = claim(self, owner, now_ms, *args, **kwargs)
+        show(self, owner, now_ms)
         return claims
 
-    JsonStore._watch = lambda self, owner: None  # type: ignore[method-assign]
+    JsonStore._watch = lambda self, owner, now_ms: None  # type: ignore[method-assign]
     JsonStore.claim = claim_then_show  # type: ignore[method-assign, assignment]
 
 
@@ -100,7 +102,7 @@ def _takes_busy_for_done() -> None:
     """settle() of a store that is busy says that nothing was lost."""
     right = StateVerbs.settle
 
-    def settle(self: Any, settlements: Sequence[tuple[Claim, Outcome]], now_ms: int) -> list[Claim]:
+    def settle(self: Any, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         try:
             return right(self, settlements, now_ms)
         except StoreBusy:
@@ -118,7 +120,7 @@ def _claims_early() -> None:
     """A claim rounds the present up to the next second."""
     right = StateVerbs.claim
 
-    def claim(self: Any, owner: str, now_ms: int, *args: Any, **kwargs: Any) -> list[Claim]:
+    def claim(self: Any, owner: str, now_ms: int, *args: Any, **kwargs: Any) -> Claims:
         return right(self, owner, -(-now_ms // 1000) * 1000, *args, **kwargs)
 
     JsonStore.claim = claim  # type: ignore[method-assign, assignment]

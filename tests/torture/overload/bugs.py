@@ -12,13 +12,13 @@ _ALL = 1 << 20
 
 def _has_no_bound() -> None:
     """The queue takes whatever is due, a thousand in a call."""
-    Ticker._credit = lambda self: _ALL  # type: ignore[method-assign]
+    Ticker.credit = property(lambda self: _ALL)  # type: ignore[method-assign, assignment]
 
 
 def _claims_all_at_once() -> None:
     _has_no_bound()
 
-    def limit(now_ms: int, *, ticks: bool, credit: int, next_due_ms: int | None) -> int | None:
+    def limit(now_ms: int, *, ticks: bool, stale: bool, credit: int, next_ms: int | None) -> int | None:
         return _ALL if ticks else None
 
     ticker.claim_limit = limit

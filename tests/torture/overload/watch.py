@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hourwheel import Scheduler
+from hourwheel.contract import Claims
 from hourwheel.job import Claim
 from hourwheel.worker.ticker import Ticker
 
@@ -52,12 +53,12 @@ class Watch:
             self._woke_by = ended + nap_s
             return nap_s
 
-        def counted(ticker: Ticker, claims: list[Claim], put: Any) -> None:
+        def counted(ticker: Ticker, claims: Claims, taken: Sequence[Claim], *rest: Any) -> None:
             allowed = ticker.pool.workers + ticker.pace.queue_room()
-            held = ticker._inflight + len(claims)
+            held = ticker._inflight + len(taken)
             self.most_held = max(self.most_held, held)
-            self.beyond_credit += bool(claims) and held > allowed
-            hand_over(ticker, claims, put)
+            self.beyond_credit += bool(taken) and held > allowed
+            hand_over(ticker, claims, taken, *rest)
 
         Ticker.step = measured  # type: ignore[method-assign]
         Ticker._hand_over = counted  # type: ignore[method-assign, assignment]

@@ -9,17 +9,17 @@ import errno
 import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from hourwheel.errors import StoreError
+from hourwheel.errors import DuplicateJob, StoreError
 from hourwheel.job import (
     Bound,
     Claim,
     Failed,
     Failure,
     Fire,
-    Followed,
     Job,
     Outcome,
     Released,
@@ -31,13 +31,14 @@ from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.state import views
 from hourwheel.store.state.records import Record
 from hourwheel.store.state.verbs import StateVerbs
-from hourwheel.turn import effects
+from hourwheel.turn import Keep, effects
 
 from tests.kit.jobs import NOW, a_job, content
 
 from .disk import Died, Disk, Process
 
 Content = dict[str, Job]
+_TTL_MS = 1 << 40
 FAILURE = Failure("ValueError", "on purpose", "Traceback ...\n")
 
 
@@ -109,7 +110,7 @@ def _kind(kind: Kind) -> Kind:
 
 
 USUAL = (
-    "add add add add add_many claim claim settle settle settle settle_stale cancel move forget renew compact fire follow hold "
+    "add add add add add_many claim claim settle settle settle settle_stale cancel move forget revive tidy compact fire follow hold "
     "compact_while_adding other_adds other_adds_and_dies other_compacts other_dies_compacting other_dies_after_the_rename "
     "other_tears_a_write sync_fails write_fails"
 )
@@ -136,7 +137,7 @@ def _new_job(rng: random.Random, numbers: Iterator[int]) -> Job:
         payload=a_payload(rng),
         priority=rng.choice([0, 0, 0, 3]),
         key=rng.choice([None, None, None, "k1", "k2"]),
-        result_ttl_ms=1 << 40,
+        result_ttl_ms=_TTL_MS,
         limits=rng.choice([(), (), (), (Bound("two", 2),), (Bound("rate", 100, 1_000),)]),
     )
 
@@ -177,7 +178,7 @@ def fire(rng: random.Random, numbers: Iterator[int]) -> Step:
 
 def _fire(number: int, at_ms: int) -> Job:
     fire = Fire("often", at_ms, "every now and then")
-    return a_job(f"often@{number}", at_ms, key="schedule:often", fire=fire, result_ttl_ms=1 << 40)
+    return a_job(f"often@{number}", at_ms, key="schedule:often", fire=fire, result_ttl_ms=_TTL_MS)
 
 
 @_kind
@@ -188,7 +189,7 @@ def follow(rng: random.Random, numbers: Iterator[int]) -> Step:
     def step(scene: Scene) -> None:
         scene.claims += scene.store.claim("worker", NOW, 6)
         fires = [claim for claim in scene.claims if claim.job.fire is not None]
-        scene.store.settle(effects([(claim, Followed(job=_fire(number, NOW + 5))) for claim in fires * 2]), NOW)
+        scene.store.settle([(claim, Keep(next=_fire(number, NOW + 5))) for claim in fires * 2], NOW)
 
     return step
 
@@ -247,14 +248,26 @@ def move(rng: random.Random, numbers: Iterator[int]) -> Step:
     def step(scene: Scene) -> None:
         ids = sorted(content(scene.store))
         if ids:
-            scene.store.reschedule([ids[int(pick * len(ids))]], due_ms, NOW)[0]
+            scene.store.reschedule([ids[int(pick * len(ids))]], due_ms, NOW)
 
     return step
 
 
 @_kind
-def renew(rng: random.Random, numbers: Iterator[int]) -> Step:
-    return lambda scene: scene.store.renew(scene.claims, NOW, 60_000)
+def revive(rng: random.Random, numbers: Iterator[int]) -> Step:
+    pick = rng.random()
+
+    def step(scene: Scene) -> None:
+        ids = sorted(id for id, job in content(scene.store).items() if job.finished)
+        with suppress(DuplicateJob):
+            scene.store.revive(ids[int(pick * len(ids)) :][:2], NOW + 7, NOW)
+
+    return step
+
+
+@_kind
+def tidy(rng: random.Random, numbers: Iterator[int]) -> Step:
+    return lambda scene: scene.store.tidy(NOW + 2 * _TTL_MS)
 
 
 @_kind

@@ -56,6 +56,8 @@ def taken(text: str) -> list[Taken]:
         Taken("counts of text", re.sub(r'"accepted":\d+', '"accepted":"many"', text)),
         Taken("no counts", re.sub(r'"counts":\{[^}]*\},', "", text)),
         Taken("no checksum, no length", re.sub(r'"length":\s*\d+,"crc":"\w*",', "", text)),
+        Taken("not told when to tidy", re.sub(r'"over_ms": *\d+,', "", text)),
+        Taken("told a wrong instant at which to tidy", re.sub(r'"over_ms": *\d+', '"over_ms":7', text)),
         Taken("a checksum of another type", re.sub(r'"crc":"\w*"', '"crc":null', text)),
         *[Taken(f"arguments {call:.60}", _called(text, call), payload) for call, payload in _CALLS_TAKEN],
     ]
@@ -149,7 +151,6 @@ _FIELDS_REFUSED: Final = [
     *[("crashes", value, "crashes must be") for value in ("-1", "1.5", "null", "true", '"3"', "[]")],
     *[("token", value, "token must be") for value in ("-1", "1.5", "null", "true", '"3"', "[]", "1" * 40)],
     *[("owner", value, "owner must be") for value in ('""', "7", "true", "[]", "{}")],
-    *[("lease_until_ms", value, "lease_until_ms must be") for value in ('"1"', "-1", "1.5", "true", "{}")],
     *[("started_ms", value, "started_ms must be") for value in ('"1"', "-1", "1.5", "true", "{}")],
     *[("finished_ms", value, "finished_ms must be") for value in ('"1"', "-1", "1.5", "true", "{}")],
     *[("reason", value, "reason must be") for value in ("7", "true", "[]", "{}")],
@@ -238,9 +239,9 @@ def _headers(text: str) -> list[Refused]:
     return [
         *[
             Refused(
-                f"header: {name} {value:.20}", re.sub(rf'"{name}":\d+', f'"{name}":{value}', text, count=1), "", None
+                f"header: {name} {value:.20}", re.sub(rf'"{name}": *\d+', f'"{name}":{value}', text, count=1), "", None
             )
-            for name in ("epoch", "seq", "token", "hand")
+            for name in ("epoch", "seq", "token", "hand", "over_ms")
             for value in wrong
         ],
         *[

@@ -119,13 +119,13 @@ class _Maker:
             case 2:
                 self._store.cancel([self._choose.choice(self._scheduled())], NOW + 5, reason="no longer wanted")
             case 3:
-                self._store.reschedule([self._choose.choice(self._scheduled())], NOW + 5 * _DAY_MS, NOW + 6)[0]
+                self._store.reschedule([self._choose.choice(self._scheduled())], NOW + 5 * _DAY_MS, NOW + 6)
             case _:
                 self._store.add([self._job()], NOW, fresh=True)
         self._note()
 
     def _run_some(self) -> None:
-        claims = self._store.claim(f"worker-{self._choose.randrange(3)}", NOW + self._count, 3, lease_ms=9 * _DAY_MS)
+        claims = self._store.claim(f"worker-{self._choose.randrange(3)}", NOW + self._count, 3)
         self._note()
         settled = [(claim, self._outcome()) for claim in claims[:-1]]
         if settled:
@@ -140,7 +140,7 @@ class _Maker:
         self._longest = 60
         self._store.add([self._job() for _ in range(3)], NOW, fresh=True)
         self._note()
-        self._store.reschedule([self._scheduled()[0]], NOW + 7 * _DAY_MS, NOW + 6)[0]
+        self._store.reschedule([self._scheduled()[0]], NOW + 7 * _DAY_MS, NOW + 6)
         self._note()
         self._store.add([self._job()], NOW, fresh=True)
         self._note()
