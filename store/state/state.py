@@ -93,7 +93,7 @@ class State:
         self.over: list[tuple[int, str]] = []
         """A heap: when each finished row may be dropped at the earliest, and its id."""
         self.tidied: tuple[Tidied, ...] = ()
-        """Tidyings. Frozen jobs that were over at one of them are not shown any more. None covers less than the last."""
+        """Tidyings. Frozen jobs that were over at one are not shown any more. None covers less than the last."""
         self.dropped = 0
         """How many finished rows have been dropped."""
         self.counts = counts or Counts()

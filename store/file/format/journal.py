@@ -89,19 +89,18 @@ class Journal:
         self._fdatasync = system.fdatasync
 
     @classmethod
-    def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, tail: bytes = b"") -> Journal:
-        """Begin the journal of an epoch whose snapshot has everything up to ``seq``; ``tail`` is what follows."""
+    def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int) -> Journal:
+        """Begin the journal of an epoch whose snapshot has everything up to ``seq``."""
         fd = system.open(path, MAKE | os.O_TRUNC, 0o600)
         try:
             header = frame(
                 f'{{"journal":"hourwheel","version":1,"store_id":"{store_id}","epoch":{epoch},"after":{seq}}}'
             )
-            content = header + tail
-            write_all(system, fd, content + _BLANK, 0)
+            write_all(system, fd, header + _BLANK, 0)
         except BaseException:
             close_file(system, fd)
             raise
-        return cls(path, fd, system, end=len(header), seq=seq, size=len(content) + CHUNK)
+        return cls(path, fd, system, end=len(header), seq=seq, size=len(header) + CHUNK)
 
     @classmethod
     def open(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, write: bool = True) -> Journal:

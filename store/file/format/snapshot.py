@@ -223,15 +223,16 @@ class SnapshotFile(Frozen):
         return found
 
     def _slot_jobs(self, slot: int) -> Iterator[tuple[int, bytes]]:
-        for offset, line in lines_of(self.fd, self._system, self._cursors[slot], self.index.ends[slot]):
+        return self._jobs_in(self._cursors[slot], self.index.ends[slot])
+
+    def _jobs_in(self, at: int, end: int | None) -> Iterator[tuple[int, bytes]]:
+        for offset, line in lines_of(self.fd, self._system, at, end):
             if line.startswith(b'{"id":'):
                 yield offset, line.rstrip(b",\n")
 
     def slot_lines(self, slot: int) -> Iterator[bytes]:
         """All jobs of a slot as text, including those that were taken."""
-        for _, line in lines_of(self.fd, self._system, self.index.starts[slot], self.index.ends[slot]):
-            if line.startswith(b'{"id":'):
-                yield line.rstrip(b",\n")
+        return (raw for _, raw in self._jobs_in(self.index.starts[slot], self.index.ends[slot]))
 
     def held(self) -> list[int]:
         """The slots that had jobs when the snapshot was made."""
@@ -261,9 +262,7 @@ class SnapshotFile(Frozen):
 
     def jobs(self) -> Iterator[Job]:
         """See Frozen.jobs."""
-        for _, line in lines_of(self.fd, self._system, 0):
-            if line.startswith(b'{"id":'):
-                yield decode_job(line.rstrip(b",\n"))
+        return (decode_job(raw) for _, raw in self._jobs_in(0, None))
 
     def running(self) -> list[Job]:
         """The jobs that were running when the snapshot was made."""

@@ -222,7 +222,7 @@ def _documents(text: str) -> list[Refused]:
         ),
         Refused("a ring that is an array", re.sub(r'"ring":\{', '"ring":[', text), "was expected", '"ring"'),
         Refused("running that is an object", text.replace('"running":[', '"running":{'), "was expected", '"running"'),
-        Refused("something unknown", text.replace('"ring":{', '"colour":1,"ring":{'), "no part of a store", '"colour"'),
+        Refused("something unknown", text.replace('"ring":{', '"colour":1,"ring":{'), "not part of a store", '"colour"'),
         Refused(
             "a section twice", text.replace('"running":[', '"running":[],"running":['), "is in .* twice", '"running"'
         ),

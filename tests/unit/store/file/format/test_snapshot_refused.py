@@ -174,8 +174,8 @@ def test_a_snapshot_whose_descriptor_is_0_is_closed_like_any_other() -> None:
     system = Recording()
     written(system)
     file = opened(system)
-    system._held[0] = system._held.pop(file._fd)
-    file._fd = 0
+    system._held[0] = system._held.pop(file.fd)
+    file.fd = 0
     file.close()
     file.close()
     assert system.open_count() == 0
