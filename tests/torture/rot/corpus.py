@@ -143,10 +143,7 @@ _FIELDS_REFUSED: Final = [
     *[("max_crashes", value, "max_crashes must be") for value in ("0", "-1", "1.5", "null", "true", '"3"')],
     *[("result_ttl_ms", value, "result_ttl_ms must be") for value in ("-1", "1.5", "null", '"3"', "[]")],
     *[("state", value, "state must be") for value in ('"asleep"', "7", "null", "[]", "{}", '["running"]', '"RUNNING"')],
-    *[
-        ("state", f'"{state}"', "is in 'ring'")
-        for state in ("running", "succeeded", "failed", "cancelled", "expired")
-    ],
+    *[("state", f'"{state}"', "is in 'ring'") for state in ("running", "succeeded", "failed", "cancelled", "expired")],
     *[("attempt", value, "attempt must be") for value in ("-1", "1.5", "null", "true", '"3"', "[]")],
     *[("crashes", value, "crashes must be") for value in ("-1", "1.5", "null", "true", '"3"', "[]")],
     *[("token", value, "token must be") for value in ("-1", "1.5", "null", "true", '"3"', "[]", "1" * 40)],
@@ -222,7 +219,9 @@ def _documents(text: str) -> list[Refused]:
         ),
         Refused("a ring that is an array", re.sub(r'"ring":\{', '"ring":[', text), "was expected", '"ring"'),
         Refused("running that is an object", text.replace('"running":[', '"running":{'), "was expected", '"running"'),
-        Refused("something unknown", text.replace('"ring":{', '"colour":1,"ring":{'), "not part of a store", '"colour"'),
+        Refused(
+            "something unknown", text.replace('"ring":{', '"colour":1,"ring":{'), "not part of a store", '"colour"'
+        ),
         Refused(
             "a section twice", text.replace('"running":[', '"running":[],"running":['), "is in .* twice", '"running"'
         ),
