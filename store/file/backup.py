@@ -116,7 +116,7 @@ def move(path: str | os.PathLike[str], to: str | os.PathLike[str], *, now_ms: in
     old, target = place_at(path), place_at(to)
     _refuse_target(target, old, replace=False)
     refuse_unsafe(target, system, allow_network_fs=False, allow_shared_directory=False)
-    if not os.path.lexists(old.path) and not os.path.lexists(_aside(old)):
+    if not os.path.lexists(old.path) and not os.path.lexists(_moved(old)):
         raise StoreError(f"there is no store at {old.path}")
     lock = FileLock(old.lock, system, timeout_s=_LOCK_TIMEOUT_S)
     try:
@@ -124,7 +124,7 @@ def move(path: str | os.PathLike[str], to: str | os.PathLike[str], *, now_ms: in
         lock.check()
         _refuse_open(old, system)
         if not os.path.lexists(old.path):
-            system.replace(_aside(old), old.path)  # an earlier move died between its two renames
+            system.replace(_moved(old), old.path)  # an earlier move died between its two renames
         copied = _move_alone(old, target, system, now_ms)
         lock.release()
     finally:
@@ -139,14 +139,14 @@ def _move_alone(old: Place, target: Place, system: System, now_ms: int) -> Copie
             copied = written(epoch, now_ms, epoch.store_id, epoch.number + 1)
             epoch.seal(epoch.number + 1)
             epoch.journal.sync()
-            system.replace(old.path, _aside(old))
+            system.replace(old.path, _moved(old))
             try:
                 sync_directory(system, old.directory)
                 system.replace(target.next, target.path)
                 sync_directory(system, target.directory)
             except OSError:
                 if not os.path.lexists(target.path):
-                    system.replace(_aside(old), old.path)
+                    system.replace(_moved(old), old.path)
                 raise
         _carry(old, target, system)
         _remove(old, system)
@@ -155,7 +155,7 @@ def _move_alone(old: Place, target: Place, system: System, now_ms: int) -> Copie
         epoch.close()
 
 
-def _aside(place: Place) -> str:
+def _moved(place: Place) -> str:
     return place.path + ".moved"
 
 
@@ -275,7 +275,7 @@ def _carry(old: Place, target: Place, system: System) -> None:
 
 def _remove(old: Place, system: System) -> None:
     names = [name for kind in ("journal", "index", "owner") for name in old.siblings(system, kind)]
-    paths = [_aside(old), *(os.path.join(old.directory, name) for name in names), old.next, old.lock]
+    paths = [_moved(old), *(os.path.join(old.directory, name) for name in names), old.next, old.lock]
     for path in paths:
         with suppress(FileNotFoundError):
             system.unlink(path)

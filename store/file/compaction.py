@@ -39,7 +39,7 @@ from .system.system import MAKE, READ, System, close_file, sync_directory
 
 _NEARLY: Final = 1 << 16
 _LARGEST: Final = 1 << 23
-Stage = Literal["aside", "sealing", "sealed", "renamed"]
+Stage = Literal["preparing", "sealing", "sealed", "renamed"]
 
 
 def claim_work(place: Place, system: System) -> int | None:
@@ -98,7 +98,7 @@ class Compaction:
         self.new: Epoch | None = None
         self._overtaken = False
         """A job that the new snapshot leaves out, as its result_ttl was over, was scheduled again."""
-        self.stage: Stage = "aside"
+        self.stage: Stage = "preparing"
         """How far finish() has come."""
 
     # ---- in the background -------------------------------------------------------------------------------

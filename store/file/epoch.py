@@ -1,6 +1,6 @@
 """Epoch: one snapshot, the journal after it, and the state that both come to.
 
-A store lives in one epoch until the journal has grown long; then a new snapshot is written aside and a new epoch
+A store lives in one epoch until the journal has grown long; then a new snapshot is written beside it, and a new epoch
 begins (compaction.py). The last record of the old journal is a *seal*: a process that still follows that journal finds
 it before it can append, and looks by name for the snapshot of the next epoch. If that never came, since the process
 that wrote the seal died, the next writer lifts the seal. A *doubtful* seal is written after a failed sync; the process
