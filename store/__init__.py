@@ -1,4 +1,4 @@
-"""Where a ring can live: in a JSON file (JsonStore, the default; ReadOnlyStore to look), or in memory (MemoryStore)."""
+"""Stores: a ring in a JSON file (JsonStore, the default; ReadOnlyStore for reading), or in memory (MemoryStore)."""
 
 from .file.readonly import ReadOnlyStore
 from .file.store import JsonStore

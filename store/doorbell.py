@@ -1,7 +1,7 @@
-"""Doorbell: how the threads of one process tell each other that there is something to look at.
+"""Doorbell: the threads of a process tell each other that there is something to look at.
 
-Of locks and nothing else: threading.Condition is written in Python, and an exception that strikes in it (Ctrl-C in a
-``get()``) would leave its lock held, and hang whoever rings next.
+It consists of locks alone: threading.Condition is written in Python, and an exception that strikes in it, such as
+Ctrl-C in a ``get()``, would leave its lock held, and the next ring would hang.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import count
 
 
 class Doorbell:
-    """Each ring wakes every thread that waits; one that comes to wait later finds what it has missed.
+    """Each ring wakes every waiting thread; a thread that waits later learns of the rings that it has missed.
 
     >>> bell = Doorbell()
     >>> bell.ring()
@@ -23,11 +23,11 @@ class Doorbell:
         self._sleepers: dict[object, threading.Lock] = {}
         self._numbers = count(1)
         self._rung = 0
-        """The number of a ring that was not before the last one heard. Two at a time may be noted in either order."""
+        """The number of a recent ring; of two rings at the same time it may be either."""
         self._heard = threading.local()
 
     def ring(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiting threads."""
         self._rung = next(self._numbers)
         for asleep in list(self._sleepers.values()):
             try:
@@ -48,7 +48,7 @@ class Doorbell:
         asleep.acquire()
         self._sleepers[sleeper] = asleep
         try:
-            if self._rung == heard:  # not between the look and the lying down
+            if self._rung == heard:  # it has not rung in the meantime
                 asleep.acquire(timeout=min(timeout_s, threading.TIMEOUT_MAX))
         finally:
             self._sleepers.pop(sleeper, None)

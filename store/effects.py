@@ -1,4 +1,4 @@
-"""Effects as they stand in a settle record: ``"succeeded",<result>`` and the like, the end of a JSON array."""
+"""Effects as a settle record has them: ``"succeeded",<result>`` and the like, the end of a JSON array."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..turn import Again, Effect, End, Keep
 from .codec import dumps
 
 _CHANGES: Final = frozenset({"attempt", "crashes", "error", "reason", "queue", "priority", "expires_ms", "payload"})
-"""The fields of a job that an effect may change, beside those that each kind of effect always changes."""
+"""The fields of a job that an effect may change, besides those that its kind always changes."""
 _NEXT: Final = Job(id="", task="", due_ms=0)
 """Stands for the next fire, which has a line of its own in the journal."""
 _SUCCEEDED: Final = '"succeeded",'
@@ -46,11 +46,7 @@ def _plain(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decode_effect(parts: list[Any]) -> Effect:
-    """The effect of these elements.
-
-    Raises:
-        ValueError: they are none.
-    """
+    """The effect of these elements; ValueError if they are none."""
     match parts:
         case ["succeeded", returned]:
             return End(State.SUCCEEDED, _encoded(returned))

@@ -1,8 +1,7 @@
-"""Keeping: how long finished jobs stay in a store, and how many may wait in it.
+"""Keeping: how long finished jobs stay in a store, and how many may be scheduled in it.
 
-What has succeeded is kept for its result_ttl, for who asked for the result. What has failed, or expired unrun, is
-evidence, and somebody who looks on Monday is to find what went wrong on Friday: it is kept for the store's failed_ttl,
-or its result_ttl if that is longer.
+A job that has succeeded is kept for its result_ttl. One that has failed or expired is evidence: on Monday you want to
+see what went wrong on Friday. It is kept for the store's failed_ttl, or for its result_ttl if that is longer.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _EVIDENCE: Final = (State.FAILED, State.EXPIRED)
 
 
 def is_over(job: Job, now_ms: int, failed_ttl_ms: int) -> bool:
-    """Whether a finished job need not be kept any longer."""
+    """Whether the time of a finished job is over."""
     return job.finished_ms is not None and over_ms(job, failed_ttl_ms) <= now_ms
 
 
@@ -31,20 +30,20 @@ def was_over(job: Job, tidied: Iterable[tuple[int, int]]) -> bool:
 
 
 def over_ms(job: Job, failed_ttl_ms: int) -> int:
-    """The instant from which a finished job need not be kept."""
+    """The instant at which a finished job may be dropped."""
     kept_ms = max(job.result_ttl_ms, failed_ttl_ms) if job.state in _EVIDENCE else job.result_ttl_ms
     return (job.finished_ms or 0) + kept_ms
 
 
 def checked_lease_ms(value: int) -> int:
-    """The length of a lease in milliseconds, if it keeps its rule."""
+    """The length of a lease, if it is valid."""
     if type(value) is not int or value < 1:
         raise InvalidValue.of("lease_ms", "whole milliseconds, 1 or more", value)
     return value
 
 
 def checked_failed_ttl_ms(ttl: float | timedelta) -> int:
-    """A failed_ttl in milliseconds."""
+    """A failed_ttl in milliseconds, if it is valid."""
     seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _MOST_S:
         raise InvalidValue.of("failed_ttl", "a number of seconds or a timedelta, zero or more", ttl)
@@ -52,7 +51,7 @@ def checked_failed_ttl_ms(ttl: float | timedelta) -> int:
 
 
 def checked_max_pending(value: int | None) -> int | None:
-    """The number of jobs that may wait, if it keeps its rule."""
+    """The number of jobs that may be scheduled, if it is valid."""
     if value is not None and (type(value) is not int or value < 1):
         raise InvalidValue.of("max_pending", "a whole number, 1 or more, or None", value)
     return value

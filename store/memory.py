@@ -1,4 +1,4 @@
-"""MemoryStore: a state behind a gate. Durable for as long as the process lives; a verified fake for tests."""
+"""MemoryStore: a state behind a gate. It lasts as long as the process; in tests it is a verified fake."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 class MemoryStore(StateVerbs):
-    """Keeps the ring in this process's memory.
+    """A ring in the memory of this process.
 
     >>> store = MemoryStore()
     >>> store.add([Job(id="a", task="app.remind", due_ms=1000)], 0)
@@ -46,11 +46,11 @@ class MemoryStore(StateVerbs):
         Args:
             max_pending: while so many jobs are scheduled, adding one raises TooManyPending.
             failed_ttl: how long failed and expired jobs are kept at least, in seconds or as a timedelta.
-            lease_ms: take an owner for dead that has given no sign of life for so long, as a store on a server does,
-                in milliseconds; None to take all for alive, as they live in this process.
+            lease_ms: an owner without a sign of life for so many milliseconds is dead, as in a store on a server; None
+                if all live, being in this process.
 
         Raises:
-            InvalidValue: max_pending or lease_ms is no whole number, 1 or more.
+            InvalidValue: an argument breaks its rule.
         """
         self.max_pending = checked_max_pending(max_pending)
         self.failed_ttl_ms = checked_failed_ttl_ms(failed_ttl)
@@ -59,7 +59,7 @@ class MemoryStore(StateVerbs):
         self._state = State(rows=_Rows())
         self._gate = Gate("the store in memory")
         self._before: _Before | None = None
-        """While a change is made: what it changes. An exception from outside (Ctrl-C) may leave it half made."""
+        """The state before the change in progress, which an exception from outside (Ctrl-C) may leave half made."""
         self._bell = Doorbell()
         self._closed = False
 
@@ -75,7 +75,7 @@ class MemoryStore(StateVerbs):
         before.rows.changed = before.changed
         try:
             result = change(state)
-        except HourwheelError as error:  # raised before anything is changed; but for the limit of a job
+        except HourwheelError as error:  # raised before anything is changed, except a job's time limit
             if not isinstance(error, SoftTimeLimitExceeded):
                 self._before = None
             raise
@@ -91,7 +91,7 @@ class MemoryStore(StateVerbs):
             return look(self._state)
 
     def _whole(self) -> State:
-        """The state, after what was left half made has been taken back."""
+        """The state, without a change that was left half made."""
         if self._closed:
             raise StoreClosed("the store is closed")
         if self._before is not None:
@@ -108,9 +108,8 @@ class MemoryStore(StateVerbs):
         except StoreReentered:
             if not fresh:
                 raise
-        self._gate.defer(
-            lambda: self.add(jobs, now_ms, fresh=True)
-        )  # by the thread that the signal's handler has interrupted
+        # done by the thread that the signal handler has interrupted
+        self._gate.defer(lambda: self.add(jobs, now_ms, fresh=True))
         return [job.id for job in jobs]
 
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
@@ -129,13 +128,13 @@ class MemoryStore(StateVerbs):
         self._bell.ring()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """See Store.close."""
         self._closed = True
         self._bell.ring()
 
 
 class _Rows(dict[str, Row]):
-    """Rows that note what they were before a change."""
+    """Rows that remember what they were before a change."""
 
     changed: dict[str, Row | None]
 
@@ -153,7 +152,7 @@ class _Rows(dict[str, Row]):
 
 
 class _Before(NamedTuple):
-    """A state as it was before a change: rows are values, and all else follows from them and from these."""
+    """A state before a change. Rows are values; everything else follows from them and from these."""
 
     rows: _Rows
     changed: dict[str, Row | None]

@@ -21,10 +21,10 @@ def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **opt
 
     Args:
         url: a path such as "tasks.json" or "/var/lib/app/tasks.json"; "json:tasks.json?durability=os" (or
-            "file:..."), which may carry options; or "memory:", which may, too. "json:tasks.json?read_only=true" opens
-            it to look, as a ReadOnlyStore.
-        clock: where the store's time comes from, for dropping old results.
-        options: passed to the store; they win over those in the URL. See JsonStore.
+            "file:..."), with or without options; or "memory:", also with options. "json:tasks.json?read_only=true"
+            opens it as a ReadOnlyStore.
+        clock: tells the store the time, for dropping old results.
+        options: passed to the store, in place of those in the URL. See JsonStore.
 
     Raises:
         InvalidValue: no store has that scheme, or an option is unknown.
@@ -48,7 +48,7 @@ def open_store(url: str | os.PathLike[str], *, clock: Clock | None = None, **opt
 
 
 def path_of(url: str | os.PathLike[str]) -> str | None:
-    """The path of the file that a path or URL names; None if that store is in no file.
+    """The path of the file that a path or URL names; None if that store is not in a file.
 
     Raises:
         InvalidValue: no store has that scheme.
@@ -83,7 +83,7 @@ def _parse(text: str) -> tuple[str | None, dict[str, Any]]:
 
 
 def _options_in(query: str) -> dict[str, Any]:
-    """The options of a URL, each as what it is."""
+    """The options of a URL, each in its type."""
     return {name: _VALUES.get(name, str)(text) for name, text in parse_qsl(query, keep_blank_values=True)}
 
 
@@ -91,7 +91,7 @@ def _number(kind: type[float], text: str) -> float | str:
     try:
         return kind(text)
     except ValueError:
-        return text  # which breaks the rule, and that says how
+        return text  # it breaks the rule of its option, whose message says so
 
 
 def _flag(text: str) -> bool:
@@ -110,4 +110,4 @@ _VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "read_only": _flag,
 }
 _FOR_WRITING: Final = frozenset({"durability", *_VALUES})
-"""Options that mean nothing to a store that only reads."""
+"""Options without a meaning for a ReadOnlyStore."""

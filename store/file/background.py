@@ -1,7 +1,7 @@
-"""Aside: the one thread in which a store does what no caller should wait for.
+"""Background: the one thread in which a store does what no caller should wait for.
 
-It is asked through a queue of the interpreter's own, which an exception in a caller cannot leave half done. Where no
-thread can be started, callers do the regular work (``overdue``), and the rest is put off.
+Work is handed over through a SimpleQueue, which is written in C, so that an exception in a caller cannot leave it half
+done. Where no thread can be started, callers do the regular work (``overdue``), and the rest is put off.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ...safety.calm import CalmLogger
 
 LOG: Final = CalmLogger("hourwheel.store")
 _REST: Final = 1.0
-"""Seconds of rest for each second of work, so that the work does not keep the interpreter from the callers."""
+"""Seconds of rest for each second of work, so that the work does not keep callers from the GIL."""
 _STRETCH_S: Final = 0.001
 _STOP_MOST_S: Final = 30.0
-"""A piece of work that takes so long does not answer any more."""
+"""How long stop() waits for a piece of work."""
 _LATE: Final = 4.0
-"""Regular work is overdue after so many times its period."""
+"""Regular work is overdue after so many of its periods."""
 
 
-class Aside:
-    """Runs work given to it in a thread that is started when it is first needed and ends with the process."""
+class Background:
+    """Runs work in one thread, which is started when it is first needed and ends with the process."""
 
     def __init__(self) -> None:
         self._given: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -45,13 +45,13 @@ class Aside:
         return self._start()
 
     def every(self, seconds: float, work: Callable[[], None]) -> None:
-        """Run ``work`` every so many seconds, also while other work is at hand, in its pauses."""
+        """Run ``work`` every so many seconds, also in the pauses of other work."""
         self._regular_since = time.monotonic()  # noqa: TID251 - how long to wait, not what time it is
         self._regular = (seconds, work)
         self.do(_nothing)
 
     def overdue(self) -> Callable[[], None] | None:
-        """The regular work, if it should have been done long ago: the caller is to do it."""
+        """The regular work, if it should have been done long ago; then the caller must do it."""
         if self._regular is None:
             return None
         seconds, work = self._regular
@@ -62,7 +62,7 @@ class Aside:
         return work
 
     def pause(self) -> None:
-        """Called by work between its pieces: rest as long as the last stretch of work took the processor."""
+        """Called by work between its pieces: rest for as long as the last piece used the processor."""
         if self._stopping:
             raise Stopped
         if self._regular is not None and time.monotonic() - self._regular_since >= self._regular[0]:  # noqa: TID251
@@ -73,7 +73,7 @@ class Aside:
             self._worked_since = time.thread_time()
 
     def stop(self) -> None:
-        """Let the work at hand end at its next pause, and wait for that."""
+        """End the present work at its next pause, and wait for that."""
         self._stopping = True
         self._given.put(None)
         if self._threads and self._thread_id != threading.get_ident() and self._ended.acquire(timeout=_STOP_MOST_S):
@@ -103,8 +103,8 @@ class Aside:
                     work()
                 except Stopped:
                     return
-                except Exception:  # this thread must go on: the next work will not be asked for again
-                    LOG.exception("work aside of a store failed")
+                except Exception:  # this thread must go on: the next work is not handed over again
+                    LOG.exception("background work of a store failed")
         finally:
             with suppress(RuntimeError):
                 self._ended.release()
@@ -123,8 +123,8 @@ class Aside:
 
 
 def _nothing() -> None:
-    """What wakes the thread."""
+    """Work that only wakes the thread."""
 
 
 class Stopped(BaseException):
-    """Raised in work at a pause once the store is closing."""
+    """Raised at a pause of work once the store is closing."""

@@ -1,18 +1,18 @@
-"""Backup: a copy of a store as one whole file, while others go on writing; and move, which ends with one, elsewhere.
+"""Backup: copy a store into one whole file, while others go on writing; and move a store to another place.
 
-A backup reads as ReadOnlyStore does, without a lock, and writes what it has read as compaction does: a slot at a time,
-so that its memory is bounded by the journal and some bytes a job. The copy is written beside its name, synced, read
-back as a whole, and then renamed; it has no journal. It is a store with an id of its own: a journal of the one that
-was copied is refused beside it, not replayed over it.
+A backup reads like ReadOnlyStore, without a lock, and writes like compaction, a slot at a time, so that its memory is
+bounded by the journal and a few bytes a job. The copy is written under another name, synced, read back as a whole, and
+then renamed; it has no journal. It is a store with an id of its own: if a journal of the copied store is put beside it,
+that is refused, not replayed.
 
-A move is made under the writers' lock, by a copy under the same id, which begins the next epoch:
+A move is made under the writers' lock, as a copy under the same id, which begins the next epoch:
 
-    1. nobody may have the store open                       then nothing was done
-    2. write the copy, sync it, read it back                TO.next stands there
-    3. seal the journal: who still has it open finds that   (lifted by the next writer, if it ends here)
+    1. check that no process has the store open             if one has, nothing was done
+    2. write the copy, sync it, read it back                TO.next is there
+    3. seal the journal, for processes that still use it    (lifted by the next writer, if the move ends here)
     4. rename the snapshot to ``tasks.json.moved``          from here on it opens nowhere, until 5, or a second move
     5. rename the copy to its name, sync the directory      moved
-    6. remove what is left of the old place
+    6. remove the old files
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from typing import Final
 
 from ...errors import InvalidValue, StoreBusy, StoreError
 from .compaction import claim_work
 from .epoch import Epoch
 from .format.header import Header
-from .format.noted import header_of, note, write_noted
+from .format.noted import note, write_noted
 from .readonly import ReadOnlyStore
 from .system.failure import store_error
 from .system.lock import FileLock, LifeSigns
@@ -38,15 +39,15 @@ from .system.system import SYSTEM, System, close_file, sync_directory
 
 _LOCK_TIMEOUT_S: Final = 10.0
 _BESIDE: Final = ("dropped", "before-edit")
-"""Kinds of files beside a store that nothing opens, and that somebody may want."""
+"""Kinds of files beside a store that no process opens, but that you may want to keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """What has come of it."""
+    """What was copied."""
 
     path: str
-    """The copy."""
+    """Of the copy."""
     bytes: int
     scheduled: int
     running: int
@@ -61,19 +62,19 @@ def backup(
     replace: bool = False,
     system: System = SYSTEM,
 ) -> Copied:
-    """Copy a store, as it is at this moment, into one file that can be opened. Others may write to it meanwhile.
+    """Copy a store, as it is now, into one file that is a store itself. Others may write to the store meanwhile.
 
     Args:
         path: of the store.
         to: of the copy.
-        now_ms: the present; results that are kept no longer by now are left out.
-        replace: a file that has that name already, when the copy is whole.
+        now_ms: the present, in milliseconds since the epoch; results whose time is over are left out.
+        replace: replace a file of that name, once the copy is whole.
         system: the system calls; for tests.
 
     Raises:
-        InvalidValue: there is something at ``to``, or it is the store itself.
+        InvalidValue: ``to`` exists, or is the store itself.
         StoreCorrupt: the store is damaged; no copy was made.
-        StoreError: it cannot be read, or the copy not be written; what was at ``to`` is as it was.
+        StoreError: the store cannot be read, or the copy not be written; what was at ``to`` is as it was.
 
     >>> JsonStore("tasks.json").close()
     >>> backup("tasks.json", "copy.json", now_ms=0).scheduled
@@ -92,10 +93,9 @@ def backup(
 
 
 def move(path: str | os.PathLike[str], to: str | os.PathLike[str], *, now_ms: int, system: System = SYSTEM) -> Copied:
-    """Move a store that nobody has open, also to another file system.
+    """Move a store that no process has open, also to another file system.
 
-    Killed at any point it leaves the store in one of both places, or, between two renames, in neither until it is
-    called again.
+    If it is killed, the store is in one of the two places, or, between two renames, in neither until you call it again.
 
     Args:
         path: of the store.
@@ -104,8 +104,8 @@ def move(path: str | os.PathLike[str], to: str | os.PathLike[str], *, now_ms: in
         system: the system calls; for tests.
 
     Raises:
-        InvalidValue: there is something at ``to``.
-        StoreBusy: somebody has the store open; nothing was done.
+        InvalidValue: ``to`` exists.
+        StoreBusy: a process has the store open; nothing was done.
         StoreCorrupt: the store is damaged; nothing was done.
         StoreError: it cannot be read, or the new one not be written; the store is where it was.
 
@@ -116,7 +116,7 @@ def move(path: str | os.PathLike[str], to: str | os.PathLike[str], *, now_ms: in
     old, target = place_at(path), place_at(to)
     _refuse_target(target, old, replace=False)
     refuse_unsafe(target, system, allow_network_fs=False, allow_shared_directory=False)
-    if not os.path.lexists(old.path) and not os.path.lexists(_aside(old)):
+    if not os.path.lexists(old.path) and not os.path.lexists(_moved(old)):
         raise StoreError(f"there is no store at {old.path}")
     lock = FileLock(old.lock, system, timeout_s=_LOCK_TIMEOUT_S)
     try:
@@ -124,7 +124,7 @@ def move(path: str | os.PathLike[str], to: str | os.PathLike[str], *, now_ms: in
         lock.check()
         _refuse_open(old, system)
         if not os.path.lexists(old.path):
-            system.replace(_aside(old), old.path)  # an earlier move died between its two renames
+            system.replace(_moved(old), old.path)  # an earlier move died between its two renames
         copied = _move_alone(old, target, system, now_ms)
         lock.release()
     finally:
@@ -139,14 +139,14 @@ def _move_alone(old: Place, target: Place, system: System, now_ms: int) -> Copie
             copied = written(epoch, now_ms, epoch.store_id, epoch.number + 1)
             epoch.seal(epoch.number + 1)
             epoch.journal.sync()
-            system.replace(old.path, _aside(old))
+            system.replace(old.path, _moved(old))
             try:
                 sync_directory(system, old.directory)
                 system.replace(target.next, target.path)
                 sync_directory(system, target.directory)
             except OSError:
                 if not os.path.lexists(target.path):
-                    system.replace(_aside(old), old.path)
+                    system.replace(_moved(old), old.path)
                 raise
         _carry(old, target, system)
         _remove(old, system)
@@ -155,7 +155,7 @@ def _move_alone(old: Place, target: Place, system: System, now_ms: int) -> Copie
         epoch.close()
 
 
-def _aside(place: Place) -> str:
+def _moved(place: Place) -> str:
     return place.path + ".moved"
 
 
@@ -180,28 +180,22 @@ def _refuse_target(target: Place, source: Place, *, replace: bool) -> None:
 
 
 def _refuse_open(place: Place, system: System) -> None:
-    """Raise if somebody works on the store, as far as that can be seen."""
-    signs = LifeSigns(system)
-    start = len(os.path.basename(place.path)) + len(".owner.")
-    for name in place.siblings(system, "owner"):
-        if signs.lives(os.path.join(place.directory, name)):
-            raise StoreBusy(f"{place.path} has a worker that lives: {name[start:]}; stop it first, nothing was done")
+    """Raise if a process has the store open, as far as can be seen."""
+    for owner in LifeSigns(system).living(place):
+        raise StoreBusy(f"the worker {owner} is running on {place.path}; stop it first, nothing was done")
     names = {
         os.path.realpath(place.lock),
         *(os.path.join(os.path.realpath(place.directory), n) for n in place.siblings(system, "journal")),
     }
-    holders = sorted(pid for pid in _pids() if pid != os.getpid() and not names.isdisjoint(_open_files(pid)))
+    pids = (int(name) for name in os.listdir("/proc") if name.isdecimal())
+    holders = sorted(pid for pid in pids if pid != os.getpid() and not names.isdisjoint(_open_files(pid)))
     if holders:
         shown = ", ".join(map(str, holders))
         raise StoreBusy(f"{place.path} is open in other processes ({shown}); stop them first, nothing was done")
 
 
-def _pids() -> Iterator[int]:
-    return (int(name) for name in os.listdir("/proc") if name.isdecimal())
-
-
 def _open_files(pid: int) -> set[str]:
-    """What a process has open; empty for one that is not ours to look into: the seal tells it."""
+    """The files that a process has open; empty if this user may not see them (such a process finds the seal)."""
     found = set()
     with suppress(OSError):
         for fd in os.listdir(f"/proc/{pid}/fd"):
@@ -215,7 +209,7 @@ def _open_files(pid: int) -> set[str]:
 
 @contextmanager
 def _written(target: Place, system: System, source: str) -> Iterator[Callable[[Epoch, int, str, int], Copied]]:
-    """A function that writes an epoch as ``target.next``, whole and read back; removed at the end if it is there."""
+    """A function that writes an epoch to ``target.next`` and reads it back; the file is removed at the end, if left."""
     try:
         fd = claim_work(target, system)
     except OSError as error:
@@ -224,10 +218,10 @@ def _written(target: Place, system: System, source: str) -> Iterator[Callable[[E
         raise StoreBusy(f"{target.next} is being written by another process")
 
     def write(epoch: Epoch, now_ms: int, store_id: str, number: int) -> Copied:
-        noted = note(epoch)
+        noted = note(epoch, now_ms)
         system.ftruncate(fd, 0)
         _like(source, fd)
-        header = header_of(noted, now_ms, store_id=store_id, epoch=number, whole=True)
+        header = replace_fields(noted.header, store_id=store_id, epoch=number, whole=True)
         for _ in write_noted(fd, system, header, noted, now_ms):
             pass
         system.fsync(fd)
@@ -248,7 +242,7 @@ def _written(target: Place, system: System, source: str) -> Iterator[Callable[[E
 
 
 def _like(source: str, fd: int) -> None:
-    """Let the copy be as open to others as the store, and belong to the same user where that can be."""
+    """Give the copy the mode of the store, and its owner where this user may."""
     with suppress(OSError):
         status = os.stat(source)
         os.fchmod(fd, status.st_mode & 0o777)
@@ -269,7 +263,7 @@ def _read_back(target: Place, header: Header, size: int, system: System) -> Copi
 
 
 def _carry(old: Place, target: Place, system: System) -> None:
-    """Take along what a crash or an edit has left beside the store."""
+    """Move the files that a crash or an edit has left beside the store."""
     for kind in _BESIDE:
         start = f"{os.path.basename(old.path)}.{kind}"
         for name in system.listdir(old.directory):
@@ -281,7 +275,7 @@ def _carry(old: Place, target: Place, system: System) -> None:
 
 def _remove(old: Place, system: System) -> None:
     names = [name for kind in ("journal", "index", "owner") for name in old.siblings(system, kind)]
-    paths = [_aside(old), *(os.path.join(old.directory, name) for name in names), old.next, old.lock]
+    paths = [_moved(old), *(os.path.join(old.directory, name) for name in names), old.next, old.lock]
     for path in paths:
         with suppress(FileNotFoundError):
             system.unlink(path)

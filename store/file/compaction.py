@@ -1,17 +1,17 @@
 """Compaction: begin a new epoch, with everything that has happened so far in its snapshot.
 
-Done aside, while the store goes on working in the old epoch:
+Most of it is done in the background, while the store goes on in the old epoch:
 
     1. lock ``tasks.json.next``, so that no other process does this, then,
        under the writers' lock, note the state as it is after record S   (milliseconds)
-    2. write that as ``tasks.json.next``, its index, and sync both       (aside, in small pieces)
-    3. make ``journal.<epoch+1>`` with the records since S, sync it      (aside, until hardly any are left)
+    2. write that as ``tasks.json.next``, and its index, and sync both   (background, in small pieces)
+    3. make ``journal.<epoch+1>`` with the records since S, sync it      (background, until few are left)
     4. under the lock: copy the last records, sync, seal the old journal, rename ``next`` over the snapshot,
        sync the directory                                                (milliseconds)
     5. only then unlink the old journal and index
 
 A process that dies in between leaves the old epoch whole: until the rename no process reads the new one. Nothing is
-acknowledged in the new one before the directory is synced, if need be by the next process that opens it.
+acknowledged in the new one before the directory is synced, if necessary by the next process that opens it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, Literal
 
 from ...errors import StoreError, StoreMoved
@@ -30,30 +31,31 @@ from .format.header import Header, read_header
 from .format.index import Index
 from .format.journal import Journal
 from .format.lines import Batch, split
-from .format.noted import header_of, note, write_noted
+from .format.noted import note, write_noted
 from .format.snapshot import SnapshotFile
 from .system.ended import clear_the_way, is_named, remove_ended
 from .system.place import Place
-from .system.system import System, close_file, sync_directory
+from .system.system import MAKE, READ, System, close_file, sync_directory
 
 _NEARLY: Final = 1 << 16
 _LARGEST: Final = 1 << 23
-Stage = Literal["aside", "sealing", "sealed", "renamed"]
-_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+Stage = Literal["preparing", "sealing", "sealed", "renamed"]
 
 
 def claim_work(place: Place, system: System) -> int | None:
     """Lock ``tasks.json.next``: its descriptor, or None if another process has it.
 
-    Call this before the state is noted: otherwise another process may begin the epoch in between, and this one would
+    Call this before the state is noted. Otherwise another process could begin the epoch in between, and this one would
     begin it again, over a journal that is in use.
     """
     system.note_owner(place.path)
     try:
-        fd = system.open(place.next, _OPEN, 0o600)
-    except PermissionError:  # another user's: should that be at it still, it finds that its file has lost the name
+        fd = system.open(place.next, MAKE, 0o600)
+    except (
+        PermissionError
+    ):  # another user's; a process that is still writing it will find that its file has lost the name
         system.unlink(place.next)
-        fd = system.open(place.next, _OPEN, 0o600)
+        fd = system.open(place.next, MAKE, 0o600)
     try:
         system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(system.fstat(fd), system.stat(place.next)):
@@ -69,7 +71,7 @@ def claim_work(place: Place, system: System) -> int | None:
 
 
 class Compaction:
-    """One attempt to begin a new epoch. ``prepare`` runs aside, ``finish`` under the lock."""
+    """One attempt to begin a new epoch. ``prepare`` runs in the background, ``finish`` under the lock."""
 
     def __init__(
         self,
@@ -82,33 +84,30 @@ class Compaction:
         *,
         whole: bool = False,
     ) -> None:
-        """Note the state of ``old``; the caller holds it, and ``fd`` from claim_work().
-
-        With ``whole`` the new snapshot says that nothing comes after it: see Header.whole.
-        """
+        """Note the state of ``old``, which the caller holds; ``fd`` is from claim_work(), for ``whole`` see Header."""
         self._place = place
         self._system = system
         self._fd = fd
         self._old = old
-        self._noted = note(old)
-        self._now_ms = 0 if old.snapshot.header.whole else now_ms  # to open a store drops nothing
+        self._now_ms = 0 if old.snapshot.header.whole else now_ms  # opening a store drops nothing
+        self._noted = note(old, self._now_ms)
         self._whole = whole
         self._failed_ttl_ms = failed_ttl_ms
         self.number = old.number + 1
         self._copied = self._noted.end
         self.new: Epoch | None = None
         self._overtaken = False
-        """A job that the new snapshot leaves out, because its result_ttl was over, was scheduled once more."""
-        self.stage: Stage = "aside"
+        """A job that the new snapshot leaves out, as its result_ttl was over, was scheduled again."""
+        self.stage: Stage = "preparing"
         """How far finish() has come."""
 
-    # ---- aside -------------------------------------------------------------------------------------------
+    # ---- in the background -------------------------------------------------------------------------------
 
     def prepare(self) -> Iterator[None]:
         """Write the new snapshot, its index, and the journal so far; yields between pieces."""
         noted, system = self._noted, self._system
         system.ftruncate(self._fd, 0)
-        header = header_of(noted, self._now_ms, store_id=self._old.store_id, epoch=self.number, whole=self._whole)
+        header = replace(noted.header, epoch=self.number, whole=self._whole)
         index: Index | None = None
         for index in write_noted(self._fd, system, header, noted, self._now_ms, self._failed_ttl_ms):
             if index is None:
@@ -117,17 +116,17 @@ class Compaction:
         system.fsync(self._fd)
         header = read_header(self._fd, self._place.next, system)
         self._save_index(index, header)
-        fd = system.open(self._place.next, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = system.open(self._place.next, READ)
         self.new = self._begin_epoch(SnapshotFile(fd, self._place.path, system, header, index))
         yield from self._copy_until_near()
         self.new.journal.sync()
         sync_directory(system, self._place.directory)
 
     def _save_index(self, index: Index, header: Header) -> None:
-        """Save the index. A snapshot can be read without it, so one that cannot be written stops no compaction."""
+        """Save the index. A snapshot can be read without it, so a failure does not stop the compaction."""
         path = self._place.index(self.number)
         if self._whole:
-            return  # it is small, and shall be the only file
+            return  # the snapshot is small, and is to be the only file
         with suppress(OSError, StoreError):
             clear_the_way(path, self._system, header.store_id)
             index.save(path, self._system, header)
@@ -146,7 +145,7 @@ class Compaction:
             raise
 
     def _copy_until_near(self) -> Iterator[None]:
-        """Copy records until hardly any are left; in larger and larger pieces if more come than were copied."""
+        """Copy records until few are left, in larger and larger pieces if more come than were copied."""
         most, left = _NEARLY, self._old.journal.end - self._copied
         while left > _NEARLY and not self._overtaken:
             self._copy(most)
@@ -176,16 +175,16 @@ class Compaction:
         self._copied = stop
 
     def _brings_back(self, batch: Batch) -> bool:
-        """Whether a change schedules a job once more that the new epoch does not hold."""
+        """Whether a change revives a job that the new epoch does not hold."""
         assert self.new is not None
-        records = [loads(text) for text in batch.texts if b'"op":"revive"' in text]  # it may also stand in a payload
+        records = [loads(text) for text in batch.texts if b'"op":"revive"' in text]  # it may also be in a payload
         revived = [id for fields in records if fields["op"] == "revive" for id in fields["ids"]]
         return any(self.new.state.get(id) is None for id in revived)
 
     # ---- under the lock ----------------------------------------------------------------------------------
 
     def catch_up(self, epoch: Epoch) -> bool:
-        """Copy the rest; False if this cannot follow ``epoch``. The caller holds the lock and is up to date."""
+        """Copy the rest; False if ``epoch`` is another one by now. The caller holds the lock and is up to date."""
         if epoch is self._old and self._copied < epoch.journal.end and not self._overtaken:
             self._copy()
         return epoch is self._old and not self._overtaken
@@ -205,17 +204,13 @@ class Compaction:
         try:
             sync_directory(system, place.directory)
         except OSError:
-            new.seal(self.number + 1, doubtful=True)  # should we die before we have begun another
+            new.seal(self.number + 1, doubtful=True)  # in case this process dies before it begins another epoch
             raise
         self._let_go()
         return new
 
     def _refuse_strangers(self, new: Epoch) -> None:
-        """Raise if a name that is renamed now, or replaced by that, is not the file that is held open here.
-
-        Raises:
-            StoreMoved: one of the store's files was removed or replaced; they are left as they are.
-        """
+        """Raise StoreMoved if one of the files that are renamed or replaced now is not the one that is open here."""
         old = self._old
         files = {self._place.next: self._fd, old.snapshot.path: old.snapshot.fd}
         for journal in (old.journal, new.journal):
@@ -230,21 +225,19 @@ class Compaction:
         fd = self._fd
         if fd >= 0:
             with suppress(OSError):
-                self._system.flock(
-                    fd, fcntl.LOCK_UN
-                )  # first: an exception that strikes behind that leaves nothing locked
+                self._system.flock(fd, fcntl.LOCK_UN)  # first, so that an exception after it leaves nothing locked
             self._fd = -1
             close_file(self._system, fd)
 
     def clean_up(self) -> None:
-        """Remove the files of epochs that are over, before ``new`` is closed. What cannot be removed does no harm."""
+        """Remove the files of earlier epochs, before ``new`` is closed. If that fails it does no harm."""
         with suppress(OSError):
             if self.new is None or not is_named(self._place.path, self.new.snapshot.fd, self._system):
-                return  # an older copy has been put back meanwhile: its files are not ours to remove
+                return  # an older copy was put back meanwhile: its files must stay
             remove_ended(self._place, self._system, self._old.store_id, self.number)
 
     def abandon(self) -> None:
-        """Give up, if it is not finished: the old epoch stays as it is."""
+        """Give up, unless it is finished; the old epoch stays as it is."""
         if self._fd >= 0 and self.new is not None:
             self.new.close()
         self._let_go()

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeVar
 
 from ...errors import HourwheelError, StoreError
 from ..state.state import State
-from .background import LOG, Aside
+from .background import LOG, Background
 from .compaction import Compaction, claim_work
 from .format.journal import NoRoom
 from .newest import Newest
@@ -20,7 +20,7 @@ _NEVER: Final = 1 << 62
 
 
 class Front(Protocol):
-    """What a compaction that runs beside the callers of a store needs of its keeper."""
+    """What a compaction needs of the keeper whose callers go on meanwhile."""
 
     def writing(self, change: Callable[[State], R], /) -> R:
         """See Keeper.writing."""
@@ -35,32 +35,32 @@ class Front(Protocol):
 class Compactor:
     """Begins new epochs while callers go on in the old one."""
 
-    def __init__(self, front: Front, newest: Newest, aside: Aside) -> None:
+    def __init__(self, front: Front, newest: Newest, background: Background) -> None:
         self._front = front
         self._newest = newest
-        self._aside = aside
+        self._background = background
         self._found_full: tuple[int, int] | None = None
-        """Epoch and length of the journal, bytes, for which there was no more room the last time."""
+        """Epoch and length of the journal, in bytes, when there was no more room the last time."""
 
     def soon(self) -> None:
-        """Compact aside; where no thread can be started, look again when the journal has grown by as much."""
+        """Compact in the background. Where no thread can be started, try again when the journal has grown more."""
         epoch = self._newest.epoch
         epoch.most = _NEVER
-        if not self._aside.do(self._run_aside):
+        if not self._background.do(self._run_in_background):
             epoch.put_off()
 
     def make_room(self, error: NoRoom) -> None:
-        """The journal could not be made longer; a new one may be shorter. Once for each length, for it may not be."""
+        """The journal could not be made longer: compact, as a new one may be shorter. Once for each length."""
         epoch = self._newest.epoch
         found = epoch.number, epoch.journal.end
         if error.errno in OUT_OF_ROOM and found != self._found_full:
             self._found_full = found
             self.soon()
 
-    def _run_aside(self) -> None:
+    def _run_in_background(self) -> None:
         done = False
         try:
-            done = self.run(self._aside.pause)
+            done = self.run(self._background.pause)
         except HourwheelError as error:
             LOG.warning("compaction of %s failed, to be tried again later: %s", self._newest.place.path, error)
         finally:
@@ -68,15 +68,14 @@ class Compactor:
                 self._newest.epoch.put_off()
 
     def run(self, pause: Callable[[], None] = lambda: None) -> bool:
-        """Begin a new epoch while others go on in the old one; False if another process or thread is at it.
+        """Begin a new epoch while others go on in the old one; False if another process or thread is doing it.
 
-        Args:
-            pause: called between two pieces of the work.
+        ``pause`` is called between two pieces of the work.
 
         Raises:
             StoreError: it could not be written; the store goes on in the old epoch.
         """
-        self._front.writing(change_nothing)  # which may begin a new epoch itself, and must find the work unclaimed
+        self._front.writing(change_nothing)  # it may begin a new epoch itself, and needs the work unclaimed for that
         held = _Held(self._newest.system)
         try:
             try:
@@ -85,7 +84,7 @@ class Compactor:
                 if isinstance(error, HourwheelError):
                     raise
                 raise self._error(error) from error
-            finally:  # twice, for an exception from outside may strike in the first
+            finally:  # twice, as an exception from outside may strike in the first
                 held.let_go()
         finally:
             held.let_go()
@@ -115,7 +114,7 @@ class Compactor:
         return True
 
     def _unfinished(self, work: Compaction, error: OSError) -> StoreError:
-        """A new epoch could not be begun: whether the old one can go on depends on how far it had come."""
+        """The error when a new epoch could not be begun; how far that came decides whether the old one can go on."""
         if work.stage == "renamed" or (work.stage == "sealing" and not isinstance(error, NoRoom)):
             return self._front.failed(error)
         if work.stage == "sealed":
@@ -127,11 +126,11 @@ class Compactor:
 
 
 def change_nothing(_: State) -> None:
-    """The change that changes nothing: to make it is to catch up, and to find that the files are still the store's."""
+    """A change that changes nothing. Making it catches up, and checks that the files are still the store's."""
 
 
 class _Held:
-    """The locked file of an attempt, and the attempt, until one of them is let go."""
+    """What an attempt holds: the locked file, then the compaction that owns it."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -139,7 +138,7 @@ class _Held:
         self.work: Compaction | None = None
 
     def let_go(self) -> None:
-        """A second time changes nothing."""
+        """Release it. Twice is fine."""
         if self.work is not None:
             self.work.abandon()
         elif self.fd is not None:

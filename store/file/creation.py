@@ -1,31 +1,26 @@
-"""Creation: how a store comes to be, and how one is told from the remains of one that is lost."""
+"""Creation: make a new store, but not where the remains of another one are."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 
 from ...errors import StoreCorrupt
 from ..state.counts import Counts
 from .epoch import Epoch
 from .format.header import Header
 from .format.journal import Journal, is_unused
-from .format.snapshot_writer import Content, write_snapshot
+from .format.noted import write_rows
 from .system.failure import store_error
 from .system.place import Place
-from .system.system import System, close_file, sync_directory
+from .system.system import System, sync_directory
 
 _FIRST = 1
-_MAKE = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def open_or_create(place: Place, system: System, *, ahead: Epoch | None = None) -> Epoch:
-    """The newest epoch of a store, or the first of a new one. The caller holds the writers' lock.
-
-    Args:
-        place: where it is.
-        system: the system calls.
-        ahead: what was read before, as for Epoch.open.
+    """The newest epoch of a store, or the first of a new one; see Epoch.open.
 
     Raises:
         StoreCorrupt: the snapshot is missing or damaged; see also Epoch.open.
@@ -40,10 +35,9 @@ def open_or_create(place: Place, system: System, *, ahead: Epoch | None = None) 
 
 
 def refuse_remains(place: Place, system: System) -> None:
-    """Without a snapshot there must be no journal, but the unused first one of a store whose maker died at it.
+    """Raise StoreCorrupt if there is a journal without its snapshot.
 
-    Raises:
-        StoreCorrupt: there is one.
+    An unused first journal is fine: the process that was making the store has died.
     """
     for name in place.siblings(system, "journal"):
         path = os.path.join(place.directory, name)
@@ -55,7 +49,7 @@ def _create(place: Place, system: System) -> None:
     store_id, begun = secrets.token_hex(8), [place.next, place.journal(_FIRST)]
     header = Header(store_id=store_id, epoch=_FIRST, seq=0, token=0, hand=0, counts=Counts())
     try:
-        _write_empty(place.next, system, header)
+        write_rows(place.next, system, header, {}, over=True)
         journal = Journal.create(place.journal(_FIRST), system, store_id=store_id, epoch=_FIRST, seq=0)
         try:
             journal.sync()
@@ -63,28 +57,15 @@ def _create(place: Place, system: System) -> None:
             journal.close()
         sync_directory(system, place.directory)
         system.replace(place.next, place.path)
-        begun.insert(0, place.path)  # to be removed first: a snapshot must not stand without its journal
+        begun.insert(0, place.path)  # to be removed first: a snapshot must not be left without its journal
         sync_directory(system, place.directory)
     except OSError as error:
         _undo(begun, system)
         raise store_error(error, f"{place.path} cannot be made") from error
 
 
-def _write_empty(path: str, system: System, header: Header) -> None:
-    fd = system.open(path, _MAKE, 0o600)
-    try:
-        for _ in write_snapshot(fd, system, header, Content((), (), ())):
-            pass
-        system.fsync(fd)
-    finally:
-        close_file(system, fd)
-
-
 def _undo(begun: list[str], system: System) -> None:
-    for path in begun:
-        try:
-            system.unlink(path)
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return
+    with suppress(OSError):
+        for path in begun:
+            with suppress(FileNotFoundError):
+                system.unlink(path)

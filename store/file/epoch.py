@@ -1,6 +1,6 @@
 """Epoch: one snapshot, the journal after it, and the state that both come to.
 
-A store lives in one epoch until the journal has grown long; then a new snapshot is written aside and a new epoch
+A store lives in one epoch until the journal has grown long; then a new snapshot is written beside it, and a new epoch
 begins (compaction.py). The last record of the old journal is a *seal*: a process that still follows that journal finds
 it before it can append, and looks by name for the snapshot of the next epoch. If that never came, since the process
 that wrote the seal died, the next writer lifts the seal. A *doubtful* seal is written after a failed sync; the process
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from copy import copy
 from typing import Final
 
 from ...errors import StoreCorrupt
@@ -27,7 +28,7 @@ from .format.snapshot import SnapshotFile, open_snapshot
 from .incomplete import missing_journal, refuse_older_snapshot
 from .system.ended import is_named
 from .system.place import Place
-from .system.system import System, close_file, sync_directory, write_all
+from .system.system import MAKE, System, opened, sync_directory, write_all
 
 _ADD: Final = re.compile(rb'\{"seq":(\d+),"op":"add","job":(\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),.*\})\}')
 
@@ -50,21 +51,6 @@ _NOT_A_RECORD: Final = (
 class Epoch:
     """An open epoch. Not safe for threads: the owner locks around it."""
 
-    __slots__ = (
-        "_place",
-        "_room",
-        "_system",
-        "doubtful",
-        "dropped",
-        "journal",
-        "most",
-        "number",
-        "sealed",
-        "snapshot",
-        "state",
-        "store_id",
-    )
-
     def __init__(self, place: Place, system: System, snapshot: SnapshotFile, journal: Journal) -> None:
         header = snapshot.header
         self._place = place
@@ -86,10 +72,9 @@ class Epoch:
         self._room = max(LEAST_JOURNAL, int(_SHARE * header.length))
         self.most = self._room
         """How long the journal may become, in bytes, before the next epoch is to be begun."""
-        counts = type(header.counts)(**{name: getattr(header.counts, name) for name in header.counts.__slots__})
         self.state = State(
             snapshot,
-            counts=counts,
+            counts=copy(header.counts),
             hand=header.hand,
             token=header.token,
             running=snapshot.running(),
@@ -100,11 +85,8 @@ class Epoch:
     def open(cls, place: Place, system: System, *, check: bool = True, ahead: Epoch | None = None) -> Epoch:
         """Open the newest epoch, and bring its state up to date. The caller holds the writers' lock.
 
-        Args:
-            place: where it is.
-            system: the system calls.
-            check: compare the snapshot with its checksum.
-            ahead: an epoch from ``read``; taken if it is the newest, and closed if not.
+        With ``check`` the checksum of the snapshot is verified. ``ahead`` was opened by ``read``; it is used if it is
+        still the newest, and closed if not.
 
         Raises:
             FileNotFoundError: there is no snapshot.
@@ -129,13 +111,13 @@ class Epoch:
 
     @classmethod
     def read(cls, place: Place, system: System, *, check: bool = True, make: bool = False, write: bool = True) -> Epoch:
-        """Open what stands of the newest epoch; also without the lock.
+        """Open the newest epoch as far as it is written, with or without the lock.
 
         Args:
             place: where it is.
             system: the system calls.
-            check: compare the snapshot with its checksum.
-            make: the journal that a whole snapshot may be without; the caller holds the lock.
+            check: verify the checksum of the snapshot.
+            make: make the journal, if a whole snapshot has none; the caller holds the lock.
             write: False to open the journal for reading only.
 
         Raises:
@@ -228,13 +210,11 @@ class Epoch:
     def mend_tail(self, *, after_power_loss: bool = False) -> None:
         """Cut an unfinished write off the end of the journal. The caller holds the lock, so its writer is dead.
 
-        Args:
-            after_power_loss: look at everything up to the end of the file, even if the next byte is blank. A power loss
-                may leave a hole where the write began and the rest of it behind; that would be met again as soon as new
-                records have filled the hole.
+        With ``after_power_loss`` it looks at everything up to the end of the file, even if the next byte is blank: a
+        power loss may leave a hole followed by the rest of the write, which would show up once records fill the hole.
 
         Raises:
-            StoreCorrupt: what stands there is no unfinished write.
+            StoreCorrupt: what is there is not an unfinished write.
         """
         if self.journal.is_blank() if after_power_loss else not self.journal.has_more():
             return
@@ -257,12 +237,9 @@ class Epoch:
         if sum(1 for line in lines if line.strip(b"\0")) < 2:
             return
         path = f"{self._place.path}.dropped.{self.number}.{self.journal.end}"
-        fd = self._system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
+        with opened(self._system, path, MAKE | os.O_TRUNC) as fd:
             write_all(self._system, fd, dropped, 0)
             self._system.fsync(fd)
-        finally:
-            close_file(self._system, fd)
 
     # ---- writing -----------------------------------------------------------------------------------------
 
@@ -301,9 +278,7 @@ class Epoch:
     def seal(self, next_epoch: int, *, doubtful: bool = False) -> None:
         """Announce the next epoch: from now on a process looks for it before it appends here.
 
-        Args:
-            next_epoch: its number.
-            doubtful: a sync has failed, so that if the next epoch has not come, it is to be begun.
+        With ``doubtful`` a sync has failed, and a process that does not find the next epoch begins it.
         """
         seq = self.journal.seq + 1
         doubt = ',"doubtful":true' if doubtful else ""

@@ -1,4 +1,4 @@
-"""Together: group commit. Threads that write at the same time share one write and one sync of the disk.
+"""Group commit: threads that write at the same time share one write and one sync of the disk.
 
 A thread that is alone writes and syncs for itself. If other threads arrive meanwhile, a committer thread takes over
 until no more arrive for a moment:
@@ -56,7 +56,7 @@ class _Ticket(Generic[T]):
             self.answer.release()
 
 
-class Together(Generic[T, W]):
+class GroupCommit(Generic[T, W]):
     """Calls ``sync(write(items))`` with the items of one or more callers; an error is that of all whose lot it was."""
 
     def __init__(self, write: Callable[[Sequence[T]], W], sync: Callable[[W], None]) -> None:

@@ -87,19 +87,11 @@ class Identity:
         lock.check()
 
     def reopen(self) -> Epoch:
-        """Open the newest epoch by its name, as Epoch.open does.
-
-        Raises:
-            StoreMoved: it is that of another store.
-        """
+        """Open the newest epoch by its name, as Epoch.open does; StoreMoved if it is that of another store."""
         return self.known(Epoch.open(self._place, self._inner))
 
     def known(self, epoch: Epoch) -> Epoch:
-        """An epoch that was just opened, if it is one of the store that was opened first.
-
-        Raises:
-            StoreMoved: it is that of another one, and was closed.
-        """
+        """An epoch that was just opened; StoreMoved if it is not of the store that was opened first."""
         if self._store_id not in (None, epoch.store_id):
             epoch.close()
             raise StoreMoved(f"{self._place.path} was replaced by another store; {_AGAIN}")

@@ -1,8 +1,8 @@
-"""Incomplete: what is said when one of a store's files is missing, or is an older copy.
+"""Incomplete: the errors when one of a store's files is missing, or is an older copy.
 
-A journal is made and synced before the snapshot that it belongs to gets its name, and is removed only when a later
-snapshot has it. So no crash leaves a snapshot without its journal. It was removed, or only the one file was copied, and
-what was accepted since is not here: absence must not be taken for emptiness. The one snapshot that needs no journal
+A journal is made and synced before its snapshot gets its name, and is removed only when a later snapshot has that name.
+So no crash leaves a snapshot without its journal: the journal was removed, or only one file was copied, and what was
+accepted since is missing, so the store must not open as if nothing had been. The only snapshot that needs no journal
 says so itself (``whole`` in its header): it was written when a store was closed, or by ``hourwheel repair``.
 """
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import StoreIncomplete
-from .system.place import Place
+from .system.place import Place, epoch_of
 from .system.system import System
 
 _HOW_TO_GO_ON: Final = (
@@ -22,7 +22,7 @@ _HOW_TO_GO_ON: Final = (
 
 
 def missing_journal(place: Place, system: System, epoch: int, *, blank: bool) -> StoreIncomplete:
-    """The error that the journal of the snapshot's epoch is not there, or is ``blank``."""
+    """The error for a missing or ``blank`` journal of the snapshot's epoch."""
     later = _journals(place, system, above=epoch)
     if later:
         return _older_snapshot(place, epoch, later, "whose journal is missing")
@@ -32,17 +32,12 @@ def missing_journal(place: Place, system: System, epoch: int, *, blank: bool) ->
     beside = f" ({', '.join(others)} is of another epoch)" if others and not blank else ""
     return StoreIncomplete(
         place.path,
-        f"{what}{beside}: what was accepted since the snapshot of epoch {epoch} stands there, and nowhere else; "
-        f"{_HOW_TO_GO_ON}",
+        f"{what}{beside}: what was accepted since the snapshot of epoch {epoch} is in it alone; {_HOW_TO_GO_ON}",
     )
 
 
 def refuse_older_snapshot(place: Place, system: System, epoch: int) -> None:
-    """Raise if there is a journal of an epoch that can only have begun after a later snapshot.
-
-    Raises:
-        StoreIncomplete: the snapshot, with its journal, is an older copy.
-    """
+    """Raise StoreIncomplete if a journal shows that the snapshot, with its own journal, is an older copy."""
     later: list[str] = []
     with suppress(OSError):  # a directory that cannot be listed says nothing
         later = _journals(place, system, above=epoch + 1)
@@ -54,14 +49,9 @@ def _older_snapshot(place: Place, epoch: int, later: list[str], how: str) -> Sto
     return StoreIncomplete(
         place.path,
         f"the snapshot is of epoch {epoch}, {how}, but there is {later[-1]}: "
-        f"the snapshot is an older one, put back from a copy perhaps; {_HOW_TO_GO_ON}",
+        f"the snapshot is an older one, perhaps put back from a copy; {_HOW_TO_GO_ON}",
     )
 
 
 def _journals(place: Place, system: System, *, above: int) -> list[str]:
-    found = []
-    for name in place.siblings(system, "journal"):
-        number = name.rpartition(".")[2]
-        if number.isdecimal() and int(number) > above:
-            found.append((int(number), name))
-    return [name for _, name in sorted(found)]
+    return sorted((name for name in place.siblings(system, "journal") if epoch_of(name) > above), key=epoch_of)

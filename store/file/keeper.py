@@ -23,11 +23,11 @@ from ...safety.gate import LEAST_PATIENCE_S, Gate
 from ..doorbell import Doorbell
 from ..state.records import Record
 from ..state.state import State
-from .background import Aside
+from .background import Background
 from .compactor import Compactor, change_nothing
 from .epoch import Epoch
 from .format.journal import NoRoom
-from .group_commit import Together
+from .group_commit import GroupCommit
 from .newest import Newest
 from .system.begun import Mark
 from .system.failure import store_error, uncertain
@@ -44,7 +44,7 @@ _INTERVAL_S: Final = 0.5
 
 
 class Keeper:
-    """What all verbs of a store pass: they read, write and add; each sees what every process has written."""
+    """Lets all verbs read, write and add; each of them sees what every process has written."""
 
     def __init__(self, newest: Newest, *, durability: str) -> None:
         self.path: Final = newest.place.path
@@ -62,16 +62,16 @@ class Keeper:
     # ---- opening and closing -----------------------------------------------------------------------------
 
     def _start_afresh(self) -> None:
-        """Make everything that a thread of a parent process may have held at the moment of a fork; open nothing."""
+        """Make anew everything that a thread of the parent may have held at the moment of a fork; open nothing."""
         self._gate = Gate(self.path, patience_s=max(LEAST_PATIENCE_S, self.newest.lock_timeout_s))
         self._unsure = False
-        """What is in memory may be half changed: an exception from outside struck while it was being changed."""
+        """The state in memory may be half changed: an exception from outside struck in the middle of a change."""
         self._trouble = self._begin
         self.bell = Doorbell()
         self._marks: dict[str, Mark] = {}
-        self._aside = Aside()
-        self._compactor = Compactor(self, self.newest, self._aside)
-        self._together = Together[Item, Upto](lambda lot: self._gate.run(self._append_lot, lot), self._sync)
+        self._background = Background()
+        self._compactor = Compactor(self, self.newest, self._background)
+        self._group_commit = GroupCommit[Item, Upto](lambda lot: self._gate.run(self._append_lot, lot), self._sync)
 
     def _begin(self) -> None:
         self.newest.open()
@@ -79,12 +79,12 @@ class Keeper:
         self._trouble = None
         self._unsure = False
         if self._wants_help:
-            self._aside.every(_INTERVAL_S, self._sync_quietly)
+            self._background.every(_INTERVAL_S, self._sync_quietly)
 
     def close(self) -> None:
         """Sync what is not synced, and close. Twice is fine."""
         if not self._closed:
-            self._aside.stop()
+            self._background.stop()
             self._gate.run(self._close)
             self.bell.ring()
         _OPEN.discard(self)
@@ -125,23 +125,23 @@ class Keeper:
     # ---- adding ------------------------------------------------------------------------------------------
 
     def add(self, item: Item) -> None:
-        """Add one fresh job, given with its text, which is what delay() brings: the short way."""
+        """Add one fresh job, given with its text. This is the short way for delay()."""
         try:
             if self._wants_sync:
-                self._together.do(item)
+                self._group_commit.do(item)
             else:
                 self._gate.run(self._append_lot, [item])
                 if self._wants_help:
-                    self._help_aside()
-        except StoreReentered:  # in a signal's handler: the thread that it has interrupted will do it
-            for gate in (self._together.gate, self._gate):
+                    self._help_sync()
+        except StoreReentered:  # in a signal handler: the interrupted thread will do it
+            for gate in (self._group_commit.gate, self._gate):
                 if gate.is_mine():
                     gate.defer(lambda: self.add(item))
                     return
             raise  # it has interrupted the opening of this store
 
     def _append_lot(self, lot: Sequence[Item]) -> Upto:
-        """Write jobs to add, each a change of its own, at once; returns up to where there is something to sync."""
+        """Write jobs to add, each a change of its own; returns up to where the journal must be synced."""
         if self._trouble is not None or self._unsure:
             self._mend()
         newest = self.newest
@@ -165,15 +165,15 @@ class Keeper:
             raise
         return epoch, journal.end
 
-    # ---- changing and looking ----------------------------------------------------------------------------
+    # ---- changing and reading ----------------------------------------------------------------------------
 
     def writing(self, change: Callable[[State], R]) -> R:
         """See StateVerbs._changing."""
         result, epoch, end = self._gate.run(self._change, change)
-        if self._wants_sync:  # also if this verb has changed nothing: what it saw of others may not be on the disk yet
+        if self._wants_sync:  # even if it has changed nothing: what it saw of others may not be on the disk yet
             self._sync((epoch, end))
         elif self._wants_help:
-            self._help_aside()
+            self._help_sync()
         return result
 
     def _change(self, change: Callable[[State], R]) -> tuple[R, Epoch, int]:
@@ -203,7 +203,7 @@ class Keeper:
         """See StateVerbs._reading."""
         try:
             return self._gate.run(self._look, look)
-        except StoreReentered:  # a signal's handler, which must not wait for the thread that it has interrupted
+        except StoreReentered:  # a signal handler must not wait for the thread that it has interrupted
             if self._trouble is not None or not one:
                 raise
             return look(self.newest.epoch.state)
@@ -224,10 +224,10 @@ class Keeper:
             raise
 
     def has_news(self) -> bool:
-        """Whether others have written, or there is something to mend."""
+        """Whether others have written, or something must be repaired."""
         try:
             return self._trouble is not None or self.newest.epoch.journal.has_more()
-        except OSError:  # left for a newer epoch a moment ago, or unreadable: the next verb will tell
+        except OSError:  # replaced by a newer epoch just now, or unreadable: the next verb will tell
             return True
 
     def begun(self, owner: str, token: int) -> None:
@@ -243,7 +243,7 @@ class Keeper:
             mark.begun(token)
 
     def _mend(self) -> None:
-        """What has to be done before anything else."""
+        """Do what a verb must do before anything else."""
         if self._trouble is not None:
             self._trouble()
         if self._unsure:
@@ -278,13 +278,13 @@ class Keeper:
                 raise failed from error
             raise uncertain(error, f"{self.path}: whether this change is on the disk is not known") from error
 
-    def _help_aside(self) -> None:
-        """For "interval": sync in this thread what the thread aside should have synced, if there can be none."""
-        if (sync := self._aside.overdue()) is not None:
+    def _help_sync(self) -> None:
+        """For "interval": sync in this thread, if the background thread should have done so but cannot be started."""
+        if (sync := self._background.overdue()) is not None:
             sync()
 
     def _sync_quietly(self) -> None:
-        """For "interval": sync, also what other processes wrote before they died, and mend what has failed."""
+        """For "interval": sync, also what other processes wrote before they died, and repair what has failed."""
         epoch = self.newest.epoch
         with suppress(HourwheelError):
             if self._trouble is None:
@@ -298,7 +298,7 @@ class Keeper:
     # ---- failures ----------------------------------------------------------------------------------------
 
     def failed(self, error: OSError) -> StoreError:
-        """What to tell the caller of a failed call; unless nothing was written, the journal is poisoned."""
+        """The error for a failed system call. Unless nothing was written, the journal is poisoned."""
         if isinstance(error, NoRoom):
             self._unsure = False
             self._compactor.make_room(error)
@@ -308,14 +308,14 @@ class Keeper:
         return uncertain(error, f"{self.path}: whether this change is on the disk is not known")
 
     def doubt(self) -> None:
-        """Have the next verb read anew what is on the disk."""
+        """Make the next verb read again what is on the disk."""
         self._trouble = self._reread
 
     def _broken_off(self, error: Exception) -> None:
-        """A verb has failed. What is in memory is whole if the error is one that we raise before we change anything.
+        """A verb has failed. The state in memory is whole after errors of ours, raised before anything is changed.
 
         Raises:
-            StoreError: in the place of an OSError.
+            StoreError: in place of an OSError.
         """
         if isinstance(error, HourwheelError) and not isinstance(error, SoftTimeLimitExceeded):
             self._unsure = False
@@ -325,7 +325,7 @@ class Keeper:
             raise store_error(error, f"{self.path} cannot be read") from error
 
     def _reread(self) -> None:
-        """Read anew what is on the disk. Inside the gate."""
+        """Read again what is on the disk. Inside the gate."""
         self.newest.reopen(sync=self._wants_sync)
         self._trouble = None
         self._unsure = False
@@ -348,7 +348,7 @@ class Keeper:
 
 _OPEN: Final[weakref.WeakSet[Keeper]] = weakref.WeakSet()
 _NAMES: Final[set[str]] = set()
-"""Of every store there has been: a thread may hold a file of one that it is about to open, or to close."""
+"""The names of all stores there have been: a thread may be opening or closing a file of any."""
 
 
 def _after_fork_in_child() -> None:

@@ -148,11 +148,7 @@ class Newest:
     # ---- beginning epochs: the lock is held --------------------------------------------------------------
 
     def begin_next(self, epoch: Epoch, *, whole: bool = False) -> None:
-        """Begin the epoch after ``epoch`` at once, and go over to it.
-
-        Raises:
-            StoreBusy: another process is at it.
-        """
+        """Begin the epoch after ``epoch`` at once, and go over to it; StoreBusy if another process is doing that."""
         fd = claim_work(self.place, self.system)
         if fd is None:
             raise StoreBusy(f"{self.place.path}: another process is beginning a new epoch; try again")

@@ -4,8 +4,8 @@ It opens the snapshot and its journal for reading, takes no lock, and makes, men
 another user needs only the right to read these two files, and to search their directory.
 
 That is safe without the writers' lock: a whole change stays in a journal, so what is read is the store as it was after
-some change. A change that is not whole is being written, or was left by a writer that died; it is read once it is
-whole. A compaction renames a new snapshot over the old one, so each look checks the name, and opens the new one.
+some change. An incomplete change is being written, or was left by a writer that died; it is skipped until it is whole.
+A compaction renames a new snapshot over the old one, so each read checks the name, and opens the new one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _POLL_S: Final = 0.03
 
 
 class ReadOnlyStore(StateVerbs):
-    """The ring in a JSON file, to look at.
+    """A ring in a JSON file, for reading only.
 
     Each verb that reads shows the store as it is at that moment, while others write to it. Verbs that change anything
     raise StoreReadOnly.
@@ -69,7 +69,7 @@ class ReadOnlyStore(StateVerbs):
         self._gate = Gate(self.path)
         self._closed = False
         self._doubted = False
-        """What is in memory may be half a change: the next look reads the files anew."""
+        """A change may be half applied in memory: the next read starts again from the files."""
         self._epoch = self._open(check=True)
         try:
             self._newest()
@@ -91,7 +91,7 @@ class ReadOnlyStore(StateVerbs):
         self._closed = True
         self._gate.run(self._epoch.close)
 
-    # ---- looking -----------------------------------------------------------------------------------------
+    # ---- reading -----------------------------------------------------------------------------------------
 
     def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
         try:
@@ -102,25 +102,25 @@ class ReadOnlyStore(StateVerbs):
             return look(self._epoch.state)
 
     def each(self, filter: Filter = Filter()) -> Iterator[Job]:  # noqa: B008 - a frozen value
-        """As scan(), job by job, all as they were at the first; for more of them than memory can hold.
+        """Like scan(), one by one, all as they were at the first; for more jobs than memory can hold.
 
-        Another look at the store before the last one has been given ends it with an error.
+        If the store is read in another way before the last job, StoreError is raised.
         """
         epoch = self.newest()
         state, end = epoch.state, epoch.journal.end
         for job in views.each(state, filter):
             if epoch is not self._epoch or epoch.journal.end != end:
-                raise StoreError(f"{self.path} was looked at by another call meanwhile")
+                raise StoreError(f"{self.path} was read by another call meanwhile; read all of each() first")
             yield job
 
     def newest(self) -> Epoch:
-        """The newest epoch, which stands still until the next look; for a caller that does not share this store."""
+        """The newest epoch, which does not change until the next read; for a caller that does not share this store."""
         return self._reading(lambda _: self._epoch)
 
     def _look(self, look: Callable[[State], R]) -> R:
         if self._closed:
             raise StoreClosed(f"the store {self.path} is closed")
-        doubted, self._doubted = self._doubted, True  # until it is whole again: Ctrl-C may strike in the midst
+        doubted, self._doubted = self._doubted, True  # until it is whole again: Ctrl-C may strike in between
         epoch = self._newest(doubted=doubted)
         self._doubted = False
         return look(epoch.state)
@@ -128,7 +128,7 @@ class ReadOnlyStore(StateVerbs):
     def _newest(self, *, doubted: bool = False) -> Epoch:
         """The newest epoch, with what others have written by now."""
         try:
-            if not doubted:  # up to what has room now: others may write as fast as this reads
+            if not doubted:  # up to its present end: others may write as fast as this reads
                 self._epoch.follow(until=self._epoch.journal.length())
             while doubted or self._is_over():
                 newer = self._open(check=False)
@@ -146,7 +146,7 @@ class ReadOnlyStore(StateVerbs):
         return not self._epoch.snapshot.is_at(self.path)
 
     def _refuse_damage(self) -> None:
-        """Raise if what stands behind the last change in the journal is no unfinished write."""
+        """Raise if what follows the last change in the journal is not an unfinished write."""
         journal = self._epoch.journal
         for pause in (*_PAUSES_S, 0):
             if not journal.has_more():
@@ -154,7 +154,7 @@ class ReadOnlyStore(StateVerbs):
             verdict, why = classify(journal.rest(), journal.end)
             if verdict != "damaged":
                 return
-            time.sleep(pause)  # it may be half of a write that is under way
+            time.sleep(pause)  # it may be half of a write in progress
             self._epoch.follow()
         raise StoreCorrupt(journal.path, journal.end, why)
 
@@ -164,7 +164,7 @@ class ReadOnlyStore(StateVerbs):
             try:
                 return Epoch.read(self._place, self._system, check=check, write=False)
             except (OSError, StoreCorrupt) as error:
-                if self._identity() == before:  # else a compaction came between the opening of the two files
+                if self._identity() == before:  # otherwise a compaction came between opening the two files
                     raise self._not_opened(error) from error
 
     def _identity(self) -> tuple[int, ...] | None:
@@ -182,7 +182,7 @@ class ReadOnlyStore(StateVerbs):
             return StoreError(f"there is no store at {self.path}")
         if isinstance(error, PermissionError):
             return StoreError(
-                f"{error.filename or self.path} may not be read by this user; to let a group look, give it the files: "
+                f"{error.filename or self.path} may not be read by this user; to let a group read it: "
                 f"chgrp GROUP {self.path}* && chmod g+r {self.path}*"
             )
         return store_error(error, f"{self.path} cannot be read")
@@ -200,7 +200,7 @@ class ReadOnlyStore(StateVerbs):
     def _has_news(self) -> bool:
         try:
             return self._epoch.journal.has_more() or self._is_over()
-        except OSError:  # the next look will tell
+        except OSError:  # the next read will tell
             return True
 
     def notify(self) -> None:

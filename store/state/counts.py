@@ -1,4 +1,4 @@
-"""What the ledger of a store counts."""
+"""Counts: the ledger of a store."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 from ...job import State
 
 _NAMES: Final = {state: state.value for state in State}
-"""Asking an enumeration for its value takes longer than all the rest of add()."""
+"""The value of an enumeration's member takes longer to get than all the rest of add()."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What the ledger counts; accepted == scheduled + running + the four totals."""
+    """How many jobs there are, and have been; accepted == scheduled + running + the four totals."""
 
     accepted: int = 0
     scheduled: int = 0
@@ -24,6 +24,6 @@ class Counts:
     expired: int = 0
 
     def add(self, state: State, more: int = 1) -> None:
-        """Count so many more jobs that stand there."""
+        """Count so many more jobs in that state."""
         name = _NAMES[state]
         setattr(self, name, getattr(self, name) + more)

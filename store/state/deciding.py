@@ -1,4 +1,4 @@
-"""Deciding what a verb does to a State. Nothing is changed here but what is taken off ``ready`` to be claimed."""
+"""Deciding what a verb does to a State. Nothing changes here, except that jobs to claim are taken off ``ready``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .state import State, job_of
 
 @dataclass(frozen=True, slots=True)
 class AddPlan:
-    """What add() comes to: jobs to insert, pending ones that they replace, and the id that stands for each."""
+    """What add() does: jobs to insert, the pending ones that they replace, and the id that stands for each job."""
 
     new: list[Job] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
@@ -25,11 +25,7 @@ class AddPlan:
 
 
 def plan_add(state: State, jobs: Sequence[Job], on_conflict: str) -> AddPlan:
-    """Which of ``jobs`` are new, which pending ones they replace, and what stands for each.
-
-    Raises:
-        DuplicateJob: on_conflict is "raise" and a key is taken.
-    """
+    """See AddPlan. Raises DuplicateJob if on_conflict is "raise" and a key is taken."""
     plan = AddPlan()
     coming: dict[str, Job] = {}
     by_key: dict[str, Job] = {}
@@ -77,9 +73,9 @@ class Wanted(NamedTuple):
 
 
 def choose(state: State, now_ms: int, wanted: Wanted) -> tuple[list[Job], list[str]]:
-    """Take the next due jobs that are wanted off ``ready`` in claim order: (to claim, to expire).
+    """Take the next due jobs that are wanted off ``ready``, in claim order: (to claim, to expire).
 
-    What was chosen and then not recorded must be given back with ``unchoose``.
+    If they are not recorded then, give them back with ``unchoose``.
     """
     chosen: list[Job] = []
     expired: list[str] = []
@@ -95,7 +91,7 @@ def choose(state: State, now_ms: int, wanted: Wanted) -> tuple[list[Job], list[s
             elif is_stale(job, now_ms):
                 expired.append(job.id)
             elif (job.limits or trial.names) and (barrier := trial.barrier(job)) is not None:
-                if wanted.ids is None:  # else it was not taken
+                if wanted.ids is None:  # otherwise it was not taken
                     state.ready.park(queue, entry, barrier)
             else:
                 if job.limits:
@@ -124,7 +120,7 @@ def _candidates(state: State, now_ms: int, wanted: Wanted, paused: Collection[st
 
 
 def unchoose(state: State, ids: Sequence[str]) -> None:
-    """Give back to ``ready`` what was chosen and could not be recorded."""
+    """Put chosen jobs that could not be recorded back into ``ready``."""
     for id in ids:
         state.ready.put(job_of(state.rows[id]))
 
@@ -132,7 +128,7 @@ def unchoose(state: State, ids: Sequence[str]) -> None:
 def judge(
     state: State, settlements: Sequence[tuple[Claim, Effect]]
 ) -> tuple[list[tuple[str, int, Effect]], list[Claim], list[Job]]:
-    """(items that hold, claims that are lost, jobs to add): a settlement holds if its token is its job's newest."""
+    """(items to record, lost claims, jobs to add). A claim is lost if its token is not its job's newest."""
     items: list[tuple[str, int, Effect]] = []
     lost: list[Claim] = []
     new: dict[str, Job] = {}

@@ -1,4 +1,4 @@
-"""Leases: which owners live, where no kernel tells. An owner is dead once it has given no sign of life for a lease."""
+"""Leases: which owners live, where no kernel says so. An owner without a sign of life for a whole lease is dead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .state import State
 
 
 class Leases:
-    """Of all owners of one store.
+    """The leases of all owners of one store.
 
     >>> leases = Leases(300)
     >>> leases.begin("me", 1_000)
@@ -24,14 +24,14 @@ class Leases:
         self._until[owner] = now_ms + self.lease_ms
 
     def beat(self, owner: str, now_ms: int) -> bool:
-        """A sign of life; False if it comes too late: then the owner is dead until its next claim."""
+        """Take a sign of life; False if it comes too late, and the owner is dead until its next claim."""
         alive = self._until.get(owner, now_ms) > now_ms
         if alive:
             self.begin(owner, now_ms)
         return alive
 
     def rescues(self, state: State, now_ms: int) -> list[Record]:
-        """What becomes of the running jobs of owners that are dead by now."""
+        """What happens to the running jobs of owners that are dead by now."""
         dead = {owner for owner, until_ms in self._until.items() if until_ms <= now_ms}
         for owner in dead:
             del self._until[owner]

@@ -1,11 +1,11 @@
-"""Limits: what holds a job back though it is due. Its fellows have used up what they share, or it is paused.
+"""Limits: what holds a due job back: a limit that other jobs have used up, or a pause.
 
-How many run is known from the jobs that run; when the next may start, from the claims so far: both follow from the
-records alone, so every process that reads them holds to the same limits, and a store that was reopened too.
+How many jobs run follows from the running jobs, when the next may start from the claims so far. Both follow from the
+records alone, so every process that reads them keeps the same limits, and so does a store that is reopened.
 
-A rate is kept by spacing the starts: "10/m" is one every 6 s, never a burst of ten and a minute of nothing. Of a rate
-so fast that the spaces are shorter than a tenth of a second, those that fell due within the last tenth start together,
-as a ticker that is woken a thousand times a second would have no time for anything else.
+A rate is kept by spacing the starts: "10/m" is one every 6 s, never a burst of ten and then a minute of nothing. If
+the spaces are shorter than a tenth of a second, the jobs of the last tenth start together: a ticker that is woken a
+thousand times a second would have no time for anything else.
 """
 
 from __future__ import annotations
@@ -25,26 +25,22 @@ NO_QUEUES: Final[frozenset[str]] = frozenset()
 
 
 class Barrier(NamedTuple):
-    """What a job that is due waits behind."""
+    """What holds a due job back."""
 
     name: str
     until_ms: int | None = None
     """When it opens by itself; None if something must happen first."""
     foreign: bool = False
-    """Whether it is there only for claims that do without what is behind it."""
+    """Whether it exists only for claims that exclude the jobs behind it."""
 
 
 def task_name(task: str) -> str:
-    """What a task is called among the paused, and the barrier of its jobs."""
+    """The name of a task in pause(), and of the barrier of its jobs."""
     return f"task:{task}"
 
 
 def refuse_odd_name(name: str) -> None:
-    """Raise unless it names a queue or a task.
-
-    Raises:
-        InvalidValue: it does not.
-    """
+    """Raise InvalidValue unless it names a queue, a task or a schedule."""
     kind, _, rest = name.partition(":") if isinstance(name, str) else ("", "", "")
     if kind not in ("queue", "task", "schedule") or not rest or len(name) > _NAME_MOST or not comes_back(name):
         raise InvalidValue.of(
@@ -53,19 +49,19 @@ def refuse_odd_name(name: str) -> None:
 
 
 def paused_queues(limits: Limits) -> frozenset[str]:
-    """The queues of which nothing is to start."""
+    """The queues that are paused."""
     if not limits.paused:
         return NO_QUEUES
     return frozenset(name[6:] for name in limits.paused if name.startswith("queue:"))
 
 
 def schedule_name(schedule: str) -> str:
-    """What a schedule is called among the paused, and the barrier of its next fire."""
+    """The name of a schedule in pause(), and of the barrier of its next fire."""
     return f"schedule:{schedule}"
 
 
 def foreign_name(name: str) -> str:
-    """The barrier of what a claim did without: open to every claim that does not say the same."""
+    """The barrier of what a claim excluded. It is open for claims that do not exclude the same name."""
     return f"foreign:{name}"
 
 
@@ -89,13 +85,13 @@ class Limits:
     def __init__(self, paused: Collection[str] = (), next_us: Mapping[str, int] | None = None) -> None:
         self.paused = set(paused)
         self.running: dict[str, int] = {}
-        """By name of a limit, how many of its jobs run."""
+        """How many jobs run under each limit, by name."""
         self.next_us = dict(next_us or {})
-        """By name of a limit, when the next of its jobs may start, in microseconds since the epoch."""
+        """When the next job of each rate may start, by name, in microseconds since the epoch."""
         self._most = _MANY
 
     def copy(self) -> Limits:
-        """One that goes on by itself, but for what runs."""
+        """An independent copy, without the running jobs."""
         return Limits(self.paused, self.next_us)
 
     def started(self, job: Job, now_ms: int) -> None:
@@ -107,16 +103,16 @@ class Limits:
                 self.running[bound.name] = self.running.get(bound.name, 0) + 1
         if len(self.next_us) > self._most:
             self.next_us = self.ahead(now_ms)
-            self._most = max(_MANY, 2 * len(self.next_us))  # of many that all matter not each start looks at all
+            self._most = max(_MANY, 2 * len(self.next_us))  # so that not every start looks at all of them
 
     def resume(self, job: Job) -> None:
-        """A job runs that was claimed before this was made."""
+        """Count a running job that was claimed before this object was made."""
         for bound in job.limits:
             if not bound.per_ms:
                 self.running[bound.name] = self.running.get(bound.name, 0) + 1
 
     def ended(self, job: Job) -> list[str]:
-        """A job with limits runs no longer; the barriers that may be open by that."""
+        """A job with limits has stopped running; returns the barriers that may be open now."""
         names = [bound.name for bound in job.limits if not bound.per_ms]
         for name in names:
             left = self.running[name] - 1
@@ -127,7 +123,7 @@ class Limits:
         return list(map(_running_name, names))
 
     def ahead(self, now_ms: int) -> dict[str, int]:
-        """Of ``next_us`` what still matters; the rest has passed, catching up included."""
+        """The entries of ``next_us`` that still matter: their next start is ahead, or can be caught up with."""
         since_us = now_ms * 1000 - CATCH_UP_US
         return {name: next_us for name, next_us in self.next_us.items() if next_us > since_us}
 
@@ -137,7 +133,7 @@ class Trial:
 
     def __init__(self, limits: Limits, now_ms: int, without: Collection[str] = ()) -> None:
         self.names = bool(limits.paused or without)
-        """Whether a job can be held back by its name alone."""
+        """Whether names alone may hold a job back."""
         self._limits = limits
         self._without = without
         self._now_us = now_ms * 1000
@@ -160,7 +156,7 @@ class Trial:
                 continue
             next_us = self._next_us.get(name, limits.next_us.get(name, 0))
             if self._now_us < next_us <= self._now_us + 2 * max(_space_us(bound), CATCH_UP_US):
-                return Barrier(f"rate:{name}", -(-next_us // 1000))  # further off: the clock was set far back since
+                return Barrier(f"rate:{name}", -(-next_us // 1000))  # if it is further off, the clock was set back
         return None
 
     def take(self, job: Job) -> None:
@@ -180,5 +176,5 @@ def _space_us(bound: Bound) -> int:
 
 def _after_start(next_us: int, bound: Bound, now_us: int) -> int:
     space_us = _space_us(bound)
-    next_us = min(next_us, now_us)  # a start that keeps to it is never before it, unless the clock was set back
+    next_us = min(next_us, now_us)  # it is later only if the clock was set back
     return (max(next_us, now_us - CATCH_UP_US) if space_us < CATCH_UP_US else now_us) + space_us

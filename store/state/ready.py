@@ -1,12 +1,12 @@
 """Ready: the jobs that are due and wait for a claim, by queue, in claim order.
 
-A job that is cancelled, moved or claimed another way is forgotten in ``_due``; its entry stays in the heap and is
-found dead when it comes up. One that comes back at the same instant leaves two equal entries: the first to come up
-takes it, and so the other is dead.
+When a job is cancelled, moved or claimed in another way, it is removed from ``_due``; its entry stays in the heap and
+is skipped when it comes up. A job that comes back at the same instant leaves two equal entries: the first to come up
+takes it, and the other is skipped.
 
-A job that came up and is held back (by a limit that is used up, or because its task is paused) is parked behind that
+A job that came up and is held back, by a limit that is used up or because its task is paused, is parked behind that
 barrier, with all others that wait there, so that a claim need not look at each of them again. Once the barrier may be
-open its jobs come up among the others, in claim order, until one of them is held back.
+open, its jobs come up among the others, in claim order, until one of them is held back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .limits import Barrier, foreign_name
 
 
 class Entry(NamedTuple):
-    """What claim order is made of: higher priority first, then the earlier due, then the id."""
+    """A due job in claim order: higher priority first, then the earlier due, then the id."""
 
     rank: int
     due_ms: int
@@ -39,13 +39,13 @@ class Ready:
         self._lowest: dict[str, int] = {}
         """By queue, the largest rank that was put since its heap was last empty."""
         self._parked: dict[str, dict[str, list[Entry]]] = {}
-        """By barrier and queue, those behind it."""
+        """By barrier and queue, the entries behind it."""
         self._openings: dict[str, int] = {}
-        """By barrier, when it may be open; only of those that may be at some time known now."""
+        """By barrier, when it may be open, where that is known."""
         self._opening: list[tuple[int, str]] = []
-        """The same as a heap, and some that are out of date."""
+        """The same as a heap, with some entries that are out of date."""
         self._foreign: set[str] = set()
-        """Of the barriers those that are there for some claims only; see limits.foreign_name."""
+        """The barriers that exist for some claims only; see limits.foreign_name."""
         self._seen_ms = 0
 
     def put(self, job: Job) -> None:
@@ -53,7 +53,7 @@ class Ready:
         self.add(job.id, job.due_ms, job.queue, -job.priority)
 
     def add(self, id: str, due_ms: int, queue: str = DEFAULT_QUEUE, rank: int = 0) -> None:
-        """The same of what a claim goes by."""
+        """Add a due job by what claim order needs."""
         self._due[id] = due_ms
         heap = self._heaps.get(queue)
         if heap is None:
@@ -63,22 +63,18 @@ class Ready:
         heappush(heap, bare(Entry, (rank, due_ms, id)))
 
     def discard(self, id: str) -> bool:
-        """Take a job out, wherever it stands; False if it is not here."""
+        """Remove a job; False if it is not here."""
         return self._due.pop(id, None) is not None
 
     def put_back(self, entries: list[tuple[str, Entry]]) -> None:
-        """Add entries again that were taken."""
+        """Add entries that were taken again."""
         for queue, entry in entries:
-            self._due[entry.id] = entry.due_ms
-            heap = self._heaps.setdefault(queue, [])
-            if not heap or entry.rank > self._lowest[queue]:
-                self._lowest[queue] = entry.rank
-            heappush(heap, entry)
+            self.add(entry.id, entry.due_ms, queue, entry.rank)
 
     # ---- barriers ----------------------------------------------------------------------------------------
 
     def park(self, queue: str, entry: Entry, barrier: Barrier) -> None:
-        """Put an entry that was taken behind a barrier, which is closed by that."""
+        """Put an entry that was taken behind a barrier, and close that."""
         self._due[entry.id] = entry.due_ms
         heappush(self._parked.setdefault(barrier.name, {}).setdefault(queue, []), entry)
         self._openings.pop(barrier.name, None)
@@ -89,14 +85,14 @@ class Ready:
             heappush(self._opening, (barrier.until_ms, barrier.name))
 
     def open(self, name: str) -> None:
-        """The jobs behind a barrier may be let through."""
+        """The jobs behind a barrier may be claimable now."""
         if name in self._parked:
             self._openings[name] = 0
             heappush(self._opening, (0, name))
 
     def _open_at(self, now_ms: int) -> list[str]:
         """The barriers that may be open by now."""
-        if now_ms < self._seen_ms:  # the clock was set back: no instant that was told holds any longer
+        if now_ms < self._seen_ms:  # the clock was set back, so the known instants are wrong
             for name in self._openings:
                 self.open(name)
         self._seen_ms = now_ms
@@ -110,7 +106,7 @@ class Ready:
         return list(found)
 
     def _let(self, without: Collection[str]) -> list[str]:
-        """The barriers that are there for other claims, and not for one that does without these names."""
+        """The barriers that exist for other claims, but not for a claim without these names."""
         if not self._foreign:
             return []
         shut = set(map(foreign_name, without))
@@ -129,9 +125,9 @@ class Ready:
 
         Args:
             queues: only of these; None for all.
-            now_ms: the present, in milliseconds since the epoch: what is behind barriers that may be open comes, too.
+            now_ms: the present; what is behind barriers that may be open by now is taken, too.
             paused: nothing of these queues.
-            without: nothing that was parked because a claim did without these names. (What was not yet, comes.)
+            without: nothing that was parked because a claim excluded these names. (What is not parked yet is taken.)
         """
         lanes: list[tuple[str | None, str, list[Entry]]] = [
             (None, queue, heap) for queue, heap in self._heaps.items() if heap and _wanted(queue, queues, paused)
@@ -155,7 +151,7 @@ class Ready:
                 yield queue, entry
 
     def _behind(self, name: str) -> dict[str, list[Entry]]:
-        """By queue, those behind a barrier, live ones first; it is forgotten when there are none."""
+        """By queue, the heaps behind a barrier, each with a live entry first; without any, the barrier is dropped."""
         behind = {queue: heap for queue, heap in self._parked.get(name, {}).items() if self._first(heap)}
         if behind:
             self._parked[name] = behind
@@ -168,13 +164,13 @@ class Ready:
     # ---- looking -----------------------------------------------------------------------------------------
 
     def named(self, ids: Collection[str], rank: Callable[[str], int]) -> list[Entry]:
-        """Those of the jobs that are here, in claim order."""
+        """The entries of these jobs, in claim order, as far as they are here."""
         return sorted(Entry(rank(id), self._due[id], id) for id in set(ids) if id in self._due)
 
     def earliest(
         self, queues: Collection[str] | None, paused: Collection[str] = (), without: Collection[str] = ()
     ) -> int | None:
-        """The earliest instant at which one of them may start: its due_ms, or when its barrier opens."""
+        """The earliest instant at which a job may start: its due_ms, or when its barrier opens."""
         names = [name for name in self._heaps if _wanted(name, queues, paused)]
         firsts = [first for name in names if (first := self._earliest_of(name)) is not None]
         openings = [*self._openings.items(), *((name, 0) for name in self._let(without))]
@@ -187,7 +183,7 @@ class Ready:
         heap = self._heaps[queue]
         if not self._first(heap):
             return None
-        if heap[0].rank == self._lowest[queue]:  # one priority only, so the first in claim order is the first due
+        if heap[0].rank == self._lowest[queue]:  # only one priority, so the first in claim order is the first due
             return heap[0].due_ms
         return min(entry.due_ms for entry in self._clean(heap))
 
@@ -200,7 +196,7 @@ class Ready:
                 yield from self._clean(heap)
 
     def _first(self, heap: list[Entry]) -> bool:
-        """Whether there is a live entry; then it is the first."""
+        """Whether there is a live entry, which is the first one then."""
         while heap and not self._live(heap[0]):
             heappop(heap)
         return bool(heap)

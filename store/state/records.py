@@ -1,6 +1,6 @@
-"""Records: what the journal holds of one change, as JSON text and back: ``{"seq":7,"op":"cancel",...}``.
+"""Records: what the journal says of a change, as JSON text and back: ``{"seq":7,"op":"cancel",...}``.
 
-Records are facts, decided before they are written: applying one reads no clock and makes no choice.
+Records are facts: everything is decided before one is written, and applying it reads no clock and makes no choice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..codec import dumps
 from ..effects import decode_effect, encode_effect
 
 _MOST_ITEMS: Final = 16
-"""Of a settle record: an outcome may come to 0.8 MiB, a line of the journal to 16 MiB."""
+"""In a settle record: an effect may have 0.8 MiB, a line of the journal 16 MiB."""
 _MOST_IDS: Final = 10_000
 
 
@@ -29,7 +29,7 @@ class Claimed(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What runs came to: (id, token, effect) each, every one of them the newest claim of its job."""
+    """What became of claims: (id, token, effect) each. Each claim is the newest of its job."""
 
     now_ms: int
     items: list[tuple[str, int, Effect]]
@@ -42,7 +42,7 @@ class Cancelled(NamedTuple):
     ids: list[str]
     reason: str | None = None
     ttl_ms: int | None = None
-    """They are kept no longer than this, in milliseconds; None for their result_ttl."""
+    """They are not kept longer than this, in milliseconds; None for their result_ttl."""
 
 
 class Expired(NamedTuple):
@@ -53,14 +53,14 @@ class Expired(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """Scheduled jobs got another due instant."""
+    """Scheduled jobs were moved to another due instant."""
 
     ids: list[str]
     due_ms: int
 
 
 class Revived(NamedTuple):
-    """Finished jobs are scheduled once more."""
+    """Finished jobs are scheduled again."""
 
     ids: list[str]
     due_ms: int
@@ -80,7 +80,7 @@ class Tidied(NamedTuple):
 
 
 class Rescued(NamedTuple):
-    """Running jobs lost their owner: back to scheduled, or set aside after max_crashes."""
+    """The owner of running jobs died: they are scheduled again, or fail after max_crashes."""
 
     now_ms: int
     ids: list[str]
@@ -88,13 +88,13 @@ class Rescued(NamedTuple):
 
 
 class Paused(NamedTuple):
-    """Jobs of queues and tasks are held back from now on."""
+    """The jobs of queues, tasks and schedules are held back from now on."""
 
     names: list[str]
 
 
 class Resumed(NamedTuple):
-    """They are held back no longer."""
+    """They are not held back any more."""
 
     names: list[str]
 
@@ -129,34 +129,20 @@ def encode_record(seq: int, record: Record) -> str:
 
 
 def portions(record: Record) -> Iterator[Record]:
-    """The record as one or more that come to the same, none of them too long for a line of the journal."""
-    match record:
-        case Settled(items=items) if len(items) > _MOST_ITEMS:
-            for at in range(0, len(items), _MOST_ITEMS):
-                yield record._replace(items=items[at : at + _MOST_ITEMS])
-        case Claimed(ids=ids) if len(ids) > _MOST_IDS:
-            for at in range(0, len(ids), _MOST_IDS):
-                yield record._replace(token=record.token + at, ids=ids[at : at + _MOST_IDS])
-        case (
-            Cancelled(ids=ids)
-            | Expired(ids=ids)
-            | Forgotten(ids=ids)
-            | Rescued(ids=ids)
-            | Moved(ids=ids)
-            | Revived(ids=ids)
-        ) if len(ids) > _MOST_IDS:
-            for at in range(0, len(ids), _MOST_IDS):
-                yield record._replace(ids=ids[at : at + _MOST_IDS])
-        case _:
-            yield record
+    """The record as one or more with the same effect, none of them too long for a line of the journal."""
+    if isinstance(record, Settled) and len(record.items) > _MOST_ITEMS:
+        for at in range(0, len(record.items), _MOST_ITEMS):
+            yield record._replace(items=record.items[at : at + _MOST_ITEMS])
+    elif isinstance(record, JobRecord) and not isinstance(record, Settled) and len(record.ids) > _MOST_IDS:
+        for at in range(0, len(record.ids), _MOST_IDS):
+            part = record._replace(ids=record.ids[at : at + _MOST_IDS])
+            yield part._replace(token=part.token + at) if isinstance(part, Claimed) else part
+    else:
+        yield record
 
 
 def decode_record(fields: dict[str, Any]) -> Record:
-    """The record of parsed JSON.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The record in parsed JSON; ValueError if it is none."""
     op = fields.get("op")
     kind = _OPS.get(op) if isinstance(op, str) else None
     if kind is None:

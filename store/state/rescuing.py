@@ -1,4 +1,4 @@
-"""Rescuing: what becomes of the jobs of an owner that has died."""
+"""Rescuing: what happens to the running jobs of an owner that has died."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ from .state import State, job_of
 
 
 def rescued(state: State, ids: Sequence[str], mark: tuple[int, int] | None, reason: str, now_ms: int) -> list[Record]:
-    """Those that had begun have crashed; the others are given back, and nothing is counted.
+    """Jobs that had begun have crashed; the others are given back, which counts for nothing.
 
-    Args:
-        state: that knows them.
-        ids: of the jobs, all of them running.
-        mark: up to which token they had begun, and since when; None if that is not known, so that all of them had.
-        reason: how it is known.
-        now_ms: the present.
+    ``mark`` says up to which token they had begun, and since when. If it is None, all count as begun.
     """
     given_back = Released(reason=f"{reason} before it began")
     begun: list[str] = []

@@ -1,19 +1,19 @@
 """The state machine of a store: jobs over a Ring. Pure: no clock, no lock, no file.
 
-A store *decides* what a verb does (deciding.py), makes that durable as records, and then *applies* them here: live
-and on replay the same ``apply`` runs, so a store that was reopened cannot differ from one that was not.
+A store *decides* what a verb does (deciding.py), makes that durable as records, and then *applies* them here. The same
+``apply`` runs live and on replay, so a store that was reopened cannot differ from one that was not.
 
-Where a scheduled job is to be found:
+Where a scheduled job is:
 
     frozen      in the snapshot beneath, untouched since (JSON store only)
     rows+ring   added or changed since, not yet due
     rows+ready  due: taken off the ring (or out of the snapshot), waiting for a claim, in claim order
 
-``rows`` hides what is frozen under the same id. Taking due jobs off the ring is not a change of state (a job that is
-due is scheduled until a claim is recorded), so nothing is written for it and a crash undoes it harmlessly.
+``rows`` hides what is frozen under the same id. Taking due jobs off the ring does not change the state, as a due job is
+scheduled until a claim is recorded; so nothing is written for it, and a crash undoes it without harm.
 
-A row is a Job, or the job's text as bytes: most jobs of a JSON store are added, wait, and are first looked into when
-they are due. Looking at a State without changing it is in views.py.
+A row is a Job, or the job's text as bytes: most jobs of a JSON store are added, wait, and are not decoded until they
+are due. views.py looks at a State without changing it.
 """
 
 from __future__ import annotations
@@ -82,18 +82,18 @@ class State:
         self.frozen = frozen
         self.rows: dict[str, Row] = {} if rows is None else rows
         self.hides = self.rows.__contains__
-        """Whether what is frozen under an id is out of date."""
+        """Whether the frozen job of an id is out of date."""
         self.ring: Ring[str] = Ring(hand)
         self.ready = Ready()
         self.keys = Keys()
         self.left: dict[str, int] = {}
-        """By id of a job that waits for others, how many of them have not ended; only where that has changed."""
+        """By id of a job that waits for others, how many have not ended; only where that has changed."""
         self.running: dict[str, str] = {}
         """The owner of each running job, in the order of their tokens."""
         self.over: list[tuple[int, str]] = []
         """A heap: when each finished row may be dropped at the earliest, and its id."""
         self.tidied: tuple[Tidied, ...] = ()
-        """What is frozen and was over at one of these is not shown any more. None says less than the last."""
+        """Tidyings. Frozen jobs that were over at one are not shown any more. None covers less than the last."""
         self.dropped = 0
         """How many finished rows have been dropped."""
         self.counts = counts or Counts()
@@ -107,7 +107,7 @@ class State:
                 self.keys.add(job.key, job.id)
 
     def place(self, job: Job) -> None:
-        """Find its place for a row that is there already and does not run."""
+        """Put a job that is in the rows already, and does not run, where it belongs."""
         if job.finished:
             heappush(self.over, ((job.finished_ms or 0) + job.result_ttl_ms, job.id))
         elif job.state is SCHEDULED:
@@ -127,16 +127,16 @@ class State:
         return None if is_tombstone(job) else self.counted(job)
 
     def was_tidied(self, job: Job) -> bool:
-        """Whether a frozen job has been dropped because its time was over."""
+        """Whether a frozen job was dropped because its time was over."""
         return job.finished and was_over(job, self.tidied)
 
     def counted(self, job: Job) -> Job:
-        """The job with the number of those that it waits for now."""
+        """The job, with the number of jobs that it waits for now."""
         left = self.left.get(job.id)
         return job if left is None or job.after is None else job._replace(after=job.after._replace(left=left))
 
     def fold(self) -> None:
-        """Put those numbers into the rows, for who copies them."""
+        """Put these numbers into the rows, before the rows are copied."""
         for id in list(self.left):
             self.rows[id] = job = self._take(id)
             self.ring.add(id, job.due_ms)
@@ -147,7 +147,7 @@ class State:
         job = None if id is None else self.get(id)
         if job is not None and job.state is SCHEDULED:
             return job
-        return self._frozen_holder(key) or job  # one that runs was replaced by the one that is frozen
+        return self._frozen_holder(key) or job  # a running one was replaced by the frozen one
 
     def _frozen_holder(self, key: str) -> Job | None:
         for id in self.frozen.find_key(key):
@@ -167,8 +167,8 @@ class State:
     def take_due(self, now_ms: int) -> None:
         """Move everything due from the ring and the snapshot to ``ready``; changes no job.
 
-        A row that is text stays text until it is claimed: many may wait, and the garbage collector looks at each tuple.
-        Most need not be parsed twice for that.
+        A row that is text stays text until it is claimed, as many may wait and the garbage collector looks at each
+        tuple. Most of them need no parsing for that.
         """
         for due_ms, id in self.ring.pop_due(now_ms):
             row = self.rows[id]
@@ -177,7 +177,7 @@ class State:
                 self.ready.add(id, due_ms, told[0], -told[1])
                 continue
             self.rows[id] = job = job_of(row)
-            if job.due_ms == due_ms:  # pragma: no branch - only a bug makes them differ; nothing may start early by it
+            if job.due_ms == due_ms:  # pragma: no branch - only a bug makes them differ; then it must not start early
                 self.ready.put(job)
         for job in self.frozen.take_due(now_ms, self.hides):
             self.rows[job.id] = job
@@ -186,7 +186,7 @@ class State:
             self.ready.put(job)
 
     def may_tidy(self, now_ms: int) -> bool:
-        """Whether there may be finished jobs that are over; of frozen ones that is not known exactly."""
+        """Whether there may be finished jobs that are over. For frozen ones that is not known exactly."""
         if self.over and self.over[0][0] <= now_ms:
             return True
         over_ms = self.frozen.over_ms
@@ -206,7 +206,7 @@ class State:
             self.keys.add(key, id)
 
     def apply(self, record: Record) -> None:
-        """Make a recorded change; the same live and on replay."""
+        """Make a recorded change."""
         apply: Any = _APPLY[type(record)]
         apply(self, record)
 
@@ -222,7 +222,7 @@ class State:
         self.token = max(self.token, token - 1)
         self.counts.running += len(record.ids)
         self.counts.scheduled -= len(record.ids)
-        self.ring.advance(now_ms // 1000)  # no effect live, where take_due swept before; on replay it is the sweep
+        self.ring.advance(now_ms // 1000)  # live, take_due has swept before; on replay this is the sweep
 
     def _settled(self, record: Settled) -> None:
         now_ms = record.now_ms
@@ -241,7 +241,7 @@ class State:
 
     def _turned(self, job: Job, effect: Effect, now_ms: int) -> None:
         if type(effect) is Keep:
-            if effect.next is not None and job.key is not None:  # free for the next fire, which this record adds
+            if effect.next is not None and job.key is not None:  # for the next fire, which this record adds
                 self.keys.discard(job.key, job.id)
             self.rows[job.id] = settled(job, effect, now_ms)
             return
@@ -259,7 +259,7 @@ class State:
         return self.keys.newest(job.key) != job.id or self._frozen_holder(job.key) is not None
 
     def _leave(self, job: Job) -> None:
-        """It runs no longer."""
+        """A job stops running."""
         del self.running[job.id]
         self.counts.running -= 1
         if job.limits:
@@ -267,7 +267,7 @@ class State:
                 self.ready.open(barrier)
 
     def _schedule(self, job: Job) -> None:
-        """A job that ran, or had finished, is scheduled again."""
+        """A job that was running or finished is scheduled again."""
         self.rows[job.id] = job
         self.counts.scheduled += 1
         self.ring.add(job.id, job.due_ms)
@@ -285,7 +285,7 @@ class State:
             self._arrive(id, job.finished_ms or 0)
 
     def _arrive(self, id: str, now_ms: int) -> None:
-        """One of those that a job waits for has ended."""
+        """One of the jobs that a job waits for has ended."""
         left = self.left.get(id)
         if left is None:
             job = self.get(id)
@@ -336,7 +336,7 @@ class State:
     def _forgotten(self, record: Forgotten) -> None:
         for id in record.ids:
             job = self._raw(id)
-            if job is not None and job.finished:  # a new epoch may have left it out
+            if job is not None and job.finished:  # a new epoch may have dropped it already
                 self._drop(id)
 
     def _tidied(self, record: Tidied) -> None:
@@ -370,17 +370,16 @@ class State:
             self.ready.open(name)
 
     def _raw(self, id: str) -> Job | None:
-        """What rows or the snapshot have; records mean this, whatever this process has tidied."""
+        """The job as rows or the snapshot have it, even if this process has tidied it: records mean this."""
         row = self.rows.get(id)
         return self.frozen.get(id) if row is None else job_of(row)
 
     def _take(self, id: str) -> Job:
-        """A scheduled job, off the ring or out of what is ready."""
-        row = self.rows.get(id)
-        job = self.frozen.get(id) if row is None else job_of(row)
+        """Take a scheduled job off the ring, or out of ``ready``."""
+        job = self._raw(id)
         if job is None or job.state is not SCHEDULED:
             raise ValueError(f"job {id!r} must be scheduled, it is {'unknown' if job is None else job.state}")
-        if row is None:
+        if id not in self.rows:
             if job.key is not None:
                 self.keys.add(job.key, id)
         elif not self.ready.discard(id):

@@ -1,7 +1,4 @@
-"""What stands in the rows of a State for a job that was dropped: it hides the job that is frozen under its id.
-
-No verb shows it, no snapshot holds it.
-"""
+"""Tombstone: the row of a dropped job, which hides the frozen job of that id. No verb and no snapshot shows it."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Final
 from ...job import Job, State
 
 TOMBSTONE: Final = Job("", "", 0, state=State.CANCELLED, finished_ms=0, result_ttl_ms=-1)
-"""One for all: what is known of a dropped job is the key of its row."""
+"""The same for all: only the id of a dropped job is known, as the key of its row."""
 
 
 def is_tombstone(row: Job) -> bool:

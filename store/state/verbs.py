@@ -1,7 +1,7 @@
 """The verbs of the contract over a State, for stores that keep one: decide, make durable, apply.
 
-A store that mixes this in says how a change is made durable (``_commit``) and around what (``_changing``,
-``_reading``); everything else about the verbs is here, once, so the memory store is a true fake of the JSON store.
+A subclass says how a change is made durable (``_commit``), and how the state is reached (``_changing``, ``_reading``).
+All the rest is here, once, so the memory store is a true fake of the JSON store.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ from .state import State, job_of
 R = TypeVar("R")
 
 _OWNER_MOST: Final = 150
-"""Characters; some stores keep a file named after an owner."""
+"""Characters. Some stores keep a file named after an owner."""
 _REPLACED: Final = "replaced by a newer job with the same key"
 _REPLACED_TTL_MS: Final = 300_000
-"""A replaced job is kept no longer: a key that is debounced leaves one each time."""
+"""A replaced job is not kept longer: a debounced key leaves one each time."""
 
 
 class StateVerbs(ABC):
-    """Store verbs by way of a State."""
+    """The verbs of a Store over a State."""
 
     max_pending: int | None = None
-    """How many scheduled jobs there may be for more to be added; None for any number."""
+    """How many scheduled jobs there may be; None for any number."""
     failed_ttl_ms: int = FAILED_TTL_MS
     """How long failed and expired jobs are kept, in milliseconds, unless their result_ttl is longer."""
     leases: Leases | None = None
-    """How it is known which owners live; None if the kernel tells."""
+    """Which owners live; None if the kernel tells."""
 
     @property
     def lease_ms(self) -> int | None:
@@ -66,31 +66,30 @@ class StateVerbs(ABC):
 
     @abstractmethod
     def _changing(self, change: Callable[[State], R]) -> R:
-        """What ``change`` returns, given the newest state, which it has for itself.
+        """What ``change`` returns, given the newest state, which no other thread uses meanwhile.
 
-        On return what was committed in it is as durable as the store promises. (A function, not a block of ``with``:
-        an exception from outside, such as Ctrl-C, can strike in ``__enter__`` and ``__exit__``, and leave a lock held.)
+        On return what was committed in it is as durable as the store promises. (This is not a context manager, as an
+        exception from outside, such as Ctrl-C, can strike in ``__enter__`` or ``__exit__`` and leave a lock held.)
         """
 
     @abstractmethod
     def _reading(self, look: Callable[[State], R], *, one: bool = False) -> R:
-        """What ``look`` returns, given the newest state, of which it changes nothing.
+        """What ``look`` returns, given the newest state, which it does not change.
 
-        With ``one`` it looks at one row and nothing else, so that it can be done in the midst of a change, too, by the
-        handler of a signal that has interrupted it.
+        With ``one`` it looks at a single row, so that a signal handler may do it in the middle of a change.
         """
 
     @abstractmethod
     def _commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
-        """Write jobs to add and records as one indivisible change, then apply them, the records first."""
+        """Write records and jobs to add as one atomic change, then apply them, the records first."""
 
     def _watch(self, owner: str, now_ms: int) -> None:
-        """The owner lives; be able to tell from now on whether it still does."""
+        """An owner claims: from now on it must be known whether it lives."""
         if self.leases is not None:
             self.leases.begin(owner, now_ms)
 
     def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:  # noqa: ARG002 - for a store that knows more
-        """What becomes of running jobs whose owner is dead."""
+        """What happens to running jobs whose owner is dead."""
         return [] if self.leases is None else self.leases.rescues(state, now_ms)
 
     # ---- adding and running ------------------------------------------------------------------------------
@@ -228,7 +227,7 @@ class StateVerbs(ABC):
     def _changing_some(
         self, ids: Sequence[str], wanted: Found, record: Callable[[State, list[str]], Record]
     ) -> list[Found]:
-        """Change the jobs that stand where it is wanted; for each id where it was found."""
+        """Change the jobs that are found as wanted; returns for each id where it was found."""
 
         def change(state: State) -> list[Found]:
             found = {id: views.find(state, id) for id in ids}

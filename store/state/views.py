@@ -1,4 +1,4 @@
-"""Looking at a State: what is due next, how many, how dense, which jobs. Nothing here changes anything."""
+"""Views of a State: which jobs, how many, when the next is due. Nothing here changes the state."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ def find(state: State, id: str) -> Found:
     job = state.get(id)
     if job is None:
         return Found.UNKNOWN
-    if job.state is JobState.SCHEDULED:
-        return Found.SCHEDULED
-    return Found.RUNNING if job.state is JobState.RUNNING else Found.FINISHED
+    return Found.FINISHED if job.finished else Found(job.state.value)
 
 
 def claimed_since(state: State, owner: str, token: int) -> list[str]:
-    """Ids of the jobs that run for an owner with a greater token than this one, in the order of their tokens."""
+    """The ids of an owner's running jobs with a greater token than this, in the order of their tokens."""
     found: list[str] = []
     if state.token > token:
         for id, holder in reversed(state.running.items()):
@@ -38,7 +36,7 @@ def claimed_since(state: State, owner: str, token: int) -> list[str]:
 
 
 def next_due(state: State, queues: Collection[str] | None, without: Collection[str] = ()) -> int | None:
-    """See Store.next_due. Queues are told apart only once jobs are due: the ring and the snapshot do not know them."""
+    """See Store.next_due. The queue counts only for jobs that are due: the ring and the snapshot do not know it."""
     firsts = (
         state.ready.earliest(queues, paused_queues(state.limits), without),
         state.ring.next_due(),
@@ -116,16 +114,16 @@ def _from(filter: Filter, due_ms: int) -> Filter:
 
 
 def each(state: State, filter: Filter) -> Iterator[Job]:
-    """The jobs that pass a filter, one after the other, in the order (due_ms, id).
+    """The jobs that pass a filter, one by one, in the order (due_ms, id).
 
-    What is kept of those to come is where they are; a scheduled job of the snapshot is read when its turn comes.
+    Only the places of the remaining jobs are kept; a scheduled job of the snapshot is read when its turn comes.
     """
     parts = (_unfrozen_in_order(state, filter), _frozen_scheduled(state, filter), _frozen_finished(state, filter))
     return merge(*parts, key=_by_due)
 
 
 def _holders(state: State, key: str) -> Iterator[Job]:
-    """The unfinished jobs with a key, without a look at all jobs."""
+    """The unfinished jobs with a key, found without reading all jobs."""
     holder = state.holder(key)
     ids = dict.fromkeys(state.keys.all_of(key) if holder is None else [*state.keys.all_of(key), holder.id])
     return filter(None, map(state.get, ids))

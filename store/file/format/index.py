@@ -1,8 +1,8 @@
 """The index of a snapshot: where in it each job is, by id and by key, and where each slot begins.
 
-Derived from the snapshot and made anew whenever it is missing or does not fit, so a person may edit the snapshot and
-delete the index. 8 bytes a job: ids are hashed to 32 bits; the first 8 pick one of 256 sorted arrays, whose entries
-are the other 24 bits and a 40-bit offset. Jobs whose hashes are equal are told apart by reading them.
+It is made from the snapshot, and made again whenever it is missing or does not fit, so you can edit the snapshot and
+delete the index. It takes 8 bytes a job: ids are hashed to 32 bits; the first 8 pick one of 256 sorted arrays, whose
+entries are the other 24 bits and a 40-bit offset. Jobs with equal hashes are told apart by reading them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from zlib import crc32
 
 from ...codec import loads
-from ..system.system import System, close_file, write_all
+from ..system.system import MAKE, System, opened, pread_all, write_all
 from .header import Header
 
 SLOTS: Final = 3600
@@ -24,7 +24,7 @@ _OFFSET_BITS: Final = 40
 _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 _LOW: Final = 0xFFFFFF
 _HEAD: Final = len('{"crc":"00000000",')
-"""Bytes of the file that its checksum, which they hold, does not cover."""
+"""The first bytes of the file, which hold its checksum, and which the checksum does not cover."""
 
 
 class Index:
@@ -35,7 +35,7 @@ class Index:
     def __init__(self) -> None:
         self.rows = [array("Q") for _ in range(256)]
         self.starts = array("Q", bytes(8 * SLOTS))
-        """Where each slot's lines begin, bytes; as ``ends``, where they end."""
+        """Where each slot's lines begin, in bytes; ``ends`` is where they end."""
         self.ends = array("Q", bytes(8 * SLOTS))
         self.heads = array("Q", [NEVER]) * SLOTS
         """The due_ms of each slot's first job."""
@@ -43,12 +43,12 @@ class Index:
         self.finished_at = 0
 
     def add(self, name: bytes, offset: int) -> None:
-        """Note that the job with this id (or key, see ``key_name``) is at ``offset``; in any order, then ``seal``."""
+        """Note that the job with this id (or key, see ``key_name``) is at ``offset``. Call ``seal`` at the end."""
         hashed = crc32(name)
         self.rows[hashed >> 24].append((hashed & _LOW) << _OFFSET_BITS | offset)
 
     def seal(self) -> Iterator[None]:
-        """Sort, a part at a time; the caller may pause between the parts."""
+        """Sort, one part at a time; the caller may pause after each."""
         for n, row in enumerate(self.rows):
             self.rows[n] = array("Q", sorted(row))
             yield
@@ -68,7 +68,7 @@ class Index:
     # ---- in a file ---------------------------------------------------------------------------------------
 
     def save(self, path: str, system: System, header: Header) -> None:
-        """Write the index of the snapshot with that header. Not synced: a torn index is noticed and made anew."""
+        """Write the index of the snapshot with that header. Not synced: a torn index is noticed and made again."""
         body = b"".join(
             [self.starts.tobytes(), self.ends.tobytes(), self.heads.tobytes(), *(row.tobytes() for row in self.rows)]
         )
@@ -78,17 +78,15 @@ class Index:
             f'"running_at":{self.running_at},"finished_at":{self.finished_at},"sizes":[{sizes}]}}\n'
         ).encode("ascii")
         head = b'{"crc":"%08x",%b' % (crc32(body, crc32(told)), told)
-        fd = system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
+        with opened(system, path, MAKE | os.O_TRUNC) as fd:
             write_all(system, fd, head + body, 0)
-        finally:
-            close_file(system, fd)
 
     @classmethod
     def load(cls, path: str, system: System, snapshot_crc: str) -> Index | None:
         """The index at ``path``, or None if there is none that belongs to the snapshot."""
         try:
-            data = _read_whole(path, system)
+            with opened(system, path) as fd:
+                data = pread_all(system, fd)
         except OSError:
             return None
         if data[:_HEAD] != b'{"crc":"%08x",' % crc32(memoryview(data)[_HEAD:]):
@@ -118,18 +116,5 @@ class Index:
 
 
 def key_name(key: str) -> bytes:
-    """What a unique key is indexed by, so that it cannot be taken for an id."""
+    """The name by which a key is indexed, which cannot be an id."""
     return b"\0key:" + key.encode("utf-8", "surrogatepass")
-
-
-def _read_whole(path: str, system: System) -> bytes:
-    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        pieces = []
-        at = 0
-        while piece := system.pread(fd, 1 << 24, at):
-            pieces.append(piece)
-            at += len(piece)
-        return b"".join(pieces)
-    finally:
-        close_file(system, fd)

@@ -1,7 +1,6 @@
 """The journal: what has happened since the snapshot of its epoch, one record a line, only ever appended.
 
-lines.py has the format. The file is allocated ahead with line feeds, which records overwrite, and the data ends where a
-line is empty.
+lines.py has the format.
 """
 
 from __future__ import annotations
@@ -15,29 +14,29 @@ from typing import Any, Final
 from ....errors import StoreCorrupt, StoreFormatError, StoreMoved, StoreReentered
 from ....safety.gate import Gate, Occupied
 from ...codec import loads
-from ..system.system import SYSTEM, System, close_file, write_all
+from ..system.system import MAKE, READ, SYSTEM, System, close_file, opened, pread_all, write_all
 from .lines import PREFIX, Batch, frame, is_prefix, is_sound, split
 
 CHUNK: Final = 1 << 20
 RESERVE: Final = 256 * 1024
-"""Bytes of allocated room that adding jobs leaves, so that claims can be settled when the disk is full."""
+"""Allocated bytes that adding jobs leaves free, so that claims can still be settled when the disk is full."""
 _BLANK: Final = b"\n" * CHUNK
 _READ: Final = 1 << 18
 _MUCH = 1 << 20
 _ENDS_HERE: Final = b"}\n\n"
-"""What stands around the end of the last record while nobody has written another."""
+"""The bytes around the end of the last record as long as no other follows."""
 
 
 class NoRoom(OSError):
-    """The journal could not be made longer. Nothing of the change was written."""
+    """The journal could not be made longer, and nothing of the change was written."""
 
 
 class Unbegun(FileNotFoundError):
-    """The file is there, but blank, or its first line was never finished."""
+    """The file exists, but is blank, or its first line was never finished."""
 
 
 def _is_unbegun(fd: int, system: System) -> bool:
-    """Whether a journal is blank but for the beginning of a header: nothing can have been accepted in it."""
+    """Whether a journal has at most the beginning of a header, so that nothing can have been accepted in it."""
     line, _, _ = system.pread(fd, 4096, 0).replace(b"\0", b"\n").partition(b"\n")
     return is_prefix(line) and _is_blank(fd, system, len(line))
 
@@ -52,13 +51,9 @@ def _is_blank(fd: int, system: System, at: int) -> bool:
 
 def is_unused(path: str, system: System) -> bool:
     """Whether a journal has no record after its header, or not even that."""
-    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        first = system.pread(fd, 4096, 0)
-        line, _, _ = first.partition(b"\n")
+    with opened(system, path) as fd:
+        line, _, _ = system.pread(fd, 4096, 0).partition(b"\n")
         return _is_blank(fd, system, len(line)) if is_sound(line) else _is_unbegun(fd, system)
-    finally:
-        close_file(system, fd)
 
 
 def _header_in(line: bytes, path: str) -> dict[str, Any]:
@@ -74,65 +69,48 @@ def _header_in(line: bytes, path: str) -> dict[str, Any]:
 class Journal:
     """One journal file, open. The caller holds the writers' lock around append() and cut()."""
 
-    __slots__ = (
-        "_closing",
-        "_fd",
-        "_fdatasync",
-        "_pread",
-        "_pwrite",
-        "_system",
-        "_turn",
-        "broken",
-        "end",
-        "path",
-        "seq",
-        "size",
-        "synced",
-    )
-
     def __init__(self, path: str, fd: int, system: System, *, end: int, seq: int, size: int) -> None:
         self.path = path
         self.end = end
         """Where the next record goes, bytes."""
         self.seq = seq
-        """Of the newest record known here."""
+        """The number of the newest record known here."""
         self.size = size
         self.synced = 0
-        """Up to where it is known to be on the disk, bytes."""
+        """Up to which byte it is known to be on the disk."""
         self.broken = False
-        """A write or sync failed: nothing may be acknowledged from this journal any more."""
+        """A write or sync failed, so nothing in this journal may be acknowledged any more."""
         self._closing = False
         self._turn = Gate(path)
-        self._fd = fd
+        self.fd = fd
         self._system = system
         self._pread = system.pread
         self._pwrite = system.pwrite
         self._fdatasync = system.fdatasync
 
     @classmethod
-    def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, tail: bytes = b"") -> Journal:
-        """Begin the journal of an epoch whose snapshot has everything up to ``seq``; ``tail`` is what came since."""
-        fd = system.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int) -> Journal:
+        """Begin the journal of an epoch whose snapshot has everything up to ``seq``."""
+        fd = system.open(path, MAKE | os.O_TRUNC, 0o600)
         try:
             header = frame(
                 f'{{"journal":"hourwheel","version":1,"store_id":"{store_id}","epoch":{epoch},"after":{seq}}}'
             )
-            content = header + tail
-            write_all(system, fd, content + _BLANK, 0)
+            write_all(system, fd, header + _BLANK, 0)
         except BaseException:
             close_file(system, fd)
             raise
-        return cls(path, fd, system, end=len(header), seq=seq, size=len(content) + CHUNK)
+        return cls(path, fd, system, end=len(header), seq=seq, size=len(header) + CHUNK)
 
     @classmethod
     def open(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, write: bool = True) -> Journal:
         """Open the journal that belongs to a snapshot; without ``write`` for reading only.
 
         Raises:
-            FileNotFoundError: there is none, or (Unbegun) nothing is in it.
+            FileNotFoundError: there is none, or (Unbegun) it is blank.
             StoreCorrupt: its header is damaged, or is that of another store or epoch.
         """
-        fd = system.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = system.open(path, READ | os.O_RDWR if write else READ)
         try:
             line, _, _ = system.pread(fd, 4096, 0).partition(b"\n")
             if not is_sound(line):
@@ -154,26 +132,17 @@ class Journal:
 
     @classmethod
     def nothing(cls, path: str, *, seq: int) -> Journal:
-        """The journal of a whole snapshot that has none: to be read, not to be written. Its size is 0."""
+        """Stands for the missing journal of a whole snapshot: it can be read, but not written. Its size is 0."""
         header = frame(f'{{"journal":"hourwheel","after":{seq}}}')
         fd = os.memfd_create("journal", os.MFD_CLOEXEC)
         os.write(fd, header + b"\n")
         return cls(path, fd, SYSTEM, end=len(header), seq=seq, size=0)
 
-    @property
-    def fd(self) -> int:
-        """The open file."""
-        return self._fd
-
     # ---- reading -----------------------------------------------------------------------------------------
 
     def has_more(self) -> bool:
-        """Whether something stands after the last record known here.
-
-        Raises:
-            StoreMoved: that record itself is gone.
-        """
-        found = self._pread(self._fd, 3, self.end - 2)
+        """Whether something follows the last record known here; StoreMoved if that record itself is gone."""
+        found = self._pread(self.fd, 3, self.end - 2)
         if found == _ENDS_HERE:
             return False
         if found[:2] != _ENDS_HERE[:2]:
@@ -184,29 +153,29 @@ class Journal:
         return found[2:] not in (b"", b"\0")
 
     def has_much_more(self) -> bool:
-        """Whether others have written so much that reading it takes a while."""
-        return bool(self._pread(self._fd, 2, self.end + _MUCH).strip(b"\n\0"))  # one of two is no line feed
+        """Whether so much follows that reading it takes a while."""
+        return bool(self._pread(self.fd, 2, self.end + _MUCH).strip(b"\n\0"))  # one of two bytes is not a line feed
 
     def share(self) -> None:
-        """Show that it is open here, for as long as it is; see alone()."""
-        with suppress(OSError):  # somebody is closing the store as the last: another epoch is to come
-            self._system.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        """Show other processes that this one has it open; see alone()."""
+        with suppress(OSError):  # the last process that has it open is closing the store: another epoch will come
+            self._system.flock(self.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def alone(self) -> bool:
-        """Whether nobody else shows that it is open there."""
+        """Whether no other process shows that it has it open."""
         try:
-            self._system.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._system.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
 
     def length(self) -> int:
-        """Of the file, bytes: there are no records behind."""
-        return self._system.fstat(self._fd).st_size
+        """The size of the file now, in bytes."""
+        return self._system.fstat(self.fd).st_size
 
     def is_blank(self) -> bool:
-        """Whether nothing stands after the last record known here, up to the end of the file."""
-        return _is_blank(self._fd, self._system, self.end)
+        """Whether everything after the last record known here is blank, up to the end of the file."""
+        return _is_blank(self.fd, self._system, self.end)
 
     def read(self, most: int = _READ) -> list[Batch]:
         """Whole changes after the last one known, about ``most`` bytes of them; [] at the end.
@@ -215,7 +184,7 @@ class Journal:
         """
         size = most
         while True:
-            data = self._pread(self._fd, size, self.end)
+            data = self._pread(self.fd, size, self.end)
             batches, _ = split(data, self.end)
             if batches or len(data) < size or b"\n\n" in data:
                 return batches
@@ -223,33 +192,16 @@ class Journal:
 
     def rest(self) -> bytes:
         """Everything from the last record known to the end of the file."""
-        pieces = []
-        at = self.end
-        while piece := self._pread(self._fd, CHUNK, at):
-            pieces.append(piece)
-            at += len(piece)
-        return b"".join(pieces)
+        return pread_all(self._system, self.fd, self.end)
 
     def between(self, start: int, end: int) -> bytes:
-        """The bytes of records that were read before."""
-        pieces = []
-        while start < end:
-            piece = self._pread(self._fd, min(CHUNK, end - start), start)
-            if not piece:
-                break
-            pieces.append(piece)
-            start += len(piece)
-        return b"".join(pieces)
+        """The bytes of records that have been read."""
+        return pread_all(self._system, self.fd, start, end)
 
     # ---- writing -----------------------------------------------------------------------------------------
 
     def append(self, lines: bytes, records: int, *, reserve: bool) -> None:
-        """Write the lines of a change behind the last one.
-
-        Args:
-            lines: framed records.
-            records: how many.
-            reserve: leave RESERVE bytes of allocated room.
+        """Write the lines of a change of so many records; with ``reserve`` leave RESERVE allocated bytes free.
 
         Raises:
             NoRoom: the file could not be made longer; nothing was written.
@@ -259,18 +211,18 @@ class Journal:
         end = at + len(lines)
         if end + RESERVE > self.size:
             self._allocate(end + RESERVE, end + RESERVE if reserve else end)
-        if at + self._pwrite(self._fd, lines, at) != end:
-            write_all(self._system, self._fd, lines, at)
+        if at + self._pwrite(self.fd, lines, at) != end:
+            write_all(self._system, self.fd, lines, at)
         self.end = end
         self.seq += records
 
     def _allocate(self, wanted: int, needed: int) -> None:
-        self.size = self._system.fstat(self._fd).st_size  # another process may have gone ahead
+        self.size = self._system.fstat(self.fd).st_size  # another process may have made it longer
         while self.size < wanted:
             try:
-                write_all(self._system, self._fd, _BLANK, self.size)
+                write_all(self._system, self.fd, _BLANK, self.size)
             except OSError as error:
-                self.size = self._system.fstat(self._fd).st_size
+                self.size = self._system.fstat(self.fd).st_size
                 if self.size < needed:
                     raise NoRoom(error.errno, error.strerror) from error
                 return
@@ -278,55 +230,54 @@ class Journal:
 
     def end_line(self, length: int) -> None:
         """Write a line feed ``length`` bytes after the last record known."""
-        write_all(self._system, self._fd, b"\n", self.end + length)
-        self._fdatasync(self._fd)
+        write_all(self._system, self.fd, b"\n", self.end + length)
+        self._fdatasync(self.fd)
 
     def cut(self) -> None:
         """Cut off everything after the last record known here, durably.
 
-        Not by writing blanks over it: a process that is killed at that would leave a hole with remains behind it, which
-        look like damage.
+        Overwriting it with blanks would not do: if the process is killed meanwhile, what is left looks like damage.
         """
-        self._system.ftruncate(self._fd, self.end)
-        self._fdatasync(self._fd)
+        self._system.ftruncate(self.fd, self.end)
+        self._fdatasync(self.fd)
         self._allocate(self.end + RESERVE, 0)
 
     def sync(self, upto: int | None = None) -> None:
         """Make everything that was appended durable, at least up to ``upto``.
 
-        One thread at a time: the kernel tells of a failed write-back once for each open file, so of two syncs at the
-        same time one would be told that all is well.
+        One thread at a time: the kernel reports a failed write-back once for each open file, so of two syncs at the
+        same time one would seem to succeed.
 
         Raises:
-            OSError: this sync failed, or one before it; what is on the disk is not known.
+            OSError: this sync failed, or an earlier one; what is on the disk is not known.
         """
         try:
             self._turn.run(self._sync_now, upto)
-        except StoreReentered:  # a signal's handler has interrupted a sync: there is another one after that
+        except StoreReentered:  # a signal handler has interrupted a sync: another one follows it
             self._turn.defer(lambda: self._sync_now(upto))
         if self._closing:
             self.close()
 
     def _sync_now(self, upto: int | None) -> None:
-        if self._fd < 0 or (upto is not None and upto <= self.synced):
+        if self.fd < 0 or (upto is not None and upto <= self.synced):
             return
         if self.broken:
             raise OSError(errno.EIO, "an earlier write or sync failed")
         end = self.end
         try:
-            self._fdatasync(self._fd)
-        except OSError:  # and nothing else: an exception from outside (Ctrl-C) is no news of the disk
+            self._fdatasync(self.fd)
+        except OSError:  # an exception from outside, such as Ctrl-C, says nothing about the disk
             self.broken = True
             raise
         self.synced = end
 
     def close(self) -> None:
-        """Close the file, at once or when a sync under way is over; waits for nobody."""
+        """Close the file, now or after a sync that is under way; does not wait."""
         self._closing = True
         with suppress(Occupied, StoreReentered):
             self._turn.run(self._close, wait=False)
 
     def _close(self) -> None:
-        fd, self._fd = self._fd, -1
+        fd, self.fd = self.fd, -1
         if fd >= 0:
             close_file(self._system, fd)

@@ -5,30 +5,30 @@ A line is
     crc32 mark length SP json LF          3d8f6660 000009 {"seq":1}
 
 ``crc32`` (8 hex digits) covers everything between itself and the line feed; ``length`` (6 hex digits) is that of the
-JSON text; ``mark`` is a space, or ``+`` when the record belongs to one change with the line after it, so that a change
-of many records is there as a whole or not at all. Sequence numbers go up by one and never restart.
+JSON text; ``mark`` is a space, or ``+`` if the next line belongs to the same change, so that a change of many records
+is there as a whole or not at all. Sequence numbers go up by one and never restart.
 The first line is a header that binds the journal to its store and epoch.
 
-The file is allocated ahead with line feeds, and records overwrite them: a sync then has no new file size to
-journal (110 us against 150 us), and the file stays text. The data ends where a line is empty.
+The file is allocated ahead with line feeds, which records overwrite: a sync then has no new file size to write
+(110 us instead of 150 us), and the file stays text. The data ends where a line is empty.
 
 What the end of a journal can look like, and what is done about it (``classify``):
 
 * blank to the end of the file: nothing happened.
-* *torn*: a write that did not finish. A killed process leaves a proper prefix of its line, then blanks. A power
-  loss leaves any subset of the 512-byte sectors of what was not yet synced, so a hole of blanks that begins where the
-  line does, or at a sector. Nobody was told that such a record is stored. The tail is cut (and kept in a file beside it
-  when whole records stand behind a hole).
-* *unended*: a whole record of which nothing but the line feed is missing, with nothing or only zeros behind it. It is
-  kept.
-* anything else is *damage*: a complete line whose checksum is wrong, say. It may have been acknowledged, so the store
-  refuses to open rather than forget it.
+* *torn*: an unfinished write. A killed process leaves a part of its line, then blanks. A power loss leaves any subset
+  of the 512-byte sectors that were not yet synced, so a hole of blanks that begins where the line does, or at a
+  sector. Such a record was never acknowledged. The tail is cut; if whole records follow a hole, the tail is kept in a
+  file beside it.
+* *unended*: a whole record without its line feed, followed by nothing or only zeros. It is kept.
+* anything else is *damage*, such as a complete line with a wrong checksum. It may have been acknowledged, so the store
+  refuses to open rather than lose it.
 
-The last record of a journal that ends in order was acknowledged, or might have been; both are kept.
+The last record of a journal that ends in order was acknowledged, or might have been; it is kept.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 from zlib import crc32
 
@@ -61,7 +61,7 @@ def _too_long(text: str) -> StoreError:
 
 
 def frame_add(seq: int, job: bytes, mark: bytes = b" ") -> bytes:
-    """The line of a record that adds a job, given as JSON text; in one step, being on the path of every call."""
+    """The line of a record that adds a job, given as JSON text. In one step, as each call needs it."""
     text = b'{"seq":%d,"op":"add","job":%b}' % (seq, job)
     if len(text) > _LONGEST:
         raise _too_long(text.decode("ascii"))
@@ -69,25 +69,16 @@ def frame_add(seq: int, job: bytes, mark: bytes = b" ") -> bytes:
     return b"%08x%b\n" % (crc32(body), body)
 
 
-def frame_change(texts: list[str], seq: int, jobs: list[bytes]) -> bytes:
-    """The lines of one indivisible change: records, then jobs to add, all as JSON text, numbered from ``seq`` on."""
-    if not jobs:
-        return frame_all(texts)
-    lines = [frame(text, more=True) for text in texts]
-    lines += [frame_add(n, job, b"+") for n, job in enumerate(jobs[:-1], seq)]
-    lines.append(frame_add(seq + len(jobs) - 1, jobs[-1]))
+def frame_change(texts: list[str], seq: int = 0, jobs: Sequence[bytes] = ()) -> bytes:
+    """The lines of one atomic change: records as JSON text, then jobs to add, numbered from ``seq`` on."""
+    last = len(texts) + len(jobs) - 1
+    lines = [frame(text, more=n < last) for n, text in enumerate(texts)]
+    lines += [frame_add(seq + n, job, b"+" if len(texts) + n < last else b" ") for n, job in enumerate(jobs)]
     return b"".join(lines)
 
 
-def frame_all(texts: list[str]) -> bytes:
-    """The lines of one indivisible change."""
-    if len(texts) == 1:
-        return frame(texts[0])
-    return b"".join([frame(text, more=True) for text in texts[:-1]]) + frame(texts[-1])
-
-
 class Batch(NamedTuple):
-    """One indivisible change as it was read: the JSON texts of its records, and where it ends."""
+    """One atomic change as it was read: the JSON texts of its records, and where it ends."""
 
     texts: list[bytes]
     end: int
@@ -99,7 +90,7 @@ def is_sound(line: bytes) -> bool:
 
 
 def split(data: bytes, offset: int) -> tuple[list[Batch], int]:
-    """The whole changes at the start of ``data``, which lies at ``offset`` in the file, and where the last one ends."""
+    """The whole changes at the start of ``data``, which is at ``offset`` in the file, and where the last one ends."""
     batches: list[Batch] = []
     texts: list[bytes] = []
     at = end = 0
@@ -119,7 +110,7 @@ def split(data: bytes, offset: int) -> tuple[list[Batch], int]:
 
 
 def classify(data: bytes, offset: int) -> tuple[Tail, str]:
-    """What stands at the end of the records: (verdict, why). ``data`` lies at ``offset`` and goes to the file's end."""
+    """What is at the end of the records: (verdict, why). ``data`` is at ``offset``, and reaches the end of the file."""
     rest = data.replace(b"\0", b"\n")
     if not rest.strip(b"\n"):
         return "clean", ""
@@ -150,10 +141,10 @@ def _hole_is_sector_wide(rest: bytes, start: int, offset: int) -> bool:
 
 
 def is_prefix(line: bytes) -> bool:
-    """Whether a line looks as if the writing of it had stopped: shorter than it says, and no whole JSON text.
+    """Whether a line looks like the beginning of one: shorter than it says, and not a whole JSON text.
 
-    What is there of it must be as it was written, as far as can be told: a burst of bit rot over the length and the
-    first characters of a record makes it too short and no JSON, but it was acknowledged.
+    The part that is there must look as it was written: bit rot over the length and the first characters of a record
+    makes it too short and no JSON, too, but that record was acknowledged.
     """
     if len(line) <= PREFIX:
         return True

@@ -1,12 +1,14 @@
-"""Noted: the state of a store at one record, held still, and written as a snapshot while the store goes on.
+"""Noted: the state of a store after one record, kept as it is and written as a snapshot while the store goes on.
 
-For compaction, which begins a new epoch with it, and for backups, which put it somewhere else.
+Compaction begins a new epoch with it, a backup writes it somewhere else. A new store and a repaired one are written by
+the same code, from rows alone.
 """
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from itertools import groupby
 from typing import Final, NamedTuple
@@ -15,95 +17,95 @@ from ....job import Job
 from ....job import State as JobState
 from ...codec import decode_job, peek
 from ...keeping import FAILED_TTL_MS, is_over, over_ms, was_over
-from ...state.counts import Counts
-from ...state.limits import Limits
 from ...state.state import Row
 from ..epoch import Epoch
-from ..system.system import System
+from ..system.system import MAKE, System, opened
 from .header import Header
-from .index import SLOTS, Index
+from .index import NEVER, SLOTS, Index
 from .snapshot import SnapshotFile
 from .snapshot_writer import Content, text_of, write_snapshot
 
 _PIECE: Final = 512
-_NEVER: Final = 1 << 62
 
 
 class Noted(NamedTuple):
-    """A state as it was at one record; rows are values, so a shallow copy holds still."""
+    """A state after one record. Rows are values, so a shallow copy does not change."""
 
     snapshot: SnapshotFile
     rows: dict[str, Row]
-    counts: Counts
-    token: int
-    hand: int
-    seq: int
+    header: Header
+    """For a snapshot of this epoch."""
     end: int
-    limits: Limits
+    """Where in the journal the record ends."""
     tidied: tuple[tuple[int, int], ...]
 
 
-def note(epoch: Epoch) -> Noted:
-    """Note the state of an epoch. Quick; the caller holds the epoch."""
+def note(epoch: Epoch, now_ms: int) -> Noted:
+    """Note the state of an epoch, quickly. The caller holds the epoch."""
     state = epoch.state
     state.fold()
-    return Noted(
-        epoch.snapshot,
-        dict(state.rows),
-        copy(state.counts),
-        state.token,
-        state.ring.hand,
-        epoch.journal.seq,
-        epoch.journal.end,
-        state.limits.copy(),
-        state.tidied,
+    header = Header(
+        store_id=epoch.store_id,
+        epoch=epoch.number,
+        seq=epoch.journal.seq,
+        token=state.token,
+        hand=state.ring.hand,
+        counts=copy(state.counts),
+        paused=tuple(sorted(state.limits.paused)),
+        next_us=state.limits.ahead(now_ms),
     )
-
-
-def header_of(noted: Noted, now_ms: int, *, store_id: str, epoch: int, whole: bool = False) -> Header:
-    """The header of a snapshot with what was noted; ``whole`` if it says that no journal goes on after it."""
-    return Header(
-        store_id=store_id,
-        epoch=epoch,
-        seq=noted.seq,
-        token=noted.token,
-        hand=noted.hand,
-        counts=noted.counts,
-        paused=tuple(sorted(noted.limits.paused)),
-        next_us=noted.limits.ahead(now_ms),
-        whole=whole,
-    )
+    return Noted(epoch.snapshot, dict(state.rows), header, epoch.journal.end, state.tidied)
 
 
 def write_noted(
     fd: int, system: System, header: Header, noted: Noted, now_ms: int, failed_ttl_ms: int = FAILED_TTL_MS
 ) -> Iterator[Index | None]:
-    """Write what was noted as a snapshot into an empty file, without finished jobs whose time is over; not synced.
+    """Write what was noted into an empty file, without finished jobs whose time is over. See write_snapshot."""
+    yield from _write(fd, system, header, noted.snapshot, _Sorting(noted.rows, noted.tidied, now_ms, failed_ttl_ms))
 
-    Yields None after each piece, in the end the index, as write_snapshot does.
+
+def write_rows(path: str, system: System, header: Header, rows: Mapping[str, Row], *, over: bool = False) -> None:
+    """Write a snapshot of all these jobs into a file, and sync it.
+
+    Raises:
+        FileExistsError: the file exists, and ``over`` is not given; it is left alone.
+        OSError: the file cannot be written; a new one is removed again.
     """
-    sorting = _Sorting(noted, now_ms, failed_ttl_ms)
+    with opened(system, path, MAKE | (os.O_TRUNC if over else os.O_EXCL)) as fd:
+        try:
+            for _ in _write(fd, system, header, None, _Sorting(rows, (), -1, 0)):
+                pass
+            system.fsync(fd)
+        except BaseException:
+            if not over:
+                system.unlink(path)
+            raise
+
+
+def _write(
+    fd: int, system: System, header: Header, old: SnapshotFile | None, sorting: _Sorting
+) -> Iterator[Index | None]:
     for _ in sorting.run():
         yield None
-    yield from write_snapshot(fd, system, header, _content(noted, sorting))
-
-
-def _content(noted: Noted, sorting: _Sorting) -> Content:
-    return Content(
-        slots=_slots(noted, sorting),
-        running=[text_of(job) for job in sorting.running],
-        finished=_chain_finished(noted, sorting),
+    content = Content(
+        slots=_slots(old, sorting),
+        running=map(text_of, sorting.running),
+        finished=_finished(old, sorting),
         over_ms=lambda: sorting.over_ms,
     )
+    yield from write_snapshot(fd, system, header, content)
 
 
-def _slots(noted: Noted, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]:
-    old, rows = noted.snapshot, noted.rows
-    for slot in sorted({*old.held(), *sorting.slots}):
+def _slots(
+    old: SnapshotFile | None, sorting: _Sorting
+) -> Iterator[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]:
+    rows = sorting.rows
+    for slot in sorted({*(old.held() if old else ()), *sorting.slots}):
         added = sorting.slots.get(slot, ())
-        text = None if added else old.slot_text(slot, sorting.changed)
+        text = old.slot_text(slot, sorting.changed) if old and not added else None
         if text is None:
-            jobs = [(due_ms, id, raw) for raw in old.slot_lines(slot) for id, due_ms in (peek(raw),) if id not in rows]
+            lines = old.slot_lines(slot) if old else ()
+            jobs = [(due_ms, id, raw) for raw in lines for id, due_ms in (peek(raw),) if id not in rows]
             jobs.extend((due_ms, id, text_of(rows[id])) for due_ms, id in added)
             jobs.sort()
             if jobs:
@@ -113,22 +115,25 @@ def _slots(noted: Noted, sorting: _Sorting) -> Iterator[tuple[int, Iterable[tupl
 
 
 class _Sorting:
-    """The rows of a state by where they go in a snapshot."""
+    """Sorts the rows of a state into the sections of a snapshot."""
 
-    def __init__(self, noted: Noted, now_ms: int, failed_ttl_ms: int) -> None:
-        self._rows = noted.rows
+    def __init__(
+        self, rows: Mapping[str, Row], tidied: tuple[tuple[int, int], ...], now_ms: int, failed_ttl_ms: int
+    ) -> None:
+        self.rows = rows
+        self.tidied = tidied
         self._now_ms = now_ms
         self._failed_ttl_ms = failed_ttl_ms
         self.slots: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         self.running: list[Job] = []
         self.finished: list[Job] = []
-        self.over_ms = _NEVER
-        """When the first of those finished jobs that are kept is over."""
+        self.over_ms = NEVER
+        """When the first of the finished jobs that are kept is over."""
         self.changed: set[bytes] = set()
-        """Ids of rows that may hide a job of the snapshot; one that was added and not yet looked into cannot."""
+        """Ids of rows that may hide a job of the snapshot. A row that is still text is new, and hides none."""
 
     def run(self) -> Iterator[None]:
-        for n, (id, row) in enumerate(self._rows.items()):
+        for n, (id, row) in enumerate(self.rows.items()):
             if type(row) is bytes:
                 due_ms = peek(row)[1]
                 self.slots[due_ms // 1000 % SLOTS].append((due_ms, id))
@@ -156,11 +161,11 @@ class _Sorting:
         return True
 
 
-def _chain_finished(noted: Noted, sorting: _Sorting) -> Iterator[bytes]:
-    for raw in noted.snapshot.finished_lines():
-        if peek(raw)[0] not in noted.rows:
+def _finished(old: SnapshotFile | None, sorting: _Sorting) -> Iterator[bytes]:
+    for raw in old.finished_lines() if old else ():
+        if peek(raw)[0] not in sorting.rows:
             job = decode_job(raw)
-            if not was_over(job, noted.tidied) and sorting.keeps(job):  # rows that were over are dropped already
+            if not was_over(job, sorting.tidied) and sorting.keeps(job):  # rows that were over are dropped already
                 yield raw
     for job in sorting.finished:
         yield text_of(job)

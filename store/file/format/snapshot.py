@@ -1,4 +1,4 @@
-r"""The snapshot: the whole store as one JSON document that a person can read, diff and mend.
+r"""The snapshot: the whole store as one JSON document that you can read, diff and edit.
 
     {"format":"hourwheel","version":1,"min_reader":1,"store_id":"5f0c...","epoch":3,"seq":1041,...,"crc":"9a3e..",
     "ring":{
@@ -14,12 +14,12 @@ r"""The snapshot: the whole store as one JSON document that a person can read, d
     "finished":[
     ]}
 
-{slot: {cycle: [job, ...]}}, a job a line, slots and cycles in order, jobs by due_ms and id. The header is the first
+{slot: {cycle: [job, ...]}}, one job a line, slots and cycles in order, jobs by due_ms and id. The header is the first
 line; its ``crc`` covers everything after that line, then the line itself with a crc of zeros, and ``length`` is the
 size of the whole file. Scheduled jobs stay on the disk until they are due: the index says where each slot begins, and
-within a slot they stand in due order, so a sweep reads the lines that are due and one more.
+within a slot they are in due order, so a sweep reads the lines that are due and one more.
 
-A snapshot is written beside the old one and renamed over it; it is never changed in place.
+A snapshot is written beside the old one and renamed over it. It is never changed in place.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from zlib import crc32
 from ....errors import StoreCorrupt
 from ....job import Job
 from ...codec import decode_job, peek
-from ...state.frozen import Hidden
-from ..system.system import System, close_file
+from ...state.frozen import Frozen, Hidden
+from ..system.system import READ, System, close_file, pread_all
 from .header import Header, first_line, read_header
 from .index import NEVER, SLOTS, Index, key_name
 
@@ -56,11 +56,7 @@ def index_job(index: Index, raw: bytes, offset: int) -> None:
 
 
 def verify(fd: int, path: str, system: System, header: Header) -> None:
-    """Compare the whole file with its checksum.
-
-    Raises:
-        StoreCorrupt: they differ, so the file was damaged, or edited by hand.
-    """
+    """Raise StoreCorrupt if the checksum of the whole file is wrong: it was damaged, or edited by hand."""
     line, _ = first_line(fd, system)
     at, crc = len(line) + 1, 0
     while piece := system.pread(fd, 1 << 20, at):
@@ -71,15 +67,15 @@ def verify(fd: int, path: str, system: System, header: Header) -> None:
         raise StoreCorrupt(path, min(at, header.length), f"the file has {at} bytes, its header says {header.length}")
     if found != header.crc or line + b"\n" != header.line(header.length, header.crc.encode("ascii", "replace")):
         raise StoreCorrupt(
-            path, 0, "the checksum does not match; if you have edited it, see `hourwheel check --accept-edit`"
+            path, 0, "the checksum does not match; if you have edited the file, see `hourwheel check --accept-edit`"
         )
 
 
 def scan_index(fd: int, system: System) -> Index:
-    """Make the index of a snapshot by reading it line by line."""
+    """Make the index of a snapshot, by reading it line by line."""
     index = Index()
     section, slot = b"", -1
-    for offset, line in _lines(fd, system, 0):
+    for offset, line in lines_of(fd, system, 0):
         if line.startswith(b'{"id":'):
             raw = line.rstrip(b",\n")
             index_job(index, raw, offset)
@@ -102,7 +98,7 @@ def scan_index(fd: int, system: System) -> Index:
     return index
 
 
-def _lines(fd: int, system: System, at: int, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+def lines_of(fd: int, system: System, at: int, end: int | None = None) -> Iterator[tuple[int, bytes]]:
     """(offset, line with its line feed) from ``at`` on, up to ``end``."""
     held = b""
     size = _READ
@@ -124,19 +120,11 @@ def _lines(fd: int, system: System, at: int, end: int | None = None) -> Iterator
         size = _READ if len(held) < _READ else 1 << 20
 
 
-def _pread_all(fd: int, system: System, at: int, end: int) -> bytes:
-    pieces = []
-    while at < end and (piece := system.pread(fd, end - at, at)):
-        pieces.append(piece)
-        at += len(piece)
-    return b"".join(pieces)
-
-
-class SnapshotFile:
-    """The jobs of a snapshot, left on the disk: the Frozen of the JSON store."""
+class SnapshotFile(Frozen):
+    """The jobs of a snapshot, left on the disk."""
 
     def __init__(self, fd: int, path: str, system: System, header: Header, index: Index) -> None:
-        self._fd = fd
+        self.fd = fd
         self.path = path
         self._system = system
         self.header = header
@@ -148,18 +136,13 @@ class SnapshotFile:
 
     def close(self) -> None:
         """Close the file."""
-        fd, self._fd = self._fd, -1
+        fd, self.fd = self.fd, -1
         if fd >= 0:
             close_file(self._system, fd)
 
-    @property
-    def fd(self) -> int:
-        """The open file."""
-        return self._fd
-
     def is_at(self, path: str) -> bool:
         """Whether this is the file that has the name ``path`` now."""
-        return os.path.samestat(self._system.fstat(self._fd), self._system.stat(path))
+        return os.path.samestat(self._system.fstat(self.fd), self._system.stat(path))
 
     @property
     def over_ms(self) -> int | None:
@@ -181,7 +164,7 @@ class SnapshotFile:
     def _line_at(self, offset: int) -> bytes:
         data, size = b"", 1024
         while (stop := data.find(b"\n")) < 0:
-            piece = self._system.pread(self._fd, size, offset + len(data))
+            piece = self._system.pread(self.fd, size, offset + len(data))
             if not piece:
                 return data.rstrip(b",")
             data += piece
@@ -240,15 +223,16 @@ class SnapshotFile:
         return found
 
     def _slot_jobs(self, slot: int) -> Iterator[tuple[int, bytes]]:
-        for offset, line in _lines(self._fd, self._system, self._cursors[slot], self.index.ends[slot]):
+        return self._jobs_in(self._cursors[slot], self.index.ends[slot])
+
+    def _jobs_in(self, at: int, end: int | None) -> Iterator[tuple[int, bytes]]:
+        for offset, line in lines_of(self.fd, self._system, at, end):
             if line.startswith(b'{"id":'):
                 yield offset, line.rstrip(b",\n")
 
     def slot_lines(self, slot: int) -> Iterator[bytes]:
-        """All jobs of a slot as text, also those that were taken."""
-        for _, line in _lines(self._fd, self._system, self.index.starts[slot], self.index.ends[slot]):
-            if line.startswith(b'{"id":'):
-                yield line.rstrip(b",\n")
+        """All jobs of a slot as text, including those that were taken."""
+        return (raw for _, raw in self._jobs_in(self.index.starts[slot], self.index.ends[slot]))
 
     def held(self) -> list[int]:
         """The slots that had jobs when the snapshot was made."""
@@ -256,9 +240,9 @@ class SnapshotFile:
         return [slot for slot, (start, end) in enumerate(ranges) if start < end]
 
     def slot_text(self, slot: int, hidden: Set[bytes]) -> bytes | None:
-        """A slot as it stands in the file, if it can be copied: none of its jobs is hidden, has a key or an odd id."""
+        """The text of a slot, if it can be copied: none of its jobs is hidden, has a key or an unusual id."""
         start, end = self.index.starts[slot], self.index.ends[slot]
-        text = _pread_all(self._fd, self._system, start, end)
+        text = pread_all(self._system, self.fd, start, end)
         if b',"key":' in text:
             return None
         ids = [id for id, _ in JOB_HEAD.findall(text)]
@@ -278,9 +262,7 @@ class SnapshotFile:
 
     def jobs(self) -> Iterator[Job]:
         """See Frozen.jobs."""
-        for _, line in _lines(self._fd, self._system, 0):
-            if line.startswith(b'{"id":'):
-                yield decode_job(line.rstrip(b",\n"))
+        return (decode_job(raw) for _, raw in self._jobs_in(0, None))
 
     def running(self) -> list[Job]:
         """The jobs that were running when the snapshot was made."""
@@ -291,7 +273,7 @@ class SnapshotFile:
         return self._section(self.index.finished_at)
 
     def _section(self, at: int) -> Iterator[bytes]:
-        for _, line in _lines(self._fd, self._system, at):
+        for _, line in lines_of(self.fd, self._system, at):
             if not line.startswith(b'{"id":'):
                 return
             yield line.rstrip(b",\n")
@@ -300,17 +282,13 @@ class SnapshotFile:
 def open_snapshot(path: str, index_path: Callable[[int], str], system: System, *, check: bool = True) -> SnapshotFile:
     """Open a snapshot and its index.
 
-    Args:
-        path: of the snapshot.
-        index_path: a function from the epoch to the path of its index.
-        system: the system calls.
-        check: compare the file with its checksum.
+    ``index_path`` makes the path of an index from its epoch. With ``check`` the checksum of the snapshot is verified.
 
     Raises:
         FileNotFoundError: there is none.
         StoreFormatError, StoreCorrupt: see read_header and verify.
     """
-    fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = system.open(path, READ)
     try:
         header = read_header(fd, path, system)
         if check:

@@ -1,4 +1,4 @@
-"""Writing a snapshot: in pieces, so that whoever does it aside can rest between them. snapshot.py has the format."""
+"""Writing a snapshot in pieces, so that a background thread can rest between them. snapshot.py has the format."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _WRITE: Final = 1 << 16
 
 
 class Content(NamedTuple):
-    """What a snapshot is written from."""
+    """The jobs of a snapshot that is to be written."""
 
     slots: Iterable[tuple[int, Iterable[tuple[int, list[bytes]]] | bytes]]
-    """For each slot that has jobs its lines by cycle, or the text between its braces as an older snapshot has it."""
+    """For each slot with jobs, its lines by cycle, or the text between its braces in an older snapshot."""
     running: Iterable[bytes]
     finished: Iterable[bytes]
     over_ms: Callable[[], int] = lambda: 1
-    """Once they have all been given: when the first of the finished jobs may be dropped, at the earliest."""
+    """When the first finished job may be dropped, at the earliest; called after all of them have been written."""
 
 
 class _Writer:
-    """Writes a snapshot in pieces, and keeps its index and checksum as it goes."""
+    """Writes a snapshot in pieces, and makes its index and checksum on the way."""
 
     def __init__(self, fd: int, system: System, start: int) -> None:
         self._fd = fd
@@ -65,8 +65,7 @@ class _Writer:
 def write_snapshot(fd: int, system: System, header: Header, content: Content) -> Iterator[Index | None]:
     """Write a snapshot into an empty file; not synced.
 
-    Yields None after each piece of work that a caller may want to pause behind, in the end the index, whose ``of``
-    is the checksum that ``read_header`` finds.
+    Yields None after each piece of work, where the caller may pause, and in the end the index.
     """
     header = replace(header, over_ms=0)
     size = len(header.line(0, ZEROS))

@@ -1,14 +1,13 @@
-"""Bitrot: which single bit was flipped, told by the checksum alone, so that it can be flipped back.
+"""Bitrot: find out from the checksum alone which single bit was flipped, so that it can be flipped back.
 
 CRC-32 is linear: of two texts of equal length the checksums differ by the checksum of their difference (both taken
 without the customary inversions). If one bit was flipped, and d bits follow it, that is x^(32+d) modulo the
-polynomial. The powers of x repeat only after 2^32-1 steps, so up to 512 MB each bit has a difference of its own: the
-discrete logarithm of what we see is the place of the bit. It is found with two tables of the square root's size (baby
-steps, giant steps): a few hundred steps for a line, 70,000 for a file of 150 MB.
+polynomial. The powers of x repeat only after 2^32-1 steps, so up to 512 MB each bit has a difference of its own, and
+the discrete logarithm of the difference is the place of the bit. Baby steps and giant steps find it, with a table of
+the square root's size: a few hundred steps for a line, 70,000 for a file of 150 MB.
 
-Any other damage looks like some flipped bit with a chance of (bits / 2^32): one in a million for a line, but one in
-four for 150 MB. Whoever flips the bit back must have another reason to believe it; ``is_telling`` says when none is
-needed.
+Any other damage looks like a flipped bit with a chance of (bits / 2^32): one in a million for a line, but one in four
+for 150 MB. So the caller needs another reason to believe the answer; ``is_telling`` says when it needs none.
 """
 
 from __future__ import annotations
@@ -23,15 +22,9 @@ _TELLING_BITS: Final = 1 << 22
 
 
 def flipped_bit(found: int, wanted: int, size: int) -> int | None:
-    """The number of the bit that was flipped (bit n is bit n % 8, from the lowest, of byte n // 8), if it was one.
+    """The number of the flipped bit (bit n is bit n % 8, from the lowest, of byte n // 8) in a text of ``size`` bytes.
 
-    Args:
-        found: the checksum of the text as it is.
-        wanted: the checksum that it had.
-        size: of the text, in bytes.
-
-    Returns:
-        None if no single bit explains the difference.
+    ``found`` is the checksum of the text as it is, ``wanted`` the one that it had. None if no single bit explains both.
 
     >>> from zlib import crc32
     >>> flipped_bit(crc32(b"water wheem"), crc32(b"water wheel"), 11)
@@ -52,7 +45,7 @@ def flip(text: bytes, bit: int) -> bytes:
 
 
 def is_telling(size: int) -> bool:
-    """Whether in a text of so many bytes other damage is taken for a flipped bit less than once in a thousand times."""
+    """Whether in a text of so many bytes other damage looks like a flipped bit less than once in a thousand times."""
     return size * 8 <= _TELLING_BITS
 
 

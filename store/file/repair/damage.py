@@ -1,4 +1,4 @@
-"""Damage: a place in a file that is not as it was written, and what is known of it."""
+"""Damage: a place in a file that is not as it was written."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Damage:
     length: int
     reason: str
     kind: Kind = "damaged"
-    """"mended": what stood there could be told with certainty. "unfinished": a write that was never acknowledged."""
+    """"mended": what was written there is known for sure. "unfinished": a write that was never acknowledged."""
     job: str | None = None
-    """The id of the job that the place seems to speak of."""
+    """The id of the job that seems to be concerned."""
     seq: int | None = None
-    """The number of the journal record that must have stood there."""
+    """The number of the journal record that must have been there."""
 
     def __str__(self) -> str:
         about = f" (job {self.job})" if self.job else ""
@@ -39,11 +39,11 @@ class Damage:
 
 
 def id_in(raw: bytes) -> str | None:
-    """The first job id that stands in a text, whatever state the text is in."""
+    """The first job id in a text, which may be damaged."""
     found = _ID.search(raw)
     return None if found is None else found[1].decode("utf-8", "replace")
 
 
 def short(reason: str) -> str:
-    """A reason of bearable length: an error may quote half of a file."""
+    """A reason, cut to a readable length: an error may quote half of a file."""
     return reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 3] + "..."

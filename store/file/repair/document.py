@@ -1,49 +1,35 @@
-"""Document: a snapshot as a person has edited it, read as JSON whatever its layout, with the place of each mistake.
+"""Document: a snapshot that was edited by hand, read as JSON whatever its layout, with the place of each mistake.
 
-The store itself reads a snapshot line by line. An editor, a formatter or ``jq`` may have broken lines, moved keys, put
-a byte order mark in front or ended the lines in CRLF: all that is still the same document. What is refused is what
-would have to be guessed: anything that is not JSON, an id that stands twice, a job in the wrong section.
+The store itself reads a snapshot line by line. An editor, a formatter or ``jq`` may have broken lines, moved keys,
+added a byte order mark or ended the lines in CRLF: it is still the same document. Refused is what would have to be
+guessed: text that is not JSON, an id that occurs twice, a job in the wrong section.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, NoReturn
 
 import simplejson
 
-from ....errors import StoreError, StoreFormatError
-from ....job import FINISHED, Job, State
-from ...state.counts import Counts
-from ..format.header import VERSION, Header, is_number, is_plain, limits_of
+from ....errors import StoreError
+from ....job import Job, State
+from ...codec import scan_json
+from ..format.header import Header, parse_header
 from ..format.index import SLOTS
 from .damage import short
 from .shape import job_of
 
 _SECTIONS: Final = ("ring", "running", "finished")
-_NUMBERS: Final = ("epoch", "seq", "token", "hand")
-_HEADER: Final = (
-    *_NUMBERS,
-    "format",
-    "version",
-    "min_reader",
-    "store_id",
-    "counts",
-    "length",
-    "over_ms",
-    "crc",
-    "paused",
-    "next_us",
-    "whole",
-)
+_HEADER: Final = frozenset({"format", "version", "min_reader", *(field.name for field in fields(Header))})
 _SLOT: Final = re.compile(r"[0-9]{1,4}")
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 
 class EditRefused(StoreError):
-    """An edited store cannot be taken as it is. ``line`` and ``column`` count from 1."""
+    """An edited store cannot be accepted. ``line`` and ``column`` count from 1."""
 
     def __init__(self, path: str, line: int, column: int, reason: str) -> None:
         super().__init__(f"{path}:{line}:{column}: {reason}")
@@ -57,13 +43,13 @@ class EditRefused(StoreError):
 
 
 def refusal(path: str, text: str, at: int, reason: str) -> EditRefused:
-    """The error that something is wrong with a text at its character ``at``."""
+    """The error for a mistake at the character ``at`` of a text."""
     return EditRefused(path, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), short(reason))
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A job and where it stands in the document."""
+    """A job and where it is in the document."""
 
     job: Job
     at: int
@@ -76,11 +62,11 @@ class Document:
     path: str
     text: str
     header: Header
-    """As it stands there; its counts, length and checksum are not to be trusted."""
+    """As it was found; do not trust its counts, length and checksum."""
     jobs: list[Placed]
 
     def refusal(self, id: str, reason: str) -> EditRefused:
-        """The error that something is wrong with a job of the document."""
+        """The error for a mistake in a job of the document."""
         at = next((placed.at for placed in self.jobs if placed.job.id == id), 0)
         return refusal(self.path, self.text, at, reason)
 
@@ -102,13 +88,12 @@ def read_document(data: bytes, path: str) -> Document:
 
 
 class _Reader:
-    """Walks the document down to the jobs, and lets the JSON decoder read each of those."""
+    """Walks the document down to the jobs, which the JSON decoder reads."""
 
     def __init__(self, text: str, path: str) -> None:
         self._text = text
         self._path = path
         self._at = 0
-        self._scan = simplejson.JSONDecoder(allow_nan=False, object_pairs_hook=self._unique).scan_once
         self._started = 0
         self._jobs: list[Placed] = []
         self._seen: dict[str, int] = {}
@@ -126,35 +111,19 @@ class _Reader:
             elif name in _HEADER:
                 header[name] = self._value()
             else:
-                self._refuse(at, f"{name!r} is no part of a store")
+                self._refuse(at, f"{name!r} is not part of a store")
         self._blank()
         if self._at < len(self._text):
-            self._refuse(self._at, "the document has ended, but something follows")
+            self._refuse(self._at, "the document has ended, but more text follows")
         return Document(self._path, self._text, self._header(header), self._jobs)
 
     def _header(self, told: dict[str, Any]) -> Header:
         if told.get("format") != "hourwheel":
             self._refuse(0, 'this is not an Hourwheel store: it must say "format":"hourwheel"')
-        if type(told.get("min_reader")) is not int or told["min_reader"] > VERSION:
-            raise StoreFormatError(
-                f"{self._path} was written by a newer Hourwheel: it asks for format {told.get('min_reader')!r}"
-            )
-        for name in _NUMBERS:
-            if not is_number(told.get(name)):
-                self._refuse(0, f"{name} in the header must be a whole number, 0 or more, got {told.get(name)!r}")
-        if not is_plain(told.get("store_id")):
-            self._refuse(0, f"store_id in the header must be a string of plain ASCII, got {told.get('store_id')!r}")
         try:
-            counts = Counts(**told.get("counts", {}))
-        except TypeError:
-            counts = Counts()
-        if not all(is_number(getattr(counts, name)) for name in Counts.__slots__):
-            counts = Counts()  # they are counted anew
-        try:
-            held = limits_of(told)
+            return parse_header(told, self._path, edited=True)
         except ValueError as error:
-            self._refuse(0, f"{error} in the header must be as the store writes it, got {told[str(error)]!r:.80}")
-        return Header(store_id=told["store_id"], counts=counts, **held, **{name: told[name] for name in _NUMBERS})
+            self._refuse(0, str(error))
 
     def _ring(self) -> None:
         for slot, slot_at in self._members("the ring"):
@@ -166,45 +135,43 @@ class _Reader:
                 self._section("ring")
 
     def _section(self, name: str) -> None:
-        for at in self._elements():
+        for at in self._items("[", "]"):
             job = self._job(at)
-            if name != _section_of(job.state):
-                self._refuse(at, f"job {job.id!r} stands in {name!r}, but its state is {job.state}")
+            section = "finished" if job.finished else "running" if job.state is State.RUNNING else "ring"
+            if name != section:
+                self._refuse(at, f"job {job.id!r} is in {name!r}, but its state is {job.state}")
             if job.id in self._seen:
                 first = self._text.count("\n", 0, self._seen[job.id]) + 1
-                self._refuse(at, f"job {job.id!r} stands here a second time; the first is in line {first}")
+                self._refuse(at, f"job {job.id!r} is here a second time; the first is in line {first}")
             self._seen[job.id] = at
             self._jobs.append(Placed(job, at))
 
     def _job(self, at: int) -> Job:
-        fields = self._value()
-        if not isinstance(fields, dict):
-            self._refuse(at, f"a job must be an object, got {fields!r}")
+        told = self._value()
+        if not isinstance(told, dict):
+            self._refuse(at, f"a job must be an object, got {told!r}")
         try:
-            return job_of(fields)
+            return job_of(told)
         except ValueError as error:
             self._refuse(at, str(error))
 
     # ---- JSON --------------------------------------------------------------------------------------------
 
     def _members(self, what: str) -> Iterator[tuple[str, int]]:
-        """The names of an object, each with its place; the caller reads the value before it asks for the next."""
+        """The names in an object and their places; the caller reads each value before it asks for the next name."""
         names: set[str] = set()
         for at in self._items("{", "}"):
             name = self._value()
             if type(name) is not str:
                 self._refuse(at, "a name in double quotes was expected")
             if name in names:
-                self._refuse(at, f"{name!r} stands twice in {what}")
+                self._refuse(at, f"{name!r} is in {what} twice")
             names.add(name)
             self._take(":")
             yield name, at
 
-    def _elements(self) -> Iterator[int]:
-        """The places of the elements of an array; the caller reads each before it asks for the next."""
-        return self._items("[", "]")
-
     def _items(self, opening: str, closing: str) -> Iterator[int]:
+        """The places of the items of an object or array; the caller reads each before it asks for the next."""
         self._take(opening)
         if self._peek() == closing:
             self._at += 1
@@ -223,7 +190,7 @@ class _Reader:
         self._blank()
         self._started = self._at
         try:
-            value, self._at = self._scan(self._text, self._at)
+            value, self._at = scan_json(self._text, self._at)
         except simplejson.JSONDecodeError as error:
             self._refuse(error.pos, error.msg.partition(" %r")[0] + self._instead(error.pos))
         except StopIteration:
@@ -233,14 +200,6 @@ class _Reader:
         except (RecursionError, MemoryError):
             self._refuse(self._started, "this is nested too deeply")
         return value
-
-    def _unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"{twice!r} stands twice in an object")
-        return made
 
     def _take(self, wanted: str) -> None:
         if self._peek() != wanted:
@@ -267,9 +226,3 @@ class _Reader:
 
     def _refuse(self, at: int, reason: str) -> NoReturn:
         raise refusal(self._path, self._text, at, reason)
-
-
-def _section_of(state: State) -> str:
-    if state in FINISHED:
-        return "finished"
-    return "running" if state is State.RUNNING else "ring"

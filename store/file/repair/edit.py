@@ -1,16 +1,17 @@
-"""Edit: take a snapshot that a person has changed by hand, if what it says can be true.
+"""Edit: accept a snapshot that was changed by hand, if what it says can be true.
 
-The edited document becomes the state of its epoch, the journal since is applied to it, and a new epoch is begun with
-the result, by the same steps as any compaction: whoever is killed in between leaves the edited file and its journal as
-they were. The edited file is kept under another name.
+The edited document becomes the state of its epoch, the journal since is applied to it, and a new epoch begins with the
+result, by the same steps as any compaction: a process that is killed in between leaves the edited file and its journal
+as they were. The edited file is kept under another name.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final
 
 from ....errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError, StoreIncomplete
@@ -20,26 +21,26 @@ from ..compaction import Compaction, claim_work
 from ..epoch import Epoch, open_journal
 from ..format.header import read_header
 from ..format.lines import Batch
+from ..format.noted import write_rows
 from ..format.snapshot import open_snapshot, verify
 from ..system.lock import FileLock, LifeSigns
 from ..system.place import Place, place_at, refuse_unsafe
-from ..system.system import SYSTEM, System
+from ..system.system import SYSTEM, System, opened
 from .document import Document, EditRefused, read_document
-from .layout import write_new
 from .reading import read_file
 from .salvage import balance
 
 _KEEP_EVERYTHING: Final = 0
-"""The time for compaction to drop old results at: that of none."""
+"""The present, for a compaction that is to drop no results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An edit that was taken."""
+    """An edit that was accepted."""
 
     path: str
     kept_as: str
-    """Where the edited file is now, as it was found."""
+    """Where the edited file is now, unchanged."""
     jobs: int
     epoch: int
 
@@ -47,7 +48,7 @@ class Accepted:
 def accept_edit(
     path: str | os.PathLike[str], *, lock_timeout_s: float = 2.0, system: System = SYSTEM
 ) -> Accepted | None:
-    """Take a snapshot as it was edited: renew its checksum, counts and index in a new epoch.
+    """Accept an edited snapshot: begin a new epoch with it, with a new checksum, counts and index.
 
     Args:
         path: of the store.
@@ -59,7 +60,7 @@ def accept_edit(
 
     Raises:
         FileNotFoundError: there is no store.
-        EditRefused: what is there cannot be taken; the message has line, column and reason. Nothing was changed.
+        EditRefused: it cannot be accepted; the message has line, column and reason. Nothing was changed.
         StoreBusy: a worker is running on the store.
         StoreError: the store cannot be written.
     """
@@ -85,24 +86,19 @@ def _alone(place: Place, system: System, timeout_s: float) -> Iterator[None]:
     try:
         lock.acquire()
         lock.check()
-        signs = LifeSigns(system)
-        for name in place.siblings(system, "owner"):
-            if signs.lives(os.path.join(place.directory, name)):
-                owner = name.partition(".owner.")[2]
-                raise StoreBusy(f"the worker {owner} is running on {place.path}; stop it before its store is edited")
+        for owner in LifeSigns(system).living(place):
+            raise StoreBusy(f"the worker {owner} is running on {place.path}; stop it before its store is edited")
         yield
     finally:
         lock.close()
 
 
 def _is_as_written(place: Place, system: System) -> bool:
-    fd = system.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        verify(fd, place.path, system, read_header(fd, place.path, system))
-    except HourwheelError:
-        return False
-    finally:
-        system.close(fd)
+    with opened(system, place.path) as fd:
+        try:
+            verify(fd, place.path, system, read_header(fd, place.path, system))
+        except HourwheelError:
+            return False
     return True
 
 
@@ -111,10 +107,10 @@ def _accept(place: Place, system: System, document: Document) -> Accepted:
     draft = Place(f"{place.path}.edited")
     if os.path.lexists(draft.path):
         system.unlink(draft.path)  # of an attempt that was killed
-    rows = [placed.job for placed in document.jobs]
-    token = max([document.header.token, *(job.token for job in rows)])
-    header = replace(document.header, counts=balance(document.header.counts, rows), token=token)
-    write_new(draft.path, system, header, rows)
+    rows = {placed.job.id: placed.job for placed in document.jobs}
+    token = max([document.header.token, *(job.token for job in rows.values())])
+    header = replace(document.header, counts=balance(document.header.counts, rows.values()), token=token)
+    write_rows(draft.path, system, header, rows)
     try:
         epoch = _open_draft(place, draft, system)
         try:
@@ -130,13 +126,13 @@ def _accept(place: Place, system: System, document: Document) -> Accepted:
 
 
 def _refuse_other_epoch(place: Place, system: System, document: Document) -> None:
-    """An epoch without a journal has no changes; if the number was edited, that would drop those that there are."""
+    """If the epoch's number was edited, the changes in the real journal would be lost."""
     names = place.siblings(system, "journal")
     if names and os.path.basename(place.journal(document.header.epoch)) not in names:
-        reason = (
-            f"the header says epoch {document.header.epoch}, but the journal here is {names[-1]}: leave it as it was"
-        )
-        raise EditRefused(place.path, 1, 1, reason)
+        raise EditRefused(
+            place.path, 1, 1,
+            f"the header says epoch {document.header.epoch}, but the journal is {names[-1]}: leave epoch as it was",
+        )  # fmt: skip
 
 
 def _open_draft(place: Place, draft: Place, system: System) -> Epoch:
@@ -148,7 +144,8 @@ def _open_draft(place: Place, draft: Place, system: System) -> Epoch:
         except StoreIncomplete:
             raise
         except StoreCorrupt as error:
-            reason = f"the header does not fit the journal ({error.path}: {error.reason}); leave store_id and seq as is"
+            what = f"the header does not fit the journal ({error.path}: {error.reason})"
+            reason = f"{what}; leave store_id and seq as they were"
             raise EditRefused(place.path, 1, 1, reason) from error
         return Epoch(place, system, snapshot, journal)
     except BaseException:
@@ -157,7 +154,7 @@ def _open_draft(place: Place, draft: Place, system: System) -> Epoch:
 
 
 def _follow(epoch: Epoch, document: Document) -> None:
-    """Apply the journal to the edited document; an edit that contradicts it is refused."""
+    """Apply the journal to the edited document, and refuse an edit that contradicts it."""
     edited = {placed.job.id for placed in document.jobs}
     while batches := epoch.journal.read():
         for batch in batches:
@@ -165,15 +162,12 @@ def _follow(epoch: Epoch, document: Document) -> None:
             try:
                 epoch.apply(batch)
             except StoreCorrupt as error:
-                raise EditRefused(document.path, 1, 1, _against(error)) from error
+                reason = (
+                    f"the edit does not fit what has happened since ({error.path}, byte {error.offset}: {error.reason})"
+                    "; leave jobs that have run, been moved or been cancelled since as they were"
+                )
+                raise EditRefused(document.path, 1, 1, reason) from error
     epoch.mend_tail()
-
-
-def _against(error: StoreCorrupt) -> str:
-    return (
-        f"the edit does not fit what has happened since ({error.path}, byte {error.offset}: {error.reason}); "
-        "leave jobs that have run, been moved or been cancelled since as they were"
-    )
 
 
 def _refuse_second(batch: Batch, edited: set[str], document: Document) -> None:
@@ -204,12 +198,9 @@ def _begin_epoch(place: Place, system: System, epoch: Epoch, jobs: int) -> Accep
 
 def _keep(place: Place) -> str:
     """Give the edited file a second name, which it keeps when the new snapshot takes the first."""
-    number = 1
-    while True:
+    for number in count(1):
         path = f"{place.path}.before-edit" + (f".{number}" if number > 1 else "")
-        try:
+        with suppress(FileExistsError):
             os.link(place.path, path, follow_symlinks=False)
-        except FileExistsError:
-            number += 1
-        else:
-            return path
+            break
+    return path

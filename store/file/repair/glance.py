@@ -1,7 +1,7 @@
-"""Glance: where a large store is damaged, line by line, with none of it kept.
+"""Glance: find the damaged places of a large store, line by line, and keep nothing else.
 
-survey() reads whole files and brings everything in them together, which takes about eight times their size in memory.
-That is what a repair needs. To name the damaged places of a store of gigabytes, each line is read and let go.
+survey() reads whole files and everything in them, which takes about eight times their size in memory. A repair needs
+that; naming the damaged places of a store of gigabytes does not.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import Final
 
 from ....job import Job
 from ..format.lines import is_prefix, is_sound
+from ..format.snapshot import lines_of
 from ..system.place import Place
-from ..system.system import SYSTEM, System
+from ..system.system import SYSTEM, System, opened
 from .damage import Damage, id_in
 from .loose_snapshot import LooseSnapshot, Reader
 
 LARGE: Final = 64 << 20
-_READ: Final = 1 << 17
 _MOST: Final = 1_000
 
 
 @dataclass(slots=True, kw_only=True)
 class Glance:
-    """What was seen."""
+    """What glance() found."""
 
     damages: list[Damage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def is_large(path: str, system: System = SYSTEM) -> bool:
-    """Whether the files of a store are so large that one would not want them in memory at once."""
+    """Whether the files of a store are too large to read them into memory at once."""
     place, size = Place(path), 0
     for name in (os.path.basename(path), *place.siblings(system, "journal")):
         try:
@@ -43,12 +43,7 @@ def is_large(path: str, system: System = SYSTEM) -> bool:
 
 
 def glance(path: str, system: System = SYSTEM) -> Glance:
-    """Name the damaged places of a store, in memory that does not depend on its size.
-
-    Args:
-        path: of the store.
-        system: the system calls; for tests.
-    """
+    """Name the damaged places of a store. The memory for it does not depend on the store's size."""
     place, seen = Place(path), Glance()
     found = LooseSnapshot(jobs=_Nothing())
     reader = Reader(found, path)
@@ -62,9 +57,9 @@ def glance(path: str, system: System = SYSTEM) -> Glance:
         journal = os.path.join(place.directory, name)
         seen.damages += list(_in_journal(journal, system))[:_MOST]
     if not seen.damages:
-        seen.notes.append("every line can be read by itself; some value is not as it was written")
+        seen.notes.append("each line can be read, but some value is not as it was written")
     seen.notes.append(
-        "so large a store is read line by line; `hourwheel repair` says which jobs are lost, and needs memory"
+        "a store this large is checked line by line; `hourwheel repair` says which jobs are lost, but needs more memory"
     )
     return seen
 
@@ -90,25 +85,15 @@ def _in_journal(path: str, system: System) -> Iterator[Damage]:
             if not is_prefix(line):
                 yield last
                 last = None
-    # a last line that looks as if the writing of it had stopped is an unfinished write
+    # a last line that looks cut short is an unfinished write
 
 
 def _lines(path: str, system: System) -> Iterator[tuple[int, bytes]]:
     """(offset, line without its line feed) of a file; nothing if it is missing."""
     try:
-        fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with opened(system, path) as fd:
+            for at, line in lines_of(fd, system, 0):
+                if text := line.removesuffix(b"\n"):
+                    yield at, text.rstrip(b"\r")
     except FileNotFoundError:
         return
-    try:
-        held, at = b"", 0
-        while piece := system.pread(fd, _READ, at + len(held)):
-            *whole, held_next = (held + piece).split(b"\n")
-            for line in whole:
-                if line:
-                    yield at, line.rstrip(b"\r")
-                at += len(line) + 1
-            held = held_next
-        if held:
-            yield at, held
-    finally:
-        system.close(fd)

@@ -1,11 +1,12 @@
-"""Reading a damaged journal: every record that can still be proved, also behind damage.
+"""Reading a damaged journal: every record that can still be proved, also after a damaged one.
 
-Pure: bytes in, records out. Each line carries its own checksum, so a damaged one takes no other with it; if a single
-bit of it was flipped, the checksum tells which one.
+Pure: bytes in, records out. Each line has its own checksum, so a damaged line costs no other; if a single bit was
+flipped, the checksum tells which one.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from zlib import crc32
@@ -19,6 +20,7 @@ from .damage import Damage, Kind, id_in, short
 _PREFIX: Final = 16
 _CRC: Final = 8
 _BLANKS: Final = b"\n\0"
+_BLANK: Final = re.compile(rb"[\n\0]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class LooseJournal:
     damages: list[Damage] = field(default_factory=list)
 
     def note(self, offset: int, length: int, reason: str, kind: Kind = "damaged", line: bytes = b"") -> None:
-        """Note a damage; the record that must have stood there is the one after the last that was read."""
+        """Note a damage. The record that must have been there is the one after the last that was read."""
         before = self.records[-1].seq if self.records else (self.header or {}).get("after")
         seq = before + 1 if type(before) is int and kind == "damaged" else None
         self.damages.append(
@@ -55,16 +57,12 @@ class LooseJournal:
 
 
 def read_journal(data: bytes, path: str) -> LooseJournal:
-    """Every record of a journal that can be read.
-
-    Raises:
-        StoreFormatError: it was written by a newer Hourwheel.
-    """
+    """Every record of a journal that can be read; StoreFormatError if a newer Hourwheel wrote it."""
     found = LooseJournal(path=path)
     at, end = 0, len(data.rstrip(_BLANKS))
     while at < end:
-        if data[at] in _BLANKS:
-            size = _blanks_at(data, at)
+        if blank := _BLANK.match(data, at):
+            size = len(blank[0])
             found.note(at, size, f"{size} blank bytes where a record should be")
             at += size
             continue
@@ -83,18 +81,11 @@ def read_journal(data: bytes, path: str) -> LooseJournal:
     return found
 
 
-def _blanks_at(data: bytes, at: int) -> int:
-    size = 1
-    while data[at + size] in _BLANKS:
-        size += 1
-    return size
-
-
 # ---- one line --------------------------------------------------------------------------------------------
 
 
 def _line_at(data: bytes, at: int) -> tuple[bytes | None, int, int | None]:
-    """(the line there as it was written, or None; its length; the bit of it that was flipped, if one was)."""
+    """(the line as it was written, or None; its length; which bit of it was flipped, if one was)."""
     stop = data.find(b"\n", at)
     stop = len(data) if stop < 0 else stop
     line = data[at:stop]
@@ -103,7 +94,7 @@ def _line_at(data: bytes, at: int) -> tuple[bytes | None, int, int | None]:
     pieces = [line]
     told = _told_length(line)
     if told != len(line) and at + told <= len(data):
-        pieces.insert(0, data[at : at + told])  # the line feed at its end was destroyed, or one was made within
+        pieces.insert(0, data[at : at + told])  # the line feed at its end is gone, or there is one inside
     for piece in pieces:
         if is_sound(piece):
             return piece, len(piece), None
@@ -149,7 +140,10 @@ def _take_line(found: LooseJournal, line: bytes, at: int) -> None:
     try:
         fields = loads(text)
         if "journal" in fields:
-            _take_header(found, fields)
+            if fields.get("version") != 1:
+                version = fields.get("version")
+                raise StoreFormatError(f"{found.path} was written by a newer Hourwheel (journal version {version!r})")
+            found.header = fields
             return
         seq = fields["seq"]
         if type(seq) is not int or type(fields["op"]) is not str:
@@ -161,19 +155,11 @@ def _take_line(found: LooseJournal, line: bytes, at: int) -> None:
     found.records.append(LooseRecord(seq=seq, fields=fields, text=text, more=more, offset=at, end=at + len(line) + 1))
 
 
-def _take_header(found: LooseJournal, fields: dict[str, Any]) -> None:
-    if fields.get("version") != 1:
-        raise StoreFormatError(
-            f"{found.path} was written by a newer Hourwheel (journal version {fields.get('version')!r})"
-        )
-    found.header = fields
-
-
 # ---- the end ---------------------------------------------------------------------------------------------
 
 
 def _judge_tail(found: LooseJournal, data: bytes) -> None:
-    """What stands behind the last record is, if the strict reader would cut it, no damage: nobody was told of it."""
+    """What the strict reader would cut off the end is no damage, as it was never acknowledged."""
     end = found.records[-1].end if found.records else 0
     behind = [damage for damage in found.damages if damage.offset >= end and _may_be_unfinished(damage, data)]
     if behind and data[end] not in _BLANKS and classify(data[end:], end)[0] == "damaged":

@@ -1,8 +1,8 @@
 """Reading a damaged snapshot: every job that can still be read, and where each damage is.
 
-Pure: bytes in, jobs out. A line that is destroyed takes no other with it. What is read is proved by the checksum of
-the file; when that has broken it must at least be a whole job, sound in every field. A single flipped bit is no loss:
-the checksum tells which one it was (bitrot.py), and it is flipped back, in memory.
+Pure: bytes in, jobs out. Lines are read one by one, so a destroyed line costs no other. If the checksum of the file is
+right, it proves what is read; if not, each job must at least be whole and sound in every field. A single flipped bit is
+no loss: the checksum tells which one it was (bitrot.py), and it is flipped back in memory.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import simplejson
 from ....errors import HourwheelError, StoreFormatError
 from ....job import Job, State
 from ...codec import decode_job
-from ..format.header import Header, read_header
-from ..system.system import System
+from ..format.header import Header, header_in
 from .bitrot import flip, flipped_bit, is_telling
 from .damage import Damage, id_in, short
 from .document import EditRefused, read_document
@@ -43,15 +42,11 @@ class LooseSnapshot:
     """By id: the text of a scheduled job that is as the store writes it, else the Job."""
     damages: list[Damage] = field(default_factory=list)
     proved: bool = False
-    """Whether the checksum proves what was read. If not, a value may have been changed by more than one bit unseen."""
+    """Whether the checksum proves what was read. If not, a value may have changed unnoticed."""
 
 
 def read_snapshot(data: bytes, path: str) -> LooseSnapshot:
-    """Everything that can be read of a snapshot.
-
-    Raises:
-        StoreFormatError: it was written by a newer Hourwheel, so that not even its damage can be judged.
-    """
+    """Everything that can be read of a snapshot; StoreFormatError if a newer Hourwheel wrote it."""
     try:
         flipped = _flipped_bit(data, path)
     except _Unexplained:
@@ -81,8 +76,8 @@ def _read_changed(data: bytes, path: str) -> LooseSnapshot:
             found.damages.append(Damage(path=path, offset=0, length=len(data), reason="the checksum does not match"))
         return found
     reason = (
-        "the checksum does not match, although everything can be read: it was edited (then see "
-        "`hourwheel check --accept-edit`), or some value was damaged, and which one cannot be told"
+        "the checksum does not match, although everything can be read: either the file was edited (then see "
+        "`hourwheel check --accept-edit`), or a value was damaged, and there is no telling which"
     )
     jobs: dict[str, Job | bytes] = {placed.job.id: placed.job for placed in document.jobs}
     return LooseSnapshot(
@@ -90,21 +85,11 @@ def _read_changed(data: bytes, path: str) -> LooseSnapshot:
     )
 
 
-class _InMemory(System):
-    """Lets the strict reader read bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.pread = lambda _fd, size, at: data[at : at + size]
-
-
 def _header_of(data: bytes, path: str) -> Header | None:
-    """The header, if it can be read.
-
-    Raises:
-        StoreFormatError: it is that of a newer Hourwheel.
-    """
+    """The header, if it can be read. That of a newer Hourwheel raises StoreFormatError."""
+    line, end, _ = data[: 2 * _REGION].partition(b"\n")
     try:
-        return read_header(0, path, _InMemory(data[: 2 * _REGION]))
+        return header_in(line, path, ended=bool(end))
     except StoreFormatError:
         if data.lstrip(b" \xef\xbb\xbf").startswith(_START):
             raise
@@ -182,7 +167,7 @@ def _flip_in_header(data: bytes, path: str) -> int:
 
 
 def _heals_a_line(data: bytes, bit: int) -> bool:
-    """Whether flipping the bit makes a line readable that is not: the reason to believe it in a large file."""
+    """Whether flipping the bit makes an unreadable line readable, which is reason enough in a large file."""
     at = bit // 8
     start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at + 1)
     line = data[start : end if end >= 0 else len(data)]
@@ -200,14 +185,6 @@ def _is_odd(line: bytes) -> bool:
 
 
 # ---- line by line ----------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Place:
-    """Where in the ring the lines that follow stand; None when that is not known."""
-
-    slot: int | None = None
-    cycle: int | None = None
 
 
 def _read_proved(data: bytes, path: str) -> LooseSnapshot:
@@ -230,22 +207,52 @@ class Reader:
     def __init__(self, found: LooseSnapshot, path: str) -> None:
         self._found = found
         self._path = path
-        self._place = _Place()
+        self._place: tuple[int | None, int | None] = (None, None)
+        """The slot and cycle of the lines that follow; None where not known."""
 
     def take(self, at: int, line: bytes) -> None:
         """The line at an offset, without its line feed."""
-        place = self._place
         if at == 0 and line.lstrip(b"\xef\xbb\xbf ").startswith(_START):
             return
         frame = _FRAME.fullmatch(line)
         if frame is None:
-            _read_line(self._found, self._path, at, line, place)
+            self._take_jobs(at, line)
         elif frame[2] == b"{":
-            place.slot, place.cycle = int(frame[1]), None
+            self._place = int(frame[1]), None
         elif frame[2] == b"[":
-            place.cycle = int(frame[1])
+            self._place = self._place[0], int(frame[1])
         elif not line.startswith(b"]"):
-            place.slot = place.cycle = None
+            self._place = None, None
+
+    def _take_jobs(self, at: int, line: bytes) -> None:
+        end = 0
+        for start, end in _objects_in(line):
+            if reason := self._take_job(line[start:end]):
+                self._note(at + start, line[start:end], reason)
+        if line[end:].strip(b", \0"):
+            self._note(at + end, line[end:], "this cannot be read")
+        if end == 0:
+            self._place = None, None  # this may have been the line of a slot or cycle
+
+    def _take_job(self, raw: bytes) -> str | None:
+        """Keep a job if it can be read; what is wrong with it."""
+        try:
+            job = read_job(raw)
+        except ValueError as error:
+            return f"this job cannot be read: {error}"
+        if job.id in self._found.jobs:
+            return "this job is in the file before; the first one is kept"
+        scheduled = job.state is State.SCHEDULED
+        self._found.jobs[job.id] = raw if scheduled and is_canonical(raw, job) else job
+        slot, cycle = self._place
+        if scheduled and None not in self._place and (slot, cycle) != (job.slot, job.cycle):
+            return f"this job is in slot {slot}, cycle {cycle}, but is due at {job.due_ms}, which is kept"
+        return None
+
+    def _note(self, offset: int, raw: bytes, reason: str) -> None:
+        self._found.damages.append(
+            Damage(path=self._path, offset=offset, length=len(raw), reason=short(reason), job=id_in(raw))
+        )
 
 
 def _read_lines(data: bytes, path: str) -> LooseSnapshot:
@@ -265,42 +272,10 @@ def _split_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
         at = stop + 1
 
 
-def _read_line(found: LooseSnapshot, path: str, at: int, line: bytes, place: _Place) -> None:
-    def note(start: int, end: int, reason: str) -> None:
-        raw = line[start:end]
-        found.damages.append(
-            Damage(path=path, offset=at + start, length=len(raw), reason=short(reason), job=id_in(raw))
-        )
-
-    end = 0
-    for start, end in _objects_in(line):
-        raw = line[start:end]
-        try:
-            job = read_job(raw)
-        except ValueError as error:
-            note(start, end, f"this job cannot be read: {error}")
-            continue
-        if job.id in found.jobs:
-            note(start, end, "this job stands in the file before; the first one is kept")
-            continue
-        scheduled = job.state is State.SCHEDULED
-        if scheduled and None not in (place.slot, place.cycle) and (place.slot, place.cycle) != (job.slot, job.cycle):
-            note(
-                start,
-                end,
-                f"this job stands in slot {place.slot}, cycle {place.cycle}, but is due at {job.due_ms}, which is kept",
-            )
-        found.jobs[job.id] = raw if scheduled and is_canonical(raw, job) else job
-    if line[end:].strip(b", \0"):
-        note(end, len(line), "this cannot be read")
-    if end == 0:
-        place.slot = place.cycle = None  # it may have been the line that says
-
-
 def _objects_in(line: bytes) -> Iterator[tuple[int, int]]:
-    """Where JSON objects lie in a line, one behind the other: more than one when the line feed between was destroyed.
+    """Where the JSON objects in a line are: several if the line feed between two was destroyed.
 
-    Only what follows a whole object is looked at: what is nested in a broken one is not a job.
+    Only what follows a whole object counts: an object inside a broken one is not a job.
     """
     text = line.decode("latin-1")
     at = 0

@@ -1,13 +1,13 @@
 """Replay with gaps: bring a state up to date by records of which some are lost.
 
-The strict replay (State.apply) trusts that each record finds its job as the one before has left it. With a record lost
-that is not so; but a record that *is* there proves more than itself. A settlement with token 7 proves that the job was
-claimed with token 7, whether or not that claim can be read; a claim with token 9 proves that the one with token 7 had
-ended without finishing the job. So before a record is applied the job is brought, by records made up for it, to where
-the record says that it was. What records do to a job is still said once, in State.apply.
+The strict replay (State.apply) trusts that each record finds its job as the record before has left it. With a record
+lost that fails, but the records that are there prove more than themselves. A settlement with token 7 proves that the
+job was claimed with token 7, whether or not that claim can be read; a claim with token 9 proves that the run with
+token 7 ended without finishing the job. So before a record is applied, records made up for the purpose bring the job to
+the state that it must have had. What a record does to a job is still said once, in State.apply.
 
-Where nothing proves more, the last state that can be proved stands: a job whose settlement is lost is still running, by
-an owner that is dead, and so it starts again.
+Where nothing proves more, the last proved state stands: a job whose settlement is lost is still running, its owner is
+dead, and so it starts again.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ from ...state.records import (
 from ...state.state import Row, State
 from .shape import is_canonical, job_of
 
-_ENDED: Final = "it had ended, how is lost, and it was forgotten"
+_ENDED: Final = "it had ended, how is not known, and it was forgotten"
 UNKNOWN_OWNER: Final = "unknown"
-"""The owner of a job whose claim is lost; nobody is called so."""
+"""The owner of a job whose claim is lost; no owner has this name."""
 
 
 class Replay:
-    """A state, and what could not be brought together in it."""
+    """A state, and what did not fit into it."""
 
     def __init__(
         self, *, counts: Counts | None = None, hand: int = 0, token: int = 0, limits: Limits | None = None
     ) -> None:
         self.state = State(counts=counts, hand=hand, token=token, limits=limits)
         self.contradictions: list[str] = []
-        """Records that do not fit what else is known, and were left out."""
+        """Records that contradict what else is known, and were left out."""
         self.forgotten: set[str] = set()
         """Jobs that were dropped on purpose."""
         self.unknown: dict[str, str] = {}
-        """Jobs that records speak of, though no record says what they are: id -> what happened to it last."""
+        """Jobs that records name although none has their arguments: id -> what happened last."""
 
     def hold(self, row: Row) -> None:
-        """A job of the snapshot; the counts have it already."""
+        """Take a job of the snapshot, which is already counted."""
         state = self.state
         if isinstance(row, bytes) and b'"key":' not in row and b'"token":' not in row:
-            id, due_ms = peek(row)  # the usual kind, of which there may be a million
+            id, due_ms = peek(row)  # the usual kind; there may be a million of them
             state.rows[id] = row
             state.ring.add(id, due_ms)
             return
@@ -123,11 +123,11 @@ class Replay:
         if isinstance(record, Forgotten):
             self.forgotten.add(id)
             self.unknown.pop(id, None)
-            self.state.rows.pop(id, None)  # nothing is frozen here that it would have to hide
+            self.state.rows.pop(id, None)  # nothing is frozen here, so no tombstone is needed
 
 
 def _singles(record: JobRecord) -> Iterator[tuple[str, JobRecord]]:
-    """The record as records about one job each."""
+    """The record, split into records about one job each."""
     match record:
         case Settled(items=items):
             for item in items:
@@ -141,7 +141,7 @@ def _singles(record: JobRecord) -> Iterator[tuple[str, JobRecord]]:
 
 
 def _bridge(job: Job, record: JobRecord) -> list[JobRecord]:
-    """The records that bring ``job`` to where ``record`` finds it, and the record; [] if it is known or overtaken."""
+    """What brings ``job`` to where ``record`` finds it, and the record; [] if the record says nothing new."""
     if job.finished:
         return [record] if isinstance(record, Revived | Forgotten) else []
     if not _is_news(job, record):
@@ -163,7 +163,7 @@ def _bridge(job: Job, record: JobRecord) -> list[JobRecord]:
 
 
 def _is_news(job: Job, record: JobRecord) -> bool:
-    """Whether a record says something about a job that is not known, and not overtaken by what is."""
+    """Whether a record says more about a job than is known."""
     running = job.state is JobState.RUNNING
     match record:
         case Claimed(token=token):
@@ -176,7 +176,7 @@ def _is_news(job: Job, record: JobRecord) -> bool:
 
 
 def _end_run(job: Job, now_ms: int) -> list[JobRecord]:
-    """Bring a running job back to scheduled: that it went on proves that its run had ended without finishing it."""
+    """Bring a running job back to scheduled: as more happened to it, its run ended without finishing it."""
     if job.state is not JobState.RUNNING:
         return []
     return [Settled(now_ms, [(job.id, job.token, Again(job.due_ms))])]

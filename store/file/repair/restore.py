@@ -1,4 +1,4 @@
-"""Restore: a new, sound store beside a damaged one, which is left as it is."""
+"""Restore: write a new, sound store beside a damaged one, which stays as it is."""
 
 from __future__ import annotations
 
@@ -9,31 +9,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ....errors import StoreError, StoreUnsafe
-from ...state.invariants import violations
-from ...state.limits import Limits
-from ...state.state import State
-from ..format.snapshot import open_snapshot
+from ..format.noted import write_rows
+from ..readonly import ReadOnlyStore
 from ..system.lock import FileLock
 from ..system.place import Place, place_at
-from ..system.system import SYSTEM, System
-from .layout import write_new
+from ..system.system import SYSTEM, System, sync_directory
 from .salvage import Salvage, salvage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """What repair() has found and done."""
+    """What repair() found and did."""
 
     path: str
     output: str | None
-    """The new store; None if the old one is sound and no copy was asked for."""
+    """The path of the new store; None if the old one is sound and you gave no ``output``."""
     salvage: Salvage
     violations: list[str]
-    """Invariants that the new store violates: [] unless the damage was of a very strange kind."""
+    """Invariants that the new store violates; nearly always []."""
 
 
 def survey(path: str | os.PathLike[str], *, lock_timeout_s: float = 2.0, system: System = SYSTEM) -> Salvage:
-    """What repair() would find; changes nothing and writes nothing.
+    """What repair() would find. Writes nothing.
 
     Args:
         path: of the store.
@@ -57,16 +54,16 @@ def repair(
     lock_timeout_s: float = 2.0,
     system: System = SYSTEM,
 ) -> Repaired:
-    """Write what can be read of a store into a new one beside it. The old one is neither changed nor removed.
+    """Write what can be read of a store into a new one beside it. The old one stays as it is.
 
     Args:
         path: of the damaged store.
-        output: of the new one, by default ``path`` with ".repaired" behind it. It must not exist.
+        output: of the new one, which must not exist; by default ``path`` plus ".repaired".
         lock_timeout_s: how long to wait for processes that are writing, in seconds.
         system: the system calls; for tests.
 
     Returns:
-        What was kept and what was lost. A sound store is copied only if ``output`` is given.
+        What was kept and what is lost. A sound store is copied only if you give ``output``.
 
     Raises:
         FileNotFoundError, StoreFormatError, StoreBusy: see survey().
@@ -82,10 +79,12 @@ def repair(
     new = place_at(old + ".repaired" if output is None else output).path
     _write(new, found, system)
     try:
-        violations = _violations(new, system)
+        sync_directory(system, os.path.dirname(new))
+        with ReadOnlyStore(new, system=system) as store:
+            violations = store.check()
     except (OSError, StoreError) as error:
         system.unlink(new)
-        raise StoreError(f"{new} was written, but cannot be read back: {error}") from error
+        raise StoreError(f"{new} was written, but cannot be relied on, and was removed: {error}") from error
     return Repaired(path=old, output=new, salvage=found, violations=violations)
 
 
@@ -94,43 +93,22 @@ def _write(path: str, found: Salvage, system: System) -> None:
     try:
         beside = place.siblings(system, "journal")
         if beside:
-            raise StoreError(f"{path} cannot be written: {beside[0]} stands there already; name another output")
+            raise StoreError(f"{path} cannot be written: {beside[0]} exists already; name another output")
         header = replace(found.header, store_id=secrets.token_hex(8), whole=True)
-        write_new(path, system, header, found.state.rows.values())
+        write_rows(path, system, header, found.state.rows)
     except FileExistsError:
         raise StoreError(f"{path} exists already; name another output") from None
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _violations(path: str, system: System) -> list[str]:
-    """Read the new store back, strictly."""
-    snapshot = open_snapshot(path, Place(path).index, system)
-    try:
-        header = snapshot.header
-        state = State(
-            snapshot,
-            counts=header.counts,
-            hand=header.hand,
-            token=header.token,
-            running=snapshot.running(),
-            limits=Limits(header.paused, header.next_us),
-        )
-        return violations(state)
-    finally:
-        snapshot.close()
-
-
 @contextmanager
 def _still(place: Place, system: System, timeout_s: float) -> Iterator[None]:
-    """Hold the writers' lock, so that nobody writes while we read. No lock is made where there is none."""
-    lock: FileLock | None = None
+    """Hold the writers' lock, so that no process writes meanwhile. No lock is made where there is none."""
     try:
         system.lstat(place.lock)
         lock = FileLock(place.lock, system, timeout_s=timeout_s)
-    except (FileNotFoundError, StoreUnsafe):
-        pass  # nobody can be writing; or the lock is not ours to take, but what can be read can be told
-    if lock is None:
+    except (FileNotFoundError, StoreUnsafe):  # no process can be writing; or this user cannot take the lock
         yield
         return
     try:

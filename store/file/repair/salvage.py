@@ -1,27 +1,27 @@
-"""Salvage: everything that can be proved of a damaged store, from all the files that it has left behind. Reads only.
+"""Salvage: everything that can be proved of a damaged store, from all the files that are left of it. Reads only.
 
-    tasks.json              read leniently; if it is missing, a whole tasks.json.next that fits the journal stands in
-    tasks.json.journal.*    all of them: while a new epoch is begun, two journals hold the same records, each a spare
-                            copy of the other's
+    tasks.json              read leniently; if it is missing, a whole tasks.json.next that fits the journal replaces it
+    tasks.json.journal.*    all of them: while a new epoch begins, two journals hold copies of the same records
 
-Records are put in the order of their numbers, so a number that is missing is a change that is lost.
+Records are sorted by number, so a missing number is a lost change.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ....errors import StoreBusy, StoreFormatError
-from ....job import Job
+from ....job import FINISHED, Job
 from ....job import State as JobState
 from ...state.counts import Counts
 from ...state.limits import Limits
 from ...state.state import State
 from ..format.header import Header
-from ..system.place import Place
+from ..system.place import Place, epoch_of
 from ..system.system import System
 from .completing import complete
 from .damage import Damage
@@ -30,55 +30,52 @@ from .loose_snapshot import LooseSnapshot, read_snapshot
 from .reading import read_file
 from .replay import Replay
 
-_FINISHED: Final = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 _SHORTEST_JOB: Final = len('{"id":"a","due_ms":0,"task":"t"}')
 _TRIES: Final = 8
 
 
 @dataclass(slots=True, kw_only=True)
 class Salvage:
-    """What a damaged store comes to."""
+    """What could be read of a damaged store, and what is lost."""
 
     state: State
     header: Header
-    """For a new snapshot: an epoch after every other, and counts that balance."""
+    """For a new snapshot: an epoch after all others, and counts that balance."""
     damages: list[Damage]
     lost_changes: list[int] = field(default_factory=list)
     """Numbers of the journal records that are lost."""
     lost_jobs: dict[str, str] = field(default_factory=dict)
-    """Jobs of which nothing is left but their id: id -> what is known of them."""
+    """Jobs of which only the id is left: id -> what is known of them."""
     lost_pending: int | None = None
-    """How many pending jobs of the snapshot cannot be read, by its own count; None if that is lost, too."""
+    """How many pending jobs of the snapshot cannot be read, by its own count; None if the count is lost, too."""
     lost_unknown: int = 0
-    """Places of the snapshot that may each have held a finished job, of which nothing can be told."""
+    """Unreadable places of the snapshot that may each have held a finished job."""
     lost_journal: str | None = None
-    """The journal that is missing, and with it all that was accepted since the snapshot was written."""
+    """The path of a missing journal, which held all that was accepted since the snapshot was written."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def harmed(self) -> bool:
-        """Whether anything at all is not as it was written (a write that was not finished is no harm)."""
-        harm = bool(self.lost_changes or self.notes or self.lost_journal)
-        return harm or any(damage.kind != "unfinished" for damage in self.damages)
+        """Whether anything is not as it was written. An unfinished write does no harm."""
+        damaged = any(damage.kind != "unfinished" for damage in self.damages)
+        return bool(self.lost_changes or self.notes or self.lost_journal or damaged)
 
     @property
     def lost(self) -> bool:
         """Whether anything could not be brought back."""
         blind = self.lost_pending is None and any(damage.kind == "damaged" for damage in self.damages)
-        return (
-            bool(self.lost_changes or self.lost_jobs or self.lost_pending or self.lost_unknown or self.lost_journal)
-            or blind
-        )
+        lost = self.lost_changes or self.lost_jobs or self.lost_pending or self.lost_unknown or self.lost_journal
+        return bool(lost or blind)
 
 
 def salvage(place: Place, system: System) -> Salvage:
-    """Read whatever is left of a store.
+    """Read what is left of a store.
 
     Raises:
-        FileNotFoundError: nothing is left: neither a snapshot nor a journal.
-        StoreFormatError: what is there is not an Hourwheel store, or that of a newer Hourwheel.
+        FileNotFoundError: there is neither a snapshot nor a journal.
+        StoreFormatError: it is not an Hourwheel store, or that of a newer Hourwheel.
         StoreBusy: the store is in use, and new epochs begin faster than one can be read.
-        OSError: a file cannot be opened. (Of one that lies on bad sectors the others are read.)
+        OSError: a file cannot be opened. (Around bad sectors the rest is read.)
     """
     journals, snapshot, notes = _read_one_epoch(place, system)
     _refuse_strangers(place, snapshot, journals)
@@ -105,14 +102,8 @@ def salvage(place: Place, system: System) -> Salvage:
 # ---- the files -------------------------------------------------------------------------------------------
 
 
-def epoch_of(name: str) -> int:
-    """The epoch in the name of a journal; -1 if there is none."""
-    number = name.rpartition(".")[2]
-    return int(number) if number.isdecimal() else -1
-
-
 def _read_one_epoch(place: Place, system: System) -> tuple[list[LooseJournal], LooseSnapshot, list[str]]:
-    """Journals and snapshot that belong together: of a store in use, another epoch may begin between two readings."""
+    """Journals and snapshot of the same epoch: in a store in use the next one may begin between two reads."""
     for _ in range(_TRIES):
         before = _files_of(place, system)
         try:
@@ -146,7 +137,7 @@ def _read_journal(path: str, system: System) -> LooseJournal:
         return read_journal(read_file(path, system, around=True), path)
     except (FileNotFoundError, PermissionError):
         raise
-    except OSError as error:  # a link, say: the others say what they have to say
+    except OSError as error:  # a link, say; the other files are still read
         journal = LooseJournal(path=path)
         journal.note(0, 0, f"it cannot be read: {error.strerror}")
         return journal
@@ -163,7 +154,7 @@ def _read_best_snapshot(place: Place, system: System, journals: list[LooseJourna
     if spare is None:
         return LooseSnapshot(damages=[damage]), []
     spare.damages.append(damage)
-    return spare, [f"{place.next} is whole, and stands in for the missing snapshot"]
+    return spare, [f"{place.next} is whole, and was used in place of the missing snapshot"]
 
 
 def _spare(place: Place, system: System, journals: list[LooseJournal]) -> LooseSnapshot | None:
@@ -185,9 +176,9 @@ def _refuse_strangers(place: Place, snapshot: LooseSnapshot, journals: list[Loos
 
 
 def _set_right(snapshot: LooseSnapshot, journals: list[LooseJournal]) -> list[str]:
-    """A header that nothing proves, and that its journal's contradicts in one point, is damaged in that point.
+    """Correct the one value in which an unproved header differs from its journal's; returns what was done.
 
-    Else one digit of it would make the journal that of another store, or of what is in the snapshot already.
+    Otherwise one damaged digit would make the journal look like another store's, or like one already applied.
     """
     header = snapshot.header
     if header is None or snapshot.proved:
@@ -204,7 +195,7 @@ def _set_right(snapshot: LooseSnapshot, journals: list[LooseJournal]) -> list[st
 
 
 def _of_this_store(header: Header | None, journals: list[LooseJournal]) -> tuple[list[LooseJournal], list[str]]:
-    """The journals that belong to the snapshot, that of its epoch first; and what is said of the others."""
+    """The journals that belong to the snapshot, that of its epoch first; and notes about the others."""
     ours: list[LooseJournal] = []
     ignored: list[str] = []
     for journal in journals:
@@ -224,7 +215,7 @@ def _unproved(place: Place, snapshot: LooseSnapshot) -> list[str]:
 
 
 def _later(header: Header | None, ours: list[LooseJournal]) -> list[str]:
-    """What is said of a journal that knows more than the journal of the snapshot: the snapshot is an old one."""
+    """Notes about journals with later records than the journal of the snapshot, which is an older copy then."""
     if header is None or not ours:
         return []
     known = {header.seq} | {record.seq for record in ours[0].records if epoch_of(ours[0].path) == header.epoch}
@@ -239,7 +230,7 @@ def _later(header: Header | None, ours: list[LooseJournal]) -> list[str]:
 
 
 def _in_order(journals: list[LooseJournal], header: Header | None) -> list[LooseRecord]:
-    """The records that came after the snapshot, by number; where two journals have one, that of the first."""
+    """The records after the snapshot, by number; if two journals have a record, that of the first counts."""
     known = -1 if header is None else header.seq
     found: dict[int, LooseRecord] = {}
     for journal in journals:
@@ -266,7 +257,7 @@ def _replay(snapshot: LooseSnapshot, records: Iterable[LooseRecord]) -> Replay:
         replay = Replay(counts=_held(snapshot.jobs.values()))
     else:
         limits = Limits(header.paused, header.next_us)
-        replay = Replay(counts=_copy(header.counts), hand=header.hand, token=header.token, limits=limits)
+        replay = Replay(counts=copy(header.counts), hand=header.hand, token=header.token, limits=limits)
     for row in snapshot.jobs.values():
         replay.hold(row)
     for record in records:
@@ -277,26 +268,22 @@ def _replay(snapshot: LooseSnapshot, records: Iterable[LooseRecord]) -> Replay:
 # ---- what it comes to ------------------------------------------------------------------------------------
 
 
-def _copy(counts: Counts) -> Counts:
-    return Counts(**{name: getattr(counts, name) for name in Counts.__slots__})
-
-
 def _held(rows: Iterable[Job | bytes]) -> Counts:
-    """Counts of the jobs that are there."""
+    """The counts of these jobs."""
     counts = Counts()
     for row in rows:
-        state = row.state if isinstance(row, Job) else JobState.SCHEDULED
-        setattr(counts, state.value, getattr(counts, state.value) + 1)
+        counts.add(row.state if isinstance(row, Job) else JobState.SCHEDULED)
         counts.accepted += 1
     return counts
 
 
 def balance(counted: Counts, rows: Iterable[Job | bytes]) -> Counts:
-    """Counts that balance: of pending jobs those that are there, of finished ones no fewer than were counted."""
+    """Counts that balance: the pending jobs that are there, and no fewer finished ones than were counted."""
     counts = _held(rows)
-    for state in _FINISHED:
-        setattr(counts, state.value, max(getattr(counts, state.value), getattr(counted, state.value)))
-    counts.accepted = counts.scheduled + counts.running + sum(getattr(counts, state.value) for state in _FINISHED)
+    for state in FINISHED:
+        more = max(0, getattr(counted, state.value) - getattr(counts, state.value))
+        counts.add(state, more)
+        counts.accepted += more
     return counts
 
 
@@ -316,7 +303,7 @@ def _new_header(old: Header | None, journals: list[LooseJournal], state: State) 
 
 
 def _share_out_keys(state: State) -> list[str]:
-    """A lost cancellation can leave two pending jobs with one key: the newer keeps it. Returns what was done."""
+    """Where a lost cancellation has left two pending jobs with one key, the newer keeps it; returns what was done."""
     notes: list[str] = []
     holders: dict[str, Job] = {}
     for id, row in list(state.rows.items()):
@@ -329,9 +316,7 @@ def _share_out_keys(state: State) -> list[str]:
         holders[job.key] = newer
         if older is not newer:
             state.rows[older.id] = older._replace(key=None)
-            notes.append(
-                f"job {older.id} has lost its key {job.key!r} to the newer job {newer.id}; both stay scheduled"
-            )
+            notes.append(f"job {older.id} lost its key {job.key!r} to the newer job {newer.id}; both stay scheduled")
     return notes
 
 
@@ -339,7 +324,7 @@ def _history_lost(replay: Replay) -> list[str]:
     return [
         f"job {id} is not on record, but it had {word}: only its history is lost"
         for id, word in replay.unknown.items()
-        if word in _FINISHED
+        if word in FINISHED
     ]
 
 
@@ -347,21 +332,21 @@ def _lost_jobs(result: Salvage, replay: Replay) -> dict[str, str]:
     lost = {
         id: f"its arguments are not on record; the last that is known of it: {word}"
         for id, word in replay.unknown.items()
-        if word not in _FINISHED
+        if word not in FINISHED
     }
     for damage in result.damages:
         id = damage.job
         if damage.kind != "damaged" or id is None or id in replay.state.rows:
             continue
-        if id in replay.forgotten or replay.unknown.get(id) in _FINISHED:
+        if id in replay.forgotten or replay.unknown.get(id) in FINISHED:
             continue
         known = f"; the last that is known of it: {replay.unknown[id]}" if id in replay.unknown else ""
-        lost[id] = f"it stood in {damage.path} at byte {damage.offset}{known}"
+        lost[id] = f"it was in {damage.path} at byte {damage.offset}{known}"
     return lost
 
 
 def _lost_journal(place: Place, header: Header | None, ours: list[LooseJournal]) -> str | None:
-    """The journal of the snapshot, if nothing of it is there, and none of a later epoch that goes on where it ends."""
+    """The path of the snapshot's journal, if nothing is left of it and no journal of a later epoch follows."""
     if header is None or header.whole:
         return None
     begun = (journal for journal in ours if journal.header is not None or journal.records)
@@ -377,9 +362,9 @@ def _lost_pending(snapshot: LooseSnapshot) -> int | None:
 
 
 def _lost_unknown(snapshot: LooseSnapshot, lost_pending: int) -> int:
-    """Places as long as a job, without the name of one, that are more than the pending jobs that are missing.
+    """How many damaged places are long enough for a job and do not name one, beyond the missing pending jobs.
 
-    How many finished jobs a snapshot holds is not on record: they are counted for ever, and kept for a while.
+    The number of finished jobs in a snapshot is not recorded: they are counted for ever, and kept for a while.
     """
     nameless = [
         damage

@@ -1,7 +1,7 @@
-"""Shape: a job as somebody else may have written it, held to every rule before anybody trusts it.
+"""Shape: read a job that may not have been written by a store, and hold it to every rule.
 
-The store reads back what it wrote, guarded by checksums, and can be quick about it. Text that comes from a damaged file
-or from a person's editor is read here: keys in any order, blanks anywhere, but each field keeps its rule (fields.py).
+What the store has written is guarded by checksums and read quickly (codec.py). Text from a damaged file or an editor is
+read here: keys in any order, blanks anywhere, but each field must keep its rule (fields.py).
 """
 
 from __future__ import annotations
@@ -33,11 +33,7 @@ def job_of(fields: Mapping[str, Any]) -> Job:
 
 
 def read_job(raw: bytes) -> Job:
-    """The job of a line of a file that is not to be trusted.
-
-    Raises:
-        ValueError: the line is not a job, whole and sound.
-    """
+    """The job in a line of a file that cannot be trusted; ValueError if it is not a whole, sound job."""
     match loads(raw.decode("utf-8")):
         case dict(fields):
             return job_of(fields)
@@ -45,5 +41,5 @@ def read_job(raw: bytes) -> Job:
 
 
 def is_canonical(raw: bytes, job: Job) -> bool:
-    """Whether a line is the job's text as the store itself writes it, so that it can be read in the quick way."""
+    """Whether a line is the job's text exactly as the store writes it, so that codec.py can read it."""
     return encode_job(job).encode("ascii") == raw

@@ -1,8 +1,8 @@
-"""Begun: how far an owner has come with its claims, in its life sign, where it outlives the process.
+"""Begun: which claims of an owner have begun, noted in its life sign, so that it outlives the process.
 
-Workers take claims in the order of their tokens, so one number says which of them have begun: those up to it. It is
-written into the page cache, without a sync: a killed process leaves it behind, a power failure may not. So the sign
-says in which life of the kernel it was written; in another one nothing is known, and then every claim counts as begun.
+Workers begin claims in the order of their tokens, so one number is enough: claims up to it have begun. It is written
+into the page cache, without a sync, so it survives a killed process but perhaps no power failure. The sign therefore
+holds the boot id of the kernel; after another boot nothing is known, and every claim counts as begun.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from ....errors import StoreError
 from ....safety.gate import Gate
-from .system import System, close_file
+from .system import System, opened
 
 _MARK: Final = struct.Struct("=36sQQ")
 """The kernel's boot id, the newest token that has begun, and since when the sign is shown (ms since the epoch)."""
@@ -25,23 +25,19 @@ _AT: Final = 36
 
 
 class _Open(NamedTuple):
-    """An open file and what writes a token into it: one value, so that no exception strikes between the two."""
+    """An open file and what writes a token into it: one value, so that an exception cannot separate the two."""
 
     fd: int
     write: Callable[[int], object]
 
 
 class Mark:
-    """How far one owner has come, in its sign, which is open."""
+    """The mark of one owner in its open life sign."""
 
     def __init__(self, system: System, fd: int, since_ms: int) -> None:
-        """Begin: nothing has begun yet.
-
-        Raises:
-            OSError: it could not be written.
-        """
+        """Write that nothing has begun yet; OSError if that fails."""
         self._gate = Gate("life sign")
-        """Not to write an older token over a newer one, nor into a file that has the number next."""
+        """Keeps an older token from overwriting a newer one, and from being written to a reused descriptor."""
         self._system = system
         self._since_ms = since_ms
         self._newest = 0
@@ -49,11 +45,7 @@ class Mark:
         self.move(fd)
 
     def move(self, fd: int) -> None:
-        """Say the same in another file, and go on there: the sign was taken away, and is shown again.
-
-        Raises:
-            OSError: it could not be written.
-        """
+        """Go on in another file, with the same content: the sign was removed, and is shown again."""
         self._gate.run(self._move, fd)
 
     def _move(self, fd: int) -> None:
@@ -64,8 +56,8 @@ class Mark:
         """The claim of this token has begun, and those before it.
 
         Raises:
-            StoreError: it could not be written, or the sign is shown no more.
-            StoreReentered: by the handler of a signal that has interrupted this thread in here.
+            StoreError: it could not be written, or the sign is not shown any more.
+            StoreReentered: called by the handler of a signal that has interrupted this thread in here.
         """
         self._gate.run(self._begun, token)
 
@@ -82,11 +74,11 @@ class Mark:
 
     @property
     def ended(self) -> bool:
-        """Whether the sign is shown no more."""
+        """Whether the sign is not shown any more."""
         return self._open is None
 
     def end(self, fd: int | None = None) -> None:
-        """The sign is about to be closed; or an open file, if that is its."""
+        """The sign is about to be closed. With ``fd`` only if it is in that file."""
         self._gate.run(self._end, fd)
 
     def _end(self, fd: int | None) -> None:
@@ -98,14 +90,14 @@ def _token_of(system: System, fd: int) -> Callable[[int], object]:
     """What writes a token into the mark in an open file."""
     if system.pwrite is os.pwrite:
         return _Word(fd, _AT).write
-    return lambda token: system.pwrite(fd, _TOKEN.pack(token), _AT)  # a System of a test has calls of its own
+    return lambda token: system.pwrite(fd, _TOKEN.pack(token), _AT)  # a test's System
 
 
 class _Word:
-    """Eight bytes at one place of an open file, written into the page cache without letting other threads run.
+    """Eight bytes at one place of an open file, written into the page cache without releasing the GIL.
 
-    That takes less time than to let them, which os.pwrite does, and then waits for its turn: with four workers a job
-    without work cost twice as much. The arguments are converted once; doing so takes longer than the call.
+    os.pwrite releases it, and then waits to get it back: with four workers a job without work cost twice as much. The
+    arguments are converted once, as that takes longer than the call.
     """
 
     def __init__(self, fd: int, at: int) -> None:
@@ -114,7 +106,7 @@ class _Word:
         self._call = partial(_PWRITE, ctypes.c_int(fd), ctypes.byref(self._value), size, ctypes.c_long(at))
 
     def write(self, number: int) -> None:
-        """Write a number, in the order of bytes of this machine."""
+        """Write a number in native byte order."""
         self._value.value = number
         if self._call() != _TOKEN.size:
             code = ctypes.get_errno()
@@ -125,17 +117,12 @@ _PWRITE: Final = ctypes.PyDLL(None, use_errno=True)["pwrite"]
 
 
 def read_mark(system: System, path: str) -> tuple[int, int] | None:
-    """(the newest token that has begun, since when the sign is shown); None if that is not known."""
+    """(the newest token that has begun, since when the sign is shown); None if not known."""
     try:
-        fd = system.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with opened(system, path) as fd:
+            data = system.pread(fd, _MARK.size, 0)
     except OSError:
         return None
-    try:
-        data = system.pread(fd, _MARK.size, 0)
-    except OSError:
-        return None
-    finally:
-        close_file(system, fd)
     if len(data) < _MARK.size:
         return None
     boot, token, since_ms = _MARK.unpack(data)

@@ -1,4 +1,4 @@
-"""Failure: which error of ours a failed system call becomes."""
+"""Failure: the StoreErrors that failed system calls become."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ OUT_OF_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def store_error(error: OSError, what: str) -> StoreError:
-    """The error for a call that has changed nothing."""
+    """The error for a call that changed nothing."""
     if error.errno in OUT_OF_ROOM:
         return StoreFull(error.errno, f"{what}: {error.strerror}")
     return StoreError(f"{what}: {error.strerror or error}")
 
 
 def uncertain(error: OSError, what: str) -> StoreUncertain:
-    """The error for a write or sync that has failed, so that its change may be on the disk or not."""
+    """The error for a failed write or sync: its change may or may not be on the disk."""
     return StoreUncertain(error.errno, f"{what}: {error.strerror or error}")

@@ -1,10 +1,11 @@
 """Locks that the kernel drops when their holder dies: the writers' lock, and the life signs of owners.
 
-flock, not fcntl locks: those are dropped when *any* descriptor of the file is closed anywhere in the process. The
-lock is taken without blocking and polled: a blocking flock cannot be given a deadline, and stops a greenlet hub.
+They are flocks, as an fcntl lock is dropped when *any* descriptor of the file is closed in the process. The lock is
+taken without blocking and polled: a blocking flock has no deadline, and stops a greenlet hub.
 
-A lock belongs to the open file, not to the process, so a forked child shares it. It must neither unlock (that would
-free the parent's lock) nor keep the descriptor open (the lock would outlive the parent): the child only closes.
+A lock belongs to the open file, not to the process, so a forked child shares it. The child must neither unlock it,
+which would free the parent's lock, nor keep the descriptor open, which would let the lock outlive the parent. It only
+closes the descriptor.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 import time
 import weakref
 from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from threading import get_ident
 from typing import Final
 
@@ -23,30 +25,30 @@ from ....errors import StoreBusy, StoreError, StoreReentered, StoreUnsafe
 from .begun import Mark
 from .ended import is_named
 from .place import Place
-from .system import System, close_file, write_all
+from .system import MAKE, READ, System, close_file, opened, write_all
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
 _RELEASE = fcntl.LOCK_UN
 _KINDS = (".lock", ".next", ".owner.", ".journal.")
 _FIRST_PAUSE_S = 0.0001
 _LONGEST_PAUSE_S = 0.002
 _GLANCES_S: Final = (0.001, 0.01, 0.05)
-"""Who looks whether a sign is held locks it for an instant, shared."""
+"""A process that looks whether a sign is held locks it for an instant."""
 DOUBT_MS: Final = 3_000
-"""How long an owner whose sign has gone is given to show it again: more than two ticks."""
+"""How long an owner has to show a removed sign again: more than two ticks."""
 _DOUBT_MOST: Final = 20
 _SIGN_MOST: Final = 512
 SLEEP_CLOCK: Final = SystemClock()
-"""How long a thread has slept, which is no matter of the clock that a test moves."""
+"""Measures how long a thread has slept, whatever a test does to its own clock."""
 
 
 class FileLock:
-    """The writers' lock on a file that is made once and never replaced.
+    """The writers' lock, on a file that is made once and never replaced.
 
-    Should somebody remove it all the same, two processes could each hold a lock. So whoever finds it missing beside a
-    store (``made``) begins a new epoch, which everybody notices before his next append; and ``check``, called whenever
-    others have appended and by every verb but the adding of one job, looks whether the locked file still has a name.
+    If the file is removed all the same, two processes could each hold a lock. So a process that finds it missing beside
+    a store (``made``) begins a new epoch, which every other process notices before its next append. And ``check``,
+    which each verb calls except the adding of one job to a store that nobody else has changed, looks whether the locked
+    file still has its name.
     """
 
     def __init__(
@@ -62,36 +64,28 @@ class FileLock:
         self.made = False
         """Whether the file had to be made."""
         self._taken = False
-        """Whether the lock may be held: noted before it is taken, for an exception may strike just behind that."""
+        """Whether the lock may be held: set before it is taken, as an exception may strike just after that."""
         self._thread = 0
         self._fd = self._open()
 
     def _open(self) -> int:
         try:
             try:
-                fd = self._system.open(self._path, _FLAGS | os.O_EXCL, 0o600)
+                fd = self._system.open(self._path, MAKE | os.O_EXCL, 0o600)
                 self.made = True
             except FileExistsError:
-                fd = self._system.open(self._path, _FLAGS, 0o600)
+                fd = self._system.open(self._path, MAKE, 0o600)
         except OSError as error:
             raise StoreUnsafe(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
         return fd
 
     def acquire(self) -> None:
-        """Take the lock.
-
-        Raises:
-            StoreBusy: it could not be had within the timeout.
-        """
+        """Take the lock; StoreBusy if it could not be had within the timeout."""
         self._waited_s = 0.0
         self.reacquire()
 
     def reacquire(self) -> None:
-        """Take the lock once more in the same verb, which released it: the time that it has waited already counts.
-
-        Raises:
-            StoreBusy: it could not be had in what is left of the timeout.
-        """
+        """Take the lock again in the same verb, within what is left of the timeout; else StoreBusy."""
         if self._fd < 0:  # check() could not open the file that has the name now
             self._fd = self._open()
         self._taken, self._thread = True, get_ident()
@@ -115,13 +109,10 @@ class FileLock:
         return True
 
     def check(self) -> None:
-        """Once the lock is held: make sure that it is on the file that has its name now.
+        """Make sure that the lock, which is held, is on the file that has its name now.
 
-        The one on the file that had the name is held until the new one is had, so that of those who knew that file
-        nobody is in the midst of a change then.
-
-        Raises:
-            StoreBusy: it is not, and the lock on that file could not be had within the timeout.
+        The lock on the old file is kept until the new one is taken, so that no process that knows only the old file is
+        in the middle of a change then. StoreBusy if the new one could not be had within the timeout.
         """
         while not is_named(self._path, self._fd, self._system):
             old, self._fd = self._fd, -1
@@ -131,7 +122,7 @@ class FileLock:
                 close_file(self._system, old)
 
     def release(self) -> None:
-        """Give the lock back, if it is held. One that cannot be given back is dropped with its file."""
+        """Release the lock, if it is held. If that fails, the file is closed, which drops the lock."""
         if self._fd >= 0 and self._taken:
             try:
                 self._flock(self._fd, _RELEASE)
@@ -147,9 +138,9 @@ class FileLock:
             close_file(self._system, fd)
 
     def know_handlers(self) -> FileLock:
-        """From now on a signal's handler does not wait for a lock that the thread has which it has interrupted.
+        """From now on a signal handler does not wait for a lock that the interrupted thread holds.
 
-        That thread may be just opening the store once more.
+        That thread may just be opening the store again.
         """
         _LOCKS.add(self)
         return self
@@ -165,7 +156,7 @@ class FileLock:
         while True:
             self._sleep(pause)
             now = SLEEP_CLOCK.monotonic()
-            self._waited_s += max(pause, now - before)  # it may be busy and sleep longer, or its clock stand still
+            self._waited_s += max(pause, now - before)  # it may sleep longer, or a test's clock stand still
             before = now
             try:
                 self._flock(self._fd, _TRY)
@@ -181,7 +172,7 @@ class FileLock:
 
 
 def holder_of(fd: int) -> str:
-    """Who holds a lock on an open file, as the kernel tells, in words; "another process" if it does not."""
+    """Which process holds a lock on an open file, in words; "another process" if the kernel does not say."""
     try:
         number = os.fstat(fd).st_ino
         with open("/proc/locks", encoding="ascii") as locks:
@@ -200,14 +191,14 @@ _LOCKS: Final[weakref.WeakSet[FileLock]] = weakref.WeakSet()
 
 
 class LifeSigns:
-    """For each owner a file that it keeps locked: when the lock can be had, the owner is dead.
+    """For each owner a file that it keeps locked: if another process can lock it, the owner is dead.
 
-    The name of an owner is never used twice (it has random digits), so a sign that was taken away by its owner stays
-    gone. One that is not there although its owner has jobs was taken by somebody else (a cleaner of old files): its
-    place is taken by a *doubt*, a sign that nobody holds and that says since when. Its owner, if it lives, shows its
-    sign again at its next claim, within a second if it ticks; who is still in doubt after DOUBT_MS is dead.
+    The name of an owner is never used twice (it has random digits), so a sign that its owner removed stays gone. If it
+    is missing although its owner has jobs, something else has removed it, such as a cleaner of old files. Then a
+    *doubt* takes its place: an unlocked sign that says since when. A living owner shows its sign again at its next
+    claim, within a second if it ticks; one that is in doubt for DOUBT_MS is dead.
 
-    A sign of which nothing can be told, because another user has made it perhaps, is that of one who lives.
+    If a sign cannot be read, perhaps because it is another user's, its owner counts as alive.
     """
 
     def __init__(self, system: System) -> None:
@@ -216,16 +207,12 @@ class LifeSigns:
         self._marks: dict[str, Mark] = {}
 
     def show(self, path: str) -> None:
-        """Hold the sign at ``path`` from now on. Must be called before each claim of the owner.
-
-        Raises:
-            StoreError: it cannot be made, or another process holds it.
-        """
+        """Hold the sign at ``path`` from now on; StoreError if that fails. Call this before each claim of the owner."""
         held, mark = self._held.get(path), self._marks.get(path)
         if held is not None and is_named(path, held, self._system):
             return
         try:
-            fd = self._system.open(path, _FLAGS, 0o600)
+            fd = self._system.open(path, MAKE, 0o600)
         except OSError as error:
             raise StoreError(f"the life sign {path} cannot be opened: {error.strerror}") from error
         try:
@@ -235,7 +222,7 @@ class LifeSigns:
             if mark is not None:
                 mark.move(fd)
             self._held[path] = fd
-        except BaseException as error:  # what strikes from outside would leave it locked, to us as well
+        except BaseException as error:  # an exception from outside would leave it locked, even for this process
             if self._held.get(path) != fd:
                 if mark is not None:
                     mark.end(fd)
@@ -257,11 +244,7 @@ class LifeSigns:
         return self._system.flock(fd, _TRY)
 
     def mark(self, path: str, now_ms: int) -> Mark:
-        """What says in the sign, which is shown, how far its owner has come; see begun.py.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+        """The mark in the sign at ``path``, which is shown (see begun.py); StoreError if it cannot be written."""
         mark = self._marks.get(path)
         if mark is None:
             try:
@@ -271,11 +254,17 @@ class LifeSigns:
         return mark
 
     def lives(self, path: str) -> bool:
-        """Whether somebody holds the sign at ``path``, or that cannot be told."""
+        """Whether the sign at ``path`` is held, or that is not known."""
         return self._look(path) not in ("missing", "")
 
+    def living(self, place: Place) -> list[str]:
+        """The owners whose signs are held, as their files are named."""
+        start = len(os.path.basename(place.owner("")))
+        names = place.siblings(self._system, "owner")
+        return [name[start:] for name in names if self.lives(os.path.join(place.directory, name))]
+
     def died(self, path: str, now_ms: int) -> bool:
-        """Whether the owner of the sign at ``path``, who has jobs, is dead for sure. The writers' lock is held."""
+        """Whether the owner of the sign at ``path``, which has jobs, is dead for sure. The writers' lock is held."""
         found = self._look(path)
         if found == "missing":
             self._doubt(path, now_ms)
@@ -290,40 +279,27 @@ class LifeSigns:
         return since_ms + DOUBT_MS <= now_ms
 
     def _look(self, path: str) -> str | None:
-        """None if the owner lives, or nothing can be told; "missing"; else what the sign that nobody holds says."""
+        """None if the owner lives or nothing is known; "missing"; otherwise the content of a sign that is not held."""
         if path in self._held:
             return None
         try:
-            fd = self._system.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            with opened(self._system, path, READ | os.O_RDWR) as fd:
+                self._system.flock(fd, _TRY)
+                text = self._system.pread(fd, _DOUBT_MOST, 0).decode("ascii", "replace")
         except FileNotFoundError:
             return "missing"
         except OSError:
             return None
-        try:
-            self._system.flock(fd, _TRY)
-            text = self._system.pread(fd, _DOUBT_MOST, 0).decode("ascii", "replace")
-        except OSError:
-            return None
-        finally:
-            close_file(self._system, fd)
         return text if text.isdecimal() else ""
 
     def _doubt(self, path: str, now_ms: int) -> None:
-        try:
-            fd = self._system.open(path, _FLAGS | os.O_TRUNC, 0o600)
-        except OSError:
-            return
-        try:
-            write_all(self._system, fd, b"%d" % now_ms, 0)
-        except OSError:
-            return  # blank, it calls the owner dead a little sooner
-        finally:
-            close_file(self._system, fd)
+        with suppress(OSError), opened(self._system, path, MAKE | os.O_TRUNC) as fd:
+            write_all(self._system, fd, b"%d" % now_ms, 0)  # a sign left blank calls the owner dead a little sooner
 
     def bury_idle(self, place: Place, owners: Iterable[str]) -> None:
-        """Remove the signs that nobody holds, of programs that ended without closing the store.
+        """Remove the signs that are not held, left by programs that ended without closing the store.
 
-        The writers' lock is held, so nobody is about to show one. Those of ``owners``, who still have jobs, stay.
+        The writers' lock is held, so no process is about to show one. Those of ``owners``, which have jobs, stay.
         """
         needed = {place.owner(owner) for owner in owners}
         try:
@@ -336,18 +312,16 @@ class LifeSigns:
                 self.bury(path)
 
     def bury(self, path: str) -> None:
-        """Remove the sign of an owner that is dead. One that cannot be removed does no harm: nobody holds it."""
-        try:
+        """Remove the sign of a dead owner. If that fails it does no harm, as the sign is not held."""
+        with suppress(OSError):
             self._system.unlink(path)
-        except OSError:
-            return
 
     def close(self, *, remove: bool, keep: Container[str] = ()) -> None:
         """Let go of the signs held here.
 
         Args:
             remove: remove their files as well (not in a forked child).
-            keep: but not these: their owners have jobs, and so are seen to be dead at once.
+            keep: files that stay: their owners have jobs, and must be seen to be dead at once.
         """
         held, self._held = self._held, {}
         marks, self._marks = self._marks, {}
@@ -360,17 +334,17 @@ class LifeSigns:
 
 
 def name_of_open_file(path: str) -> str:
-    """The name by which the kernel knows what is opened as ``path``: without symbolic links in its directory."""
+    """The kernel's name for a file that is opened as ``path``: without symbolic links in its directory."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def drop_inherited(stores: Container[str]) -> None:
-    """In a forked child: close every lock and journal of the stores of these names that it has from its parent.
+    """In a forked child: close every inherited lock and journal of the stores with these names.
 
-    A lock lasts until the last copy of its descriptor is closed, and a thread of the parent may have been about to open
-    or close one at the moment of the fork, known to nobody but that thread; so the kernel is asked what is open. (A
-    journal that a thread of the parent was syncing would be closed by that thread.) What it takes depends on the number
-    of open files, not on that of the stores there have ever been: a suite of tests may open thousands.
+    A lock lasts until the last copy of its descriptor is closed. A thread of the parent may have been opening or
+    closing one at the moment of the fork, and only that thread knew of it; so the kernel is asked what is open. The
+    time this takes depends on the number of open files, not on how many stores there have been: a test suite may open
+    thousands.
     """
     for fd in os.listdir("/proc/self/fd"):
         try:

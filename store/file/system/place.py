@@ -2,14 +2,13 @@
 
     tasks.json                    the snapshot: a JSON document, replaced as a whole
     tasks.json.journal.<epoch>    what has happened since the snapshot of that epoch
-    tasks.json.index.<epoch>      where in the snapshot each job is; derived, made anew when it is missing
+    tasks.json.index.<epoch>      where in the snapshot each job is; made again when it is missing
     tasks.json.next               a snapshot being written
     tasks.json.lock               the writers' lock: made once, never replaced or removed
-    tasks.json.owner.<name>       one a scheduler, locked for as long as it lives
+    tasks.json.owner.<name>       one per scheduler, locked for as long as it lives
 
-Refused: network file systems (their locks and syncs do not hold what the store promises), symbolic links, hard links
-and mounts of the single file (the lock would stand beside one name, and another lock beside the other), directories
-that anybody may write, and files that belong to somebody else.
+Refused are network file systems, whose locks and syncs cannot be trusted; symbolic links, hard links and mounts of the
+single file, as each name would have a lock of its own; directories that anybody may write to; and files of other users.
 """
 
 from __future__ import annotations
@@ -65,16 +64,19 @@ class Place:
         return f"{self.path}.owner.{quote(name, safe='', errors='surrogatepass')}"
 
     def siblings(self, system: System, kind: str) -> list[str]:
-        """Names in the directory that begin as the store's files of a kind do, such as "journal"."""
+        """The names of the store's files of one kind, such as "journal"."""
         start = f"{os.path.basename(self.path)}.{kind}."
         return sorted(name for name in system.listdir(self.directory) if name.startswith(start))
 
 
-def place_at(path: str | os.PathLike[str]) -> Place:
-    """The place that a path names.
+def epoch_of(name: str) -> int:
+    """The epoch in the name of a journal or an index; -1 if there is none."""
+    number = name.rpartition(".")[2]
+    return int(number) if number.isdecimal() else -1
 
-    Raises:
-        InvalidValue: no file can have that name.
+
+def place_at(path: str | os.PathLike[str]) -> Place:
+    """The place that a path names; InvalidValue if no file can have that name.
 
     >>> place_at("/data/tasks.json").lock
     '/data/tasks.json.lock'
@@ -84,7 +86,7 @@ def place_at(path: str | os.PathLike[str]) -> Place:
     except (TypeError, UnicodeEncodeError):
         name = b""
     if not name or b"\0" in name or isinstance(os.fspath(path), bytes):
-        raise InvalidValue.of("path", "the path of a file, as text that a file's name can have", path)
+        raise InvalidValue.of("path", "the path of a file, as a string that can name one", path)
     return Place(os.path.abspath(os.fspath(path)))
 
 
@@ -100,15 +102,15 @@ def refuse_unsafe(
     """Raise unless a store may be kept at ``place``.
 
     Args:
-        place: where.
+        place: the store's.
         system: the system calls.
-        allow_network_fs: also on a network file system.
-        allow_shared_directory: also where anybody may write.
-        links: also if the file has a second name.
-        others: also if it is another user's.
+        allow_network_fs: accept a network file system.
+        allow_shared_directory: accept a directory where anybody may write.
+        links: accept a file with a second name.
+        others: accept another user's file.
 
     Raises:
-        StoreUnsafe: and why, and what can be done.
+        StoreUnsafe: the message says why, and what to do.
     """
     directory = place.directory
     try:
@@ -118,16 +120,18 @@ def refuse_unsafe(
     if not stat.S_ISDIR(held.st_mode):
         raise StoreUnsafe(f"{directory} is not a directory")
     if held.st_mode & stat.S_IWOTH and not held.st_mode & stat.S_ISVTX and not allow_shared_directory:
-        raise StoreUnsafe(f"anybody may write in {directory}; chmod o-w it, or pass allow_shared_directory=True")
-    owner = _owner_to_be(held)
+        raise StoreUnsafe(f"anybody may write to {directory}; chmod o-w it, or pass allow_shared_directory=True")
+    owner = os.geteuid() or held.st_uid  # a store that root makes belongs to the owner of the directory
     for path in (place.path, place.lock):
         found = _file_at(path, system, links=links)
         if found is not None and not others:
             owner = _refuse_strangers(path, found.st_uid, owner, held)
     mounts = _mounts()
-    if os.path.join(os.path.realpath(directory), os.path.basename(place.path)) in _mount_points(mounts):
+    if os.path.join(os.path.realpath(directory), os.path.basename(place.path)) in (
+        point for point, _ in _mounted(mounts)
+    ):
         raise StoreUnsafe(
-            f"{place.path} is a mount of its own, so its lock and journal would stand outside of what is mounted; "
+            f"{place.path} is a mount of its own, so its lock and journal would be outside of it; "
             "mount the directory that holds it"
         )
     if not allow_network_fs:
@@ -139,16 +143,11 @@ def refuse_unsafe(
             )
 
 
-def _owner_to_be(directory: os.stat_result) -> int:
-    """Whose a new store is: ours, but root makes it for the owner of the directory."""
-    return os.geteuid() or directory.st_uid
-
-
 def _refuse_strangers(path: str, uid: int, owner: int, directory: os.stat_result) -> int:
-    """Raise if a file belongs to somebody else than is to be expected; whose the next one must be.
+    """Raise if a file has an unexpected owner; returns who must own the next one.
 
-    Root may open the store of a user. But not in a directory where anybody may make files: there, a store that is
-    somebody else's may have been made for us to find.
+    Root may open the store of a user, except in a directory where anybody may make files: there, somebody may have made
+    a store as a trap.
     """
     me = os.geteuid()
     shared = bool(directory.st_mode & stat.S_IWOTH)
@@ -181,14 +180,14 @@ def _file_at(path: str, system: System, *, links: bool) -> os.stat_result | None
         raise StoreUnsafe(f"{path} is not a regular file")
     if found.st_nlink > 1 and not links:
         raise StoreUnsafe(
-            f"{path} has {found.st_nlink} names (hard links), so it would be two stores in one file; "
+            f"{path} has {found.st_nlink} names (hard links), each of which would have its own lock; "
             "remove the other name, or put a copy of the file in its place"
         )
     return found
 
 
 def is_network(kind: str) -> bool:
-    """Whether a file system type, as in mountinfo, is one whose locks cannot be trusted."""
+    """Whether this is the type, as in mountinfo, of a file system whose locks cannot be trusted."""
     return kind in _NETWORK or (kind.startswith("fuse") and kind not in _LOCAL_FUSE)
 
 
@@ -201,10 +200,6 @@ def file_system_of(path: str, mountinfo: str) -> str | None:
         if inside and len(point) >= best:
             best, found = len(point), kind
     return found
-
-
-def _mount_points(mountinfo: str) -> set[str]:
-    return {point for point, _ in _mounted(mountinfo)}
 
 
 def _mounted(mountinfo: str) -> Iterator[tuple[str, str]]:

@@ -1,13 +1,20 @@
-"""System: every system call that the JSON store makes, in one place.
+"""System: every system call of the JSON store, in one place.
 
-Production uses the functions of ``os`` and ``fcntl`` as they are. Tests give the store a System whose calls fail, are
-recorded, or kill the process.
+Production uses the functions of ``os`` and ``fcntl``. Tests pass a System whose calls fail, are recorded, or kill the
+process.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+MAKE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_PIECE: Final = 1 << 24
 
 
 class Directory:
@@ -17,13 +24,13 @@ class Directory:
     """Whether a directory can be opened, and names be looked up in it."""
 
     def take(self, path: str) -> None:
-        """Hold the directory of the store at ``path`` open; names are looked up in it from then on."""
+        """Hold the directory of the store at ``path`` open; from then on names are looked up in it."""
 
     def let_go(self) -> None:
         """Hold it no longer."""
 
     def note_owner(self, path: str) -> None:
-        """Note whose the store at ``path`` is now: what is made from now on is theirs."""
+        """Note who owns the store at ``path``, for the files that are made from now on."""
 
 
 class System(Directory):
@@ -50,8 +57,27 @@ class System(Directory):
 SYSTEM = System()
 
 
+@contextmanager
+def opened(system: System, path: str, flags: int = READ) -> Iterator[int]:
+    """Open a file for a ``with`` block."""
+    fd = system.open(path, flags, 0o600)
+    try:
+        yield fd
+    finally:
+        close_file(system, fd)
+
+
+def pread_all(system: System, fd: int, at: int = 0, end: int = 1 << 62) -> bytes:
+    """What a file holds from ``at`` up to ``end``, or to its end."""
+    pieces = []
+    while at < end and (piece := system.pread(fd, min(_PIECE, end - at), at)):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces)
+
+
 def close_file(system: System, fd: int) -> None:
-    """Close a descriptor. That cannot fail in a way that matters: what had to be on the disk was synced before."""
+    """Close a descriptor. An error does not matter here: what had to be on the disk was synced before."""
     try:
         system.close(fd)
     except OSError:
@@ -62,7 +88,7 @@ def write_all(system: System, fd: int, data: bytes, offset: int) -> None:
     """Write ``data`` at ``offset``, whole.
 
     Raises:
-        OSError: the write failed or stayed short; how much of it is in the file is then unknown.
+        OSError: the write failed or stayed short; how much of it is in the file is not known.
     """
     written = system.pwrite(fd, data, offset)
     while written < len(data):

@@ -1,10 +1,10 @@
 """Within: the system calls of a store, on names in a directory that is held open.
 
-A name is looked up in the directory that was opened, wherever that is now. So what a store writes, renames and removes
-is its own, even if its directory is renamed at that moment and another stands in its place.
+A name is looked up in the directory that was opened, wherever that is now. So a store writes, renames and removes only
+its own files, even if its directory is renamed at that moment and another one takes its place.
 
-What it makes belongs to whom the store belongs to, with the mode of the store: an administrator who looks at the store
-of a service as root must not leave files there that the service cannot open.
+New files get the owner and the mode of the store: when root looks at the store of a service, it must not leave files
+there that the service cannot open.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Ownership(NamedTuple):
 
     @property
     def given(self) -> bool:
-        """Whether what this process makes belongs to another until it is given away."""
+        """Whether a new file must be given another owner or mode."""
         return (self.uid, self.gid) != (os.geteuid(), os.getegid()) or self.mode != _MODE
 
 
@@ -44,7 +44,7 @@ class Within(System):
     def __init__(self, directory: str, system: System) -> None:
         self.directory: Final = directory
         self.outer: Final = system
-        """The calls as they are: a path means what it says."""
+        """The calls themselves, for whole paths."""
         self.fd = -1
         self.ownership: Ownership | None = None
         for name in _AS_THEY_ARE:
@@ -53,11 +53,7 @@ class Within(System):
             setattr(self, name, getattr(self, f"_{name}"))
 
     def take(self, path: str) -> None:
-        """Open the directory, and note whose the store at ``path`` is.
-
-        Raises:
-            StoreUnsafe: it cannot be opened.
-        """
+        """Open the directory, and note who owns the store at ``path``; StoreUnsafe if it cannot be opened."""
         try:
             self.fd = self.outer.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self.note_owner(path)
@@ -70,7 +66,7 @@ class Within(System):
         self.ownership = ownership_of(path, self)
 
     def let_go(self) -> None:
-        """Close the directory: no name can be looked up any more."""
+        """Close the directory; no name can be looked up after that."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
@@ -111,17 +107,17 @@ class Within(System):
     def _unlink(self, path: str) -> None:
         self.outer.unlink(self._name(path), dir_fd=self.fd)
 
-    def _listdir(self, path: str) -> list[str]:  # noqa: ARG002 - there is but one
+    def _listdir(self, path: str) -> list[str]:  # noqa: ARG002 - there is only one
         return self.outer.listdir(self.fd)  # type: ignore[arg-type]
 
 
 def within(directory: str, system: System) -> System:
-    """The calls of ``system`` on a directory that can be held, if it has directories at all (a test's may not)."""
+    """The calls of ``system`` within a directory; ``system`` itself if it has no directories, as in some tests."""
     return Within(directory, system) if system.has_directories else system
 
 
 def ownership_of(path: str, system: System) -> Ownership:
-    """Whose the store at ``path`` is, or will be: root makes one for the owner of the directory."""
+    """Who owns the store at ``path``, or will: one that root makes belongs to the owner of the directory."""
     try:
         found = system.lstat(path)
     except FileNotFoundError:
@@ -133,11 +129,7 @@ def ownership_of(path: str, system: System) -> Ownership:
 
 
 def give(fd: int, owner: Ownership, path: str, system: System) -> None:
-    """Make an open file its owner's.
-
-    Raises:
-        StoreUnsafe: this process may not.
-    """
+    """Set the owner and mode of an open file; StoreUnsafe if this process may not."""
     found: Any = system.fstat(fd)
     try:
         if (found.st_uid, found.st_gid) != (owner.uid, owner.gid):

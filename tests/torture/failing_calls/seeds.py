@@ -67,7 +67,7 @@ def a_failed_write_is_kept_quiet(patch: pytest.MonkeyPatch) -> None:
 def a_short_write_is_taken_for_a_whole_one(patch: pytest.MonkeyPatch) -> None:
     def append(self: Journal, lines: bytes, records: int, *, reserve: bool) -> None:
         del reserve
-        self._pwrite(self._fd, lines, self.end)
+        self._pwrite(self.fd, lines, self.end)
         self.end += len(lines)
         self.seq += records
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hourwheel.store.file.background import Aside
+from hourwheel.store.file.background import Background
 from hourwheel.store.file.format import journal
 from hourwheel.store.file.store import Durability
 
@@ -82,8 +82,8 @@ def by_hand() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("CHUNK", _SMALL), ("_BLANK", b"\n" * _SMALL), ("RESERVE", _SMALL // 4)):
             patch.setattr(journal, name, value)
-        patch.setattr(Aside, "every", note_only)
-        patch.setattr(Aside, "overdue", lambda self: None)
+        patch.setattr(Background, "every", note_only)
+        patch.setattr(Background, "overdue", lambda self: None)
         logging.disable()  # a ticker tells of each failure
         try:
             yield

@@ -98,7 +98,7 @@ def what_is_made_belongs_to_whoever_makes_it(patch: pytest.MonkeyPatch) -> None:
 @_seed("the journal is written over by an older copy", "the journal is cut to nothing")
 def the_end_of_the_journal_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
     def has_more(self: Journal) -> bool:
-        return self._pread(self._fd, 1, self.end) not in (b"\n", b"\0", b"")
+        return self._pread(self.fd, 1, self.end) not in (b"\n", b"\0", b"")
 
     patch.setattr(Journal, "has_more", has_more)
 

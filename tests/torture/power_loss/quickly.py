@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hourwheel.store import codec
 from hourwheel.store.file import creation, epoch
-from hourwheel.store.file.background import Aside
+from hourwheel.store.file.background import Background
 from hourwheel.store.file.format import journal, noted, snapshot
 from hourwheel.store.state import state
 
@@ -36,8 +36,8 @@ def quickly(seed: int) -> Iterator[None]:
                 patch.setattr(module, "decode_job", decode)
             patch.setattr(snapshot, "scan_index", _scanning_once(snapshot.scan_index))
             patch.setattr(creation, "secrets", SimpleNamespace(token_hex=lambda size: rng.randbytes(size).hex()))
-            patch.setattr(Aside, "every", _note_only)
-            patch.setattr(Aside, "overdue", lambda self: None)
+            patch.setattr(Background, "every", _note_only)
+            patch.setattr(Background, "overdue", lambda self: None)
             yield
     finally:
         gc.enable()
@@ -57,5 +57,5 @@ def _scanning_once(scan: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]
 
 
 def _note_only(self: Any, seconds: float, work: Callable[[], None]) -> None:
-    """In place of Aside.every: the run calls ``work`` itself, when it says that the time has come."""
+    """In place of Background.every: the run calls ``work`` itself, when it says that the time has come."""
     self._regular = (seconds, work)

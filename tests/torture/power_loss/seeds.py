@@ -200,8 +200,8 @@ def the_old_journal_is_emptied_first(patch: pytest.MonkeyPatch) -> None:
     def body(work: Compaction) -> None:
         _copy_rest(work)
         work.new.journal.sync()  # type: ignore[union-attr]
-        work._system.ftruncate(work._old.journal._fd, 0)
-        work._system.fdatasync(work._old.journal._fd)
+        work._system.ftruncate(work._old.journal.fd, 0)
+        work._system.fdatasync(work._old.journal.fd)
         _rename(work)
 
     _finish(patch, body)
@@ -262,8 +262,8 @@ def remains_behind_a_hole_are_left_there(patch: pytest.MonkeyPatch) -> None:
 @_seed("add_many", nested=0.5)
 def what_is_cut_off_is_blanked_over(patch: pytest.MonkeyPatch) -> None:
     def cut(self: Journal) -> None:
-        self._pwrite(self._fd, b"\n" * (self.size - self.end), self.end)
-        self._fdatasync(self._fd)
+        self._pwrite(self.fd, b"\n" * (self.size - self.end), self.end)
+        self._fdatasync(self.fd)
 
     patch.setattr(Journal, "cut", cut)
 

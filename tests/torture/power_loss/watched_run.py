@@ -141,8 +141,8 @@ class WatchedRun:
         """What the thread does every half second; now and then the sync fails."""
         if "sync_fails" in self.kinds and self._rng.random() < 0.2:
             process.before = _failing_once(process, "fdatasync")
-        assert store._keeper._aside._regular is not None
-        store._keeper._aside._regular[1]()
+        assert store._keeper._background._regular is not None
+        store._keeper._background._regular[1]()
         process.before = lambda call, path: None
 
     def _floor_after_power_loss(self) -> int:

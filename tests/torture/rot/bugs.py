@@ -22,6 +22,7 @@ import simplejson
 from hourwheel.store.codec import decode_job
 from hourwheel.store.file.epoch import Epoch
 from hourwheel.store.file.format.lines import PREFIX, Batch
+from hourwheel.store.file.system.system import opened, pread_all
 
 from tests.torture.report import Report
 
@@ -135,7 +136,8 @@ def _unchecked_job(fields: Any) -> Any:
 
 def _told_as_sound(path: str, system: Any, snapshot_crc: str) -> Any:
     """The index as it is read when nobody compares its checksum."""
-    data = hourwheel.store.file.format.index._read_whole(path, system)
+    with opened(system, path) as fd:
+        data = pread_all(system, fd)
     head, _, body = data.partition(b"\n")
     try:
         return hourwheel.store.file.format.index.Index._of(simplejson.loads(head), memoryview(body))

@@ -111,9 +111,9 @@ _CALLS_REFUSED: Final = [
     ('[["\t"],{}]', "control"),
     ('[["\\x41"],{}]', "."),
     ('[["\\u12"],{}]', "."),
-    ('[[],{"a":1,"a":2}]', "'a' stands twice"),
-    ('[[],{"a":1,"\\u0061":2}]', "'a' stands twice"),
-    ('[[{"b":{"c":1,"c":1}}],{}]', "'c' stands twice"),
+    ('[[],{"a":1,"a":2}]', "'a' is in .* twice"),
+    ('[[],{"a":1,"\\u0061":2}]', "'a' is in .* twice"),
+    ('[[{"b":{"c":1,"c":1}}],{}]', "'c' is in .* twice"),
     ("[[],{1:2}]", "."),
     (f"[[{_DEEP}],{{}}]", "nested"),
     (f"[[{'[' * 64 + ']' * 64}],{{}}]", "nested"),
@@ -143,10 +143,7 @@ _FIELDS_REFUSED: Final = [
     *[("max_crashes", value, "max_crashes must be") for value in ("0", "-1", "1.5", "null", "true", '"3"')],
     *[("result_ttl_ms", value, "result_ttl_ms must be") for value in ("-1", "1.5", "null", '"3"', "[]")],
     *[("state", value, "state must be") for value in ('"asleep"', "7", "null", "[]", "{}", '["running"]', '"RUNNING"')],
-    *[
-        ("state", f'"{state}"', "stands in 'ring'")
-        for state in ("running", "succeeded", "failed", "cancelled", "expired")
-    ],
+    *[("state", f'"{state}"', "is in 'ring'") for state in ("running", "succeeded", "failed", "cancelled", "expired")],
     *[("attempt", value, "attempt must be") for value in ("-1", "1.5", "null", "true", '"3"', "[]")],
     *[("crashes", value, "crashes must be") for value in ("-1", "1.5", "null", "true", '"3"', "[]")],
     *[("token", value, "token must be") for value in ("-1", "1.5", "null", "true", '"3"', "[]", "1" * 40)],
@@ -216,17 +213,19 @@ def _documents(text: str) -> list[Refused]:
             "slot of other digits", text.replace('"ring":{', '"ring":{"\u0661\u00b2":{},'), "from 0 to 3599", '"\u0661'
         ),
         Refused("slot that is no number", text.replace('"ring":{', '"ring":{"-1":{},'), "from 0 to 3599", '"-1"'),
-        Refused("a slot twice", text.replace('"ring":{', '"ring":{"9":{},"9":{},'), "stands twice", '"9"'),
+        Refused("a slot twice", text.replace('"ring":{', '"ring":{"9":{},"9":{},'), "is in .* twice", '"9"'),
         Refused(
             "a cycle that is no number", text.replace('"ring":{', '"ring":{"9":{"x":[]},'), "a cycle must be", '"x"'
         ),
         Refused("a ring that is an array", re.sub(r'"ring":\{', '"ring":[', text), "was expected", '"ring"'),
         Refused("running that is an object", text.replace('"running":[', '"running":{'), "was expected", '"running"'),
-        Refused("something unknown", text.replace('"ring":{', '"colour":1,"ring":{'), "no part of a store", '"colour"'),
         Refused(
-            "a section twice", text.replace('"running":[', '"running":[],"running":['), "stands twice", '"running"'
+            "something unknown", text.replace('"ring":{', '"colour":1,"ring":{'), "not part of a store", '"colour"'
         ),
-        Refused("something behind", text + "{}", "something follows", None),
+        Refused(
+            "a section twice", text.replace('"running":[', '"running":[],"running":['), "is in .* twice", '"running"'
+        ),
+        Refused("something behind", text + "{}", "more text follows", None),
         Refused("the end is missing", text.rstrip("}\n"), "", None),
         Refused("half is missing", text[: len(text) // 2], "", None),
         Refused("nested 10,000 deep", text.replace('"ring":{', f'"counts_":{_DEEP},"ring":{{'), "no part", None),

@@ -357,7 +357,7 @@ def test_on_a_full_disk_an_epoch_can_still_be_sealed_and_unsealed() -> None:
     epoch = epoch_of(a_store(system))
     journal = epoch.journal
     journal.append(frame('{"seq":4,"op":"unseal"}'), 1, reserve=True)
-    system.ftruncate(journal._fd, journal.end + 200)
+    system.ftruncate(journal.fd, journal.end + 200)
     journal.size = journal.end + 200
     system.fails = lambda name, args: _no_room(name, args)
     epoch.seal(2)

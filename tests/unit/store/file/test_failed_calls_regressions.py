@@ -14,7 +14,7 @@ import pytest
 from hourwheel.errors import StoreClosed, StoreError, StoreUncertain
 from hourwheel.job import State
 from hourwheel.store import JsonStore
-from hourwheel.store.file.background import Aside
+from hourwheel.store.file.background import Background
 from hourwheel.store.file.format.journal import Journal
 
 from tests.kit.jobs import NOW, StoppedClock, a_job, content, epoch_of
@@ -23,12 +23,12 @@ from tests.kit.systems import Failing
 
 @pytest.fixture(autouse=True)
 def _no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Aside, "every", lambda self, seconds, work: setattr(self, "_regular", (seconds, work)))
-    monkeypatch.setattr(Aside, "overdue", lambda self: None)
+    monkeypatch.setattr(Background, "every", lambda self, seconds, work: setattr(self, "_regular", (seconds, work)))
+    monkeypatch.setattr(Background, "overdue", lambda self: None)
 
 
 def _half_a_second_later(store: JsonStore) -> None:
-    regular: Any = store._keeper._aside._regular
+    regular: Any = store._keeper._background._regular
     regular[1]()
 
 

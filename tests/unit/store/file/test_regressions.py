@@ -17,7 +17,7 @@ from hourwheel.job import Job, Released, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.codec import UnreadableJob, decode_job, encode_job, peek
 from hourwheel.store.file import compactor, epoch
-from hourwheel.store.file.background import Aside
+from hourwheel.store.file.background import Background
 from hourwheel.store.file.system.lock import LifeSigns
 from hourwheel.store.file.system.system import SYSTEM
 from hourwheel.turn import effects
@@ -568,7 +568,7 @@ def test_a_failed_read_in_the_middle_of_taking_due_jobs_hides_none_of_them(path:
 
 
 def test_the_thread_aside_outlives_work_that_fails() -> None:
-    aside = Aside()
+    aside = Background()
     done = threading.Event()
 
     def fail() -> None:
@@ -581,7 +581,7 @@ def test_the_thread_aside_outlives_work_that_fails() -> None:
 
 
 def test_what_is_done_regularly_is_done_in_the_pauses_of_long_work_too() -> None:
-    aside = Aside()
+    aside = Background()
     often = threading.Semaphore(0)
     finished = threading.Event()
 
@@ -611,7 +611,7 @@ def test_threads_of_a_child_that_open_the_store_at_the_same_time_do_not_write_ov
 
 def test_a_child_forgets_the_locks_that_threads_of_its_parent_held(path: str) -> None:
     store = JsonStore(path)
-    for gate in (store._keeper._gate, store._keeper._together.gate, epoch_of(store).journal._turn):
+    for gate in (store._keeper._gate, store._keeper._group_commit.gate, epoch_of(store).journal._turn):
         gate._held[0] = [-1]
     store._keeper.forget_parent()
     finished = threading.Event()

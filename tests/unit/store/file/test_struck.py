@@ -16,7 +16,7 @@ from hourwheel import Scheduler, State
 from hourwheel.errors import StoreReentered
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.doorbell import Doorbell
-from hourwheel.store.file.background import Aside
+from hourwheel.store.file.background import Background
 from hourwheel.store.file.format.journal import Journal
 
 from tests.kit.jobs import NOW, a_job, epoch_of
@@ -146,7 +146,7 @@ def test_without_a_thread_for_it_a_store_of_interval_was_never_synced(
     store = JsonStore(tmp_path / "tasks.json", durability="interval")
     store.add([a_job("a")], NOW, fresh=True)
     assert epoch_of(store).journal.synced < epoch_of(store).journal.end
-    store._keeper._aside._regular_since -= 10.0  # ten seconds later
+    store._keeper._background._regular_since -= 10.0  # ten seconds later
     store.add([a_job("b")], NOW, fresh=True)
     assert epoch_of(store).journal.synced == epoch_of(store).journal.end
     store.close()
@@ -163,7 +163,7 @@ def test_a_compaction_for_which_there_is_no_thread_is_put_off(tmp_path: Path, mo
 
 
 def test_a_thread_aside_that_cannot_be_started_is_started_when_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    aside, done = Aside(), threading.Event()
+    aside, done = Background(), threading.Event()
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", _no_more)
         assert not aside.do(done.set)

@@ -12,7 +12,6 @@ from hourwheel.store.file.format.lines import (
     classify,
     frame,
     frame_add,
-    frame_all,
     frame_change,
     is_prefix,
     is_sound,
@@ -78,9 +77,9 @@ def test_a_change_is_read_back_as_one_with_its_records_first_and_its_jobs_number
 
 def test_reading_stops_at_the_first_line_that_is_empty_or_wrong_and_says_where() -> None:
     for behind in (b"", b"\n", b"\n" + ONE, flipped(ONE, 3), ONE[:-1], OPEN, OPEN + b"\n" + ONE):
-        batches, end = split(frame_all(['{"seq":1}', '{"seq":2}']) + ONE + behind, 7)
+        batches, end = split(frame_change(['{"seq":1}', '{"seq":2}']) + ONE + behind, 7)
         assert [len(batch.texts) for batch in batches] == [2, 1]
-        assert end == batches[-1].end == 7 + len(frame_all(['{"seq":1}', '{"seq":2}']) + ONE)
+        assert end == batches[-1].end == 7 + len(frame_change(['{"seq":1}', '{"seq":2}']) + ONE)
 
 
 def test_a_line_of_nothing_but_a_checksum_is_no_record_though_that_is_right() -> None:

@@ -20,7 +20,6 @@ from hourwheel.store.file.format.lines import (
     classify,
     frame,
     frame_add,
-    frame_all,
     frame_change,
     is_sound,
     split,
@@ -47,20 +46,20 @@ def test_a_record_that_adds_a_job_is_framed_in_one_step_as_in_two() -> None:
     text = encode_job(a_job("a", key="k"))
     seven, eight, nine = (f'{{"seq":{number},"op":"add","job":{text}}}' for number in (7, 8, 9))
     assert frame_add(7, text.encode()) == frame(seven)
-    assert frame_change(['{"seq":7}'], 8, [text.encode(), text.encode()]) == frame_all(['{"seq":7}', eight, nine])
+    assert frame_change(['{"seq":7}'], 8, [text.encode(), text.encode()]) == frame_change(['{"seq":7}', eight, nine])
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_lines_of_one_change_are_one_batch(count: int) -> None:
     texts = [f'{{"seq":{number}}}' for number in range(count)]
-    data = frame_all(texts)
+    data = frame_change(texts)
     [batch], end = split(data + b"\n\n", 1000)
     assert batch.texts == [text.encode() for text in texts]
     assert batch.end == end == 1000 + len(data)
 
 
 def test_a_change_without_its_last_line_is_no_batch() -> None:
-    lines = frame_all(['{"seq":1}', '{"seq":2}', '{"seq":3}']).splitlines(keepends=True)
+    lines = frame_change(['{"seq":1}', '{"seq":2}', '{"seq":3}']).splitlines(keepends=True)
     before = frame('{"seq":0}')
     assert split(before + lines[0] + lines[1] + b"\n", 0)[1] == len(before)
 

@@ -53,7 +53,7 @@ def file(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     index = written(system)
     found = opened(system)
     if request.param == "as written":
-        found = SnapshotFile(found._fd, PATH, system, found.header, index)
+        found = SnapshotFile(found.fd, PATH, system, found.header, index)
     if "pieces" in request.param:
         monkeypatch.setattr(snapshot, "_READ", 7 if "small" in request.param else 150)
         found = opened(system)
@@ -261,7 +261,7 @@ def test_an_index_that_names_jobs_where_there_are_none_is_refused_and_no_job_is_
     index = written(system)
     index.heads[5] = 1
     file = opened(system)
-    wrong = SnapshotFile(file._fd, PATH, system, file.header, index)
+    wrong = SnapshotFile(file.fd, PATH, system, file.header, index)
     with pytest.raises(StoreCorrupt, match="a slot does not have the jobs that its index says"):
         wrong.next_due(nothing_hidden)
 

@@ -43,22 +43,46 @@ def with_header(change: tuple[bytes, bytes]) -> MemorySystem:
         ((b'"min_reader":1', b'"min_reader":2'), StoreFormatError, "asks for format 2 or later, this is 1"),
         ((b'"min_reader":1', b'"min_reader":"1"'), StoreFormatError, "asks for format '1' or later"),
         ((b'"min_reader":1,', b""), StoreFormatError, "asks for format None"),
-        ((b'"token":3,', b""), StoreCorrupt, "the header is incomplete: 'token'"),
-        ((b'"accepted":5', b'"excepted":5'), StoreCorrupt, "the header is incomplete"),
-        ((b'"token":3', b'"token":-1'), StoreCorrupt, "the header has a wrong value for token;"),
-        ((b'"token":3', b'"token":3.0'), StoreCorrupt, "the header has a wrong value for token;"),
-        ((b'"token":3', b'"token":true'), StoreCorrupt, "the header has a wrong value for token;"),
-        ((b'"accepted":5', b'"accepted":-1'), StoreCorrupt, "the header has a wrong value for accepted;"),
-        ((b'"accepted":5', b'"accepted":"5"'), StoreCorrupt, "the header has a wrong value for accepted;"),
-        ((b'"store_id":"s"', b'"store_id":7'), StoreCorrupt, "the header has a wrong value for store_id;"),
-        ((b'"store_id":"s"', b'"store_id":"\\u00e9"'), StoreCorrupt, "the header has a wrong value for store_id;"),
-        ((b'"store_id":"s"', b'"store_id":"a\\"b"'), StoreCorrupt, "the header has a wrong value for store_id;"),
-        ((b'"store_id":"s"', b'"store_id":"a\\nb"'), StoreCorrupt, "the header has a wrong value for store_id;"),
-        ((b'"length"', b'"paused":"queue:a","length"'), StoreCorrupt, "the header is incomplete: paused"),
-        ((b'"length"', b'"paused":[7],"length"'), StoreCorrupt, "the header is incomplete: paused"),
-        ((b'"length"', b'"next_us":[],"length"'), StoreCorrupt, "the header is incomplete: next_us"),
-        ((b'"length"', b'"next_us":{"a":-1},"length"'), StoreCorrupt, "the header is incomplete: next_us"),
-        ((b'"token":3,"hand":9', b'"token":-3,"hand":-9'), StoreCorrupt, "wrong value for .*token, hand|hand, token"),
+        ((b'"token":3,', b""), StoreCorrupt, "token in the header must be a whole number, 0 or more, got None;"),
+        (
+            (b'"accepted":5', b'"excepted":5'),
+            StoreCorrupt,
+            "counts in the header must be an object of whole numbers named",
+        ),
+        ((b'"token":3', b'"token":-1'), StoreCorrupt, "token in the header must be a whole number"),
+        ((b'"token":3', b'"token":3.0'), StoreCorrupt, "token in the header must be a whole number"),
+        ((b'"token":3', b'"token":true'), StoreCorrupt, "token in the header must be a whole number"),
+        ((b'"accepted":5', b'"accepted":-1'), StoreCorrupt, "counts in the header must be"),
+        ((b'"accepted":5', b'"accepted":"5"'), StoreCorrupt, "counts in the header must be"),
+        ((b'"store_id":"s"', b'"store_id":7'), StoreCorrupt, "store_id in the header must be a string of plain ASCII"),
+        (
+            (b'"store_id":"s"', b'"store_id":"\\u00e9"'),
+            StoreCorrupt,
+            "store_id in the header must be a string of plain ASCII",
+        ),
+        (
+            (b'"store_id":"s"', b'"store_id":"a\\"b"'),
+            StoreCorrupt,
+            "store_id in the header must be a string of plain ASCII",
+        ),
+        (
+            (b'"store_id":"s"', b'"store_id":"a\\nb"'),
+            StoreCorrupt,
+            "store_id in the header must be a string of plain ASCII",
+        ),
+        ((b'"length"', b'"paused":"queue:a","length"'), StoreCorrupt, "paused in the header must be a list of strings"),
+        ((b'"length"', b'"paused":[7],"length"'), StoreCorrupt, "paused in the header must be a list of strings"),
+        (
+            (b'"length"', b'"next_us":[],"length"'),
+            StoreCorrupt,
+            "next_us in the header must be an object of whole numbers",
+        ),
+        (
+            (b'"length"', b'"next_us":{"a":-1},"length"'),
+            StoreCorrupt,
+            "next_us in the header must be an object of whole numbers",
+        ),
+        ((b'"token":3,"hand":9', b'"token":-3,"hand":-9'), StoreCorrupt, "token in the header must be"),
         ((b'"version":1', b'"version":2'), StoreCorrupt, "the checksum does not match"),
         ((b'"seq":7', b'"seq":8'), StoreCorrupt, "the checksum does not match"),
         ((b'"seq":7,', b'"seq": 7,'), StoreCorrupt, "the file has"),
@@ -150,8 +174,8 @@ def test_a_snapshot_whose_descriptor_is_0_is_closed_like_any_other() -> None:
     system = Recording()
     written(system)
     file = opened(system)
-    system._held[0] = system._held.pop(file._fd)
-    file._fd = 0
+    system._held[0] = system._held.pop(file.fd)
+    file.fd = 0
     file.close()
     file.close()
     assert system.open_count() == 0

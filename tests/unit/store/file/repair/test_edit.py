@@ -188,11 +188,11 @@ def test_whoever_has_the_store_open_goes_on_with_the_edited_one(made: Made) -> N
         (lambda text: text.replace('"payload":[[1,"x"],{}]}\n]\n}\n},', '"payload":[[1,"x"],{}]},\n]\n}\n},'), "value"),
         (lambda text: text.replace('"running":[', '"running":['[:-1]), r"\[ was expected"),
         (lambda text: text.removesuffix("}\n"), "the file ends here"),
-        (lambda text: text + "x", "something follows"),
+        (lambda text: text + "x", "more text follows"),
         (lambda text: text.replace('"ring":{', '"ring":{"4000":{},'), "from 0 to 3599"),
         (lambda text: text.replace('"ring":{', '"ring":{"12":{"x":[]},'), "a cycle must be a number"),
-        (lambda text: text.replace('"ring":{', '"colour":1,"ring":{'), "'colour' is no part of a store"),
-        (lambda text: text.replace('"ring":{', '"epoch":1,"ring":{'), "'epoch' stands twice"),
+        (lambda text: text.replace('"ring":{', '"colour":1,"ring":{'), "'colour' is not part of a store"),
+        (lambda text: text.replace('"ring":{', '"epoch":1,"ring":{'), "'epoch' is in the document twice"),
         (lambda text: text.replace('"epoch":2', '"epoch":"two"'), "epoch in the header must be a whole number"),
     ],
 )
@@ -207,7 +207,7 @@ def test_what_is_no_document_of_a_store_is_refused(made: Made, change: Edit, rea
         ('"task":"app.remind",', "", "a job must have 'task'"),
         ('"due_ms":19', '"due_ms":-19', "due_ms must be whole milliseconds"),
         ('"due_ms":19', '"due_ms":1.9,"x":19', "due_ms must be whole milliseconds"),
-        ('"due_ms"', '"id":"s9","due_ms"', "'id' stands twice"),
+        ('"due_ms"', '"id":"s9","due_ms"', "'id' is in an object twice"),
         ('[[1,"x"],{}]', '[[1,"x"]]', "payload must be"),
         ('[[1,"x"],{}]', "[[1e400],{}]", "args"),
         ('[[1,"x"],{}]', "[[NaN],{}]", "[Ee]xpecting"),
@@ -215,7 +215,7 @@ def test_what_is_no_document_of_a_store_is_refused(made: Made, change: Edit, rea
         ('"payload"', '"max_crashes":0,"payload"', "max_crashes must be"),
         ('"payload"', '"error":["x"],"payload"', "error must be"),
         ('"payload"', '"state":"asleep","payload"', "state must be one of scheduled, running"),
-        ('"payload"', '"state":"failed","payload"', "stands in 'ring', but its state is failed"),
+        ('"payload"', '"state":"failed","payload"', "is in 'ring', but its state is failed"),
         ('"created_ms"', '"created_ms" "', "':' delimiter"),
     ],
 )
@@ -392,4 +392,4 @@ def test_what_is_paused_may_be_edited(made: Made) -> None:
     assert store.paused() == ["queue:b"]
     store.close()
     found = refused(made, lambda text: text.replace('["queue:b"]', '"queue:b"'))
-    assert "paused in the header must be as the store writes it" in found.reason
+    assert "paused in the header must be a list of strings" in found.reason

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hourwheel.errors import StoreFormatError
-from hourwheel.store.file.format.lines import frame, frame_all
+from hourwheel.store.file.format.lines import frame, frame_change
 from hourwheel.store.file.repair.bitrot import flip
 from hourwheel.store.file.repair.loose_journal import LooseJournal, read_journal
 
@@ -17,7 +17,7 @@ TEXTS = [
     '{"seq":9,"op":"claim","owner":"w","now_ms":1000,"token":1,"ids":["a"]}',
     '{"seq":10,"op":"cancel","now_ms":1001,"ids":["b"]}',
 ]
-LINES = [frame(HEADER), frame(TEXTS[0]), frame_all(TEXTS[1:3]), frame(TEXTS[3])]
+LINES = [frame(HEADER), frame(TEXTS[0]), frame_change(TEXTS[1:3]), frame(TEXTS[3])]
 WHOLE = b"".join(LINES)
 DATA = WHOLE + b"\n" * 2048
 

@@ -295,7 +295,7 @@ def test_an_output_that_exists_is_not_overwritten(made: Made, tmp_path: Path) ->
 
 def test_an_output_beside_whose_place_a_journal_stands_is_refused(made: Made, tmp_path: Path) -> None:
     (tmp_path / "x.repaired.journal.4").write_bytes(b"")
-    with pytest.raises(StoreError, match="x.repaired.journal.4 stands there"):
+    with pytest.raises(StoreError, match="x.repaired.journal.4 exists already"):
         repair(made.path, tmp_path / "x.repaired")
 
 
@@ -468,7 +468,7 @@ def in_line_of(made: Made, id: str, old: bytes, new: bytes) -> None:
         ("s0", b'"finished_ms":', b'"finished_ms9:', None),
         ("s1", b'"owner":"worker-a"', b'"owne ":"worker-a"', "so it starts again"),
         ("s1", b'"attempt":', b'"attemp ":', "so it starts again"),
-        ("s1", b'"state":"running"', b'"stat ":"running"', "nobody's any more"),
+        ("s1", b'"state":"running"', b'"stat ":"running"', "its owner was removed"),
         ("s1", b'"token":', b'"toke ":', "so it starts again"),
     ],
 )
