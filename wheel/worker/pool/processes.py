@@ -108,21 +108,15 @@ class ProcessPool(ThreadPool):
                         outcome = Released(reason="the worker stopped before it began")
                         break
                 self.waits.set(claim.token, ())
-                self._hand_over(place, Done(claim, outcome, self._clock.monotonic() - started))
+                self._done.append(Done(claim, outcome, self._clock.monotonic() - started))
+                self._now[place] = None
+                self._notify()
                 if child is not None and child.spent:
                     child = self._replace(child, place)
         finally:
             if child is not None:
                 self._count(-1, place)
                 child.end()
-
-    def _hand_over(self, place: int, done: Done) -> None:
-        self._done.append(done)
-        self._now[place] = None
-        if self._abandoned:
-            self._settle_late(self.collect())
-        elif self._inbox.qsize() <= self.low_water:
-            self._wake()
 
     def _run_in(self, child: Child, claim: Claim, started: float) -> Outcome | None:
         """Run a claim and return its outcome; None if the process died before the job started."""
