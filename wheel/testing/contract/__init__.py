@@ -1,4 +1,4 @@
-"""The Store contract as tests: any store that keeps it passes, a new one is written until it does."""
+"""StoreContract: what a Store must do, as tests for any implementation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StoreContract(
     ReadContract,
     LifeContract,
 ):
-    """Every promise of hourwheel.contract.Store as a pytest class; subclass it and say how a store is made.
+    """Tests of everything that hourwheel.contract.Store promises. Subclass it and define how to make a store.
 
         class TestMyStore(StoreContract):
             def make_store(self):
@@ -45,6 +45,7 @@ class StoreContract(
                 store.close()
                 return MyStore(...)
 
-    After every test check() must find nothing, the ledger must balance, and a reopened store must hold the same jobs.
-    For readable failures put ``pytest.register_assert_rewrite("hourwheel.testing")`` into your conftest.py.
+    After every test, check() must find nothing, the counts of stats() must agree with the jobs, and the store must hold
+    the same when it is opened again. For readable failures, put
+    ``pytest.register_assert_rewrite("hourwheel.testing")`` into your conftest.py.
     """

@@ -1,4 +1,4 @@
-"""What a claim answers beside the claims: when to ask again, and what to say then so that no answer is lost."""
+"""What claim() returns besides the claims: when to ask again, and how to ask so that no answer is lost."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class AskContract(ContractBase):
         assert self.claim(HOUR).next_ms == NOW + 2 * HOUR
         assert self.claim(2 * HOUR).next_ms is None
 
-    def test_a_claim_for_nothing_says_it_too(self) -> None:
+    def test_a_claim_with_limit_0_returns_next_ms_too(self) -> None:
         self.add(a_job("a"), a_job("b", HOUR))
         assert self.claim(limit=0).next_ms == NOW
         assert self.claim().next_ms == self.claim(limit=0).next_ms == NOW + HOUR
 
-    def test_when_more_may_be_due_it_is_worth_asking_at_once(self) -> None:
+    def test_next_ms_is_not_in_the_future_if_more_jobs_are_due(self) -> None:
         self.add(a_job("a"), a_job("b"))
         next_ms = self.claim(5, limit=1).next_ms
         assert next_ms is not None and next_ms <= NOW + 5
 
-    def test_what_is_held_back_is_not_worth_asking_for(self) -> None:
+    def test_next_ms_ignores_jobs_that_are_held_back(self) -> None:
         one = (Bound("one", 1),)
         self.add(a_job("a", limits=one), a_job("b", limits=one), a_job("c", task="yours"), a_job("d", queue="mail"))
         self.store.pause(["queue:mail"])
@@ -41,17 +41,17 @@ class AskContract(ContractBase):
         assert self.claim(6, ask=again.ask) == []
         assert [job.attempt for job in self.everything()] == [1, 1]
 
-    def test_new_claims_come_beside_those_that_are_given_again(self) -> None:
+    def test_new_claims_are_returned_in_addition_to_repeated_ones(self) -> None:
         self.add(a_job("a"))
         first = self.claim(ask=0)
         self.add(a_job("b"), a_job("c"))
-        assert [claim.job.id for claim in self.claim(ask=0, limit=1)] == ["a", "b"]
-        assert [claim.job.id for claim in self.claim(ask=first.ask, limit=0)] == ["b"]
+        assert self.claimed_ids(ask=0, limit=1) == ["a", "b"]
+        assert self.claimed_ids(ask=first.ask, limit=0) == ["b"]
         last = self.claim(ask=first.ask)
         assert [claim.job.id for claim in last] == ["b", "c"]
         assert [claim.token for claim in last] == sorted(claim.token for claim in last)
 
-    def test_what_was_settled_or_is_anothers_is_not_given_again(self) -> None:
+    def test_settled_claims_and_those_of_other_owners_are_not_repeated(self) -> None:
         self.add(a_job("a"), a_job("b"), a_job("c"))
         a, b = self.claim(limit=2, ask=0)
         self.claim_one(owner="you")
@@ -60,13 +60,13 @@ class AskContract(ContractBase):
         self.settle(b, Released())
         assert self.claimed_ids(5, ask=0) == ["b"]
 
-    def test_who_does_not_ask_is_not_given_it(self) -> None:
+    def test_without_ask_no_claim_is_repeated(self) -> None:
         self.add(a_job("a"))
         self.claim_one(ask=0)
         assert self.claim() == []
 
-    def test_claims_that_name_jobs_are_asked_for_in_the_same_way(self) -> None:
+    def test_claims_with_ids_are_repeated_too(self) -> None:
         self.add(a_job("a"), a_job("b"))
         lost = self.claim(ids=["b"], ask=0)
-        assert [claim.job.id for claim in self.claim(ids=["a"], ask=0)] == ["b", "a"]
+        assert self.claimed_ids(ids=["a"], ask=0) == ["b", "a"]
         assert self.claimed_ids(ask=lost.ask) == ["a"]

@@ -11,9 +11,9 @@ from .base import HOUR, NOW, SECOND, YEAR, ContractBase, a_job
 
 
 class ClaimContract(ContractBase):
-    """Tests of claim(), but for leases and what else it can be asked for."""
+    """Tests of claim(), except for leases and the options ids=, without= and ask=."""
 
-    def test_a_claim_shows_the_job_as_it_runs(self) -> None:
+    def test_a_claim_has_the_job_as_it_runs(self) -> None:
         self.add(a_job("a", -5, priority=3))
         claim = self.claim_one(7, owner="worker-1")
         assert (claim.owner, claim.job.owner, claim.token) == ("worker-1", "worker-1", claim.job.token)
@@ -23,16 +23,13 @@ class ClaimContract(ContractBase):
             "a", -5, priority=3, state=State.RUNNING, attempt=1, token=claim.token, owner="worker-1", started_ms=NOW + 7
         )
 
-    def test_nothing_is_due_in_an_empty_store(self) -> None:
-        assert self.claim() == []
-
     def test_nothing_is_claimed_one_millisecond_early(self) -> None:
         for due_in in (0, 1, 999, SECOND, HOUR - 1, HOUR, HOUR + 1, 25 * HOUR):
             self.add(a_job(f"in {due_in}".replace(" ", "-"), due_in))
             assert self.claim(due_in - 1) == [], due_in
             assert len(self.claim(due_in)) == 1, due_in
 
-    def test_a_job_of_a_later_turn_of_the_ring_waits_for_its_own(self) -> None:
+    def test_a_job_of_a_later_cycle_waits_for_its_cycle(self) -> None:
         self.add(*[a_job(f"turn-{turn}", turn * HOUR) for turn in range(4)])
         for turn in range(4):
             assert self.claimed_ids(turn * HOUR) == [f"turn-{turn}"]
@@ -65,7 +62,7 @@ class ClaimContract(ContractBase):
         assert self.claimed_ids(2, limit=1) == ["high"]
         assert self.claimed_ids(2) == ["low-2"]
 
-    def test_limit_is_the_most_that_is_claimed_and_the_rest_stays_due(self) -> None:
+    def test_no_more_than_limit_are_claimed_and_the_rest_stays_due(self) -> None:
         self.add(*[a_job(f"job-{number}") for number in range(5)])
         assert self.claim(limit=0) == []
         assert self.store.stats(NOW).scheduled == 5
@@ -98,7 +95,7 @@ class ClaimContract(ContractBase):
         )
         assert len(self.claimed_ids()) == 6
 
-    def test_a_queue_that_nobody_asks_for_does_not_stand_in_the_way(self) -> None:
+    def test_jobs_of_other_queues_do_not_use_up_the_limit(self) -> None:
         self.add(*[a_job(f"other-{number}", queue="other", priority=9) for number in range(10)], a_job("mine"))
         assert self.claimed_ids(limit=1, queues=["default"]) == ["mine"]
 
@@ -127,8 +124,7 @@ class ClaimContract(ContractBase):
     def test_a_job_whose_expires_has_come_ends_unrun(self) -> None:
         self.add(a_job("a", expires_ms=NOW + SECOND))
         assert self.claim(SECOND) == []
-        job = self.job("a")
-        assert (job.state, job.attempt, job.finished_ms, job.owner) == (State.EXPIRED, 0, NOW + SECOND, None)
+        self.assert_job("a", state=State.EXPIRED, attempt=0, finished_ms=NOW + SECOND, owner=None)
         assert self.store.stats(NOW).expired == 1
         assert self.claim(HOUR) == []
 
@@ -136,12 +132,16 @@ class ClaimContract(ContractBase):
         self.add(a_job("a", expires_ms=NOW + SECOND))
         assert self.claimed_ids(SECOND - 1) == ["a"]
 
-    def test_a_job_that_nobody_took_within_its_grace_is_skipped_and_says_so(self) -> None:
+    def test_a_job_that_nobody_claimed_within_its_grace_expires_with_a_reason(self) -> None:
         self.add(a_job("strict", grace_ms=0), a_job("patient", grace_ms=SECOND), a_job("late"))
         assert self.claimed_ids(SECOND) == ["late", "patient"]
-        job = self.job("strict")
-        assert (job.state, job.attempt, job.finished_ms) == (State.EXPIRED, 0, NOW + SECOND)
-        assert job.reason == "nobody took it within 0 s after it was due"
+        self.assert_job(
+            "strict",
+            state=State.EXPIRED,
+            attempt=0,
+            finished_ms=NOW + SECOND,
+            reason="nobody took it within 0 s after it was due",
+        )
 
     def test_the_grace_counts_from_the_due_instant_of_each_attempt(self) -> None:
         self.add(a_job("a", grace_ms=SECOND))
@@ -153,7 +153,7 @@ class ClaimContract(ContractBase):
         assert self.claimed_ids(limit=1) == ["good"]
         assert self.store.stats(NOW).expired == 5
 
-    def test_a_job_that_runs_is_not_ended_by_its_expires_but_its_retry_is(self) -> None:
+    def test_expires_does_not_end_a_running_job_but_its_retry(self) -> None:
         self.add(a_job("a", expires_ms=NOW + SECOND))
         claim = self.claim_one()
         assert self.claim(HOUR) == []
@@ -164,7 +164,7 @@ class ClaimContract(ContractBase):
 
     # ---- the clock ---------------------------------------------------------------------------------------
 
-    def test_when_the_clock_was_set_back_nothing_comes_again_and_nothing_comes_early(self) -> None:
+    def test_after_the_clock_was_set_back_nothing_runs_twice_or_early(self) -> None:
         self.add(a_job("a", HOUR), a_job("later", 2 * HOUR))
         assert self.claimed_ids(HOUR) == ["a"]
         assert self.claimed_ids(0) == []
@@ -174,7 +174,7 @@ class ClaimContract(ContractBase):
         assert self.claimed_ids(HOUR // 2) == ["in-the-repeated-hour"]
         assert self.claimed_ids(2 * HOUR) == ["later"]
 
-    def test_a_job_left_over_by_the_limit_is_not_early_after_the_clock_was_set_back(self) -> None:
+    def test_a_due_job_left_by_the_limit_is_not_early_after_the_clock_was_set_back(self) -> None:
         self.add(a_job("a", HOUR), a_job("b", HOUR))
         assert self.claimed_ids(HOUR, limit=1) == ["a"]
         assert self.claimed_ids(HOUR - 1) == []

@@ -1,4 +1,4 @@
-"""Erasing: finished jobs are dropped, by name before their result_ttl is over, or all of which it is."""
+"""Dropping finished jobs: by id at any time, or all whose result_ttl is over."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class EraseContract(ContractBase):
         assert self.store.cancel(["a"], NOW) == [Found.UNKNOWN]
         assert self.store.revive(["a"], NOW, NOW) == [Found.UNKNOWN]
         assert self.store.forget(["a"]) == [Found.UNKNOWN]
-        assert self.store.stats(NOW) == before  # the totals count it for ever
+        assert self.store.stats(NOW) == before  # the totals still count it
 
-    def test_only_what_has_finished_is_forgotten(self) -> None:
+    def test_only_finished_jobs_are_forgotten(self) -> None:
         self.add(a_job("running"))
         claim = self.claim_one()
         self.add(a_job("scheduled", 5), a_job("over", 5))
@@ -42,20 +42,17 @@ class EraseContract(ContractBase):
         self.add(a_job("a", 5))
         assert self.claimed_ids(5) == ["a"]
 
-    def test_a_job_stays_forgotten_when_the_store_is_opened_anew(self) -> None:
+    def test_a_job_stays_forgotten_when_the_store_is_opened_again(self) -> None:
         self.add(a_job("a"), a_job("b"))
         for claim in self.claim():
             self.settle(claim, Succeeded())
         self.forget("a")
-        reopened = self.reopen(self.store)
-        if reopened is None:
-            return
-        self._store = reopened
+        self.open_again()
         assert [job.id for job in self.everything()] == ["b"]
 
     # ---- tidy --------------------------------------------------------------------------------------------
 
-    def test_what_is_over_is_dropped_and_nothing_else(self) -> None:
+    def test_tidy_drops_jobs_whose_result_ttl_is_over_and_no_others(self) -> None:
         self.add(a_job("over", result_ttl_ms=SECOND), a_job("kept", result_ttl_ms=HOUR))
         for claim in self.claim():
             self.settle(claim, Succeeded(returned="17"))
@@ -66,13 +63,13 @@ class EraseContract(ContractBase):
         assert [job.id for job in self.everything()] == ["waits", "kept", "later"]
         self.tidy(HOUR, ["kept"])
 
-    def test_what_has_failed_or_expired_is_kept_for_longer(self) -> None:
+    def test_failed_and_expired_jobs_are_kept_longer(self) -> None:
         self.add(a_job("fails", result_ttl_ms=0), a_job("expires", expires_ms=NOW, result_ttl_ms=0))
         self.settle(self.claim_one(), Failed(error=Failure("E", "no")))
         self.tidy(24 * HOUR, [])
         assert [job.id for job in self.everything()] == ["expires", "fails"]
 
-    def test_what_was_tidied_stays_away_when_the_store_is_opened_anew(self) -> None:
+    def test_dropped_jobs_stay_gone_when_the_store_is_opened_again(self) -> None:
         self.add(a_job("a", result_ttl_ms=0), a_job("b"))
         for claim in self.claim():
             self.settle(claim, Succeeded())
@@ -93,12 +90,12 @@ class EraseContract(ContractBase):
         assert [job.id for job in self.everything()] == ["next-19"]
 
     def forget(self, id: str) -> None:
-        """Forget a job that has finished."""
+        """Forget a finished job."""
         assert self.store.forget([id]) == [Found.FINISHED]
         self.forgotten += 1
 
     def tidy(self, after: int, gone: list[str]) -> None:
-        """Tidy up ``after`` milliseconds from NOW; these jobs must go by it."""
+        """Call tidy() ``after`` milliseconds from NOW. It must drop exactly these jobs."""
         before = {job.id for job in self.everything()}
         self.store.tidy(NOW + after)
         self.forgotten += len(gone)
