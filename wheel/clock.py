@@ -63,11 +63,11 @@ class SystemClock:
 
 
 class Following:
-    """A clock whose wall time is that of another machine, a server on which the store is.
+    """A clock that follows the wall clock of another machine, the server that keeps the store.
 
     Args:
-        clock: of this machine.
-        told: asks the other one for its present, in milliseconds since the epoch; None if it has none.
+        clock: the clock of this machine.
+        told: asks the server for its time, in milliseconds since the epoch; returns None if it has no clock.
     """
 
     def __init__(self, clock: Clock, told: Callable[[], int | None]) -> None:
@@ -78,7 +78,7 @@ class Following:
         self.look()
 
     def look(self) -> None:
-        """Compare the clocks. The answer is taken for what the other one showed halfway through the call."""
+        """Compare the clocks. The answer is taken as the server's time halfway through the call."""
         before_ns = self._clock.now_ns()
         told_ms = self._told()
         if told_ms is not None:

@@ -1,4 +1,4 @@
-"""Late: jobs that outlive the ticker which claimed them, because stop() did not wait for them any longer."""
+"""Late: jobs that are still running when their ticker ends, because stop() did not wait any longer."""
 
 from __future__ import annotations
 
@@ -16,18 +16,12 @@ from .settling import settle
 
 _MOMENT_S: Final = 0.002
 _MOMENTS: Final = 250
-"""So often is looked at exit whether a worker has come to its end: half a second at most."""
+"""How often leave() looks whether workers have finished: for half a second at most."""
 _ENDED: Final = "the program ended in order while it ran"
 
 
 class Late:
-    """Settles them when they end, and knows when the last of them has.
-
-    Args:
-        store: where they are settled.
-        clock: says when.
-        over: called when the last has ended, once it is known that there are no more.
-    """
+    """Settles such jobs when they end. ``over`` is called when the ticker and the last of them have ended."""
 
     def __init__(self, store: Store, clock: Clock, over: Callable[[], None] = lambda: None) -> None:
         self._store = store
@@ -39,10 +33,10 @@ class Late:
         self._awaited = 0
         self._then: Callable[[], None] | None = None
         self._to_do = False
-        """Whether ``_then`` is still to be done, or is being done."""
+        """Whether ``_then`` has not returned yet."""
 
     def settle(self, done: Sequence[Done]) -> None:
-        """Called by a worker whose job outlived the ticker."""
+        """Called by a worker when its job ends after the ticker."""
         try:
             for claim in settle(self._store, [(one.claim, one.outcome) for one in done], self._clock.now_ms()):
                 log.lost(claim)
@@ -53,14 +47,14 @@ class Late:
         self._look()
 
     def expect(self, count: int) -> None:
-        """The ticker has ended, and so many jobs had not."""
+        """The ticker has ended, while this many jobs were running."""
         with self._lock:
             self._awaited = count
             self._expects = True
         self._look()
 
     def when_over(self, then: Callable[[], None]) -> bool:
-        """Have ``then`` called when the last has ended; False if none runs any more."""
+        """Call ``then`` when the last job has ended. Return False if none is running."""
         with self._lock:
             if self._ended >= self._awaited:
                 return False
@@ -81,14 +75,14 @@ class Late:
             self._to_do = False
 
     def leave(self, running: Callable[[], Sequence[Job]]) -> None:
-        """The process ends now, in order: give back what still runs, uncounted. What must not run twice has failed.
+        """At the exit of the process: release running jobs. Those that must not run twice fail.
 
-        What has just ended its worker settles; so much time there is.
+        Waits a moment for workers that are settling a job that has just ended.
         """
         _wait_for(lambda: self._ended + len(running()) >= self._awaited)
         if jobs := running():
             self._give_back(jobs)
-        _wait_for(lambda: not self._to_do)  # the worker of the last job may be at it
+        _wait_for(lambda: not self._to_do)  # the worker of the last job may be calling it
 
     def _give_back(self, jobs: Sequence[Job]) -> None:
         settlements: list[tuple[Claim, Outcome]] = [
@@ -96,9 +90,9 @@ class Late:
         ]
         try:
             settle(self._store, settlements, self._clock.now_ms())
-            log.LOG.info("The program ends; %d jobs that were running start again", len(jobs))
+            log.LOG.info("The program ends; %d running jobs will start again", len(jobs))
         except Exception as error:
-            log.LOG.error("%d running jobs could not be given back at exit: %s", len(jobs), error)
+            log.LOG.error("%d running jobs could not be released at exit: %s", len(jobs), error)
         self._end()
 
 
@@ -112,5 +106,5 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 def _left(job: Job) -> Outcome:
     if job.max_crashes > 1:
         return Released(reason=_ENDED)
-    error = Failure("WorkerEnded", f"{_ENDED}, and it is not to run twice")
-    return Failed(error=error, reason="at most once (acks_early): it had begun")
+    error = Failure("WorkerEnded", f"{_ENDED}, and it must not run twice")
+    return Failed(error=error, reason="at most once (acks_early): it had started")
