@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from .adding import AddContract
-from .asking import AskContract
 from .awaiting import AwaitContract
 from .changing import ChangeContract
-from .choosing import ChoosingContract
 from .claiming import ClaimContract
-from .erasing import EraseContract
-from .following import FollowContract
 from .leasing import LeaseContract
 from .limiting import LimitContract, PauseContract
 from .living import LifeContract
@@ -22,16 +18,12 @@ __all__ = ["StoreContract"]
 class StoreContract(
     AddContract,
     ClaimContract,
-    AskContract,
     LeaseContract,
     SettleContract,
     AwaitContract,
     ChangeContract,
-    FollowContract,
-    EraseContract,
     LimitContract,
     PauseContract,
-    ChoosingContract,
     ReadContract,
     LifeContract,
 ):

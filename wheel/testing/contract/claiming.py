@@ -1,17 +1,18 @@
-"""Store.claim: what is due, in order, once, never early."""
+"""Store.claim: what is due, in order, once, never early; its options, and what it returns besides the claims."""
 
 from __future__ import annotations
 
 import random
 import threading
+from typing import Any
 
-from ...job import Claim, Failure, Released, Retried, Snoozed, State, Succeeded
-from ...turn import effects
+from ...job import Bound, Claim, Failure, Fire, Job, Released, Retried, Snoozed, State, Succeeded
+from ...turn import Keep, effects
 from .base import HOUR, NOW, SECOND, YEAR, ContractBase, a_job
 
 
 class ClaimContract(ContractBase):
-    """Tests of claim(), except for leases and the options ids=, without= and ask=."""
+    """Tests of claim(), except for leases and limits."""
 
     def test_a_claim_has_the_job_as_it_runs(self) -> None:
         self.add(a_job("a", -5, priority=3))
@@ -202,3 +203,156 @@ class ClaimContract(ContractBase):
         assert sorted(claim.job.id for claim in taken) == [f"job-{number:03}" for number in range(240)]
         assert len({claim.token for claim in taken}) == 240
         assert self.store.stats(NOW).succeeded == 240
+
+    # ---- without -----------------------------------------------------------------------------------------
+
+    def test_jobs_that_a_claim_excludes_are_left_to_others(self) -> None:
+        self.add(a_job("a", task="mine"), a_job("b", task="yours"), a_job("c", 1, task="yours"))
+        assert self.claimed_ids(1, without=["task:yours"]) == ["a"]
+        assert self.claimed_ids(1, without={"task:yours", "task:nobodys"}) == []
+        assert self.claimed_ids(1, owner="you", without=["task:mine"]) == ["b", "c"]
+
+    def test_jobs_that_a_claim_excludes_do_not_use_up_its_limit(self) -> None:
+        self.add(*[a_job(f"other-{n}", task="yours", priority=9) for n in range(10)], a_job("mine", task="mine"))
+        assert self.claimed_ids(limit=1, without=["task:yours"]) == ["mine"]
+
+    def test_claimers_that_exclude_different_tasks_each_keep_the_order(self) -> None:
+        tasks = ["x", "y"]
+        self.add(*[a_job(f"job-{n}", n, task=tasks[n % 2], priority=n % 3) for n in range(8)])
+        taken: list[str] = []
+        for turn in range(8):
+            taken += self.claimed_ids(SECOND, limit=1, without=[f"task:{tasks[turn % 2]}"])
+        y, x = taken[::2], taken[1::2]
+        assert x == ["job-2", "job-4", "job-0", "job-6"]
+        assert y == ["job-5", "job-1", "job-7", "job-3"]
+
+    def test_next_due_ignores_what_the_last_claim_excluded(self) -> None:
+        self.add(a_job("a", task="yours"), a_job("b", HOUR, task="mine"))
+        assert self.claim(without=["task:yours"]) == []
+        assert self.store.next_due(None, ["task:yours"]) == NOW + HOUR
+        assert self.store.next_due() == NOW
+        assert self.store.next_due(None, ["task:other"]) == NOW
+        assert self.store.stats(NOW).next_due_ms == NOW
+
+    def test_a_released_job_is_due_at_once_for_claims_that_do_not_exclude_it(self) -> None:
+        self.add(a_job("a", task="yours"))
+        self.settle(self.claim_one(), Released(reason="unregistered"))
+        assert self.claim(without=["task:yours"]) == []
+        assert self.store.next_due(None, ["task:yours"]) is None
+        claim = self.claim_one(owner="you")
+        assert (claim.job.attempt, claim.job.due_ms) == (1, NOW)
+
+    def test_excluding_a_schedule_excludes_only_its_next_fire(self) -> None:
+        self.add(self._fire("mine", 0), self._fire("yours", 0))
+        mine = self.claim_one(without=["schedule:yours"])
+        assert mine.job.id == "mine@0"
+        self.keep(mine, Keep(next=self._fire("mine", SECOND)))
+        yours = self.claim_one(owner="you", without=["schedule:mine"])
+        assert yours.job.id == "yours@0"
+        self.keep(yours, Keep(next=self._fire("yours", SECOND)))
+        self.settle(yours, Released())
+        assert self.claimed_ids(without=["schedule:yours"]) == ["yours@0"], (
+            "its next fire has been added, so it is a job like others"
+        )
+
+    # ---- ids ---------------------------------------------------------------------------------------------
+
+    def test_a_claim_with_ids_takes_these_jobs_and_no_others(self) -> None:
+        self.add(*[a_job(id, n) for n, id in enumerate("abc")], a_job("later", HOUR))
+        assert self.claimed_ids(5, ids=["later", "nobody", "c", "b"]) == ["b", "c"]
+        assert self.claimed_ids(5, ids=["b"]) == []
+        assert self.claimed_ids(5, ids=[]) == []
+        assert self.claimed_ids(5) == ["a"]
+
+    def test_a_claim_with_ids_keeps_to_order_limit_and_other_options(self) -> None:
+        self.add(a_job("a"), a_job("b", priority=1), a_job("c", queue="mail"), a_job("d", task="yours"))
+        named: dict[str, Any] = {"ids": ["a", "b", "c", "d"], "queues": ["default"], "without": ["task:yours"]}
+        assert self.claimed_ids(limit=1, **named) == ["b"]
+        assert self.claimed_ids(**named) == ["a"]
+        assert self.claimed_ids() == ["c", "d"]
+
+    def test_a_claim_with_ids_keeps_to_the_limits_of_jobs(self) -> None:
+        self.add(a_job("a", limits=(Bound("one", 1),)), a_job("b", limits=(Bound("one", 1),)))
+        first = self.claim_one(ids=["b"])
+        for _ in range(3):
+            assert self.claim(ids=["a"]) == []
+        self.settle(first, Released())
+        assert self.claimed_ids() == ["a"]
+        assert self.claimed_ids() == []
+        assert self.store.check() == []
+
+    def test_a_claim_with_ids_ends_expired_jobs(self) -> None:
+        self.add(a_job("a", expires_ms=NOW + 1), a_job("b", expires_ms=NOW + 1))
+        assert self.claim(1, ids=["a"]) == []
+        assert self.job("a").state == "expired"
+        assert self.claim(1) == []
+        assert self.job("b").state == "expired"
+        assert self.store.check() == []
+
+    # ---- next_ms and ask ---------------------------------------------------------------------------------
+
+    def test_next_ms_is_the_instant_at_which_the_next_job_is_due(self) -> None:
+        assert self.claim().next_ms is None
+        self.add(a_job("a"), a_job("b", HOUR), a_job("c", 2 * HOUR))
+        assert self.claim().next_ms == NOW + HOUR
+        assert self.claim(HOUR).next_ms == NOW + 2 * HOUR
+        assert self.claim(2 * HOUR).next_ms is None
+
+    def test_a_claim_with_limit_0_returns_next_ms_too(self) -> None:
+        self.add(a_job("a"), a_job("b", HOUR))
+        assert self.claim(limit=0).next_ms == NOW
+        assert self.claim().next_ms == self.claim(limit=0).next_ms == NOW + HOUR
+
+    def test_next_ms_is_not_in_the_future_if_more_jobs_are_due(self) -> None:
+        self.add(a_job("a"), a_job("b"))
+        next_ms = self.claim(5, limit=1).next_ms
+        assert next_ms is not None and next_ms <= NOW + 5
+
+    def test_next_ms_ignores_jobs_that_are_held_back(self) -> None:
+        one = (Bound("one", 1),)
+        self.add(a_job("a", limits=one), a_job("b", limits=one), a_job("c", task="yours"), a_job("d", queue="mail"))
+        self.store.pause(["queue:mail"])
+        assert self.claim(without=["task:yours"]).next_ms is None
+        assert self.store.next_due(None, ["task:yours"]) is None
+
+    def test_the_same_ask_gives_the_same_claims_again(self) -> None:
+        self.add(a_job("a"), a_job("b"))
+        lost = self.claim(ask=0)
+        again = self.claim(5, ask=0)
+        assert list(again) == list(lost)
+        assert self.claim(6, ask=again.ask) == []
+        assert [job.attempt for job in self.everything()] == [1, 1]
+
+    def test_new_claims_are_returned_in_addition_to_repeated_ones(self) -> None:
+        self.add(a_job("a"))
+        first = self.claim(ask=0)
+        self.add(a_job("b"), a_job("c"))
+        assert self.claimed_ids(ask=0, limit=1) == ["a", "b"]
+        assert self.claimed_ids(ask=first.ask, limit=0) == ["b"]
+        last = self.claim(ask=first.ask)
+        assert [claim.job.id for claim in last] == ["b", "c"]
+        assert [claim.token for claim in last] == sorted(claim.token for claim in last)
+
+    def test_settled_claims_and_those_of_other_owners_are_not_repeated(self) -> None:
+        self.add(a_job("a"), a_job("b"), a_job("c"))
+        a, b = self.claim(limit=2, ask=0)
+        self.claim_one(owner="you")
+        self.settle(a, Succeeded())
+        assert list(self.claim(5, ask=0)) == [b]
+        self.settle(b, Released())
+        assert self.claimed_ids(5, ask=0) == ["b"]
+
+    def test_without_ask_no_claim_is_repeated(self) -> None:
+        self.add(a_job("a"))
+        self.claim_one(ask=0)
+        assert self.claim() == []
+
+    def test_claims_with_ids_are_repeated_too(self) -> None:
+        self.add(a_job("a"), a_job("b"))
+        lost = self.claim(ids=["b"], ask=0)
+        assert self.claimed_ids(ids=["a"], ask=0) == ["b", "a"]
+        assert self.claimed_ids(ask=lost.ask) == ["a"]
+
+    def _fire(self, name: str, after: int) -> Job:
+        fire = Fire(name, NOW + after, "every second")
+        return a_job(f"{name}@{after}", after, key=f"schedule:{name}", fire=fire)
