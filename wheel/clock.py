@@ -30,6 +30,7 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Wall time, in whole milliseconds since the epoch, rounded down."""
+        return self.now_ns() // _NS_IN_MS
 
     def now_ns(self) -> int:
         """Wall time, in nanoseconds since the epoch; deadlines are computed from it and rounded up."""
@@ -62,7 +63,7 @@ class SystemClock:
         return time.monotonic()
 
 
-class Following:
+class Following(Clock):
     """A clock that follows the wall clock of another machine, the server that keeps the store.
 
     Args:
@@ -83,10 +84,6 @@ class Following:
         told_ms = self._told()
         if told_ms is not None:
             self._ahead_ns = told_ms * _NS_IN_MS - (before_ns + self._clock.now_ns()) // 2
-
-    def now_ms(self) -> int:
-        """See Clock.now_ms."""
-        return (self._clock.now_ns() + self._ahead_ns) // _NS_IN_MS
 
     def now_ns(self) -> int:
         """See Clock.now_ns."""

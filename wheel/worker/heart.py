@@ -10,6 +10,7 @@ that it had claimed but not started when its lease lapsed it does not start at a
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +22,7 @@ from ..errors import StoreError
 from ..safety.calm import CalmLogger
 
 _LOG: Final = CalmLogger("hourwheel.worker")
-_NEVER: Final = float("-inf")
+_NEVER: Final = -math.inf
 
 
 class Heart:
@@ -120,14 +121,14 @@ class Heart:
         Raises:
             StoreError: the store failed.
         """
-        if self._lease_s is not None and self._thread is None and self._left_s(self._lease_s) <= 0:
+        if self._left_s() <= 0:
             self.beat()
 
     def nap_s(self, sleep_s: float) -> float:
         """Return ``sleep_s``, or less if a sign of life is due before and there is no thread that gives it."""
-        if self._lease_s is None or self._thread is not None:
-            return sleep_s
-        return min(sleep_s, max(0.0, self._left_s(self._lease_s)))
+        return min(sleep_s, max(0.0, self._left_s()))
 
-    def _left_s(self, lease_s: float) -> float:
-        return 0.0 if self._answered == _NEVER else self._answered + lease_s / 3 - self._clock.monotonic()
+    def _left_s(self) -> float:
+        if self._lease_s is None or self._thread is not None:
+            return math.inf
+        return self._answered + self._lease_s / 3 - self._clock.monotonic()

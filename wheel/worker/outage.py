@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..safety.calm import CalmLogger
+from .log import LOG
 
 _FIRST_S: Final = 0.05
 _LONGEST_S: Final = 1.0
@@ -13,13 +13,12 @@ _LONGEST_S: Final = 1.0
 class Trouble:
     """A failing store: when to try again, and what has been logged.
 
-    >>> trouble = Trouble(CalmLogger("hourwheel.worker"))
+    >>> trouble = Trouble()
     >>> trouble.begin(OSError("disk"), 10.0), trouble.left_s(10.02)
     (0.05, 0.03)
     """
 
-    def __init__(self, log: CalmLogger) -> None:
-        self._log = log
+    def __init__(self) -> None:
         self._said = ""
         self._pause_s = 0.0
         self._until = 0.0
@@ -39,13 +38,13 @@ class Trouble:
         words = f"{type(error).__name__}: {error}"
         if words != self._said:
             self._said = words
-            self._log.error("The store fails, and is tried again until it works: %s", words)
+            LOG.error("The store fails, and is tried again until it works: %s", words)
         return self._pause_s
 
     def end(self) -> None:
         """Record a try that worked."""
         if self._pause_s:
-            self._log.info("The store works again")
+            LOG.info("The store works again")
             self._said, self._pause_s = "", 0.0
 
 
@@ -61,8 +60,7 @@ class Bugs:
     and ``app.running`` is False.
     """
 
-    def __init__(self, log: CalmLogger) -> None:
-        self._log = log
+    def __init__(self) -> None:
         self._times: list[float] = []
 
     def pause_s(self, error: BaseException, monotonic: float) -> float:
@@ -72,7 +70,7 @@ class Bugs:
         if count >= _BUGS_MOST:
             raise error
         pause_s: float = min(_BUG_PAUSE_S, _FIRST_S * 2.0 ** (count - 1))
-        self._log.critical(
+        LOG.critical(
             "A step of the ticker failed, %d within a minute; the next is in %g s", count, pause_s, exc_info=error
         )
         return pause_s
@@ -84,13 +82,11 @@ _JUMP_S: Final = 2.0
 class Jumps:
     """Logs when the wall clock was set. Nothing else needs to be done; see ticker.py."""
 
-    def __init__(self, log: CalmLogger) -> None:
-        self._log = log
-        self._drift_s: float | None = None
+    _drift_s: float | None = None
 
     def look(self, now_ms: int, monotonic: float) -> None:
         """Compare the two clocks. Called now and then."""
         drift_s = now_ms / 1000 - monotonic
         if self._drift_s is not None and abs(drift_s - self._drift_s) > _JUMP_S:
-            self._log.warning("The wall clock was set by %+.1f s, or the machine slept", drift_s - self._drift_s)
+            LOG.warning("The wall clock was set by %+.1f s, or the machine slept", drift_s - self._drift_s)
         self._drift_s = drift_s

@@ -73,14 +73,14 @@ class Quarantine:
         if inflight <= 0 and len(suspects) == len(claims):
             chosen = self._chosen(suspects)
             self._begin(chosen, monotonic)
-            return chosen, [(claim, _back(claim.job)) for claim in suspects[len(chosen) :]]
+            return chosen, _back(suspects[len(chosen) :])
         others = [claim for claim in claims if not claim.job.crashes]
         if monotonic < self._not_before:
             due_ms = now_ms + math.ceil(1000 * (self._not_before - monotonic))
             return others, [(claim, Snoozed(due_ms=due_ms, reason=_reason(claim.job))) for claim in suspects]
         if self._since is None:
             self._since, self._alone_until = monotonic, 0.0
-        return others, [(claim, _back(claim.job)) for claim in suspects]
+        return others, _back(suspects)
 
     def _chosen(self, suspects: Sequence[Claim]) -> Sequence[Claim]:
         """The first suspect, or as many as are run together."""
@@ -106,8 +106,8 @@ def _is_last_chance(job: Job) -> bool:
     return job.crashes + 1 >= job.max_crashes
 
 
-def _back(job: Job) -> Released:
-    return Released(reason=_reason(job))
+def _back(suspects: Sequence[Claim]) -> list[tuple[Claim, Outcome]]:
+    return [(claim, Released(reason=_reason(claim.job))) for claim in suspects]
 
 
 def _reason(job: Job) -> str:

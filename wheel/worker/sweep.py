@@ -49,7 +49,8 @@ class Account:
         self._gate = Gate("run_due()")
         self._asking = Asking(store, clock, owner, self.heart)
         self._began = False
-        self._unsettled: list[tuple[Claim, Outcome]] = []
+        self.unsettled: list[tuple[Claim, Outcome]] = []
+        """To be settled by the next sweep."""
 
     def claim(self, now_ms: int, limit: int, into: dict[int, Claim], **options: Any) -> Claims:
         """Store.claim, in one thread at a time, after settling what is owed.
@@ -60,8 +61,8 @@ class Account:
         return self._gate.run(self._claim, now_ms, limit, into, options)
 
     def _claim(self, now_ms: int, limit: int, into: dict[int, Claim], options: dict[str, Any]) -> Claims:
-        if self._unsettled:
-            settle(self.store, self._unsettled, now_ms)
+        if self.unsettled:
+            settle(self.store, self.unsettled, now_ms)
         if not self._began and isinstance(self.store, Beginning):
             self.store.begin(self.owner, 0)
         self._began = True
@@ -74,15 +75,6 @@ class Account:
         """Mark the job of a claim as started; see contract.Beginning."""
         if self._mark is not None:
             self._mark(self.owner, claim.token)
-
-    def settle(self, settlements: list[tuple[Claim, Outcome]], now_ms: int) -> None:
-        """Settle all items of the list, and remove them from it."""
-        for claim in settle(self.store, settlements, now_ms):
-            log.lost(claim)
-
-    def owe(self, settlements: list[tuple[Claim, Outcome]]) -> None:
-        """Settle these in the next sweep."""
-        self._unsettled += settlements
 
 
 class Sweep:
@@ -213,9 +205,10 @@ class Sweep:
         if settlements := list(self._unsettled):
             left = list(settlements)  # settle() removes what the store has recorded
             try:
-                self._account.settle(left, self._clock.now_ms())
+                for claim in settle(self._account.store, left, self._clock.now_ms()):
+                    log.lost(claim)
             except Exception:
-                self._account.owe(left)
+                self._account.unsettled += left
                 self._forget(settlements)
                 raise
             self._forget(settlements)
@@ -233,16 +226,12 @@ def _is_interrupt(outcome: Outcome) -> bool:
     return type(outcome) is Failed and outcome.error.type == "KeyboardInterrupt"
 
 
-class At:
+class At(Clock):
     """A clock whose wall time stands still at ``now_ms``, for the jobs of a sweep at a given time."""
 
     def __init__(self, clock: Clock, now_ms: int) -> None:
         self._clock = clock
         self._now_ms = now_ms
-
-    def now_ms(self) -> int:
-        """The given time."""
-        return self._now_ms
 
     def now_ns(self) -> int:
         """The given time."""

@@ -109,10 +109,10 @@ class Ticker:
         self._second = -1
         self._asking = Asking(store, clock, owner, self._heart)
         self._tidied_ms = -_TIDY_MS
-        self._jumps = Jumps(log.LOG)
+        self._jumps = Jumps()
         self._queue_seen = (0, 0.0)
-        self._trouble = Trouble(log.LOG)
-        self._bugs = Bugs(log.LOG)
+        self._trouble = Trouble()
+        self._bugs = Bugs()
         self.late = Late(store, clock, self._heart.stop)  # settles jobs that end after this ticker
         self._stop_at: float | None = None
         self._gone = threading.Event()
