@@ -297,12 +297,9 @@ class Child:
                 self._lose()
                 return None
             events = dict(self._poll.poll(None if left_s is None else left_s * 1000))
-            if self._channel.fileno() in events:
-                if self._channel.read():
-                    continue
-                self._lose()
-                return None
-            if self._pidfd in events:
+            if self._channel.fileno() in events and self._channel.read():
+                continue
+            if events:  # it has died, or closed its end of the channel
                 self._lose()
                 return None
 
