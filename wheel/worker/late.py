@@ -27,12 +27,12 @@ class Late:
         self._store = store
         self._clock = clock
         self._over = over
-        self._expects = False
+        self._ticker_ended = False
         self._lock = threading.Lock()
         self._ended = 0
-        self._awaited = 0
-        self._then: Callable[[], None] | None = None
-        self._to_do = False
+        self._expected = 0
+        self._callback: Callable[[], None] | None = None
+        self._calling = False
         """Whether ``_then`` has not returned yet."""
 
     def settle(self, done: Sequence[Done]) -> None:
@@ -44,49 +44,49 @@ class Late:
             log.LOG.error("%d jobs ended after the scheduler, and could not be recorded: %s", len(done), error)
         with self._lock:
             self._ended += len(done)
-        self._look()
+        self._end_if_over()
 
     def expect(self, count: int) -> None:
         """The ticker has ended, while this many jobs were running."""
         with self._lock:
-            self._awaited = count
-            self._expects = True
-        self._look()
+            self._expected = count
+            self._ticker_ended = True
+        self._end_if_over()
 
     def when_over(self, then: Callable[[], None]) -> bool:
         """Call ``then`` when the last job has ended. Return False if none is running."""
         with self._lock:
-            if self._ended >= self._awaited:
+            if self._ended >= self._expected:
                 return False
-            self._then, self._to_do = then, True
+            self._callback, self._calling = then, True
             return True
 
-    def _look(self) -> None:
-        if self._ended >= self._awaited:
+    def _end_if_over(self) -> None:
+        if self._ended >= self._expected:
             self._end()
 
     def _end(self) -> None:
-        if self._expects:
+        if self._ticker_ended:
             self._over()
         with self._lock:
-            then, self._then = self._then, None
+            then, self._callback = self._callback, None
         if then is not None:
             then()
-            self._to_do = False
+            self._calling = False
 
     def leave(self, running: Callable[[], Sequence[Job]]) -> None:
         """At the exit of the process: release running jobs. Those that must not run twice fail.
 
         Waits a moment for workers that are settling a job that has just ended.
         """
-        _wait_for(lambda: self._ended + len(running()) >= self._awaited)
+        _wait_for(lambda: self._ended + len(running()) >= self._expected)
         if jobs := running():
-            self._give_back(jobs)
-        _wait_for(lambda: not self._to_do)  # the worker of the last job may be calling it
+            self._release(jobs)
+        _wait_for(lambda: not self._calling)  # the worker of the last job may be calling it
 
-    def _give_back(self, jobs: Sequence[Job]) -> None:
+    def _release(self, jobs: Sequence[Job]) -> None:
         settlements: list[tuple[Claim, Outcome]] = [
-            (Claim(job, job.token, job.owner or ""), _left(job)) for job in jobs
+            (Claim(job, job.token, job.owner or ""), _outcome_at_exit(job)) for job in jobs
         ]
         try:
             settle(self._store, settlements, self._clock.now_ms())
@@ -103,7 +103,7 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(_MOMENT_S)
 
 
-def _left(job: Job) -> Outcome:
+def _outcome_at_exit(job: Job) -> Outcome:
     if job.max_crashes > 1:
         return Released(reason=_ENDED)
     error = Failure("WorkerEnded", f"{_ENDED}, and it must not run twice")

@@ -50,10 +50,10 @@ def nap(now_ns: int, *, credit: int, next_ms: int | None, waiting: bool) -> tupl
     return (min(sleep_s, LINGER_S) if waiting else sleep_s), horizon_ms
 
 
-def backoff_s(in_vain: int) -> float:
-    """How long to wait after ``in_vain`` claims that returned nothing although a job was said to be due.
+def backoff_s(empty_claims: int) -> float:
+    """How long to wait after this many claims that returned nothing although a job was said to be due.
 
     >>> backoff_s(2), backoff_s(3)
     (0.0, 0.008)
     """
-    return 0.0 if in_vain < 3 else min(1.0, 0.001 * 2.0 ** min(in_vain, 16))
+    return 0.0 if empty_claims < 3 else min(1.0, 0.001 * 2.0 ** min(empty_claims, 16))

@@ -24,7 +24,7 @@ from .settling import settle
 
 _INTERRUPTED: Final = Released(reason="Ctrl-C while it ran")
 _UNRUN: Final = Released(reason="the sweep did not start it")
-_BROKEN_OFF: Final = Released(reason="the sweep that had claimed it was interrupted")
+_SWEEP_ENDED: Final = Released(reason="the sweep that had claimed it was interrupted")
 _SETTLE_S: Final = 0.01
 """How long an outcome may wait until it is settled, in addition to the run that follows it."""
 
@@ -99,7 +99,7 @@ class Sweep:
         self._pace = Pace(workers=1)
         self._runs = 0
         self._interrupted: Callable[[], bool] = lambda: False
-        self._left: deque[Claim] = deque()
+        self._unstarted: deque[Claim] = deque()
         """Claimed and not started."""
         self._held: dict[int, Claim] = {}
         """Claimed and not settled, by token."""
@@ -131,9 +131,9 @@ class Sweep:
             try:
                 return self._turn(now_ms, limit, ids)
             finally:  # twice, for an exception from outside may strike in the first
-                self._give_all_back()
+                self._release_all()
         finally:
-            self._give_all_back()
+            self._release_all()
 
     def _turn(self, now_ms: int, limit: int, ids: Collection[str] | None) -> bool:
         without = self._run.refused.names()
@@ -150,11 +150,11 @@ class Sweep:
     def _run_all(self, claims: Sequence[Claim]) -> None:
         monotonic = self._clock.monotonic
         settled_at = monotonic()
-        self._left.extend(claims)
+        self._unstarted.extend(claims)
         before = HERE.set(Here(help=self._help))
         try:
-            while self._left:
-                claim = self._left.popleft()
+            while self._unstarted:
+                claim = self._unstarted.popleft()
                 started = monotonic()
                 job = self._run.given(claim.job, self._account.store.get)
                 self._account.begin(claim)
@@ -176,23 +176,23 @@ class Sweep:
         finally:
             HERE.reset(before)
 
-    def _give_back(self) -> None:
+    def _release_unstarted(self) -> None:
         """Release what was not started."""
-        self._unsettled += [(claim, _UNRUN) for claim in self._left]
-        self._left.clear()
+        self._unsettled += [(claim, _UNRUN) for claim in self._unstarted]
+        self._unstarted.clear()
         self._settle()
 
-    def _give_all_back(self) -> None:
+    def _release_all(self) -> None:
         """At the end of a turn: release what was not started, and what was interrupted."""
         if self._held:
-            self._give_back()
+            self._release_unstarted()
         if self._held:
-            self._unsettled += [(claim, _BROKEN_OFF) for claim in self._held.values()]
+            self._unsettled += [(claim, _SWEEP_ENDED) for claim in self._held.values()]
             self._settle()
 
     def _help(self, id: str) -> bool:
         """Run the job ``id``, for which a job of this sweep waits: there may be no other process to run it."""
-        self._give_back()  # it may be among these
+        self._release_unstarted()  # it may be among these
         now_ms = self._clock.now_ms()
         ids, _ = due_for(self._account.store, [id], now_ms)
         inner = Sweep(

@@ -105,7 +105,7 @@ class Ticker:
         self._inflight = 0  # claims handed to the pool and not collected yet
         self._next_ms: int | None = None  # when to ask the store again; see Claims
         self._stale = True  # whether something may have changed since
-        self._in_vain = 0  # how often in a row a claim returned nothing although a job was said to be due
+        self._empty_claims = 0  # how often in a row a claim returned nothing although a job was said to be due
         self._second = -1
         self._asking = Asking(store, clock, owner, self._heart)
         self._tidied_ms = -_TIDY_MS
@@ -243,7 +243,7 @@ class Ticker:
         sleep_s, self.horizon_ms = nap(
             self._clock.now_ns(), credit=credit, next_ms=self._next_ms, waiting=self.pool.waiting() > 0
         )
-        return max(self._lending.nap_s(sleep_s, self._clock.now_ms()), backoff_s(self._in_vain))
+        return max(self._lending.nap_s(sleep_s, self._clock.now_ms()), backoff_s(self._empty_claims))
 
     # ---- claiming ----------------------------------------------------------------------------------------
 
@@ -272,8 +272,8 @@ class Ticker:
         claims = self._asking.claim(now_ms, limit, queues=self._queues, without=self._without())
         self._second = now_ms // 1000
         self._next_ms = claims.next_ms
-        in_vain = limit > 0 and not claims and claims.next_ms is not None and claims.next_ms <= now_ms
-        self._in_vain = self._in_vain + 1 if in_vain else 0
+        empty = limit > 0 and not claims and claims.next_ms is not None and claims.next_ms <= now_ms
+        self._empty_claims = self._empty_claims + 1 if empty else 0
         log.unrun(claims.unrun, self._on)
         taken, back = self._quarantine.admit(claims, self._inflight, self._clock.monotonic(), now_ms)
         self._hand_over(claims, taken, back, self.pool.put)
