@@ -8,8 +8,6 @@ from .base import AGAIN, HOUR, NOW, YEAR, ContractBase, a_job, refused
 
 
 class AddContract(ContractBase):
-    """Tests of add()."""
-
     def test_add_returns_the_ids_in_order_and_get_shows_each_job_as_it_was_given(self) -> None:
         jobs = [a_job("b", 5), a_job("a", 2_000), a_job("c", -HOUR)]
         assert self.store.add(jobs, NOW) == ["b", "a", "c"]

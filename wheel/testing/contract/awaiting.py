@@ -14,8 +14,6 @@ _FAILED: Final = Failed(error=Failure("E", "no"))
 
 
 class AwaitContract(ContractBase):
-    """Tests of jobs that are due when others have ended."""
-
     def one_after(self, count: int, delay_ms: int = 0) -> None:
         """Add jobs "job-0", "job-1" ..., due now, and "last", which waits for them."""
         ids = tuple(f"job-{number}" for number in range(count))

@@ -10,8 +10,6 @@ from .base import AGAIN, HOUR, NOW, SECOND, ContractBase, a_job, refused
 
 
 class ChangeContract(ContractBase):
-    """Tests of cancel(), reschedule(), revive(), forget() and tidy()."""
-
     def one_of_each(self) -> tuple[Claim, Claim]:
         """Add jobs "scheduled" (in an hour), "running" and "finished". Returns the claims of the last two."""
         self.add(a_job("finished"), a_job("running"), a_job("scheduled", HOUR))

@@ -12,8 +12,6 @@ from .base import HOUR, NOW, SECOND, YEAR, ContractBase, a_job
 
 
 class ClaimContract(ContractBase):
-    """Tests of claim(), except for leases and limits."""
-
     def test_a_claim_has_the_job_as_it_runs(self) -> None:
         self.add(a_job("a", -5, priority=3))
         claim = self.claim_one(7, owner="worker-1")

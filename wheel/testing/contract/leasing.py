@@ -8,8 +8,6 @@ from .base import LEASE, NOW, ContractBase, a_job
 
 
 class LeaseContract(ContractBase):
-    """Tests of stores that take an owner for dead after ``lease_ms`` without a sign of life."""
-
     def test_an_owner_that_beats_keeps_its_jobs(self) -> None:
         claim = self.leased_claim()
         assert self.store.lease_ms == LEASE

@@ -13,8 +13,6 @@ EACH_SECOND = (Bound("each second", 60, 60 * SECOND),)
 
 
 class LimitContract(ContractBase):
-    """Tests of Job.limits."""
-
     def test_no_more_jobs_run_at_once_than_a_limit_allows(self) -> None:
         self.add(*[a_job(f"job-{n}", limits=TWO) for n in range(5)])
         first, second = self.claim()
@@ -143,8 +141,6 @@ class LimitContract(ContractBase):
 
 
 class PauseContract(ContractBase):
-    """Tests of pause() and resume()."""
-
     def test_nothing_of_a_paused_queue_or_task_is_claimed(self) -> None:
         self.add(a_job("a", queue="mail"), a_job("b", task="app.sms"), a_job("c"))
         assert self.store.pause(["queue:mail", "task:app.sms"]) == ["queue:mail", "task:app.sms"]

@@ -13,8 +13,6 @@ from .base import NOW, ContractBase, a_job, refused
 
 
 class LifeContract(ContractBase):
-    """Tests of new and closed stores, of what survives close(), and of the optional Wakeup."""
-
     def test_a_new_store_is_empty_and_sound(self) -> None:
         assert self.everything() == []
         assert self.claim() == []

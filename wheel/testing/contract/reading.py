@@ -11,8 +11,6 @@ from .base import ALL, HOUR, NOW, SECOND, YEAR, ContractBase, a_job
 
 
 class ReadContract(ContractBase):
-    """Tests of the verbs that only read."""
-
     def some_of_all(self) -> list[Claim]:
         """Add jobs in every state, of two queues and two tasks. Returns the claims."""
         self.add(

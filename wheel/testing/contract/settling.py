@@ -27,8 +27,6 @@ def a_fire(number: int, **fields: object) -> Job:
 
 
 class SettleContract(ContractBase):
-    """Tests of settle()."""
-
     def test_succeeded_keeps_the_result(self) -> None:
         self.add(a_job("a"))
         claim = self.claim_one()
