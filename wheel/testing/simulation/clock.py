@@ -36,5 +36,5 @@ class VirtualClock:
         return self.at / SECOND
 
     def world_of(self, wall_ms: int) -> int:
-        """When the wall clock will show ``wall_ms``, in nanoseconds since the world began."""
+        """The nanoseconds since the world began at which the wall clock shows ``wall_ms``."""
         return wall_ms * MS - self.offset

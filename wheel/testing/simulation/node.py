@@ -61,12 +61,10 @@ class Node:
         self._sleep_until(self.clock.at)
 
     def die(self) -> None:
-        """End the process, as kill -9 does."""
         self.alive = False
         self.next_at = NEVER
 
     def wake(self) -> None:
-        """Wake it from its sleep."""
         soon = self.clock.at + self._late(self.clock.at) // 8
         if self.alive and self.next_at > soon:
             self._target = self.next_at = soon

@@ -128,7 +128,6 @@ class World:
             self.step(node)
 
     def step(self, node: Node) -> None:
-        """Do one step of a node."""
         self.judge.stepped(node, node.step())
 
     def skip(self) -> None:
@@ -154,7 +153,6 @@ class World:
         return [node for node in self.nodes if node.alive]
 
     def next_due_ms(self) -> int | None:
-        """The earliest due instant of a scheduled job, or None."""
         return self.store.next_due()
 
     def orphaned(self) -> bool:
@@ -162,7 +160,6 @@ class World:
         return self.stores.orphaned()
 
     def unfinished(self) -> int:
-        """How many jobs are scheduled or running."""
         stats = self.store.stats(self.clock.now_ms())
         return stats.scheduled + stats.running
 
@@ -210,5 +207,4 @@ class World:
             pool.end(place, self.outcome(claim))
 
     def outcome(self, claim: Claim) -> Outcome:  # noqa: ARG002
-        """The outcome of a run."""
         return Succeeded()
