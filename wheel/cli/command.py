@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 from ..clock import Clock
@@ -33,9 +33,9 @@ Run = Callable[[Namespace, Context], int]
 """Runs a command and returns the exit status."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Command:
-    """One command of ``hourwheel``."""
+    """One command of ``hourwheel``: a decorator of the function that runs it."""
 
     name: str
     summary: str
@@ -43,22 +43,22 @@ class Command:
     description: str
     examples: tuple[str, ...]
     takes: tuple[Argument, ...]
-    run: Run
+    run: Run = field(init=False)
     use: Literal["looks", "changes", "runs"] = "looks"
     """What it does with a store. "looks" opens it read-only; only "runs" lets a scheduler start if the app's module
     calls start() when it is imported (looking.py)."""
     intermixed: bool = False
     """Whether options may stand between positional arguments."""
 
+    def __call__(self, run: Run) -> Command:
+        """Take the function that runs the command, and stand in its place."""
+        self.run = run
+        return self
+
     def arguments(self, parser: ArgumentParser) -> None:
         """Add the command's arguments to its parser."""
         for add in self.takes:
             add(parser)
-
-
-def command(name: str, **rest: Any) -> Callable[[Run], Command]:
-    """Make a Command of the function that runs it: a decorator. ``rest``: the other fields of Command."""
-    return lambda run: Command(name=name, run=run, **rest)
 
 
 def argument(*names: str, **how: Any) -> Argument:

@@ -13,7 +13,7 @@ from ...explain.plan import MOST, Plan, bars, durations_of, plan_of, upcoming
 from ...explain.processes import processes_of
 from ...explain.when import counted, local, read_span, span, utc
 from ...job import Job, State
-from ..command import STORE, Context, argument, as_json, checked, command, whole
+from ..command import STORE, Command, Context, argument, as_json, checked, whole
 from ..console import Cell
 from ..describe import call, moment
 from ..outcome import YES
@@ -51,8 +51,8 @@ class _World:
         return f"{nodes} of {workers}{none}"
 
 
-@command(
-    "agenda",
+@Command(
+    name="agenda",
     summary="list the jobs of the next hour, with the load and a forecast of delays",
     description="List the jobs that come due, in order, with the load per minute as a row of bars. A forecast says how "
     "late they start, given the processes that are alive now (or one, if none is), their workers, and how long runs "

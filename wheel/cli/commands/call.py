@@ -12,7 +12,7 @@ from ...errors import NotRegistered, PayloadError
 from ...explain.known import near
 from ...explain.when import read_span, utc
 from ...payload import decode
-from ..command import STORE_OPTION, Context, argument, as_json, checked, command, due_time
+from ..command import STORE_OPTION, Command, Context, argument, as_json, checked, due_time
 from ..outcome import YES, CommandError
 from ..places import STORE_VARIABLE, app_of, opened
 
@@ -56,8 +56,8 @@ def _integer(text: str) -> int:
         raise ArgumentTypeError(f"must be a whole number, got {text!r}") from None
 
 
-@command(
-    "call",
+@Command(
+    name="call",
     summary="call a task later, and print the job's id",
     description="Store a call of a task, durably. With -A, the app must have the task, the arguments must fit the "
     "function, and the task's options apply. With --store alone, the call is stored by the task's name, unchecked.",

@@ -10,7 +10,7 @@ from ...contract import Found, find
 from ...errors import InvalidValue
 from ...explain.when import local, until, utc
 from ...tasks.options.times import refuse_new_time
-from ..command import JOB, JOBS, Context, argument, as_json, command, due_time
+from ..command import JOB, JOBS, Command, Context, argument, as_json, due_time
 from ..outcome import NO, YES
 from ..places import opened
 
@@ -21,8 +21,8 @@ _WHY: Final = {
 }
 
 
-@command(
-    "cancel",
+@Command(
+    name="cancel",
     summary="cancel scheduled jobs",
     description="Cancel jobs that have not started, durably. A running job is asked to stop: its function can check "
     "for that, and it is not retried. Exit status 1 if any of the jobs was running, finished or unknown.",
@@ -52,8 +52,8 @@ def cancel(args: Namespace, context: Context) -> int:
     return YES if all(state is Found.SCHEDULED for state in found) else NO
 
 
-@command(
-    "reschedule",
+@Command(
+    name="reschedule",
     summary="move a scheduled job to another time",
     description="Change when a scheduled job is due, durably. Exit status 1 if it was running, finished or unknown.",
     examples=(

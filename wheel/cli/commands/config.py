@@ -9,14 +9,14 @@ from typing import Any
 from ...settings.conf import DEFAULT, Conf
 from ...settings.sources import Known, strangers
 from ...settings.table import SETTINGS, plain
-from ..command import APP, Context, as_json, command
+from ..command import APP, Command, Context, as_json
 from ..console import Cell
 from ..outcome import YES
 from ..places import APP_VARIABLE, app_of
 
 
-@command(
-    "config",
+@Command(
+    name="config",
     summary="show each setting, its value and where it comes from",
     description="Show the settings of an app. Without -A, show those that an app would get here: from the environment "
     "and from hourwheel.toml or the table [tool.hourwheel] of pyproject.toml. Passwords in URLs are not shown.",

@@ -11,7 +11,7 @@ from ...contract import Filter, find
 from ...explain.when import local, read_either
 from ...job import Job, State
 from ...store import ReadOnlyStore
-from ..command import JOB, STORE, Context, argument, as_json, command, whole
+from ..command import JOB, STORE, Command, Context, argument, as_json, whole
 from ..console import Cell
 from ..describe import call, document, lines, moment, state
 from ..outcome import NO, YES
@@ -29,8 +29,8 @@ def states(text: str) -> frozenset[State]:
         raise ArgumentTypeError(f"must be from {', '.join(State)}, got {text!r}") from None
 
 
-@command(
-    "jobs",
+@Command(
+    name="jobs",
     summary="list the jobs of a store",
     description="List the jobs of a store by due time: scheduled and running ones, and finished ones that are kept.",
     examples=(
@@ -91,8 +91,8 @@ def _show_jobs(found: Sequence[Job], context: Context, now_ms: int) -> None:
         console.line("    ", due, "  ", called)
 
 
-@command(
-    "show",
+@Command(
+    name="show",
     summary="show one job: its call, its state, its times, its error",
     description="Show everything about one job. Exit status 1 if there is no such job.",
     examples=(

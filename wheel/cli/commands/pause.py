@@ -9,7 +9,7 @@ from typing import Final
 from ...contract import Store
 from ...errors import InvalidValue
 from ...scheduler.pausing import name_of
-from ..command import STORE_OPTION, Context, argument, as_json, command, names
+from ..command import STORE_OPTION, Command, Context, argument, as_json, names
 from ..outcome import YES
 from ..places import opened
 
@@ -40,8 +40,8 @@ _TAKES: Final = (
 )
 
 
-@command(
-    "pause",
+@Command(
+    name="pause",
     summary="pause queues, tasks or schedules",
     description="Stop starting jobs of these queues and tasks, and fires of these schedules, in all processes that "
     "use the store, until they are resumed. Durable. Running jobs go on; paused jobs can still expire.",
@@ -56,8 +56,8 @@ def pause(args: Namespace, context: Context) -> int:
     return _run(args, context, lambda store, wanted: store.pause(wanted), "paused")
 
 
-@command(
-    "resume",
+@Command(
+    name="resume",
     summary="resume queues, tasks or schedules",
     description="Undo `hourwheel pause`. What a schedule does with fires that it missed is up to its misfire policy.",
     examples=(

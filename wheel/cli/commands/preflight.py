@@ -13,7 +13,7 @@ from ...explain.known import Judge, Known
 from ...explain.when import counted, local, utc
 from ...job import Job, State
 from ...settings.checks import checked_queues
-from ..command import APP, Context, argument, as_json, command, pool, queues
+from ..command import APP, Command, Context, argument, as_json, pool, queues
 from ..console import Cell
 from ..outcome import NO, YES
 from ..places import app_of, opened
@@ -104,8 +104,8 @@ def _unused(app: Scheduler, found: Findings) -> None:
 # ---- the command -----------------------------------------------------------------------------------------
 
 
-@command(
-    "preflight",
+@Command(
+    name="preflight",
     summary="before a deployment, find jobs that the new code could not run",
     description="Check every pending job against the app: does it have the task, by its name or an alias; do the "
     "stored arguments fit the function; can the pool enforce the time limits. Nothing is run or changed. Exit status 1 "

@@ -11,7 +11,7 @@ from ...errors import DuplicateJob, InvalidValue
 from ...explain.when import read_span
 from ...job import State
 from ...tasks.options.times import refuse_too_late
-from ..command import STORE_OPTION, Context, argument, as_json, checked, command, job_id
+from ..command import STORE_OPTION, Command, Context, argument, as_json, checked, job_id
 from ..outcome import NO, YES
 from ..places import opened
 
@@ -22,8 +22,8 @@ _WHY: Final = {
 }
 
 
-@command(
-    "retry",
+@Command(
+    name="retry",
     summary="run finished jobs again",
     description="Schedule finished jobs again, whether they failed, were cancelled, expired or succeeded. Attempts "
     "are counted from zero again. Exit status 1 if any of the jobs was not finished or is unknown.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...settings.checks import checked_queues
 from ...worker import log
-from ..command import APP, Context, as_json, command, queues
+from ..command import APP, Command, Context, as_json, queues
 from ..outcome import NO, YES
 from ..places import app_of
 from .worker import loglevel
@@ -28,8 +28,8 @@ _WORDS: Final = {
 }
 
 
-@command(
-    "run-due",
+@Command(
+    name="run-due",
     summary="run what is due now and exit, for cron and serverless",
     description="Claim and run everything that is due, in this process, and exit. Jobs that came due since the last "
     "call are run, too, so one call a minute is enough. Exit status 1 if a job failed and is not retried.",

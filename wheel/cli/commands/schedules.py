@@ -9,14 +9,14 @@ from ...contract import Filter, Store
 from ...explain.when import local, until, utc
 from ...job import Job, State
 from ...schedules.entry import Entry
-from ..command import STORE, Context, as_json, command
+from ..command import STORE, Command, Context, as_json
 from ..console import Cell
 from ..outcome import YES
 from ..places import known_app, opened
 
 
-@command(
-    "schedules",
+@Command(
+    name="schedules",
     summary="list periodic schedules, and when they fire next",
     description="List the schedules of a store by name, and when each fires next. With -A, include schedules of the "
     "app that have no pending fire yet, and mark those that the app does not have.",

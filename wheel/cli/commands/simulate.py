@@ -13,7 +13,7 @@ from ...explain.plan import MINUTE_MS, step_of
 from ...explain.when import counted, local, read_span, span, utc
 from ...job import State
 from ...settings.checks import checked_workers
-from ..command import STORE, Argument, Context, argument, as_json, checked, command, whole
+from ..command import STORE, Argument, Command, Context, argument, as_json, checked, whole
 from ..console import Cell
 from ..outcome import NO, YES
 from ..places import opened
@@ -80,8 +80,8 @@ def _length(name: str, help: str, **default: float) -> Argument:
 # ---- output ------------------------------------------------------------------------------------------------
 
 
-@command(
-    "simulate",
+@Command(
+    name="simulate",
     summary="forecast how late the jobs of a store start, given a number of workers",
     description="Simulate the scheduled jobs with the real ticker on a virtual clock. Shows load, lateness and backlog "
     "per minute, with crashes and downtime if you ask for them. No task is run, and the store is not changed. Running "

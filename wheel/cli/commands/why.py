@@ -12,7 +12,7 @@ from ...explain.processes import Process
 from ...explain.reasons import Facts, reasons
 from ...explain.when import from_now, local, utc
 from ...job import Job
-from ..command import JOB, Context, as_json, command
+from ..command import JOB, Command, Context, as_json
 from ..console import Cell
 from ..describe import call, document, state
 from ..outcome import NO, YES
@@ -100,8 +100,8 @@ def _in_order(found: list[tuple[int | None, str]]) -> list[tuple[int | None, str
 # ---- the command -----------------------------------------------------------------------------------------
 
 
-@command(
-    "why",
+@Command(
+    name="why",
     summary="show a job's history, and why it has not run yet",
     description="Show everything that has happened to a job, in order, and why it has not run: it is not due, waits "
     "for other jobs, is paused, a limit is used up, or no process takes jobs; with -A, also that the app does not know "

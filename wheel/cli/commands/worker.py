@@ -13,7 +13,7 @@ from ...settings.checks import checked_queues, checked_timeout
 from ...worker import log
 from ...worker.pool import PoolOptions
 from ...worker.pool.kinds import ALIASES, KINDS
-from ..command import APP, Argument, Context, argument, checked, command, pool, queues, whole
+from ..command import APP, Argument, Command, Context, argument, checked, pool, queues, whole
 from ..console import Cell, Console
 from ..outcome import NO, YES
 from ..patching import patch_for
@@ -77,8 +77,8 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-@command(
-    "worker",
+@Command(
+    name="worker",
     summary="run the jobs of an app until SIGTERM or SIGINT",
     description="Run due jobs in this process. On the first SIGTERM or SIGINT it takes no more jobs and waits for the "
     "running ones; on the second it exits at once. Exit status 1 if jobs were still running at the end, or the store "

@@ -7,14 +7,14 @@ from dataclasses import asdict
 
 from ....store.file import backup as files
 from ....store.file.backup import Copied
-from ...command import STORE, Context, argument, as_json, command
+from ...command import STORE, Command, Context, argument, as_json
 from ...console import Cell
 from ...outcome import YES
 from ...places import file_of, url_of
 
 
-@command(
-    "backup",
+@Command(
+    name="backup",
     summary="copy a store into one file, while it is in use",
     description="Write the present state of a store into one file, which is a complete store, and read it back. "
     "Workers are not blocked.",
@@ -34,8 +34,8 @@ def backup(args: Namespace, context: Context) -> int:
     return _show(files.backup(path, args.to, now_ms=context.clock.now_ms(), replace=args.force), args, context)
 
 
-@command(
-    "move",
+@Command(
+    name="move",
     summary="move a store that is not in use",
     description="Move a store with all its files, also to another file system. The new one is written, read back and "
     "synced before the old one is removed. Stop all processes that use it first; otherwise nothing is done.",

@@ -7,7 +7,7 @@ from argparse import Namespace
 from ....errors import StoreCorrupt, StoreIncomplete
 from ....store import JsonStore
 from ....store.file.repair import Glance, Salvage, accept_edit, glance, is_large, survey
-from ...command import STORE, Context, argument, as_json, command
+from ...command import STORE, Command, Context, argument, as_json
 from ...console import Cell
 from ...describe import ledger
 from ...findings import documents, show_damages, show_lines
@@ -15,8 +15,8 @@ from ...outcome import NO, YES, CommandError
 from ...places import file_of, opened, url_of
 
 
-@command(
-    "check",
+@Command(
+    name="check",
     summary="check that a store is sound, or show what is damaged",
     description="Read the whole store, check every invariant, and show each damaged place. "
     "Exit status 1 if it is not sound.",
@@ -86,8 +86,8 @@ def _report_damage(args: Namespace, context: Context, error: StoreCorrupt) -> in
     return NO
 
 
-@command(
-    "compact",
+@Command(
+    name="compact",
     summary="fold the journal into the file, so that you can read or edit it",
     description="Write all jobs into the JSON file itself, one per line, and start a new journal. "
     "Workers may be running.",

@@ -11,15 +11,15 @@ from typing import Any
 
 from ....store.file import repair as files
 from ....store.file.repair import Repaired
-from ...command import STORE, Context, argument, as_json, command
+from ...command import STORE, Command, Context, argument, as_json
 from ...console import Cell, Console
 from ...findings import documents, losses, show_damages, show_lines
 from ...outcome import NO, YES
 from ...places import file_of, url_of
 
 
-@command(
-    "repair",
+@Command(
+    name="repair",
     summary="save what can be read of a damaged store to a new one",
     description="Save every job that can be read to a new store beside the damaged one, which is never changed. Shows "
     "what was kept and what was lost. Exit status 0 if a sound store was written, or if there was nothing to repair.",

@@ -8,7 +8,7 @@ from typing import Final
 
 from ....contract import Density, Stats
 from ....explain.when import local, read_span, since, span, until, utc
-from ...command import STORE, Context, argument, as_json, checked, command
+from ...command import STORE, Command, Context, argument, as_json, checked
 from ...console import Cell
 from ...outcome import YES, CommandError
 from ...picture import ring_svg, ring_text
@@ -22,8 +22,8 @@ _MARGIN: Final = 16
 """The columns that ring_text needs beside the cells."""
 
 
-@command(
-    "stats",
+@Command(
+    name="stats",
     summary="count the jobs of a store by state",
     description="Count the jobs by state: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
     examples=("hourwheel stats tasks.json", "hourwheel stats -A shop.tasks:app --json"),
@@ -60,8 +60,8 @@ def _rows(stats: Stats, now_ms: int) -> list[tuple[str, int, str, str]]:
     ]
 
 
-@command(
-    "ring",
+@Command(
+    name="ring",
     summary="draw the ring of a store",
     description="Draw the 3600 slots of the ring, in ten rows of six minutes. "
     "The height of a bar shows how many jobs are due there.",
