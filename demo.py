@@ -271,7 +271,7 @@ def running(app: Scheduler) -> list[Job]:
 def restarts(marks: Sequence[Mark], killer: Killer) -> list[Mark]:
     """The second starts of the jobs that the killed worker was running."""
     begun = {mark.id for mark in marks if mark.what == "began" and mark.pid == killer.pid}
-    return [mark for mark in marks if mark.what == "began" and mark.id in begun and mark.at_ms >= killer.at_ms]
+    return [mark for mark in marks if mark.what == "began" and mark.id in begun and mark.pid != killer.pid]
 
 
 def faults_of(app: Scheduler, marks: Sequence[Mark], ids: Sequence[str], killer: Killer) -> list[str]:

@@ -43,6 +43,8 @@ _BEGINNING: Final = (
 """How every job begins: id, due_ms, task, created_ms."""
 _PLAIN: Final = re.compile(_BEGINNING + r'"payload":(.*)\}')
 """One that has nothing but defaults, as most have when they are claimed."""
+_PLAIN_BYTES: Final = re.compile((_BEGINNING + '"payload":').encode("ascii"))
+_DEFAULT_LANE: Final = (DEFAULT_QUEUE, 0)
 _LANE: Final = re.compile(
     (_BEGINNING + r'(?:"queue":"([^"\\\x00-\x1f]+)",)?(?:"priority":(-?[1-9][0-9]{0,17}),)?"').encode("ascii")
 )
@@ -147,6 +149,9 @@ def peek(raw: bytes) -> tuple[str, int]:
 
 def lane(raw: bytes, due_ms: int) -> tuple[str, int] | None:
     """The queue and the priority of a scheduled job that is due at ``due_ms``; None if it must be decoded to tell."""
+    found = _PLAIN_BYTES.match(raw)
+    if found is not None and b',"returned":' not in raw and int(found[2]) == due_ms and raw.isascii():
+        return _DEFAULT_LANE
     found = _LANE.match(raw)
     if found is None or int(found[2]) != due_ms or not raw.isascii() or _ODD_AFTER.search(raw, found.end() - 2):
         return None

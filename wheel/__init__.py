@@ -72,13 +72,6 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "clock": "Clock SystemClock",
     "contract": "Filter Found OnConflict Stats Store Wakeup",
-    "errors": (
-        "Deadlock DuplicateJob HourwheelError InvalidValue JobCancelled JobExpired JobFailed NoScheduler "
-        "NotRegistered PayloadError ResultError ResultTimeout SchedulerError SoftTimeLimitExceeded "
-        "StoreBusy StoreClosed StoreCorrupt StoreError StoreFormatError StoreFull StoreIncomplete "
-        "StoreMoved StoreReadOnly StoreReentered StoreUncertain StoreUnsafe TimeLimitExceeded "
-        "TooManyPending UnknownJob UnknownSchedule UnknownSetting"
-    ),
     "events": "Events Hook",
     "job": "Bound Claim Crashed Failed Failure Job Outcome Released Retried Snoozed State Succeeded",
     "results.many": "Results",
@@ -98,7 +91,7 @@ _HOMES: Final = {
     "tasks.sender": "Call",
     "tasks.task": "Task",
 }
-"""The modules that define the names. Each is imported when one of its names is first used: the import stays fast."""
+"""The modules that define the names; what is not listed is in ``errors``. Each is imported when first used."""
 __all__ = [  # noqa: RUF022 - in alphabetical order
     "AsyncResult",
     "Bound",
@@ -180,7 +173,8 @@ __all__ = [  # noqa: RUF022 - in alphabetical order
     "task",
 ]
 
-_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+_HOME: Final = dict.fromkeys(__all__, "errors")
+_HOME.update((name, home) for home, names in _HOMES.items() for name in names.split())
 
 
 def __getattr__(name: str) -> Any:

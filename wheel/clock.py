@@ -30,6 +30,7 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Wall time, in whole milliseconds since the epoch, rounded down."""
+        return self.now_ns() // _NS_IN_MS
 
     def now_ns(self) -> int:
         """Wall time, in nanoseconds since the epoch; deadlines are computed from it and rounded up."""
@@ -62,12 +63,12 @@ class SystemClock:
         return time.monotonic()
 
 
-class Following:
-    """A clock whose wall time is that of another machine, a server on which the store is.
+class Following(Clock):
+    """A clock that follows the wall clock of another machine, the server that keeps the store.
 
     Args:
-        clock: of this machine.
-        told: asks the other one for its present, in milliseconds since the epoch; None if it has none.
+        clock: the clock of this machine.
+        told: asks the server for its time, in milliseconds since the epoch; returns None if it has no clock.
     """
 
     def __init__(self, clock: Clock, told: Callable[[], int | None]) -> None:
@@ -78,15 +79,11 @@ class Following:
         self.look()
 
     def look(self) -> None:
-        """Compare the clocks. The answer is taken for what the other one showed halfway through the call."""
+        """Compare the clocks. The answer is taken as the server's time halfway through the call."""
         before_ns = self._clock.now_ns()
         told_ms = self._told()
         if told_ms is not None:
             self._ahead_ns = told_ms * _NS_IN_MS - (before_ns + self._clock.now_ns()) // 2
-
-    def now_ms(self) -> int:
-        """See Clock.now_ms."""
-        return (self._clock.now_ns() + self._ahead_ns) // _NS_IN_MS
 
     def now_ns(self) -> int:
         """See Clock.now_ns."""

@@ -1,9 +1,9 @@
-"""Store: what any place that keeps the ring must do. The protocols after it are what a store may be able to do besides.
+"""Store: the interface of anything that keeps the ring. The protocols after it are optional capabilities of a store.
 
-Every verb that changes something takes lists, is atomic (all of the call or none of it) and durable, as the store's
-durability says, when it returns. ``now_ms`` is the present in milliseconds since the epoch. The rules of what happens
-to a job are in turn.py: a store compares tokens, swaps what it is told to, and keeps the counts.
-StoreContract in hourwheel.testing is this page as tests.
+Every verb that changes something takes a list. It is atomic (all of the call or nothing), and durable when it returns,
+as far as the store's durability promises. ``now_ms`` is the current time in milliseconds since the epoch. What happens
+to a job is decided in turn.py; a store compares tokens, replaces jobs, and keeps the counts.
+StoreContract in hourwheel.testing tests everything that is said here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Found(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which jobs scan() shows; what is None does not restrict."""
+    """Which jobs scan() returns. A field that is None does not restrict them."""
 
     states: frozenset[State] | None = None
     task: str | None = None
@@ -41,7 +41,7 @@ class Filter:
 
 
 class Cursor(NamedTuple):
-    """Where a scan stopped: behind the job with this due instant and id."""
+    """Where a scan stopped: after the job with this due instant and id."""
 
     due_ms: int
     id: str
@@ -49,16 +49,16 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """Counts at one moment. accepted == scheduled + running + succeeded + failed + cancelled + expired, always."""
+    """Counts at one moment. Always, accepted == scheduled + running + succeeded + failed + cancelled + expired."""
 
     accepted: int
-    """Jobs ever added."""
+    """All jobs that were ever added."""
     scheduled: int
     overdue: int
-    """Of the scheduled ones, those whose due instant has passed."""
+    """The scheduled jobs whose due instant has passed."""
     running: int
     succeeded: int
-    """Ever, like the three that follow: jobs that have been dropped since are still counted."""
+    """This and the next three count all jobs ever, including those that have been dropped."""
     failed: int
     cancelled: int
     expired: int
@@ -68,7 +68,7 @@ class Stats:
 
 
 class Claims(list[Claim]):
-    """What claim() returns: the claims, in the order of their tokens, and what the caller needs for its next call."""
+    """The result of claim(): the claims, ordered by token, and what the caller needs for its next call."""
 
     __slots__ = ("ask", "next_ms", "unrun")
 
@@ -77,53 +77,51 @@ class Claims(list[Claim]):
     ) -> None:
         super().__init__(claims)
         self.next_ms: Final = next_ms
-        """When it is worth asking again, if nothing changes before; None for not at all. It may have passed."""
+        """When to claim again, if nothing changes before; None for never. It may have passed already."""
         self.ask: Final = ask
-        """What to give the next claim as ``ask``, once these are in good hands."""
+        """What to pass to the next call as ``ask``, once these claims are in good hands."""
         self.unrun: Final = tuple(unrun)
-        """The jobs that ended in this call because it was too late to run them."""
+        """The jobs that expired in this call."""
 
 
 class Store(Protocol):
-    """Where a ring lives."""
+    """Keeps the ring."""
 
     @property
     def lease_ms(self) -> int | None:
-        """How long an owner is taken to live after its last sign of life, in milliseconds by the store's clock.
+        """How long an owner counts as alive after its last sign of life, in milliseconds of the store's clock.
 
-        None where the kernel tells when an owner dies; then beat() has nothing to do.
+        None if the kernel tells the store when an owner dies; then beat() does nothing.
         """
 
     def now_ms(self) -> int | None:
-        """The present by the store's own clock; None if it has none, and what its callers say counts."""
+        """The current time of the store's own clock; None if it has none and uses the time that callers pass."""
 
     # ---- adding and running ------------------------------------------------------------------------------
 
     def add(
         self, jobs: Sequence[Job], now_ms: int, *, on_conflict: OnConflict = "keep", fresh: bool = False
     ) -> list[str]:
-        """Accept jobs, all or none.
+        """Add jobs.
 
-        Idempotent by id: a job whose id the store holds already is left as it is. A job with a ``key`` that an
-        unfinished job holds is, by ``on_conflict``, not added ("keep"), put in the place of the pending one, which
-        ends as cancelled ("replace"; a running one is left to run), or refused ("raise"). A job that was replaced is
-        kept for five minutes at most.
-
-        When both have a ``latest_ms``, the earlier one stands, and the new job is due then at the latest.
+        Idempotent by id: a job whose id is in the store already is left unchanged. If an unfinished job holds the
+        ``key`` of a new one, ``on_conflict`` decides: "keep" does not add the new one; "replace" adds it and ends the
+        other one as cancelled, unless that is running; "raise" raises DuplicateJob. A replaced job is kept for at most
+        five minutes. If both have a ``latest_ms``, the new job gets the earlier one, and is due then at the latest.
 
         Args:
-            jobs: state scheduled, attempt 0.
-            now_ms: the present.
+            jobs: in state scheduled, with attempt 0.
+            now_ms: the current time.
             on_conflict: "keep", "replace" or "raise".
-            fresh: the caller vouches that the ids are new and that there are no keys, so no look-up is needed.
+            fresh: the caller guarantees that all ids are new and no job has a key, so no look-up is needed.
 
         Returns:
-            For each job the id of the job that now stands for it: its own, or the one kept.
+            For each job its id, or that of the job that was kept instead.
 
         Raises:
             DuplicateJob: on_conflict is "raise" and a key is taken; nothing was added.
-            StoreUncertain: it is not known whether the jobs were added. The same call again is safe.
-            StoreError: the store cannot accept; nothing was added.
+            StoreUncertain: it is unknown whether the jobs were added. Repeating the same call is safe.
+            StoreError: the store failed; nothing was added.
         """
 
     def claim(
@@ -139,126 +137,126 @@ class Store(Protocol):
     ) -> Claims:
         """Take up to ``limit`` due jobs for ``owner``: scheduled -> running in one atomic step.
 
-        First the jobs of dead owners go back to scheduled, or are set aside after max_crashes. Jobs whose
-        ``expires_ms`` has come, or that are due for longer than their ``grace_ms``, end as expired and are not
-        claimed. The others with ``due_ms <= now_ms`` are taken in the order (higher priority, earlier due, id);
-        attempt and token grow by one.
+        First, the jobs of dead owners become scheduled again, or are set aside after max_crashes. Jobs whose
+        ``expires_ms`` has come, or that have been due for longer than their ``grace_ms``, end as expired. The others
+        with ``due_ms <= now_ms`` are claimed in the order (higher priority, earlier due, id). Attempt and token grow by
+        one.
 
-        Passed over are those that are paused, and those of which one of their ``limits`` is used up: as many jobs that
-        name it run as its ``most``; or, of a rate, its last start is less than ``per_ms / most`` ago (of a rate of
-        more than ten a second those of the last tenth may start together). All processes count together.
+        Jobs are held back while they are paused, or one of their ``limits`` is used up: ``most`` jobs that name it are
+        running; or, for a rate, its last start was less than ``per_ms / most`` ago. (At rates above ten a second, the
+        starts of a tenth of a second may come together.) Limits count the jobs of all processes.
 
         Args:
-            owner: who claims. This is a sign of life; the store watches from now on whether it lives.
-            now_ms: the present.
-            limit: at most so many, 0 or more.
+            owner: the name to claim in. A claim is a sign of life; from now on, the store watches whether the owner
+                lives.
+            now_ms: the current time.
+            limit: how many to claim at most; 0 or more.
             queues: only jobs of these queues; None for all.
-            without: names as of pause(), ``task:<name>`` and ``schedule:<name>``: no job that a pause of these names
-                would hold back. The caller cannot run them; others take them as ever.
-            ids: only these jobs; None for all. What else is due stays where it is.
-            ask: what the owner's last answer gave as ``ask``. Claims that the owner has been given since, and whose
-                answer it has not got, are given again, beside up to ``limit`` new ones. None for the first call,
-                which should be for nothing (limit 0): then no answer can be lost that matters.
+            without: ``task:<name>`` and ``schedule:<name>``, as for pause(): skip the jobs that a pause of these names
+                would hold back, because the caller cannot run them.
+            ids: only these jobs; None for all.
+            ask: the ``ask`` of the last answer that the owner has received. Claims that it was given since, in answers
+                that were lost, are returned again, in addition to up to ``limit`` new ones. Pass None, and limit 0, in
+                the first call: then nothing is lost with its answer.
         """
 
     def beat(self, owner: str, now_ms: int) -> bool:
-        """Tell the store that an owner lives; False if it was taken for dead, so that its claims are lost."""
+        """Tell the store that an owner lives. Returns False if it was taken for dead, so that its claims are lost."""
 
     def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
-        """Record what claims came to, each fenced by its token; returns the lost ones, which changed nothing.
+        """Record the effects of runs. Returns the claims that were lost, as their tokens show; these change nothing.
 
-        ``Keep`` leaves the job running. If it has a next fire, that is added in the same atomic step, if no other
-        has followed this job before; the job's key passes to it. ``Again`` ends the job as cancelled instead, if it was
-        asked to end or a newer job holds its key; see turn.settled().
+        ``Keep`` leaves the job running. A next fire is added in the same atomic step, unless this job has added one
+        before; the job's key passes to it. ``Again`` ends the job as cancelled if it was asked to end or a newer job
+        holds its key; see turn.settled().
 
-        When a job ends, here or by any other verb and in whatever way, each job named in its ``wakes`` that still waits
-        has one less to wait for; the last one makes it due at once, or ``delay_ms`` later.
+        When a job ends, by this or any other verb, each job in its ``wakes`` has one job less to wait for. With the
+        last one, it becomes due, at once or ``delay_ms`` later.
         """
 
     # ---- changing ----------------------------------------------------------------------------------------
 
     def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
-        """End scheduled jobs as cancelled; for each id where it was found. Only SCHEDULED was cancelled.
+        """End scheduled jobs as cancelled. Returns for each id where it was found; only SCHEDULED was cancelled.
 
-        A running job is asked to end: its ``cancel_ms`` and ``reason`` say so, its function may look, and instead of
-        being scheduled again (retried, snoozed, given back, rescued) it ends as cancelled.
+        A running job is asked to end: ``cancel_ms`` and ``reason`` are set, which its function may check, and when it
+        would be scheduled again (retried, snoozed, released, recovered), it ends as cancelled.
         """
 
     def reschedule(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:
-        """Move scheduled jobs to another due instant; for each id where it was found. Only SCHEDULED was moved."""
+        """Move scheduled jobs to another instant. Returns for each id where it was found; only SCHEDULED was moved."""
 
     def revive(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:
-        """Schedule finished jobs once more, as if they had never run; for each id where it was found.
+        """Schedule finished jobs as if they had never run. Returns for each id where it was found.
 
         Only FINISHED was revived. Attempts and crashes count from zero; the token goes on growing.
 
         Raises:
-            DuplicateJob: another job holds the key of one of them by now; nothing was changed.
+            DuplicateJob: another job holds the key of one of them; nothing was changed.
         """
 
     def forget(self, ids: Sequence[str]) -> list[Found]:
-        """Drop finished jobs, with their arguments and results; for each id where it was found.
+        """Drop finished jobs, with their arguments and results. Returns for each id where it was found.
 
-        Only FINISHED was dropped: from now on no verb finds it, and its id may be used again. A job that waits for
-        the result finds it gone, as if its result_ttl were over. The totals still count it.
+        Only FINISHED was dropped: no verb finds it any more, and its id may be used again. A job that waits for the
+        result does not find it, as after its result_ttl. Stats still count it.
         """
 
     def tidy(self, now_ms: int, limit: int = 10_000) -> int:
-        """Drop finished jobs whose time is over, as forget() would, at most about ``limit``; how many it has dropped.
+        """Drop jobs whose result_ttl is over, like forget(), about ``limit`` at most. Returns how many were dropped.
 
-        A worker calls this every few seconds. A store may drop them by itself as well.
+        A worker calls this every ten seconds. A store may also drop them by itself.
         """
 
     def pause(self, names: Sequence[str]) -> list[str]:
-        """Hold jobs back, durably and for all processes; returns the names that were not paused before.
+        """Hold jobs back, durably and for all processes. Returns the names that were not paused before.
 
-        Names are ``queue:<name>``, ``task:<name>`` and ``schedule:<name>`` (its next fire). Running jobs go on; those
-        that are held back become due, expire and misfire as ever, but no claim takes them.
+        Names are ``queue:<name>``, ``task:<name>`` and ``schedule:<name>`` (its next fire). Running jobs go on. Jobs
+        that are held back become due, expire and misfire as usual, but are not claimed.
         """
 
     def resume(self, names: Sequence[str]) -> list[str]:
-        """Let them go on; returns the names that were paused."""
+        """End pauses. Returns the names that were paused."""
 
     def paused(self) -> list[str]:
-        """What is held back now, sorted."""
+        """The names that are paused, sorted."""
 
-    # ---- looking -----------------------------------------------------------------------------------------
+    # ---- reading -----------------------------------------------------------------------------------------
 
     def get(self, ids: Sequence[str]) -> list[Job | None]:
-        """For each id the job, or None if the store holds none of that id."""
+        """For each id the job, or None if there is none."""
 
     def scan(self, filter: Filter = Filter(), limit: int | None = None, *, after: Cursor | None = None) -> list[Job]:
         """The jobs that pass the filter, in the order (due_ms, id).
 
         Args:
             filter: which jobs.
-            limit: at most so many; None for all.
-            after: only those behind this one; see pages().
+            limit: how many at most; None for all.
+            after: only jobs after this one; see pages().
         """
 
     def next_due(self, queues: Collection[str] | None = None, without: Collection[str] = ()) -> int | None:
         """The earliest due_ms of a scheduled job (it may have passed already), or None.
 
-        It does not cost a look at all jobs. For some ``queues``, and ``without`` some tasks, it may therefore be
-        earlier than theirs, when other jobs come due before; never later, and exact for what such a claim has found due
-        already. What a claim has passed over does not count while it is held back: of a rate, until it lets the next
-        one start.
+        This must be cheap. So with ``queues`` or ``without``, the result may be earlier than the first such job, if
+        another job is due before; it is never later, and it is exact for jobs that such a claim has found to be due.
+        Jobs that a claim has skipped do not count while they are held back; with a rate, until the next start.
         """
 
     def stats(self, now_ms: int) -> Stats:
-        """The counts; see Stats."""
+        """See Stats."""
 
     def check(self) -> list[str]:
-        """Every violation of an invariant found in the store, in words; [] when it is sound."""
+        """The violations of invariants that were found in the store, as text; [] if it is sound."""
 
     def close(self) -> None:
-        """Give back what is held. Twice is fine; any other verb afterwards raises StoreClosed."""
+        """Release all resources. May be called twice; any other verb raises StoreClosed afterwards."""
 
 
 def pages(store: Store, filter: Filter = Filter(), size: int = 10_000) -> Iterator[Job]:
-    """All jobs that pass a filter, read page by page, so that a large store is never in memory as a whole.
+    """Yield all jobs that pass a filter, read page by page, so that not all are in memory at once.
 
-    A job that is moved meanwhile may come twice, or not at all.
+    A job that is moved meanwhile may be yielded twice, or not at all.
     """
     if isinstance(store, Streaming):
         yield from store.each(filter)
@@ -273,35 +271,35 @@ def pages(store: Store, filter: Filter = Filter(), size: int = 10_000) -> Iterat
 
 
 def find(store: Store, id: str) -> Job | None:
-    """The one job of that id, or None."""
+    """The job with this id, or None."""
     return store.get((id,))[0]
 
 
-# ---- what a store may be able to do besides ----------------------------------------------------------------
+# ---- optional capabilities of a store ----------------------------------------------------------------------
 
 
 @runtime_checkable
 class Wakeup(Protocol):
-    """A store that can tell of new work before the next tick."""
+    """A store that can wake a scheduler before the next tick."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Sleep until notified, until another process changed the store, or for ``timeout_s``; True if woken."""
+        """Sleep until notify(), a change by another process, or ``timeout_s``. Returns whether it was woken."""
 
     def notify(self) -> None:
-        """Wake what waits in this process."""
+        """End the wait() of this process."""
 
 
 @runtime_checkable
 class Density(Protocol):
-    """A store that can show how full its ring is."""
+    """A store that can tell how full its ring is."""
 
     def density(self, now_ms: int, horizon_s: int = 3600) -> list[int]:
-        """Scheduled jobs by slot (3600 counts) among those due before ``now_ms`` + ``horizon_s`` seconds."""
+        """The number of jobs in each of the 3600 slots that are due before ``now_ms`` + ``horizon_s`` seconds."""
 
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A store that can show its jobs one by one, as it is when nobody changes it meanwhile."""
+    """A store that can yield its jobs one by one, because nothing changes it meanwhile."""
 
     def each(self, filter: Filter = Filter()) -> Iterator[Job]:
         """The jobs that pass the filter, in the order (due_ms, id)."""
@@ -309,13 +307,14 @@ class Streaming(Protocol):
 
 @runtime_checkable
 class Beginning(Protocol):
-    """A store that can be told which claims have begun, so that a death is counted against those alone."""
+    """A store that is told which jobs have started, so that only these are counted as crashed if the owner dies."""
 
     def begin(self, owner: str, token: int) -> None:
-        """The claim of this token is about to begin, and those before it have; 0 before the owner's first claim.
+        """The job with this token is about to start; those before it have started. 0 before the owner's first claim.
 
-        Cheap: it need not outlive a power failure. Of an owner that has never called this every claim counts as begun.
+        This must be cheap, and need not survive a power failure. If an owner has never called it, all its jobs count
+        as started.
 
         Raises:
-            StoreError: it could not be recorded; the job must not begin.
+            StoreError: it could not be recorded; the job must not start.
         """

@@ -80,50 +80,38 @@ class Events:
     ...     print(f"{job.task} took {seconds:.3f} s")
     """
 
-    __slots__ = (
-        "before_add",
-        "cancelled",
-        "failed",
-        "received",
-        "retried",
-        "shutdown",
-        "skipped",
-        "snoozed",
-        "started",
-        "succeeded",
-        "worker_init",
-        "worker_process_init",
-        "worker_process_shutdown",
-        "worker_ready",
-    )
+    before_add: Hook[[Job]]
+    """A job is about to be stored."""
+    received: Hook[[Job]]
+    """A job was claimed and waits for a worker of this process."""
+    started: Hook[[Job]]
+    """The job's function is about to be called."""
+    succeeded: Hook[[Job, Any, float]]
+    """The function has returned. Arguments: the job, the result, the duration in seconds. Not stored yet."""
+    failed: Hook[[Job, BaseException]]
+    """The function has raised and no attempt is left; or, with JobFailed, the job expired before a retry."""
+    retried: Hook[[Job, BaseException, int]]
+    """The function has raised, and the job runs again at this instant (milliseconds since the epoch)."""
+    snoozed: Hook[[Job, int]]
+    """The job runs later, at this instant (milliseconds since the epoch). The attempt does not count."""
+    skipped: Hook[[Job]]
+    """The job ended without being run. Its ``reason`` says why: it expired, was too late, or waited for a job that
+    did not end as required."""
+    cancelled: Hook[[str]]
+    """The job with this id was cancelled by this process."""
+    worker_init: Hook[[Any]]
+    """The scheduler is about to start; it has not claimed any job yet."""
+    worker_process_init: Hook[[Any]]
+    """A process is about to run its first job: a worker process, or this one if the pool has no processes."""
+    worker_process_shutdown: Hook[[Any]]
+    """A process has run its last job. Not called in a process that is killed."""
+    worker_ready: Hook[[Any]]
+    """The workers have started, and jobs are claimed after this hook: do not wait for a job in it."""
+    shutdown: Hook[[Any]]
+    """The scheduler has stopped."""
+
+    __slots__ = tuple(__annotations__)
 
     def __init__(self) -> None:
-        self.before_add: Final[Hook[[Job]]] = Hook("before_add")
-        """A job is about to be stored."""
-        self.received: Final[Hook[[Job]]] = Hook("received")
-        """A job was claimed and waits for a worker of this process."""
-        self.started: Final[Hook[[Job]]] = Hook("started")
-        """The job's function is about to be called."""
-        self.succeeded: Final[Hook[[Job, Any, float]]] = Hook("succeeded")
-        """The function has returned. Arguments: the job, the result, the duration in seconds. Not stored yet."""
-        self.failed: Final[Hook[[Job, BaseException]]] = Hook("failed")
-        """The function has raised and no attempt is left; or, with JobFailed, the job expired before a retry."""
-        self.retried: Final[Hook[[Job, BaseException, int]]] = Hook("retried")
-        """The function has raised, and the job runs again at this instant (milliseconds since the epoch)."""
-        self.snoozed: Final[Hook[[Job, int]]] = Hook("snoozed")
-        """The job runs later, at this instant (milliseconds since the epoch). The attempt does not count."""
-        self.skipped: Final[Hook[[Job]]] = Hook("skipped")
-        """The job ended without being run. Its ``reason`` says why: it expired, was too late, or waited for a job that
-        did not end as required."""
-        self.cancelled: Final[Hook[[str]]] = Hook("cancelled")
-        """The job with this id was cancelled by this process."""
-        self.worker_init: Final[Hook[[Any]]] = Hook("worker_init")
-        """The scheduler is about to start; it has not claimed any job yet."""
-        self.worker_process_init: Final[Hook[[Any]]] = Hook("worker_process_init")
-        """A process is about to run its first job: a worker process, or this one if the pool has no processes."""
-        self.worker_process_shutdown: Final[Hook[[Any]]] = Hook("worker_process_shutdown")
-        """A process has run its last job. Not called in a process that is killed."""
-        self.worker_ready: Final[Hook[[Any]]] = Hook("worker_ready")
-        """The workers have started, and jobs are claimed after this hook: do not wait for a job in it."""
-        self.shutdown: Final[Hook[[Any]]] = Hook("shutdown")
-        """The scheduler has stopped."""
+        for name in self.__slots__:
+            setattr(self, name, Hook(name))

@@ -50,9 +50,6 @@ _moment = (-1, "")
 def new_id(now_ms: int) -> str:
     """Return a new id, a UUID of version 7 in canonical spelling.
 
-    Args:
-        now_ms: the current time, in milliseconds since the epoch.
-
     >>> new_id(1_000)[:15]
     '00000000-03e8-7'
     """
@@ -90,14 +87,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def normal_id(text: str | UUID) -> str:
-    """Return the canonical spelling of an id.
-
-    Args:
-        text: a UUID in any spelling, which becomes lower case with hyphens; or a name of 1 to 200 letters, digits and
-            ``._:@/+-`` that starts with a letter or digit.
-
-    Raises:
-        InvalidValue: it is neither.
+    """Return the canonical spelling of an id: a UUID becomes lower case with hyphens, a name stays as it is.
 
     >>> normal_id("0192E4C0A1B27C3D8E4F5A6B7C8D9E0F")
     '0192e4c0-a1b2-7c3d-8e4f-5a6b7c8d9e0f'
@@ -118,9 +108,6 @@ def normal_id(text: str | UUID) -> str:
 
 def sought_id(text: str | UUID) -> str:
     """Return the canonical spelling of an id to look up: like normal_id(), but the id of a fire is accepted, too.
-
-    Raises:
-        InvalidValue: no job can have this id.
 
     >>> sought_id("daily report@2026-11-30T07:30:00Z")
     'daily report@2026-11-30T07:30:00Z'

@@ -1,7 +1,7 @@
-"""The nouns: Job, Claim, and the Outcomes of a run. What an outcome does to its job is in turn.py.
+"""Job, Claim, and the Outcomes of a run. What an outcome does to its job is in turn.py.
 
-A Job is one call of a task, stored. It is a value: a store never changes one, it replaces it. Job and Claim are
-named tuples rather than frozen dataclasses because a Job is built on every delay(): 0.6 us against 2.2 us
+A Job is one stored call of a task. It is a value: a store never changes a job, it replaces it. Job and Claim are named
+tuples and not frozen dataclasses because each delay() makes a Job: 0.6 us instead of 2.2 us
 (docs/decisions/0003-job-is-a-named-tuple.md).
 """
 
@@ -22,7 +22,7 @@ DEFAULT_RESULT_TTL_MS: Final = 3_600_000
 
 
 class State(StrEnum):
-    """Where a job stands. In the last four it has finished."""
+    """The state of a job. In the last four it has finished."""
 
     SCHEDULED = "scheduled"
     RUNNING = "running"
@@ -36,7 +36,7 @@ FINISHED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, Sta
 
 
 class Failure(NamedTuple):
-    """Why an attempt failed: the exception's type, its message, its traceback as text."""
+    """Why an attempt failed: the type, message and traceback of the exception, as text."""
 
     type: str
     message: str
@@ -48,35 +48,35 @@ GIVES: Final = ("result", "results", "id", "nothing")
 
 
 class After(NamedTuple):
-    """What a job waits for: others that are to end first."""
+    """The jobs that a job waits for."""
 
     ids: tuple[str, ...]
-    """Of those jobs."""
+    """Their ids."""
     left: int
-    """How many of them have not ended yet; at zero the job is due."""
+    """How many of them have not ended yet. At zero, the job is due."""
     need: str = "succeeded"
     """How they must have ended for the function to be called: "succeeded", "failed" (one of them), or "finished"."""
     gives: str = "result"
-    """What the function is given of them, before its own arguments: the "result" of the one job, the list of all
+    """What the function gets from them, before its own arguments: the "result" of the one job, the list of all
     "results", the "id" of the one, or "nothing"."""
     delay_ms: int = 0
-    """The job is due so long after the last of them has ended."""
+    """How long after the last of them has ended the job is due."""
     shape: str = ""
-    """How the results are nested, as JSON text (see shape.py); empty for one list of all."""
+    """How the results are nested, as JSON text (see shape.py); empty for a flat list."""
 
     def arranged(self, results: list[Any]) -> Any:
-        """The results of the jobs as the function is given them."""
+        """The results of the jobs, as the function gets them."""
         return arranged(of_text(self.shape), results) if self.shape else results
 
 
 class Bound(NamedTuple):
-    """One limit that a job keeps to, with all other jobs that name it."""
+    """A limit that a job shares with all other jobs that name it."""
 
     name: str
     most: int
-    """So many may run at once; or start in each ``per_ms``."""
+    """How many may run at once; or, of a rate, how many may start in each ``per_ms``."""
     per_ms: int = 0
-    """Of a rate: its period, in milliseconds; 0 if it is the running ones that count."""
+    """The period of a rate, in milliseconds; 0 for a limit on running jobs."""
 
 
 class Fire(NamedTuple):
@@ -85,18 +85,18 @@ class Fire(NamedTuple):
     schedule: str
     """The schedule's name."""
     at_ms: int
-    """The instant at which it was to fire, in milliseconds since the epoch."""
+    """The instant of the fire, in milliseconds since the epoch."""
     spec: str
-    """What the schedule was when this was planned."""
+    """The schedule at the time when this fire was planned, as text."""
     followed: bool = False
-    """Whether the next fire has been added; until then the job is the schedule's place in the store."""
+    """Whether the next fire has been added. Until then, this job is the schedule's next fire."""
     missed: int = 0
-    """How many others it stands for, as they were missed, too; counted up to a thousand. Of a fire that is planned: how
-    many older ones were skipped for it."""
+    """How many missed fires this one stands for, counted up to a thousand. Before it runs: how many older ones were
+    skipped for it."""
 
 
 class Job(NamedTuple):
-    """One call of a task, stored. Give fields by keyword; times are milliseconds since the epoch, UTC.
+    """One stored call of a task. Pass fields by keyword. Times are in milliseconds since the epoch, UTC.
 
     >>> job = Job(id="a", task="app.remind", payload='[[1,"x"],{}]', due_ms=1_000)
     >>> job.args, job.kwargs, job.slot, job.cycle
@@ -111,13 +111,13 @@ class Job(NamedTuple):
     created_ms: int = 0
     queue: str = DEFAULT_QUEUE
     priority: int = 0
-    """Higher runs first among the jobs that are due."""
+    """Of the jobs that are due, those with a higher priority run first."""
     key: str | None = None
     """Unique among unfinished jobs."""
     expires_ms: int | None = None
-    """From this instant on the job ends unrun."""
+    """From this instant on, the job is not started; it ends as expired."""
     max_crashes: int = DEFAULT_MAX_CRASHES
-    """After so many deaths of its worker the job is set aside as failed; 1 makes it at-most-once."""
+    """After this many deaths of its worker the job is set aside as failed; 1 makes it at-most-once."""
     result_ttl_ms: int = DEFAULT_RESULT_TTL_MS
     """How long the job is kept once it has finished."""
     state: State = State.SCHEDULED
@@ -125,40 +125,40 @@ class Job(NamedTuple):
     """Runs begun, counted durably before each starts."""
     crashes: int = 0
     token: int = 0
-    """The fencing token of the newest claim; grows by each claim over the whole store."""
+    """The fencing token of the newest claim. It grows with each claim in the store."""
     owner: str | None = None
     started_ms: int | None = None
     finished_ms: int | None = None
     returned: str | None = None
-    """The result as JSON text, once succeeded."""
+    """The result as JSON text, once the job has succeeded."""
     error: Failure | None = None
-    """Of the last attempt that failed."""
+    """The error of the last attempt that failed."""
     reason: str | None = None
-    """Why the job was cancelled, expired, set aside or sent back."""
+    """Why the job was cancelled, expired, set aside or released."""
     grace_ms: int | None = None
-    """A job that nobody took within so many milliseconds after its due instant ends unrun; None to run it late."""
+    """If the job is not claimed within this many milliseconds after its due instant, it expires; None for never."""
     cancel_ms: int | None = None
-    """While it runs: since when it has been asked to end."""
+    """When a running job was asked to end."""
     latest_ms: int | None = None
-    """However often a job with its key replaces it: due at this instant at the latest."""
+    """If jobs with the same key replace this one, they are due at this instant at the latest."""
     note: str | None = None
-    """What the function has said of its progress, as JSON text."""
+    """The progress that the function has reported, as JSON text."""
     wakes: tuple[str, ...] = ()
-    """Ids of jobs that wait for this one."""
+    """The ids of jobs that wait for this one."""
     after: After | None = None
-    """What it waits for itself; until then it is due at the end of all time."""
+    """The jobs that this one waits for. Until they have ended, it is due at the end of the year 9999."""
     limits: tuple[Bound, ...] = ()
-    """What it keeps to before it may start."""
+    """The limits that decide whether it may start."""
     fire: Fire | None = None
-    """Of a schedule: which of its fires this is."""
+    """Which fire of a schedule this is, if any."""
     ignore_result: bool = False
-    """What the function returns is not stored."""
+    """Whether the function's result is not stored."""
     extra: str | None = None
-    """Fields that this version does not know, as the JSON text of an object; kept as they are."""
+    """Fields that this version does not know, as the JSON text of an object, kept unchanged."""
 
     @property
     def call(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The positional and the keyword arguments, decoded; with what the job waited for, once it runs."""
+        """The positional and keyword arguments, decoded; in a running job, with the results that it waited for."""
         return _payload.decode_call(self.payload, gathered=self.after is not None)
 
     @property
@@ -178,42 +178,38 @@ class Job(NamedTuple):
 
     @property
     def progress(self) -> Any:
-        """What the function has said of its progress, decoded; None if it has said nothing."""
+        """The progress that the function has reported, decoded; None if there is none."""
         return None if self.note is None else _payload.decode(self.note)
 
     @property
     def retries(self) -> int:
-        """How many of the attempts before this one were tried again, as Celery counts them: 0 in the first."""
+        """How many attempts there were before this one, as Celery counts retries: 0 in the first."""
         return max(0, self.attempt - 1)
 
     @property
     def slot(self) -> int:
-        """Due second mod 3600: the job's place on the ring."""
+        """The due second modulo 3600: the job's place on the ring."""
         return self.due_ms // 1000 % 3600
 
     @property
     def cycle(self) -> int:
-        """Due second div 3600: the absolute turn of the ring in which the job is due."""
+        """The due second divided by 3600: the turn of the ring in which the job is due."""
         return self.due_ms // 3_600_000
 
     @property
     def finished(self) -> bool:
-        """Whether the job has ended, in whatever way."""
+        """Whether the job has ended."""
         return self.state in FINISHED
 
 
 bare: Final = tuple.__new__
-"""``bare(Job, values)`` is Job(...) of all its values, in a quarter of the time: no default is filled in."""
+"""``bare(Job, values)`` makes a Job from all its values, in a quarter of the time: it fills in no defaults."""
 
 
 def changing(*names: str) -> Callable[..., Job]:
-    """What makes ``job._replace`` of these fields in half of the time, for what each job goes through.
+    """Return a function that replaces these fields of a job, in half the time of ``job._replace``.
 
-    Args:
-        names: of fields of Job.
-
-    Returns:
-        A function of a job and the new values, in the order of the names.
+    It takes the job and the new values, in the order of ``names``.
 
     Raises:
         ValueError: a job has no such field.
@@ -230,7 +226,7 @@ def changing(*names: str) -> Callable[..., Job]:
 
 
 class Claim(NamedTuple):
-    """The exclusive right to run a job, fenced: only the newest token may settle it."""
+    """The exclusive right to run a job. Only the claim with the newest token can settle it."""
 
     job: Job
     """The job as it runs: state running, this attempt counted."""
@@ -240,7 +236,7 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded:
-    """The function returned; ``returned`` is its result as JSON text."""
+    """The function returned. ``returned`` is its result as JSON text."""
 
     returned: str = "null"
 
@@ -255,21 +251,21 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """The function failed and is to run again at ``due_ms``."""
+    """The job is to be retried at ``due_ms``."""
 
     due_ms: int
     error: Failure | None = None
     payload: str | None = None
-    """The arguments of the next attempt; None for the same. With others it is given nothing of what it waited for."""
+    """The arguments of the next attempt; None for the same. With new ones, it gets no results of other jobs."""
     queue: str | None = None
-    """Of the next attempts; None for the same, and so for the two that follow."""
+    """The queue of the next attempts; None for the same. So for ``priority`` and ``expires_ms``."""
     priority: int | None = None
     expires_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snoozed:
-    """To run later; this attempt is not counted."""
+    """The job is to run later. This attempt is not counted."""
 
     due_ms: int
     reason: str | None = None
@@ -277,21 +273,21 @@ class Snoozed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """Given back unrun; this attempt is not counted and the due instant stays."""
+    """The job was not run, and is due as before. This attempt is not counted."""
 
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crashed:
-    """The worker process died of it; counted as a crash, as if the owner had died: it runs again up to max_crashes."""
+    """The worker process died. This is counted as a crash: the job runs again, up to max_crashes."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """Not to be run after all: it ends as cancelled."""
+    """The job need not run, and ends as cancelled."""
 
     reason: str
 

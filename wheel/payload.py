@@ -77,14 +77,7 @@ _SCAN: Final = JSONDecoder(allow_nan=False).scan_once
 
 
 def encode_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Encode the arguments of a call as JSON text.
-
-    Args:
-        args: the positional arguments. Only the outermost container is a tuple.
-        kwargs: the keyword arguments.
-
-    Returns:
-        ``[[...],{...}]`` in ASCII, without blanks.
+    """Encode the arguments of a call as JSON text: ``[[...],{...}]`` in ASCII, without blanks.
 
     Raises:
         PayloadError: an argument is not strict JSON. The message has the path to it.
@@ -165,9 +158,7 @@ def _encode_any(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 def decode_call(text: str, *, gathered: bool = False) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Decode the arguments of a call from the text that encode_call made.
 
-    Args:
-        text: the JSON text.
-        gathered: whether results of other jobs were added; the larger limits apply then.
+    ``gathered``: results of other jobs were added, so the larger limits apply.
 
     Raises:
         PayloadError: the text is not ``[[...],{...}]`` in strict JSON.
@@ -214,11 +205,7 @@ def _scan_scalars(text: str) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
 
 
 def encode(value: Any, name: str = "result") -> str:
-    """Encode one value as JSON text.
-
-    Args:
-        value: the value.
-        name: what to call the value in error messages, the root of the path.
+    """Encode one value as JSON text. ``name``: what to call it in error messages, the root of the path.
 
     Raises:
         PayloadError: the value is not strict JSON. The message has the path to the part that is not.

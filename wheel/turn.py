@@ -1,14 +1,14 @@
-"""Turn: what an outcome does to its job. Pure: one copy of the rules, for every kind of store.
+"""Turn: what an outcome does to its job. Pure, and the same for every kind of store.
 
     effect = turn(job, outcome)            decided by the worker, from the job as it was claimed
     job = settled(job, effect, now_ms)     the job afterwards, as the store keeps it
 
-There are three effects. ``End``: the job has finished. ``Again``: it is scheduled once more. ``Keep``: it runs on, with
-a note, or with the next fire of its schedule added. A store that settles compares the fencing token first. Then it
-looks at the two things that may have changed since the claim: whether the job was asked to end (``cancel_ms``), and
-whether a newer job holds its key. Either turns ``Again`` into an end as cancelled. Everything else the worker knows.
+There are three effects. ``End``: the job has finished. ``Again``: it is scheduled again. ``Keep``: it runs on, with a
+note, or with the next fire of its schedule added. To settle, a store first compares the fencing tokens. Then it checks
+what may have changed since the claim: whether the job was asked to end (``cancel_ms``), and whether a newer job holds
+its key. In both cases, ``Again`` becomes an end as cancelled.
 
-The other steps of a job's life are here too: ``begun``, ``unrun``, ``revived``.
+The other steps of a job's life are here, too: ``begun``, ``unrun``, ``revived``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class End(NamedTuple):
 
 
 class Again(NamedTuple):
-    """The job is scheduled once more."""
+    """The job is scheduled again."""
 
     due_ms: int
     changes: Mapping[str, Any] = NOTHING
@@ -60,13 +60,13 @@ class Keep(NamedTuple):
     """The job runs on."""
 
     note: str | None = None
-    """Its progress, as JSON text; None to leave what it has said."""
+    """Its progress, as JSON text; None to leave it."""
     reason: str | None = None
     """Without a note: what it waits for, or None if it waits for nothing."""
     next: Job | None = None
-    """The next fire of the job's schedule: to add, once; it takes over the key."""
+    """The next fire of the job's schedule, to be added once. The key passes to it."""
     missed: int = 0
-    """How many fires in between come to nothing, because this job stands for them."""
+    """How many fires in between are not added, because this job stands for them."""
 
 
 Effect = End | Again | Keep
@@ -75,11 +75,7 @@ _DONE: Final = End(State.SUCCEEDED, "null")
 
 
 def turn(job: Job, outcome: Outcome) -> Effect:
-    """What an outcome does to a job.
-
-    Args:
-        job: as it was claimed.
-        outcome: how its run ended.
+    """What an outcome does to a job, given as it was claimed.
 
     >>> turn(Job(id="a", task="t", due_ms=5, attempt=1), Released())
     Again(due_ms=5, changes={'attempt': 0, 'reason': None})
@@ -110,7 +106,7 @@ def _of_retry(asked: Retried) -> dict[str, Any]:
 
 
 def crashed(job: Job, reason: str) -> Effect:
-    """What the death of its worker does to a job that had begun: it runs again, or is set aside after max_crashes."""
+    """What the death of its worker does to a started job: it runs again, or is set aside after max_crashes."""
     crashes = job.crashes + 1
     if crashes < job.max_crashes:
         return Again(job.due_ms, {"crashes": crashes, "reason": reason})
@@ -118,7 +114,7 @@ def crashed(job: Job, reason: str) -> Effect:
     return End(State.FAILED, changes={"crashes": crashes, "error": error, "reason": reason})
 
 
-# ---- what becomes of the job -----------------------------------------------------------------------------
+# ---- the job afterwards ---------------------------------------------------------------------------------
 
 _BEGUN: Final = changing("state", "attempt", "token", "owner", "started_ms", "reason")
 _ENDED: Final = changing("state", "finished_ms", "returned", "owner", "cancel_ms", "wakes")
@@ -126,13 +122,13 @@ _AGAIN: Final = changing("state", "due_ms", "owner")
 
 
 def settled(job: Job, effect: Effect, now_ms: int, *, superseded: bool = False) -> Job:
-    """The job after an effect.
+    """The job after an effect of turn().
 
     Args:
-        job: as the store has it, running.
-        effect: what turn() said.
-        now_ms: the present, in milliseconds since the epoch.
-        superseded: another unfinished job with the job's key is newer.
+        job: the running job, as the store has it.
+        effect: what to do.
+        now_ms: the current time.
+        superseded: whether a newer unfinished job has the job's key.
     """
     if isinstance(effect, End):
         return ended(job, effect.state, now_ms, effect.returned, effect.changes)
@@ -143,7 +139,7 @@ def settled(job: Job, effect: Effect, now_ms: int, *, superseded: bool = False) 
         return ended(job, State.CANCELLED, now_ms, changes={**changes, "reason": job.reason})
     if superseded:
         return ended(job, State.CANCELLED, now_ms, changes={**changes, "reason": SUPERSEDED})
-    if "payload" in changes and job.after is not None:  # all arguments are new: nothing is put in front of them again
+    if "payload" in changes and job.after is not None:  # all arguments are new: put no results before them
         changes = {**changes, "after": job.after._replace(gives="nothing")}
     return _AGAIN(job, State.SCHEDULED, effect.due_ms, None)._replace(**changes)
 
@@ -151,7 +147,7 @@ def settled(job: Job, effect: Effect, now_ms: int, *, superseded: bool = False) 
 def ended(
     job: Job, state: State, now_ms: int, returned: str | None = None, changes: Mapping[str, Any] = NOTHING
 ) -> Job:
-    """The job once it has finished, in whatever way."""
+    """The job once it has finished."""
     job = _ENDED(job, state, now_ms, returned, None, None, ())
     return job._replace(**changes) if changes else job
 
@@ -171,7 +167,7 @@ def begun(job: Job, token: int, owner: str, now_ms: int) -> Job:
 
 
 def revived(job: Job, due_ms: int) -> Job:
-    """A finished job that is to run once more, as if it had never run; its token goes on growing."""
+    """A finished job that is to run as if it had never run; but its token goes on growing."""
     return job._replace(
         state=State.SCHEDULED,
         due_ms=due_ms,
@@ -185,14 +181,14 @@ def revived(job: Job, due_ms: int) -> Job:
 
 
 def is_stale(job: Job, now_ms: int) -> bool:
-    """Whether it is too late to run a due job: it has expired, or nobody took it within its grace."""
+    """Whether it is too late to run a due job: it has expired, or its grace is over."""
     if job.expires_ms is not None and job.expires_ms <= now_ms:
         return True
     return job.grace_ms is not None and job.due_ms + job.grace_ms < now_ms
 
 
 def unrun(job: Job, now_ms: int) -> Job:
-    """A stale job, ended as expired, with the reason."""
+    """A stale job, once it has ended as expired, with the reason."""
     if job.expires_ms is not None and job.expires_ms <= now_ms:
         reason = "it had expired before its turn came"
     else:
@@ -201,5 +197,5 @@ def unrun(job: Job, now_ms: int) -> Job:
 
 
 def effects(outcomes: Iterable[tuple[Claim, Outcome]]) -> list[tuple[Claim, Effect]]:
-    """What Store.settle() takes, from what the runs of claims came to."""
+    """The outcomes of claims as Store.settle() takes them."""
     return [(claim, turn(claim.job, outcome)) for claim, outcome in outcomes]

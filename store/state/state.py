@@ -25,7 +25,7 @@ from typing import Any, Final
 from ...job import Claim, Job
 from ...job import State as JobState
 from ...ring import Ring
-from ...turn import Again, Effect, Keep, begun, crashed, ended, revived, settled, unrun
+from ...turn import Again, Effect, End, Keep, begun, crashed, ended, revived, settled, unrun
 from ..codec import decode_job, lane
 from ..keeping import is_over, over_ms, was_over
 from .counts import Counts
@@ -225,8 +225,14 @@ class State:
         self.ring.advance(now_ms // 1000)  # live, take_due has swept before; on replay this is the sweep
 
     def _settled(self, record: Settled) -> None:
+        now_ms = record.now_ms
         for id, _, effect in record.items:
-            self._turned(job_of(self.rows[id]), effect, record.now_ms)
+            job = job_of(self.rows[id])
+            if type(effect) is End:  # the usual one, without the detours of the others
+                self._leave(job)
+                self._end(job, ended(job, effect.state, now_ms, effect.returned, effect.changes))
+            else:
+                self._turned(job, effect, now_ms)
 
     def _rescued(self, record: Rescued) -> None:
         for id in record.ids:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ...contract import Claims, Cursor, Filter, Found, OnConflict, Stats
 from ...errors import InvalidValue, TooManyPending
@@ -160,9 +160,9 @@ class StateVerbs(ABC):
                 except BaseException:
                     unchoose(state, taken + expired)
                     raise
-            jobs = [job_of(state.rows[id]) for id in (*unheard, *taken)]
+            rows: Any = state.rows  # of what runs they are jobs, not text
             return Claims(
-                [bare(Claim, (job, job.token, owner)) for job in jobs],
+                [bare(Claim, ((job := rows[id]), job.token, owner)) for id in (*unheard, *taken)],
                 next_ms=now_ms if limit and len(taken) == limit else views.next_due(state, queues, without),
                 ask=state.token,
                 unrun=filter(None, map(state.get, expired)),

@@ -306,6 +306,13 @@ class StoreMachine(RuleBasedStateMachine):
     def _reschedule(self, id: str, due_ms: int) -> None:
         assert self.store.reschedule([id], due_ms, self.now_ms) == self.model.reschedule([id], due_ms)
 
+    @rule(ends=st.sampled_from([0, 6]), early=st.sampled_from([0, 1]))
+    def one_ends_and_its_time_is_over(self, ends: int, early: int) -> None:
+        self._add([Job(id=f"brief-{self.model.accepted}", task="app.a", due_ms=self.now_ms, result_ttl_ms=1_000)])
+        self.claim("me", 100, False, None)
+        self._settle([(claim, self._outcomes(0, None)[ends]) for claim in self.claims[-1:] if self.model.holds(claim)])
+        self.tidy(1_000 - early)
+
     @rule(later=st.sampled_from([0, 999, 1_000, 300_000, 8 * 24 * HOUR_MS]))
     def tidy(self, later: int) -> None:
         self.store.tidy(self.now_ms + later)

@@ -188,7 +188,9 @@ class TidiesTooSoon(MemoryStore):
 class TidiesOnlyWhatHasSucceeded(MemoryStore):
     def tidy(self, now_ms: int, limit: int = 10_000) -> int:
         self._state.over = [
-            (at, id) for at, id in self._state.over if job_of(self._state.rows[id]).state is State.SUCCEEDED
+            (at, id)
+            for at, id in self._state.over
+            if (job := self._state.get(id)) is not None and job.state is State.SUCCEEDED
         ]
         return super().tidy(now_ms, limit)
 

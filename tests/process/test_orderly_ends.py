@@ -108,7 +108,7 @@ def test_jobs_failed_in_the_grace_because_python_3_12_gives_no_more_threads_from
 def test_a_job_that_must_not_run_twice_has_failed_at_an_end_in_the_midst_of_it(tmp_path: Path) -> None:
     run(tmp_path, "once.delay()", "app.start()", "begun(1)")
     [job] = jobs(tmp_path)
-    assert (job.state, job.crashes, job.reason) == (State.FAILED, 0, "at most once (acks_early): it had begun")
+    assert (job.state, job.crashes, job.reason) == (State.FAILED, 0, "at most once (acks_early): it had started")
 
 
 def test_ctrl_c_in_a_script_is_no_crash_of_its_jobs_and_once_more_ends_the_wait(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ def leave(name):
 for number in range(5):
     app.periodic(every(0.2), name=f"beat-{number}", args=(number,), misfire="each", max_crashes=1000)(leave)
 
+@app.on.worker_ready
+def ready(_):
+    open(f"{sys.argv[2]}.{os.getpid()}", "w").close()
+
 if __name__ == "__main__":
     app.run(timeout=5)
 """
@@ -47,6 +51,9 @@ def test_every_fire_is_issued_once_though_processes_are_killed_again_and_again(t
         time.sleep(1.5)
     finally:
         for process in processes:
+            while not os.path.exists(f"{witness}.{process.pid}"):  # before it is ready, a signal just ends it
+                assert process.poll() is None
+                time.sleep(0.05)
             process.send_signal(signal.SIGTERM)
         assert [process.wait(timeout=30) for process in processes] == [0, 0, 0]
     store = JsonStore(path)

@@ -6,11 +6,13 @@ import re
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from ..clock import Clock
 from ..errors import InvalidValue
+from ..explain.when import read_instant, read_span
 from ..ids import normal_id
+from ..worker.pool.kinds import ALIASES, KINDS
 from .console import Console
 
 T = TypeVar("T")
@@ -25,6 +27,12 @@ class Context:
     environ: Mapping[str, str]
 
 
+Argument = Callable[[ArgumentParser], object]
+"""Adds an argument to a parser."""
+Run = Callable[[Namespace, Context], int]
+"""Runs a command and returns the exit status."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One command of ``hourwheel``."""
@@ -34,55 +42,33 @@ class Command:
     """One line, for the list of commands."""
     description: str
     examples: tuple[str, ...]
-    arguments: Callable[[ArgumentParser], None]
-    """Adds the command's arguments to its parser."""
-    run: Callable[[Namespace, Context], int]
-    """Runs the command and returns the exit status."""
+    takes: tuple[Argument, ...]
+    run: Run
     use: Literal["looks", "changes", "runs"] = "looks"
     """What it does with a store. "looks" opens it read-only; only "runs" lets a scheduler start if the app's module
     calls start() when it is imported (looking.py)."""
     intermixed: bool = False
     """Whether options may stand between positional arguments."""
 
-
-def take_app(parser: ArgumentParser) -> None:
-    """Add ``-A``. It is also accepted before the command."""
-    parser.add_argument(
-        "-A",
-        "--app",
-        metavar="MODULE:APP",
-        default=SUPPRESS,
-        help="the Scheduler, in a module found from the current directory; default: $HOURWHEEL_APP",
-    )
+    def arguments(self, parser: ArgumentParser) -> None:
+        """Add the command's arguments to its parser."""
+        for add in self.takes:
+            add(parser)
 
 
-def take_store(parser: ArgumentParser) -> None:
-    """Add STORE, and ``-A`` as an alternative."""
-    parser.add_argument("store", nargs="?", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
-    take_app(parser)
+def command(name: str, **rest: Any) -> Callable[[Run], Command]:
+    """Make a Command of the function that runs it: a decorator. ``rest``: the other fields of Command."""
+    return lambda run: Command(name=name, run=run, **rest)
 
 
-def take_job(parser: ArgumentParser, *, several: bool = False) -> None:
-    """Add ID (one, or several), ``--store`` and ``-A``."""
-    if several:
-        parser.add_argument("id", nargs="+", metavar="ID", type=job_id, help="ids of jobs")
-    else:
-        parser.add_argument("id", metavar="ID", type=job_id, help="id of the job")
-    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
-    take_app(parser)
+def argument(*names: str, **how: Any) -> Argument:
+    """An argument of a command, as ArgumentParser.add_argument takes it."""
+    return lambda parser: parser.add_argument(*names, **how)
 
 
-def take_json(parser: ArgumentParser, what: str) -> None:
-    """Add ``--json``; ``what`` says what it prints."""
-    parser.add_argument("--json", action="store_true", help=f"print {what} as one JSON document")
-
-
-def job_id(text: str) -> str:
-    """Return an id in its stored spelling. Text that is not a valid id is returned as it is, and will not be found."""
-    try:
-        return normal_id(text)
-    except InvalidValue:
-        return text
+def as_json(what: str) -> Argument:
+    """``--json``; ``what`` says what it prints."""
+    return argument("--json", action="store_true", help=f"print {what} as one JSON document")
 
 
 def checked(read: Callable[[str], T]) -> Callable[[str], T]:
@@ -111,3 +97,46 @@ def names(text: str) -> list[str]:
     if not found:
         raise ArgumentTypeError(f"must be names separated by commas, got {text!r}")
     return found
+
+
+def job_id(text: str) -> str:
+    """Return an id in its stored spelling. Text that is not a valid id is returned as it is, and will not be found."""
+    try:
+        return normal_id(text)
+    except InvalidValue:
+        return text
+
+
+def due_time(*, required: bool = False) -> Argument:
+    """``--countdown`` or ``--eta``."""
+
+    def add(parser: ArgumentParser) -> None:
+        when = parser.add_mutually_exclusive_group(required=required)
+        span = "how long from now: seconds, or 15m, 1h30m, 2d"
+        when.add_argument("--countdown", metavar="SPAN", type=checked(read_span), help=span)
+        time = "a date and time such as 2026-12-24T18:00 (local)"
+        when.add_argument("--eta", metavar="TIME", type=checked(read_instant), help=time)
+
+    return add
+
+
+def queues(what: str) -> Argument:
+    """``-Q``; ``what`` says what it is for."""
+    return argument("-Q", "--queues", metavar="A,B", type=names, help=f"{what}; default: the app's")
+
+
+def pool(what: str) -> Argument:
+    """``-P``; ``what`` says what it is for."""
+    kinds = [*KINDS, *ALIASES]
+    return argument("-P", "--pool", choices=kinds, metavar="POOL", help=f"{what}; default: the app's")
+
+
+_APP_HELP: Final = "the Scheduler, in a module found from the current directory; default: $HOURWHEEL_APP"
+_STORE_HELP: Final = "path or URL of the store; default: $HOURWHEEL_STORE"
+APP: Final = argument("-A", "--app", metavar="MODULE:APP", default=SUPPRESS, help=_APP_HELP)
+"""It is also accepted before the command."""
+STORE: Final = (argument("store", nargs="?", metavar="STORE", help=_STORE_HELP), APP)
+"""The store as a positional argument, or the app's."""
+STORE_OPTION: Final = (argument("--store", metavar="STORE", help=_STORE_HELP), APP)
+JOB: Final = (argument("id", metavar="ID", type=job_id, help="id of the job"), *STORE_OPTION)
+JOBS: Final = (argument("id", nargs="+", metavar="ID", type=job_id, help="ids of jobs"), *STORE_OPTION)

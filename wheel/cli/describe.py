@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..contract import Stats
 from ..errors import PayloadError
-from ..explain.when import local, since, span, until, utc
+from ..explain.when import from_now, local, shortened, since, span, until, utc
 from ..job import Job, State
 from ..tasks.options.limit import in_words
 from .console import Cell
@@ -20,7 +20,6 @@ COLOURS: Final = {
     State.EXPIRED: "dim",
 }
 _LONGEST_CALL: Final = 200
-_LONGEST_NOTE: Final = 60
 
 
 def call(job: Job) -> str:
@@ -30,8 +29,7 @@ def call(job: Job) -> str:
     except PayloadError:
         return f"{job.task}({job.payload[:_LONGEST_CALL]})"
     parts = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
-    text = f"{job.task}({', '.join(parts)})"
-    return text if len(text) <= _LONGEST_CALL else text[: _LONGEST_CALL - 1] + "…"
+    return shortened(f"{job.task}({', '.join(parts)})", _LONGEST_CALL)
 
 
 def state(job: Job) -> Cell:
@@ -62,16 +60,17 @@ def progress(job: Job) -> str:
     if isinstance(note, dict) and set(note) == {"state", "meta"}:
         note = note["meta"] if note["meta"] is not None else note["state"]
     text = ", ".join(f"{name} {value}" for name, value in note.items()) if isinstance(note, dict) else str(note)
-    return text if len(text) <= _LONGEST_NOTE else text[: _LONGEST_NOTE - 1] + "…"
+    return shortened(text, 60)
 
 
 def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
     """Everything about a job, as lines of (name, text); empty ones are left out."""
+    due = until if job.state is State.SCHEDULED else from_now
     found = [
         ("id", job.id),
         ("call", call(job)),
         ("state", str(job.state)),
-        ("due", f"{local(job.due_ms, milliseconds=True)} ({_due(job, now_ms)})"),
+        ("due", f"{local(job.due_ms, milliseconds=True)} ({due(job.due_ms, now_ms)})"),
         ("place", f"slot {job.slot} of cycle {job.cycle}"),
         ("queue", job.queue),
         ("priority", str(job.priority) if job.priority else ""),
@@ -79,7 +78,7 @@ def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
         ("schedule", "" if job.fire is None else f"{job.fire.schedule}, the fire of {local(job.fire.at_ms)}"),
         ("limits", ", ".join(f"{bound.name}: {in_words(bound)}" for bound in job.limits)),
         ("created", _when(job.created_ms or None, now_ms)),
-        ("expires", "" if job.expires_ms is None else f"{local(job.expires_ms)} ({_expiry(job.expires_ms, now_ms)})"),
+        ("expires", "" if job.expires_ms is None else f"{local(job.expires_ms)} ({from_now(job.expires_ms, now_ms)})"),
         ("attempt", str(job.attempt) if job.attempt else ""),
         ("crashes", f"{job.crashes} of at most {job.max_crashes}" if job.crashes else ""),
         ("owner", job.owner or ""),
@@ -91,16 +90,6 @@ def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
         ("error", f"{job.error.type}: {job.error.message}" if job.error else ""),
     ]
     return [(name, text) for name, text in found if text]
-
-
-def _due(job: Job, now_ms: int) -> str:
-    if job.state is State.SCHEDULED:
-        return until(job.due_ms, now_ms)
-    return since(job.due_ms, now_ms) if job.due_ms <= now_ms else f"in {span(job.due_ms - now_ms)}"
-
-
-def _expiry(expires_ms: int, now_ms: int) -> str:
-    return f"in {span(expires_ms - now_ms)}" if expires_ms > now_ms else since(expires_ms, now_ms)
 
 
 def _when(ms: int | None, now_ms: int) -> str:

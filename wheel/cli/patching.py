@@ -20,15 +20,7 @@ _AGAIN: Final = "{patch}; import sys; from hourwheel.cli import main; sys.exit(m
 
 
 def patch_for(pool: str, words: Sequence[str]) -> None:
-    """Restart the process if the pool needs a patch that is not applied yet; otherwise return.
-
-    Args:
-        pool: the name of the kind of pool.
-        words: the command-line arguments.
-
-    Raises:
-        CommandError: the library is not installed.
-    """
+    """Restart the process, with the same ``words``, if the pool needs a patch that is not applied yet."""
     if pool not in PATCHES or patched(pool):
         return
     if not installed(pool):

@@ -16,6 +16,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from ..errors import InvalidValue
+from ..explain.plan import bar
 
 SLOTS: Final = 3600
 SECTORS: Final = 60
@@ -31,8 +32,6 @@ _BAND: Final = (_OUTER - _INNER) / BANDS
 _SECTOR: Final = 2 * pi / SECTORS
 _GAP: Final = 0.07 * _SECTOR
 
-_BARS: Final = "▁▂▃▄▅▆▇█"
-_EMPTY: Final = "·"
 _HAND: Final = "┃"
 _UNSAFE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -114,12 +113,13 @@ def ring_text(density: Sequence[int], hand: int, *, columns: int = 60, rows: int
     cells = [sum(density[start:end]) for start, end in pairwise(edges)]
     at = bisect_right(edges, hand % SLOTS) - 1
     most = max(cells)
-    signs = [_HAND if cell == at else _bar(jobs, most) for cell, jobs in enumerate(cells)]
+    signs = [_HAND if cell == at else bar(jobs, most) for cell, jobs in enumerate(cells)]
     lines = []
     for row in range(rows):
         span = slice(row * columns, (row + 1) * columns)
-        lines.append(f"{_clock(edges[row * columns])} {''.join(signs[span])} {sum(cells[span]):>8,}")
-    scale = f"   {_BARS[-1]} {most:,} in {_span(SLOTS / count)}" if most else ""
+        minute, second = divmod(edges[row * columns], 60)
+        lines.append(f"{minute:02}:{second:02} {''.join(signs[span])} {sum(cells[span]):>8,}")
+    scale = f"   {bar(1, 1)} {most:,} in {SLOTS / count:g} s" if most else ""
     lines.append(f"{_HAND} hand at slot {hand % SLOTS}{scale}   {_jobs(sum(density))}")
     return "\n".join(lines)
 
@@ -253,18 +253,6 @@ def _safe(text: str) -> str:
 
 
 # ---- parts of the text ---------------------------------------------------------------------------------------
-
-
-def _bar(jobs: int, most: int) -> str:
-    return _BARS[(jobs * len(_BARS) - 1) // most] if jobs else _EMPTY
-
-
-def _clock(slot: int) -> str:
-    return f"{slot // 60:02}:{slot % 60:02}"
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds:g} s"
 
 
 def _jobs(count: int) -> str:

@@ -78,11 +78,7 @@ def opened(args: Namespace, environ: Mapping[str, str]) -> Iterator[Store]:
 
 
 def url_of(args: Namespace, environ: Mapping[str, str]) -> str:
-    """Return the path or URL that the arguments name, without opening it: the store may be damaged.
-
-    Raises:
-        CommandError: no store is named.
-    """
+    """Return the path or URL that the arguments name, without opening it: the store may be damaged."""
     url = _url(args, environ)
     if url is not None:
         return url

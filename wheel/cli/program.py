@@ -12,43 +12,36 @@ from ..errors import HourwheelError
 from ..safety.plain import plain, plain_lines
 from ..worker.looking import Rule, ruled
 from .command import Command, Context
-from .commands.agenda import AGENDA
-from .commands.call import CALL
-from .commands.change import CANCEL, RESCHEDULE
-from .commands.config import CONFIG
-from .commands.jobs import JOBS, SHOW
-from .commands.pause import PAUSE, RESUME
-from .commands.preflight import PREFLIGHT
-from .commands.retry import RETRY
-from .commands.run_due import RUN_DUE
-from .commands.schedules import SCHEDULES
-from .commands.simulate import SIMULATE
-from .commands.stores.backup import BACKUP, MOVE
-from .commands.stores.check import CHECK, COMPACT
-from .commands.stores.repair import REPAIR
-from .commands.stores.stats import RING, STATS
-from .commands.why import WHY
-from .commands.worker import WORKER
+from .commands.agenda import agenda
+from .commands.call import call
+from .commands.change import cancel, reschedule
+from .commands.config import config
+from .commands.jobs import jobs, show
+from .commands.pause import pause, resume
+from .commands.preflight import preflight
+from .commands.retry import retry
+from .commands.run_due import run_due
+from .commands.schedules import schedules
+from .commands.simulate import simulate
+from .commands.stores.backup import backup, move
+from .commands.stores.check import check, compact
+from .commands.stores.repair import repair
+from .commands.stores.stats import ring, stats
+from .commands.why import why
+from .commands.worker import worker
 from .console import Console
 from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
 from .parser import Misuse, make_parser
 
-_RUNNING: Final = (WORKER, RUN_DUE, CALL)
-_ABOUT_JOBS: Final = (JOBS, SHOW, WHY, AGENDA, CANCEL, RESCHEDULE, RETRY, PAUSE, RESUME, SCHEDULES)
-_ABOUT_STORES: Final = (STATS, RING, CHECK, COMPACT, REPAIR, BACKUP, MOVE, SIMULATE, PREFLIGHT)
-COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_STORES, CONFIG)
+_RUNNING: Final = (worker, run_due, call)
+_ABOUT_JOBS: Final = (jobs, show, why, agenda, cancel, reschedule, retry, pause, resume, schedules)
+_ABOUT_STORES: Final = (stats, ring, check, compact, repair, backup, move, simulate, preflight)
+COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_STORES, config)
 DEBUG_VARIABLE: Final = "HOURWHEEL_DEBUG"
 
 
 def main(argv: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
-    """Run the command line.
-
-    Args:
-        argv: the arguments after ``hourwheel``; by default those of the process.
-        clock: for tests.
-
-    Returns:
-        The exit status; see outcome.py.
+    """Run the command line, by default that of the process, and return the exit status; see outcome.py.
 
     >>> main(["stats", "tasks.json"])
     0

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..contract import Filter, Store
 from ..job import Bound, Job, State
 from ..results.deadlock import awaited
-from .known import Judge
+from .known import App, Judge
 from .plan import held_back
 from .processes import Process, processes_of
 from .reasons import Facts
 
-if TYPE_CHECKING:
-    from .known import App
-
-_ALL: Final = 1 << 62
 _FEW: Final = 100
 _RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
 
@@ -29,19 +25,11 @@ def facts_of(
     *,
     look: Callable[[Store], list[Process] | None] = processes_of,
 ) -> Facts:
-    """Return the facts about a job. About a finished job nothing is looked up.
-
-    Args:
-        job: the job as stored.
-        store: its store.
-        app: the scheduler that would run it, if known.
-        now_ms: the current time, in milliseconds since the epoch.
-        look: finds the processes; tests pass their own.
-    """
+    """Return the facts about a job, about a finished one none. ``look`` finds the processes; tests pass their own."""
     if job.finished:
         return Facts(now_ms=now_ms)
     paused = frozenset(store.paused())
-    running = store.scan(_RUNNING, _ALL)
+    running = store.scan(_RUNNING)
     processes = look(store)
     return Facts(
         now_ms=now_ms,
@@ -85,7 +73,7 @@ def _opens_ms(bound: Bound, job: Job, store: Store) -> int:
     named = Filter(task=job.task) if f"{bound.name} ".startswith(f"{own} ") else Filter()
     starts = (
         one.started_ms
-        for one in store.scan(named, _ALL)
+        for one in store.scan(named)
         if one.started_ms is not None and any(other.name == bound.name and other.per_ms for other in one.limits)
     )
     last_ms = max(starts, default=None)
@@ -97,7 +85,7 @@ def _ahead(job: Job, store: Store, paused: frozenset[str], now_ms: int) -> int:
     if job.due_ms > now_ms:
         return 0
     place = (-job.priority, job.due_ms, job.id)
-    due = store.scan(Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1), _ALL)
+    due = store.scan(Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1))
     return sum((-one.priority, one.due_ms, one.id) < place for one in due if not held_back(one, paused))
 
 

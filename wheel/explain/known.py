@@ -6,41 +6,42 @@ shape is checked once, however many jobs have it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..errors import PayloadError
 from ..job import Job
 from ..payload import decode_call
+from ..tasks.carrier import Carrier
 from ..worker.pool import PoolOptions
 
 if TYPE_CHECKING:
     from ..schedules.entry import Entry
     from ..schedules.fires import Schedules
-    from ..tasks.carrier import Carrier
     from ..tasks.registry import Registry
     from ..tasks.task import Task
 
-    class App(Carrier, Protocol):
-        """The parts of a scheduler that are needed here."""
-
-        @property
-        def fires(self) -> Schedules:
-            """Its schedules."""
-
-        @property
-        def pool(self) -> PoolOptions:
-            """The pool that runs its jobs."""
-
-        @property
-        def queues(self) -> frozenset[str] | None:
-            """The queues that it serves; None for all."""
-
-
 _NEAR: Final = 3
+
+
+class App(Carrier, Protocol):
+    """The parts of a scheduler that are needed here."""
+
+    @property
+    def fires(self) -> Schedules:
+        """Its schedules."""
+
+    @property
+    def pool(self) -> PoolOptions:
+        """The pool that runs its jobs."""
+
+    @property
+    def queues(self) -> frozenset[str] | None:
+        """The queues that it serves; None for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +75,8 @@ class Judge:
         self._registry: Final = registry
         self._pool: Final = pool
         self._schedules: Final = schedules
-        self._tasks: Final[dict[str, Known | Task[..., Any]]] = {}
-        self._refusals: Final[dict[str, str | None]] = {}
-        self._shapes: Final[dict[tuple[str, int, tuple[str, ...]], str | None]] = {}
+        self._task: Final = cache(self._looked_up)
+        self._refused: Final = cache(_refused)
 
     @classmethod
     def of(cls, app: App) -> Judge:
@@ -92,27 +92,15 @@ class Judge:
                 orphaned = job.fire.schedule
             else:
                 job = job._replace(task=entry.task, payload=entry.payload)
-        known = self._known(job)
-        return known if orphaned is None else replace(known, orphaned=orphaned)
+        task, known = self._task(job.task)
+        misfit = None if task is None else self._misfit(task, job)
+        return replace(known, misfit=misfit, orphaned=orphaned)
 
-    def _known(self, job: Job) -> Known:
-        task = self._task(job.task)
-        if isinstance(task, Known):
-            return task
-        return Known(name=task.name, misfit=self._misfit(task, job), refusal=self._refusals[job.task])
-
-    def _task(self, name: str) -> Known | Task[..., Any]:
-        found = self._tasks.get(name)
-        if found is None:
-            found = self._tasks[name] = self._looked_up(name)
-        return found
-
-    def _looked_up(self, name: str) -> Known | Task[..., Any]:
+    def _looked_up(self, name: str) -> tuple[Task[..., Any] | None, Known]:
         task = self._registry.find(name)
         if task is None:
-            return Known(name=None, near=near(name, self._registry))
-        self._refusals[name] = self._pool.kind.refusal(task, task.limits.over(self._pool.limits))
-        return task
+            return None, Known(name=None, near=near(name, self._registry))
+        return task, Known(name=task.name, refusal=self._pool.kind.refusal(task, task.limits.over(self._pool.limits)))
 
     def _misfit(self, task: Task[..., Any], job: Job) -> str | None:
         try:
@@ -120,15 +108,12 @@ class Judge:
         except PayloadError as error:
             return f"its arguments cannot be read: {error}"
         given = 0 if job.after is None or job.after.gives == "nothing" else 1  # results are passed as first argument
-        shape = (job.task, given + len(args), tuple(kwargs))
-        if shape not in self._shapes:
-            self._shapes[shape] = _refused(task, (None,) * shape[1], dict.fromkeys(kwargs))
-        return self._shapes[shape]
+        return self._refused(task, given + len(args), tuple(kwargs))
 
 
-def _refused(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+def _refused(task: Task[..., Any], count: int, names: tuple[str, ...]) -> str | None:
     try:
-        task.check(*args, **kwargs)
+        task.check(*(None,) * count, **dict.fromkeys(names))
     except TypeError as error:
         return str(error)
     return None
@@ -136,12 +121,7 @@ def _refused(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 
 def near(name: str, registry: Registry) -> tuple[str, ...]:
     """Return names of tasks like an unknown one: first the same function in other modules, then similar spellings."""
-    known = _all_names(registry)
+    known = sorted({one for own in registry.names() for one in (own, *registry.get(own).aliases)})
     function = name.rpartition(".")[2]
     same = [one for one in known if one.rpartition(".")[2] == function]
     return tuple(dict.fromkeys([*same, *get_close_matches(name, known, n=_NEAR, cutoff=0.7)]))[:_NEAR]
-
-
-def _all_names(registry: Registry) -> list[str]:
-    names: Iterable[str] = registry.names()
-    return sorted({one for name in names for one in (name, *registry.get(name).aliases)})

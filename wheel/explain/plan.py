@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ..job import Job, State
+from ..schedules.entry import upcoming as instants
+from .known import App
 
 MINUTE_MS: Final = 60_000
 _MOST_CELLS: Final = 60
+MOST: Final = 10_000
+"""The most fires of one schedule: a quarter of an hour of the shortest interval, 0.1 s."""
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_NONE: Final = "·"
 
 
 class Stretch(NamedTuple):
@@ -46,11 +50,16 @@ class Plan:
     def load(self) -> list[Stretch]:
         """The load per minute, or in at most about sixty stretches of several minutes each."""
         minutes = -(-(self.until_ms - self.now_ms) // MINUTE_MS)
-        step = next((step for step in _STEPS if minutes <= step * _MOST_CELLS), -(-minutes // _MOST_CELLS))
+        step = step_of(minutes, _MOST_CELLS)
         first = self.now_ms // MINUTE_MS // step * step
         count = -(-(-(-self.until_ms // MINUTE_MS) - first) // step)
         counts = Counter(max(0, job.due_ms // MINUTE_MS - first) // step for job in self.jobs)
         return [Stretch((first + n * step) * MINUTE_MS, counts[n]) for n in range(count)]
+
+
+def step_of(minutes: int, most: int) -> int:
+    """How many minutes a cell has, so that there are at most so many cells."""
+    return next((step for step in _STEPS if minutes <= step * most), -(-minutes // most))
 
 
 def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], now_ms: int, until_ms: int) -> Plan:
@@ -75,6 +84,23 @@ def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], 
     )
 
 
+def upcoming(app: App | None, from_ms: int, until_ms: int) -> tuple[list[Job], list[str]]:
+    """Return the fires after ``from_ms`` and before ``until_ms``, by time, and the names of schedules that have more.
+
+    The next fire of a schedule is usually in the store already, with the same id.
+    """
+    found: list[Job] = []
+    cut: list[str] = []
+    if app is None:
+        return found, cut
+    for name, entry in app.fires.entries.items():
+        fires = list(islice(instants(entry, from_ms, until_ms - 1), MOST + 1))
+        if len(fires) > MOST:
+            cut.append(name)
+        found += [entry.fire(at_ms, from_ms, app) for at_ms in fires[:MOST]]
+    return sorted(found, key=lambda job: (job.due_ms, job.id)), cut
+
+
 def held_back(job: Job, paused: Collection[str]) -> bool:
     """Whether the job's queue, task or schedule is paused."""
     if f"queue:{job.queue}" in paused or f"task:{job.task}" in paused:
@@ -89,7 +115,12 @@ def bars(load: Sequence[Stretch]) -> str:
     '·▁█'
     """
     most = max((one.due for one in load), default=0)
-    return "".join(_BARS[(one.due * len(_BARS) - 1) // most] if one.due else _NONE for one in load)
+    return "".join(bar(one.due, most) for one in load)
+
+
+def bar(count: int, most: int) -> str:
+    """Draw a count as one character; ``most`` is a full one."""
+    return _BARS[(count * len(_BARS) - 1) // most] if count else "·"
 
 
 def durations_of(jobs: Iterable[Job]) -> dict[str, float]:

@@ -24,10 +24,9 @@ from ..store import JsonStore, ReadOnlyStore
 from ..store.file.system.begun import read_mark
 from ..store.file.system.place import Place
 from ..store.file.system.system import SYSTEM
+from .when import shortened
 
 _LOCK_LINE: Final = re.compile(r"^\d+: FLOCK +ADVISORY +WRITE +(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
-_STOPPED: Final = frozenset("Tt")
-_LONGEST_COMMAND: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +93,8 @@ def _process(owner: str, path: str, holders: dict[int, int]) -> Process:
         alive=True,
         since_ms=since_ms,
         pid=pid,
-        stopped=_state(pid) in _STOPPED,
-        command=_shortened(" ".join(words).strip()),
+        stopped=_read(f"/proc/{pid}/stat").rpartition(") ")[2][:1] in ("T", "t"),
+        command=shortened(" ".join(words).strip(), 100),
         queues=queues_in(words),
     )
 
@@ -103,14 +102,6 @@ def _process(owner: str, path: str, holders: dict[int, int]) -> Process:
 def _holders() -> dict[int, int]:
     """The pid of the process that holds an exclusive lock, by the inode of the file."""
     return {int(inode): int(pid) for pid, inode in _LOCK_LINE.findall(_read("/proc/locks"))}
-
-
-def _state(pid: int) -> str:
-    return _read(f"/proc/{pid}/stat").rpartition(") ")[2][:1]
-
-
-def _shortened(command: str) -> str:
-    return command if len(command) <= _LONGEST_COMMAND else command[: _LONGEST_COMMAND - 1] + "…"
 
 
 def queues_in(words: Sequence[str]) -> frozenset[str] | None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 from ..job import Bound, Job, State
 from ..tasks.options.limit import in_words
 from .known import Known
 from .processes import Process
-from .when import local, since, span, until
+from .when import counted, local, since, span, until
 
 _SOON_MS: Final = 2_000
 """A job that is late by less than this is simply about to start."""
@@ -62,14 +61,7 @@ class Facts:
 
 
 def reasons(job: Job, facts: Facts) -> list[str]:
-    """Return what state a job is in and, if it has not run, why.
-
-    Args:
-        job: the job as stored.
-        facts: the facts of the same moment.
-
-    Returns:
-        At least one sentence; the most important one is first.
+    """Return what state a job is in and, if it has not run, why: at least one sentence, the most important one first.
 
     >>> reasons(Job(id="a", task="app.mail", due_ms=90_000), Facts(now_ms=0))[0]
     'It is not due yet: it is due in 1m 30s, at 1970-01-01 00:01:30 UTC.'
@@ -78,28 +70,19 @@ def reasons(job: Job, facts: Facts) -> list[str]:
         return [_finished(job, facts)]
     if job.state is State.RUNNING:
         return list(_running(job, facts))
-    found = list(
-        chain(
-            _waiting(job, facts),
-            _not_due(job, facts),
-            _too_late(job, facts),
-            _held(job, facts),
-            _not_taken(job, facts),
-            _unfit(job, facts),
-            _given_back(job, facts),
-        )
-    )
-    return found or [_in_turn(job, facts)]
+    return [*_delays(job, facts), *_unfit(job, facts), *_given_back(job, facts)] or [_in_turn(job, facts)]
 
 
 def held_up(job: Job, facts: Facts) -> str | None:
     """The first sentence of reasons(), from few_facts_of(); None if those facts do not suffice."""
     if job.finished or job.state is State.RUNNING:
-        return next(iter(reasons(job, facts)))
-    found = chain(
-        _waiting(job, facts), _not_due(job, facts), _too_late(job, facts), _held(job, facts), _not_taken(job, facts)
-    )
-    return next(found, None)
+        return reasons(job, facts)[0]
+    return next(_delays(job, facts), None)
+
+
+def _delays(job: Job, facts: Facts) -> Iterator[str]:
+    for delay in (_waiting, _not_due, _too_late, _held, _not_taken):
+        yield from delay(job, facts)
 
 
 # ---- finished, running -----------------------------------------------------------------------------------
@@ -153,10 +136,6 @@ def _holder(job: Job, facts: Facts) -> Process | None:
     if facts.processes is None or job.owner is None:
         return None
     return next((one for one in facts.processes if one.owner == job.owner), Process(owner=job.owner, alive=False))
-
-
-def _from_now(ms: int, now_ms: int) -> str:
-    return f"in {span(ms - now_ms)}" if ms > now_ms else since(ms, now_ms)
 
 
 # ---- scheduled: not yet ----------------------------------------------------------------------------------
@@ -309,14 +288,10 @@ def _in_turn(job: Job, facts: Facts) -> str:
 
 
 def _ahead(count: int) -> str:
-    return "no job goes before it" if not count else f"{_jobs(count)} {'goes' if count == 1 else 'go'} before it"
+    return "no job goes before it" if not count else f"{counted(count)} {'goes' if count == 1 else 'go'} before it"
 
 
 # ---- words -----------------------------------------------------------------------------------------------
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count:,} jobs"
 
 
 def _times(count: int) -> str:

@@ -12,7 +12,6 @@ from .facts import few_facts_of
 from .reasons import held_up
 
 if TYPE_CHECKING:
-    from ..contract import Store
     from ..tasks.carrier import Carrier
 
 _WARNED: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
@@ -45,8 +44,4 @@ def warn_if_nobody_runs(carrier: Carrier, id: str) -> None:
 
 def _is_alone(carrier: Carrier) -> bool:
     """Whether only this process could run the jobs, and it does not."""
-    return _in_memory(carrier.store) and not getattr(carrier, "running", True)
-
-
-def _in_memory(store: Store) -> bool:
-    return type(store).__module__.endswith(".store.memory")
+    return type(carrier.store).__module__.endswith(".store.memory") and not getattr(carrier, "running", True)

@@ -1,4 +1,4 @@
-"""Times for the command line: in local time, or relative to now.
+"""Words for the command line: times, in local time or relative to now, and counts.
 
 The Python API refuses datetimes without a time zone. At a terminal people mean local time, so here a time without a
 zone is local, and every time that is printed has its zone beside it.
@@ -63,11 +63,23 @@ def since(ms: int, now_ms: int) -> str:
     return f"{span(max(0, now_ms - ms))} ago"
 
 
+def from_now(ms: int, now_ms: int) -> str:
+    """Format an instant relative to now: ``in 14m 32s`` or ``3m 2s ago``."""
+    return f"in {span(ms - now_ms)}" if ms > now_ms else since(ms, now_ms)
+
+
+def counted(count: int) -> str:
+    """A number of jobs in words."""
+    return "1 job" if count == 1 else f"{count:,} jobs"
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut a text that has more than so many characters, with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def read_span(text: str) -> int:
     """Parse a duration into milliseconds: ``90`` (seconds), ``15m``, ``1h30m``, ``2d``, ``250ms``.
-
-    Raises:
-        InvalidValue: the text is not a duration.
 
     >>> read_span("1h30m"), read_span("1.5")
     (5400000, 1500)
@@ -81,11 +93,7 @@ def read_span(text: str) -> int:
 
 
 def read_instant(text: str) -> int:
-    """Parse a time into milliseconds since the epoch: ``2026-12-24T18:00`` (local), ``2026-12-24 18:00Z``.
-
-    Raises:
-        InvalidValue: the text is not a time.
-    """
+    """Parse a time into milliseconds since the epoch: ``2026-12-24T18:00`` (local), ``2026-12-24 18:00Z``."""
     try:
         return instant_ms(datetime.fromisoformat(text.strip()).astimezone(), "the time")
     except (ValueError, OverflowError, OSError) as error:

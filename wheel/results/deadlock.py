@@ -14,7 +14,6 @@ from ..job import Bound, Job, State
 
 _SAYS: Final = "waits in get() for job "
 _RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
-_ALL: Final = 1 << 62
 
 
 def words_for(ids: Iterable[str]) -> str:
@@ -66,7 +65,7 @@ class _Circle:
     def _held(self, bound: Bound, path: tuple[str, ...]) -> str | None:
         """Why none of the running jobs that use up a limit can end; None if one can."""
         if self._running is None:
-            self._running = self._store.scan(_RUNNING, _ALL)
+            self._running = self._store.scan(_RUNNING)
         holders = [
             job for job in self._running if any(other.name == bound.name and not other.per_ms for other in job.limits)
         ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, Generic, TypeVar, overload
 
 from ..contract import Found
@@ -68,31 +69,22 @@ class Results(Sequence[AsyncResult[R_co]], Generic[R_co]):
         Raises:
             JobFailed, JobCancelled, JobExpired, UnknownJob, ResultTimeout: see AsyncResult.get.
         """
-        if self._keeper is None:
-            return []
-        clock = self._keeper.clock
-        until = None if timeout is None else clock.monotonic() + seconds_of(timeout)
-        found = []
-        for one in self:
-            left = None if until is None else max(0.0, until - clock.monotonic())
-            found.append(one.get(left, propagate=propagate))
-        for other in self._others():
-            other.get(None if until is None else max(0.0, until - clock.monotonic()), propagate=propagate)
-        return found
+        found = [one.get(left, propagate=propagate) for one, left in self._each(timeout)]
+        return found[: len(self)]
 
     async def aget(self, timeout: Seconds | None = None, *, propagate: bool = True) -> list[R_co]:  # noqa: ASYNC109 - as get()
         """Like get(), for coroutines."""
+        found = [await one.aget(left, propagate=propagate) for one, left in self._each(timeout)]
+        return found[: len(self)]
+
+    def _each(self, timeout: Seconds | None) -> Iterator[tuple[Any, float | None]]:
+        """Each job, with what is left of the timeout when it is its turn; those that are only to succeed are last."""
         if self._keeper is None:
-            return []
+            return
         clock = self._keeper.clock
         until = None if timeout is None else clock.monotonic() + seconds_of(timeout)
-        found = []
-        for one in self:
-            left = None if until is None else max(0.0, until - clock.monotonic())
-            found.append(await one.aget(left, propagate=propagate))
-        for other in self._others():
-            await other.aget(None if until is None else max(0.0, until - clock.monotonic()), propagate=propagate)
-        return found
+        for one in chain(self, self._others()):
+            yield one, None if until is None else max(0.0, until - clock.monotonic())
 
     def ready(self) -> bool:
         """Return whether all jobs have ended: succeeded, failed, cancelled or expired."""
@@ -124,9 +116,8 @@ class Results(Sequence[AsyncResult[R_co]], Generic[R_co]):
                 self._keeper.on.cancelled.tell(id)
         return found
 
-    def revoke(self) -> list[Found]:
-        """Celery's name for cancel()."""
-        return self.cancel()
+    revoke = cancel
+    """Celery's name for it."""
 
     def forget(self) -> list[Found]:
         """Drop the jobs that have finished, in one durable write; see AsyncResult.forget."""

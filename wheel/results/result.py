@@ -60,10 +60,8 @@ class AsyncResult(Generic[R_co]):
         job = self.job()
         return UNKNOWN if job is None else job.state.value
 
-    @property
-    def status(self) -> str:
-        """Celery's name for the state."""
-        return self.state
+    status = state
+    """Celery's name for the state."""
 
     def ready(self) -> bool:
         """Return whether the job has ended: succeeded, failed, cancelled or expired."""
@@ -91,40 +89,33 @@ class AsyncResult(Generic[R_co]):
         job = self.job()
         return None if job is None or job.error is None else job.error.traceback
 
-    @property
-    def info(self) -> Any:
-        """Celery's other name for the result."""
-        return self.result
+    info = result
+    """Celery's other name for the result."""
 
     @property
     def name(self) -> str | None:
         """The task's name. Like the properties below, None if the job is unknown."""
-        job = self.job()
-        return None if job is None else job.task
+        return getattr(self.job(), "task", None)
 
     @property
     def args(self) -> tuple[Any, ...] | None:
         """The positional arguments."""
-        job = self.job()
-        return None if job is None else job.args
+        return getattr(self.job(), "args", None)
 
     @property
     def kwargs(self) -> dict[str, Any] | None:
         """The keyword arguments."""
-        job = self.job()
-        return None if job is None else job.kwargs
+        return getattr(self.job(), "kwargs", None)
 
     @property
     def queue(self) -> str | None:
         """The job's queue."""
-        job = self.job()
-        return None if job is None else job.queue
+        return getattr(self.job(), "queue", None)
 
     @property
     def retries(self) -> int | None:
         """How often the job has been retried so far."""
-        job = self.job()
-        return None if job is None else job.retries
+        return getattr(self.job(), "retries", None)
 
     @property
     def eta(self) -> datetime | None:
@@ -141,8 +132,7 @@ class AsyncResult(Generic[R_co]):
     @property
     def progress(self) -> Any:
         """What the function last passed to update_state(); None if nothing."""
-        job = self.job()
-        return None if job is None else job.progress
+        return getattr(self.job(), "progress", None)
 
     def exists(self) -> bool:
         """Return whether the store has the job."""
@@ -241,9 +231,8 @@ class AsyncResult(Generic[R_co]):
             self._keeper.on.cancelled.tell(self.id)
         return found
 
-    def revoke(self) -> Found:
-        """Celery's name for cancel()."""
-        return self.cancel()
+    revoke = cancel
+    """Celery's name for it."""
 
     def reschedule(self, *, countdown: Seconds | None = None, eta: datetime | None = None) -> Found:
         """Move the job to another time, durably, if it has not started.

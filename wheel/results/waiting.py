@@ -152,11 +152,7 @@ def _sleep(seconds: float) -> bool:
 
 
 def seconds_of(timeout: Seconds | None) -> float:
-    """Return a timeout in seconds; infinity for None.
-
-    Raises:
-        InvalidValue: it is negative, or not a number or timedelta.
-    """
+    """Return a timeout in seconds; infinity for None."""
     if timeout is None:
         return float("inf")
     seconds = timeout / _ONE_SECOND if isinstance(timeout, timedelta) else timeout

@@ -88,11 +88,7 @@ class Here:
         return list(dict.fromkeys(self._ids))
 
     def begin(self, id: str, *, blocks: bool) -> None:
-        """Record that a wait for a job begins.
-
-        Args:
-            id: the id of the awaited job.
-            blocks: whether the wait blocks the thread.
+        """Record that a wait for a job begins. ``blocks``: whether it blocks the thread.
 
         Raises:
             SchedulerError: the wait would never end, or is refused here.

@@ -67,11 +67,6 @@ class Gate:
     def run(self, work: Callable[[*Ts], R], *args: *Ts, wait: bool = True) -> R:
         """Return ``work(*args)``, called while no other thread is inside.
 
-        Args:
-            work: the function to call.
-            args: its arguments.
-            wait: whether to wait if another thread is inside.
-
         Raises:
             Occupied: another thread is inside, and ``wait`` is False.
             StoreBusy: waited for other threads for too long.

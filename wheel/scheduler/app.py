@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Protocol
 
-from ..tasks.carrier import Carrier
+from ..explain.known import App as Explained
 
 if TYPE_CHECKING:
-    from ..schedules.fires import Schedules
     from ..settings.conf import Conf
     from ..tasks.decorator import TaskDecorator
     from ..tasks.discovery import Discovery
-    from ..worker.pool.options import PoolOptions
     from .backing import Backing
 
 
-class App(Carrier, Protocol):
+class App(Explained, Protocol):
     """A Scheduler, but for what stands in its own file."""
 
     backing: Backing
@@ -32,18 +30,6 @@ class App(Carrier, Protocol):
     @property
     def task(self) -> TaskDecorator:
         """Its decorator."""
-
-    @property
-    def fires(self) -> Schedules:
-        """Its schedules."""
-
-    @property
-    def pool(self) -> PoolOptions:
-        """Which pool runs its jobs."""
-
-    @property
-    def queues(self) -> frozenset[str] | None:
-        """Which queues they come from; None for all."""
 
     @property
     def owner(self) -> str:

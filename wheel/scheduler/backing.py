@@ -50,11 +50,7 @@ class Backing:
         return self._url
 
     def open(self) -> Store:
-        """The store, opened now if it was not yet.
-
-        Raises:
-            StoreError: it cannot be opened.
-        """
+        """The store, opened now if it was not yet."""
         if self.store is None:
             with self._lock:
                 if self.store is None:

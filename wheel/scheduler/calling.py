@@ -14,7 +14,7 @@ from ..tasks.carrier import Carrier
 from ..tasks.draft import send_linked
 from ..tasks.naming import checked_name
 from ..tasks.options.plan import CallOptions, Plan
-from ..tasks.sender import R
+from ..tasks.sender import Args, Kwargs, R
 from ..tasks.signature import given
 from ..tasks.task import Task, send
 
@@ -32,12 +32,7 @@ def schedule_many(
 ) -> Results[R]: ...
 @overload
 def schedule_many(app: Carrier, task: Task[..., R], calls: Calls, **options: Unpack[CallOptions]) -> Results[R]: ...
-def schedule_many(
-    app: Carrier,
-    task: Task[..., Any],
-    calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]],
-    **options: Unpack[CallOptions],
-) -> Results[Any]:
+def schedule_many(app: Carrier, task: Task[..., Any], calls: Calls, **options: Unpack[CallOptions]) -> Results[Any]:
     """Many calls of one task in one durable write: all of them, or none.
 
     Args:
@@ -65,11 +60,7 @@ def schedule_many(
 
 
 def send_task(
-    app: Carrier,
-    name: str,
-    args: Sequence[Any] | None = None,
-    kwargs: Mapping[str, Any] | None = None,
-    **options: Unpack[CallOptions],
+    app: Carrier, name: str, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
 ) -> AsyncResult[Any]:
     """Call a task by its name, which need not be registered here. The arguments are not checked against it.
 

@@ -1,11 +1,9 @@
-"""Configured: the values that a scheduler reads from its settings, each when it is first needed, and after a change."""
+"""Configured: what the settings of a scheduler come to, and methods of Scheduler that take settings."""
 
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import tzinfo
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -13,11 +11,9 @@ from ..errors import InvalidValue
 from ..job import DEFAULT_QUEUE
 from ..settings.celery import RENAMED, argument_hint
 from ..settings.checks import checked_owner, checked_ttl_ms
-from ..settings.conf import Conf
 from ..settings.table import POOL, SETTINGS
 from ..tasks.discovery import Discovery, checked_related, discover
 from ..tasks.options.routes import Routes
-from ..worker.pool.options import PoolOptions
 from ..zones import checked_zone
 from .app import App
 
@@ -27,61 +23,31 @@ AT_START: Final = frozenset({*POOL, "owner", "queues"})
 """Settings that a running scheduler follows from its next start() on."""
 
 
-class Configured:
-    """What the settings of a scheduler come to."""
-
-    pool: PoolOptions
-    queues: frozenset[str] | None
-    result_ttl_ms: int
-    timezone: tzinfo
-    routes: Routes | None
-    owner: str
-
-    def __init__(self, arguments: Mapping[str, Any], changed: Callable[[frozenset[str]], None]) -> None:
-        """Take the arguments of a Scheduler; ``changed`` is told of settings that change later."""
-        self.conf: Final = Conf(changed, arguments=arguments)
-        self.rename()
-
-    def rename(self) -> None:
-        """Claim under a name that no process and no scheduler has had."""
-        self.mark = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.forget({"owner"})
-
-    def forget(self, changed: Collection[str]) -> None:
-        """Read anew what is made of these settings."""
-        for name, (settings, _) in _VALUES.items():
-            if not settings.isdisjoint(changed):
-                self.__dict__.pop(name, None)
-
-    def __getattr__(self, name: str) -> Any:  # a value that is not read yet
-        if name not in _VALUES:
-            raise AttributeError(name)
-        value = self.__dict__[name] = _VALUES[name][1](self)
-        return value
-
-
-def _routes(configured: Configured) -> Routes | None:
-    routes, default = configured.conf.task_routes, configured.conf.task_default_queue
+def _routes(app: Any) -> Routes | None:
+    routes, default = app.conf.task_routes, app.conf.task_default_queue
     return Routes(routes or {}, default) if routes or default != DEFAULT_QUEUE else None
 
 
-_VALUES: Final[Mapping[str, tuple[frozenset[str], Callable[[Configured], Any]]]] = {
-    "pool": (frozenset(POOL), lambda it: it.conf.pool_options()),
-    "queues": (frozenset({"queues"}), lambda it: it.conf.queues),
-    "result_ttl_ms": (frozenset({"result_ttl"}), lambda it: checked_ttl_ms(it.conf.result_ttl)),
-    "timezone": (frozenset({"timezone"}), lambda it: checked_zone(it.conf.timezone)),
+MADE: Final[Mapping[str, tuple[frozenset[str], Callable[[Any], Any]]]] = {
+    "pool": (frozenset(POOL), lambda app: app.conf.pool_options()),
+    "queues": (frozenset({"queues"}), lambda app: app.conf.queues),
+    "result_ttl_ms": (frozenset({"result_ttl"}), lambda app: checked_ttl_ms(app.conf.result_ttl)),
+    "timezone": (frozenset({"timezone"}), lambda app: checked_zone(app.conf.timezone)),
     "routes": (frozenset({"task_routes", "task_default_queue"}), _routes),
-    "owner": (frozenset({"owner"}), lambda it: f"{checked_owner(it.conf.owner)}-{it.mark}"),
+    "owner": (frozenset({"owner"}), lambda app: f"{checked_owner(app.conf.owner)}-{app._mark}"),
 }
-"""Each value: the settings that it is made of, and how."""
+"""What settings come to, by the attribute of Scheduler: the settings, and how it is made of them."""
+
+
+def forget(app: object, changed: Iterable[str]) -> None:
+    """Make anew what these settings come to, when it is next needed."""
+    for name, (settings, _) in MADE.items():
+        if not settings.isdisjoint(changed):
+            vars(app).pop(name, None)
 
 
 def refuse_unexpected(names: Iterable[str]) -> None:
-    """Refuse unknown arguments of Scheduler() as Python does, and say what was meant.
-
-    Raises:
-        TypeError: there are any.
-    """
+    """Refuse unknown arguments of Scheduler() as Python does, and say what was meant."""
     if unknown := list(names):
         hints = [f"{name}: {hint}" for name in unknown if (hint := _hint(name))]
         told = " and ".join(map(repr, unknown))

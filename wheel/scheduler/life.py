@@ -88,7 +88,7 @@ class Life:
         refused, heart = Refused(app.registry, app.fires), Heart(store, app.clock, app.owner)
         pool = make_pool(app.pool, app.registry, app.clock, app.on, app.queues, app.routes, refused, store, heart)
         rest = {**self._shared(), "owed": owed, "heart": heart}
-        ticker = Ticker(store, pool, app.clock, owner=app.owner, without=refused.option, **rest)
+        ticker = Ticker(store, pool, app.clock, owner=app.owner, without=refused.names, **rest)
         ticker.on_end = partial(app.on.shutdown.tell, app)
         if not app.pool.kind.imports:  # else each worker process tells its own
             app.on.worker_process_init.tell(app)

@@ -1,6 +1,6 @@
 """Scheduler: the one object that users hold. It glues, and is made of parts.
 
-    conf        the settings; Configured has what they come to
+    conf        the settings; what they come to is made when it is first needed (configured.py)
     backing     the store: which one, and opened or not
     registry    the tasks; ``task`` is the decorator that adds to it
     fires       the schedules, as a worker sees them
@@ -12,10 +12,10 @@ What only reads and calls these is written as functions: calling.py, pausing.py,
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..clock import Clock, Following, SystemClock
 from ..contract import OnConflict, Store
@@ -23,6 +23,7 @@ from ..events import Events
 from ..job import Job
 from ..schedules.fires import Schedules
 from ..settings.checks import checked_timeout, moment_ms
+from ..settings.conf import Conf
 from ..settings.table import UNSET, Unset
 from ..tasks.decorator import TaskDecorator
 from ..tasks.default_app import offer_default, withdraw_default
@@ -36,7 +37,7 @@ from ..worker.run import ending
 from ..worker.sweep import At
 from . import calling, configured, pausing, scheduling
 from .backing import Backing
-from .configured import AT_START, OF_STORE, Configured, refuse_unexpected
+from .configured import AT_START, MADE, OF_STORE, forget, refuse_unexpected
 from .life import Life
 
 if TYPE_CHECKING:
@@ -71,6 +72,19 @@ class Scheduler:
     'X'
     """
 
+    pool: PoolOptions
+    """Which pool runs the jobs; start() reads it, so set it before."""
+    queues: frozenset[str] | None
+    """Which queues jobs are taken from; None for all. Set it before start()."""
+    result_ttl_ms: int
+    """How long a finished job is kept if it does not say, in milliseconds."""
+    routes: Routes | None
+    """Which queue a call goes to that names none; None for the default queue."""
+    timezone: tzinfo
+    """The zone of schedules that name none."""
+    owner: str
+    """The name under which this process claims jobs."""
+
     def __init__(
         self,
         store: str | os.PathLike[str] | Store | Unset = UNSET,
@@ -85,8 +99,8 @@ class Scheduler:
     ) -> None:
         refuse_unexpected(name for name in pool if name not in PoolArguments.__annotations__)
         given = {"store": store, "owner": owner, "queues": queues, "result_ttl": result_ttl, "timezone": timezone}
-        self._configured = Configured({**given, "durability": durability, **pool}, self._reconfigure)
-        self.conf: Final = self._configured.conf
+        self._rename()
+        self.conf: Final = Conf(self._reconfigure, arguments={**given, "durability": durability, **pool})
         """The settings; see Conf."""
         self.clock: Clock = clock or SystemClock()
         given_store = None if isinstance(store, (str, os.PathLike, Unset)) else store
@@ -115,9 +129,14 @@ class Scheduler:
     def _begin_in_child(self) -> None:
         """Be stopped, under another name: this process was forked, and what runs belongs to its parent."""
         self.backing.begin()
-        self._configured.rename()
+        self._rename()
         self.life.begin()
         self.fires.begin()
+
+    def _rename(self) -> None:
+        """Claim under a name that no process and no scheduler has had."""
+        self._mark = f"{os.getpid()}-{secrets.token_hex(4)}"
+        forget(self, {"owner"})
 
     def __repr__(self) -> str:
         where = self.conf.store if self.backing.store is None else self.backing.store
@@ -135,49 +154,20 @@ class Scheduler:
         """How many jobs run at once."""
         return self.pool.workers
 
-    @property
-    def pool(self) -> PoolOptions:
-        """Which pool runs the jobs; start() reads it, so set it before."""
-        return self._configured.pool
+    if not TYPE_CHECKING:  # for which every name would be an attribute
 
-    @pool.setter
-    def pool(self, options: PoolOptions) -> None:
-        self._configured.pool = options
-
-    @property
-    def queues(self) -> frozenset[str] | None:
-        """Which queues jobs are taken from; None for all. Set it before start()."""
-        return self._configured.queues
-
-    @queues.setter
-    def queues(self, names: frozenset[str] | None) -> None:
-        self._configured.queues = names
-
-    @property
-    def result_ttl_ms(self) -> int:
-        """How long a finished job is kept if it does not say, in milliseconds."""
-        return self._configured.result_ttl_ms
-
-    @property
-    def routes(self) -> Routes | None:
-        """Which queue a call goes to that names none; None for the default queue."""
-        return self._configured.routes
-
-    @property
-    def timezone(self) -> tzinfo:
-        """The zone of schedules that name none."""
-        return self._configured.timezone
-
-    @property
-    def owner(self) -> str:
-        """The name under which this process claims jobs."""
-        return self._configured.owner
+        def __getattr__(self, name: str) -> Any:
+            """Make what settings come to, when it is first needed."""
+            if name not in MADE:
+                return super().__getattribute__(name)  # raises again, also what a property has raised
+            value = vars(self)[name] = MADE[name][1](self)
+            return value
 
     def _reconfigure(self, names: frozenset[str]) -> None:
         """Follow a change of ``conf``; what is raised here undoes the change."""
         if names & OF_STORE:
             self.backing.change(running=self.running)
-        self._configured.forget(names)
+        forget(self, names)
         if self.running and names & AT_START:
             told = ", ".join(sorted(names & AT_START))
             log.LOG.warning("The scheduler runs: what was said of %s holds from the next start() on", told)
@@ -187,7 +177,7 @@ class Scheduler:
             if "timezone" in names:
                 self.fires.move_to(self.timezone)
         except BaseException:
-            self._configured.forget(names)
+            forget(self, names)
             raise
 
     # ---- the store ---------------------------------------------------------------------------------------
@@ -214,7 +204,7 @@ class Scheduler:
         self.stop()
         withdraw_default(self)
         if self.life.close():
-            self._configured.rename()  # what comes next is another life, with a name of its own
+            self._rename()  # what comes next is another life, with a name of its own
 
     # ---- jobs --------------------------------------------------------------------------------------------
 
@@ -342,9 +332,7 @@ class Scheduler:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def run(self, *, timeout: float = 30.0) -> list[Job]:

@@ -52,11 +52,7 @@ class Draft:
         return encode_call(self.args, self.kwargs)
 
     def entry(self, name: str, schedule: object, zone: tzinfo) -> Entry:
-        """Return the entry with that name and schedule, in a time zone.
-
-        Raises:
-            InvalidValue: the schedule or an option is not valid.
-        """
+        """Return the entry with that name and schedule, in a time zone."""
         said = checked_schedule(schedule)
         return Entry(
             name=name,
@@ -70,11 +66,7 @@ class Draft:
 
 
 def checked_schedule(schedule: object) -> Schedule:
-    """Return a schedule; a number of seconds or a timedelta becomes ``every(...)``.
-
-    Raises:
-        InvalidValue: it is not a schedule.
-    """
+    """Return a schedule; a number of seconds or a timedelta becomes ``every(...)``."""
     if isinstance(schedule, (int, float, timedelta)) and type(schedule) is not bool:
         return every(schedule)
     able = callable(getattr(schedule, "after", None)) and callable(getattr(schedule, "localized", None))
@@ -84,11 +76,7 @@ def checked_schedule(schedule: object) -> Schedule:
 
 
 def checked_args(args: object) -> tuple[Any, ...]:
-    """Return positional arguments as a tuple. Text is refused, so that "ab" does not become ("a", "b").
-
-    Raises:
-        InvalidValue: not a list or tuple.
-    """
+    """Return a list or tuple of arguments as a tuple. Text is refused, so that "ab" does not become ("a", "b")."""
     if args is None:
         return ()
     if not isinstance(args, (list, tuple)):
@@ -97,11 +85,7 @@ def checked_args(args: object) -> tuple[Any, ...]:
 
 
 def checked_kwargs(kwargs: object) -> dict[str, Any]:
-    """Return keyword arguments as a dict.
-
-    Raises:
-        InvalidValue: not a dict with strings as keys.
-    """
+    """Return keyword arguments, by names, as a dict."""
     if kwargs is None or kwargs == ():
         return {}
     if not isinstance(kwargs, Mapping) or not all(type(name) is str for name in kwargs):
@@ -110,11 +94,7 @@ def checked_kwargs(kwargs: object) -> dict[str, Any]:
 
 
 def schedule_plan(plan: Plan, options: Mapping[str, Any]) -> Plan:
-    """Return the plan of a schedule's calls: the task's plan, changed by the schedule's options.
-
-    Raises:
-        InvalidValue: an option is not valid, or not allowed in a schedule.
-    """
+    """Return the plan of a schedule's calls: the task's plan, changed by the schedule's options."""
     for name in ("countdown", "eta"):
         if options.get(name) is not None:
             raise InvalidValue.of(name, NO_TIME, options[name])

@@ -52,9 +52,6 @@ def calendar_of(words: Iterable[str], *, either: bool) -> Calendar:
         words: the text of each field, in the order of FIELDS.
         either: whether one of the two days is enough if both are given, as in cron.
 
-    Raises:
-        InvalidValue: a field cannot be parsed.
-
     >>> calendar_of(["0", "*/30", "22-1", "*", "*", "fri-sun"], either=True).hours
     (0, 1, 22, 23)
     """
@@ -73,9 +70,6 @@ def calendar_of(words: Iterable[str], *, either: bool) -> Calendar:
 
 def text_of(name: str, value: Any) -> str:
     """Turn a field as Celery accepts it (a number, a collection of numbers, text) into text without blanks.
-
-    Raises:
-        InvalidValue: the value has another type.
 
     >>> text_of("minute", range(0, 60, 20)), text_of("hour", "8, 17")
     ('0,20,40', '8,17')

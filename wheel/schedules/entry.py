@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import as_datetime
 from ..errors import InvalidValue
-from ..job import DEFAULT_RESULT_TTL_MS, Fire, Job
+from ..job import Fire, Job
 from ..payload import decode_call
 from ..safety.calm import CalmLogger
 from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY, Plan
-from ..tasks.options.routes import Routes
 from ..tasks.registry import Registry
 from .misfires import Policy
 from .when import Schedule
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
     from ..tasks.task import Task
 
 LOG: Final = CalmLogger("hourwheel.schedules")
-
-
-@dataclass(frozen=True, slots=True)
-class NoDefaults:
-    """The defaults without a scheduler."""
-
-    result_ttl_ms: int = DEFAULT_RESULT_TTL_MS
-    routes: Routes | None = None
-    registry: Registry = field(default_factory=Registry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +117,7 @@ def alike(one: Entry, other: Entry) -> bool:
 
 
 def refuse_other(other: Entry, entry: Entry) -> None:
-    """Refuse an entry that would silently replace another one of its name. Reloading a module may replace it.
-
-    Raises:
-        InvalidValue: the name is taken.
-    """
+    """Refuse an entry that would silently replace another one of its name. Reloading a module may replace it."""
     same_place = other.of_conf == entry.of_conf and (other.made_for is None) == (entry.made_for is None)
     reloaded = other.task == entry.task and (
         entry.made_for is None or other.made_for is not entry.made_for or is_reload(other.body, entry.body)

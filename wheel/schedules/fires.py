@@ -13,20 +13,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import tzinfo
-from typing import Final
+from typing import Final, cast
 
 from ..contract import Filter, Store, find
-from ..errors import TooManyPending
+from ..errors import StoreError, TooManyPending
 from ..events import Events
-from ..job import FINISHED, Claim, Job, Outcome, Released, Skipped, State
+from ..job import FINISHED, Claim, Job, Outcome, Released, Skipped, Snoozed, State
 from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY
 from ..turn import Keep
-from .entry import LOG, Entry, NoDefaults, alike, is_reload, refuse_other
-from .following import add_next, hold
+from .entry import LOG, Entry, alike, is_reload, refuse_other
 from .misfires import decide, in_words
 
 _UNFINISHED: Final = frozenset(State) - FINISHED
+_HOLD_MS: Final = 60_000
+"""For how long a fire is postponed whose schedule raises."""
 _LOOK_MS: Final = 30_000
 """How often to check that each schedule has a pending fire, which may have been cancelled."""
 
@@ -35,9 +36,9 @@ class Schedules:
     """The schedules of this process."""
 
     def __init__(self, carrier: Defaults | None = None) -> None:
-        """Start without schedules. ``carrier`` has the defaults for their jobs."""
+        """Start without schedules. ``carrier`` has the defaults for their jobs; None if there will be none."""
         self.entries: Final[dict[str, Entry]] = {}
-        self._carrier = carrier or NoDefaults()
+        self._carrier = cast("Defaults", carrier)
         self.tends = True
         """Whether this process adds missing fires; False with ``hourwheel worker --no-beat``. A fire that it claims is
         followed by the next one either way."""
@@ -197,8 +198,8 @@ class Schedules:
             try:
                 self._take(claim, now_ms, ended, following, changed)
             except Exception as error:  # from a user's own Schedule class
-                ended[claim.token] = hold(claim.job, now_ms, error)
-        lost = add_next(following, ended, store, now_ms)
+                ended[claim.token] = _hold(claim.job, now_ms, error)
+        lost = _add_next(following, ended, store, now_ms)
         for claim in fires:
             if isinstance(outcome := ended.get(claim.token), Skipped):
                 LOG.warning("Fire %s is %s", claim.job.id, outcome.reason)
@@ -257,3 +258,30 @@ def _planned_otherwise(held: Job, entry: Entry, now_ms: int) -> bool:
     if held.state is not State.SCHEDULED or fire is None or fire.at_ms <= now_ms:
         return False
     return fire.spec != entry.schedule.spec
+
+
+def _add_next(
+    following: Sequence[tuple[Claim, Keep]], ended: dict[int, Outcome], store: Store, now_ms: int
+) -> set[int]:
+    """Add the next fires, so that one that cannot be added does not hold up the others. Returns lost claims, by token.
+
+    ``ended``: by token, what becomes of claims that are not run; those that cannot be followed are put in.
+    """
+    try:
+        return {claim.token for claim in store.settle(following, now_ms)} if following else set()
+    except StoreError as error:
+        LOG.warning("%d fires are released, because the next ones could not be added: %s", len(following), error)
+        ended |= {claim.token: Released(reason="the next fire could not be added") for claim, _ in following}
+        return set()
+    except Exception as error:  # one of the jobs is not valid: find out which
+        if len(following) > 1:
+            return {token for one in following for token in _add_next([one], ended, store, now_ms)}
+        claim = following[0][0]
+        ended[claim.token] = _hold(claim.job, now_ms, error)
+        return set()
+
+
+def _hold(job: Job, now_ms: int, error: Exception) -> Snoozed:
+    """Postpone a fire whose schedule raises."""
+    LOG.error("Fire %s is postponed by %d s: its schedule failed", job.id, _HOLD_MS // 1000, exc_info=error)
+    return Snoozed(due_ms=now_ms + _HOLD_MS, reason=f"its schedule failed: {type(error).__name__}")

@@ -9,6 +9,7 @@ grace period that is the oldest, which is already claimed; with one it is the ne
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -53,16 +54,7 @@ class Decision:
 
 
 def policy_of(plan: Plan, misfire: str | None, grace: float | timedelta | None) -> Policy:
-    """Return the policy of a schedule.
-
-    Args:
-        plan: the plan of its calls. Its ``expires`` and its misfire policy limit the grace period.
-        misfire: the schedule's own ``misfire`` option.
-        grace: the schedule's own grace period, in seconds or as a timedelta.
-
-    Raises:
-        InvalidValue: an option is not valid.
-    """
+    """Return the policy of a schedule. ``expires`` and the misfire policy of its calls limit the grace period."""
     if misfire is not None and misfire not in MISFIRES:
         raise InvalidValue.of("misfire", '"coalesce", "skip" or "each"', misfire)
     if plan.expires_ms is not None:
@@ -127,12 +119,9 @@ def _count(after: After, at_ms: int, now_ms: int) -> tuple[int, int | None]:
 
 def _newest(after: After, at_ms: int, now_ms: int) -> int:
     """The newest fire up to now; there is at least one after ``at_ms``. Bisected: a schedule only answers "after"."""
-    low, high = at_ms, now_ms  # there is a fire after low, and none after high
-    while high - low > 1:
-        middle = (low + high) // 2
-        following = after(middle)
-        if following is not None and following <= now_ms:
-            low = middle
-        else:
-            high = middle
-    return high
+
+    def is_last(ms: int) -> bool:
+        following = after(ms)
+        return following is None or following > now_ms
+
+    return at_ms + bisect_left(range(at_ms, now_ms), True, key=is_last)

@@ -16,6 +16,7 @@ The code relies on at most one change of a zone's offset a day. In every known z
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
@@ -187,8 +188,7 @@ class crontab:  # noqa: N801 - Celery's name
         """See Schedule.localized."""
         if self._zone is not None:
             return self
-        made = crontab.__new__(crontab)
-        made._calendar, made._fields, made._named = self._calendar, self._fields, self._named
+        made = copy(self)
         made._zone, made._over_ms = zone, MAX_MS
         made.spec = made._spec()
         return made

@@ -74,11 +74,7 @@ def rule_of(name: str) -> str:
 
 
 def keeps_rule(name: str, value: object) -> bool:
-    """Whether a setting of Celery's has a rule, and the value keeps it, so that there is nothing to set.
-
-    Raises:
-        InvalidValue: the value breaks the rule.
-    """
+    """Whether a setting of Celery's has a rule, so that there is nothing to set; refuse a value that breaks it."""
     rule = rule_of(name)
     word = rule.partition(":")[0]
     if name == "result_expires" and not value:

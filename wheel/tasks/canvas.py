@@ -22,13 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from ..errors import InvalidValue
 from ..results.many import Results
 from ..results.result import AsyncResult
-from .draft import (
-    ALONE,
-    GATHERED_TTL_MS,  # noqa: F401 - re-exported
-    Draft,
-    Ends,
-    side_by_side,
-)
+from .draft import ALONE, Draft, Ends, side_by_side
 from .options.plan import Plan
 from .options.times import checked_time
 from .signature import given
@@ -51,10 +45,12 @@ class Canvas(ABC, Generic[H_co]):
     """A call, or several that belong together, which can be called later as a whole."""
 
     _options: Mapping[str, Any] = {}
+    _inside: tuple[Canvas[Any], ...] = ()
 
-    @abstractmethod
     def signatures(self) -> Iterator[Signature[Any]]:
         """Yield the calls of the canvas, without linked ones."""
+        for one in self._inside:
+            yield from one.signatures()
 
     @abstractmethod
     def lay(self, draft: Draft, after: Ends) -> Ends:
@@ -107,11 +103,6 @@ class Canvas(ABC, Generic[H_co]):
         canvas = self.set(**options) if options else self
         held: H_co = _called(canvas, Ends(args=positional, kwargs=named))
         return held
-
-    @property
-    def lists(self) -> bool:
-        """Whether the result is a list, because the canvas ends with a group."""
-        return False
 
     def delay(self, *args: Any, **kwargs: Any) -> H_co:
         """Call the canvas as soon as workers are free, or at ``countdown`` or ``eta``, as Task.delay does."""
@@ -214,19 +205,10 @@ class Chain(Canvas[H_co]):
 
     def __init__(self, *parts: Canvas[Any]) -> None:
         self.parts: Final = tuple(part for one in _canvases("chain", parts) for part in _parts_of(one))
+        self._inside = self.parts
 
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.parts)) or "chain()"
-
-    def signatures(self) -> Iterator[Signature[Any]]:
-        """See Canvas."""
-        for part in self.parts:
-            yield from part.signatures()
-
-    @property
-    def lists(self) -> bool:
-        """See Canvas."""
-        return bool(self.parts) and self.parts[-1].lists
 
     def lay(self, draft: Draft, after: Ends) -> Ends:
         """See Canvas."""
@@ -249,6 +231,7 @@ class Group(Canvas[Results[R_co]], Generic[R_co]):
     def __init__(self, *members: Canvas[Any] | Iterable[Canvas[Any]]) -> None:
         given = members[0] if len(members) == 1 and not isinstance(members[0], Canvas) else members
         self.members: Final = tuple(member for one in _canvases("group", given) for member in _members_of(one))
+        self._inside = self.members
 
     def __repr__(self) -> str:
         return f"group({', '.join(map(repr, self.members))})"
@@ -257,16 +240,6 @@ class Group(Canvas[Results[R_co]], Generic[R_co]):
         return len(self.members)
 
     def __bool__(self) -> bool:
-        return True
-
-    def signatures(self) -> Iterator[Signature[Any]]:
-        """See Canvas."""
-        for member in self.members:
-            yield from member.signatures()
-
-    @property
-    def lists(self) -> bool:
-        """See Canvas."""
         return True
 
     def lay(self, draft: Draft, after: Ends) -> Ends:
@@ -361,21 +334,25 @@ def _follow(draft: Draft, ends: Ends, before: int, links: Mapping[str, Any]) -> 
 
 def _links_of(canvas: Canvas[Any]) -> Iterator[Signature[Any]]:
     """Yield the calls that are linked to a canvas or to its parts."""
-    inside = canvas.parts if isinstance(canvas, Chain) else canvas.members if isinstance(canvas, Group) else ()
-    for one in (*inside, *Plan().but({"link": canvas._options.get("link")}).link):
+    for one in (*canvas._inside, *Plan().but({"link": canvas._options.get("link")}).link):
         yield from (*one.signatures(), *_links_of(one))
 
 
 def _called(canvas: Canvas[Any], after: Ends) -> Any:
     carrier = _carrier_of(canvas)
     if carrier is None:
-        return Results((), None) if canvas.lists else None
+        return Results((), None) if _is_list(canvas) else None
     draft = Draft(carrier, carrier.clock.now_ns())
     ends = canvas.lay(draft, after)
     draft.store()
     if isinstance(ends.shape, int):
         return AsyncResult(ends.ids[ends.shape], carrier)
     return Results(ends.ids, carrier, ends.shape)
+
+
+def _is_list(canvas: Canvas[Any]) -> bool:
+    """Whether the result is a list, because the canvas ends with a group."""
+    return isinstance(canvas, Group) or (bool(canvas._inside) and _is_list(canvas._inside[-1]))
 
 
 def _carrier_of(canvas: Canvas[Any]) -> Carrier | None:

@@ -76,9 +76,6 @@ task: Final = TaskDecorator()
 def refuse_unfit(fn: object, *, bind: bool) -> None:
     """Refuse what cannot be a task. ``bind``: whether ``fn`` gets the task as its first argument.
 
-    Raises:
-        InvalidValue: it cannot be a task. The message says what to do.
-
     >>> refuse_unfit(int, bind=False)
     Traceback (most recent call last):
     hourwheel.InvalidValue: task must be made of a function (write one that calls the class), got <class 'int'>

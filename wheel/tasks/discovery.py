@@ -26,11 +26,7 @@ class Discovery:
 
 
 def checked_related(name: object) -> str | None:
-    """Return ``related_name`` if it is valid.
-
-    Raises:
-        InvalidValue: it is not the name of a module, or None.
-    """
+    """Return ``related_name`` if it is the name of a module, or None."""
     if name is not None and (type(name) is not str or not all(part.isidentifier() for part in name.split("."))):
         raise InvalidValue.of("related_name", "the name of a module, or None", name)
     return name

@@ -56,11 +56,7 @@ def _script_name(main: str, fn: Callable[..., Any]) -> str:
 
 
 def default_name(origin: tuple[str, str]) -> str:
-    """Return the default name of a task: module.function.
-
-    Raises:
-        InvalidValue: the function has no name.
-    """
+    """Return the default name of a task, module.function; refuse a function without a name."""
     module, function = origin
     if not function or "<lambda>" in function:
         raise InvalidValue("name must be given for a task made of a lambda or a callable object, got None")
@@ -68,17 +64,10 @@ def default_name(origin: tuple[str, str]) -> str:
 
 
 def checked_name(option: str, name: object) -> str:
-    """Return a name that a user gave to a task or schedule, if it is valid.
+    """Return a name that a user gave to a task or schedule, if it is valid. ``option``: what a message calls it.
 
     Letters of any language and blanks between them are allowed. Invisible characters are not: two names that look the
     same must be the same.
-
-    Args:
-        option: what to call it in the error message.
-        name: the name.
-
-    Raises:
-        InvalidValue: the name is not valid.
 
     >>> checked_name("name", "daily report")
     'daily report'

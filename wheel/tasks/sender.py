@@ -33,7 +33,6 @@ OfCoroutine: TypeAlias = "Sender[P, Coroutine[Any, Any, R]]"
 overload. (``R | Coroutine[Any, Any, R]`` in one signature is enough for pyright; mypy infers nothing from it.)"""
 _SCHEDULED: Final = frozenset({State.SCHEDULED})
 _RUNNING: Final = frozenset({State.RUNNING})
-_ALL: Final = 1 << 62
 
 
 class Sender(Generic[P, R_co]):
@@ -101,12 +100,7 @@ class Sender(Generic[P, R_co]):
     def apply_async(
         self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[R_co]: ...
-    def apply_async(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[CallOptions],
-    ) -> AsyncResult[Any]:
+    def apply_async(self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]) -> AsyncResult[Any]:
         """Call the task later, as in Celery: arguments as a tuple and a dict, options as keyword arguments.
 
         Args:
@@ -124,7 +118,7 @@ class Sender(Generic[P, R_co]):
         return self._task._send(*self._asked(args, kwargs, options))
 
     def _asked(
-        self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: Mapping[str, Any]
+        self, args: Args, kwargs: Kwargs, options: Mapping[str, Any]
     ) -> tuple[Plan, tuple[Any, ...], dict[str, Any], Seconds | None, datetime | None]:
         positional, named = given(args, kwargs)
         rest = dict(options)
@@ -197,12 +191,7 @@ class Sender(Generic[P, R_co]):
         self, args: Args = None, kwargs: Kwargs = None, *, using: str | None = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[R_co]: ...
     def apply_async_on_commit(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        using: str | None = None,
-        **options: Unpack[CallOptions],
+        self, args: Args = None, kwargs: Kwargs = None, *, using: str | None = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[Any]:
         """Like apply_async(), but store the job after Django's current transaction is committed.
 
@@ -241,10 +230,7 @@ class Sender(Generic[P, R_co]):
         self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[R_co]: ...
     async def aapply_async(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[CallOptions],
+        self, args: Args = None, kwargs: Kwargs = None, **options: Unpack[CallOptions]
     ) -> AsyncResult[Any]:
         """Like apply_async(), for coroutines."""
         return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
@@ -268,7 +254,7 @@ class Sender(Generic[P, R_co]):
         scheduler = self._task.scheduler
         found = scheduler.store.scan(Filter(key=key, states=_SCHEDULED), 1)
         if not found:  # several may be running: each was replaced while it ran
-            running = scheduler.store.scan(Filter(key=key, states=_RUNNING), _ALL)
+            running = scheduler.store.scan(Filter(key=key, states=_RUNNING))
             found = [max(running, key=lambda job: job.token)] if running else []
         return AsyncResult(found[0].id, scheduler) if found else None
 
@@ -317,12 +303,7 @@ class Sender(Generic[P, R_co]):
         self, args: Args = None, kwargs: Kwargs = None, *, immutable: bool = False, **options: Unpack[CallOptions]
     ) -> Signature[R_co]: ...
     def signature(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        immutable: bool = False,
-        **options: Unpack[CallOptions],
+        self, args: Args = None, kwargs: Kwargs = None, *, immutable: bool = False, **options: Unpack[CallOptions]
     ) -> Signature[Any]:
         """Like s() or si(), with options; see CallOptions."""
         call = self.options(**options) if options else self

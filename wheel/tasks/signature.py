@@ -63,10 +63,7 @@ def _code(function: Callable[..., Any], found: Any, positional: list[Parameter],
 
 
 def given(args: object, kwargs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of ``apply_async`` as a tuple and a dict. None means no arguments.
-
-    Raises:
-        InvalidValue: args is not a tuple or list, or kwargs is not a dict.
+    """Return the arguments of ``apply_async``, a tuple or list and a dict, as a tuple and a dict. None means none.
 
     >>> given([1, "x"], None)
     ((1, 'x'), {})

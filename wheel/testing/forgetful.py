@@ -1,4 +1,4 @@
-"""Forgetful: a memory store in which a finished job is gone at the very moment its time is over."""
+"""Forgetful: a memory store that drops a finished job as soon as its result_ttl is over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVERYTHING = Filter()
 
 
 class Forgetful(MemoryStore):
-    """Keeps the ring of a journey."""
+    """The store of travel()."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -21,17 +21,15 @@ class Forgetful(MemoryStore):
 
     @property
     def unrun(self) -> int:
-        """How many jobs have ended unrun so far: they were cancelled or replaced, or it was too late for them."""
+        """How many jobs have ended without a run so far: they were cancelled, replaced, or expired."""
         counts = self._state.counts
         return counts.cancelled + counts.expired
 
     def get(self, ids: Sequence[str]) -> list[Job | None]:
-        """See Store.get."""
         self.tidy(self._clock.now_ms())
         return super().get(ids)
 
     def scan(self, filter: Filter = _EVERYTHING, limit: int | None = None, *, after: Cursor | None = None) -> list[Job]:
-        """See Store.scan."""
         if filter.states is None or filter.states & FINISHED:
             self.tidy(self._clock.now_ms())
         return super().scan(filter, limit, after=after)

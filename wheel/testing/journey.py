@@ -198,7 +198,7 @@ class Travel:
         return True
 
     def _next_ms(self) -> int | None:
-        return self.app.store.next_due(self.app.queues, **self.app.life.runner.refused.option())
+        return self.app.store.next_due(self.app.queues, self.app.life.runner.refused.names())
 
     def _sweep(self) -> int:
         """Run what is due, including jobs that are added meanwhile. Return how many were run."""

@@ -20,7 +20,7 @@ class Frozen(Protocol):
         """Set the program's time."""
 
 
-class TravelClock:
+class TravelClock(Clock):
     """A clock that is ahead of another one by as much as it was moved; or, with ``frozen``, moves that one."""
 
     def __init__(self, base: Clock, frozen: Frozen | None, pass_time: Callable[[float], float]) -> None:
@@ -36,16 +36,10 @@ class TravelClock:
         self._ahead_ns = 0
         self.pass_time = pass_time
 
-    def now_ms(self) -> int:
-        """See Clock.now_ms."""
-        return self.now_ns() // NS_IN_MS
-
     def now_ns(self) -> int:
-        """See Clock.now_ns."""
         return (self._base.now_ns() + 500) // 1000 * 1000 + self._ahead_ns  # freezegun's floats are off by up to 128 ns
 
     def monotonic(self) -> float:
-        """See Clock.monotonic."""
         return self._base.monotonic() + self._ahead_ns / 1_000_000_000
 
     def move_to(self, instant_ns: int) -> None:

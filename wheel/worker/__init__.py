@@ -1,1 +1,1 @@
-"""What turns the ring and runs what is due: the ticker, the sweep, and what becomes of each claim."""
+"""Running jobs: the ticker and the sweep claim them, pools run them, and their outcomes are settled."""

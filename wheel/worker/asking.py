@@ -1,4 +1,4 @@
-"""Asking: Store.claim in the name of one owner, so that no claim is lost with the answer that told of it."""
+"""Asking: Store.claim for one owner, so that no claim is lost if its answer is."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .heart import Heart
 
 
 class Asking:
-    """For one owner, one call at a time.
+    """Claims for one owner, one call at a time.
 
-    A claim whose answer was lost (the connection broke, the sync failed) comes again with the next call. So a caller
-    says ``heard`` only when what it was given is in good hands.
+    A claim whose answer was lost (the connection broke, the sync failed) is returned again by the next call. So call
+    heard() only when the claims are in good hands.
     """
 
     def __init__(self, store: Store, clock: Clock, owner: str, heart: Heart) -> None:
         self.unheard = False
-        """Whether a call was made whose claims are not in good hands yet."""
+        """Whether there was a call whose claims are not in good hands yet."""
         self._store = store
         self._clock = clock
         self._owner = owner
@@ -26,8 +26,8 @@ class Asking:
         self._ask: int | None = None
 
     def claim(self, now_ms: int, limit: int, **options: Any) -> Claims:
-        """Store.claim, and what earlier calls have claimed that was not heard."""
-        if self._ask is None:  # a first call for nothing: if its answer is lost, nothing is
+        """Store.claim. Also returns the claims of earlier calls that were not heard."""
+        if self._ask is None:  # the first call claims nothing, so nothing is lost with its answer
             self._ask = self._store.claim(self._owner, now_ms, 0).ask
         sent = self._clock.monotonic()
         self.unheard = True
@@ -36,5 +36,5 @@ class Asking:
         return claims
 
     def heard(self, claims: Claims) -> None:
-        """The claims are in good hands."""
+        """The claims are in good hands: do not return them again."""
         self._ask, self.unheard = claims.ask, False

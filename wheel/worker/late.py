@@ -1,4 +1,4 @@
-"""Late: jobs that outlive the ticker which claimed them, because stop() did not wait for them any longer."""
+"""Late: jobs that are still running when their ticker ends, because stop() did not wait any longer."""
 
 from __future__ import annotations
 
@@ -16,33 +16,27 @@ from .settling import settle
 
 _MOMENT_S: Final = 0.002
 _MOMENTS: Final = 250
-"""So often is looked at exit whether a worker has come to its end: half a second at most."""
+"""How often leave() looks whether workers have finished: for half a second at most."""
 _ENDED: Final = "the program ended in order while it ran"
 
 
 class Late:
-    """Settles them when they end, and knows when the last of them has.
-
-    Args:
-        store: where they are settled.
-        clock: says when.
-        over: called when the last has ended, once it is known that there are no more.
-    """
+    """Settles such jobs when they end. ``over`` is called when the ticker and the last of them have ended."""
 
     def __init__(self, store: Store, clock: Clock, over: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._clock = clock
         self._over = over
-        self._expects = False
+        self._ticker_ended = False
         self._lock = threading.Lock()
         self._ended = 0
-        self._awaited = 0
-        self._then: Callable[[], None] | None = None
-        self._to_do = False
-        """Whether ``_then`` is still to be done, or is being done."""
+        self._expected = 0
+        self._callback: Callable[[], None] | None = None
+        self._calling = False
+        """Whether ``_then`` has not returned yet."""
 
     def settle(self, done: Sequence[Done]) -> None:
-        """Called by a worker whose job outlived the ticker."""
+        """Called by a worker when its job ends after the ticker."""
         try:
             for claim in settle(self._store, [(one.claim, one.outcome) for one in done], self._clock.now_ms()):
                 log.lost(claim)
@@ -50,55 +44,55 @@ class Late:
             log.LOG.error("%d jobs ended after the scheduler, and could not be recorded: %s", len(done), error)
         with self._lock:
             self._ended += len(done)
-        self._look()
+        self._end_if_over()
 
     def expect(self, count: int) -> None:
-        """The ticker has ended, and so many jobs had not."""
+        """The ticker has ended, while this many jobs were running."""
         with self._lock:
-            self._awaited = count
-            self._expects = True
-        self._look()
+            self._expected = count
+            self._ticker_ended = True
+        self._end_if_over()
 
     def when_over(self, then: Callable[[], None]) -> bool:
-        """Have ``then`` called when the last has ended; False if none runs any more."""
+        """Call ``then`` when the last job has ended. Return False if none is running."""
         with self._lock:
-            if self._ended >= self._awaited:
+            if self._ended >= self._expected:
                 return False
-            self._then, self._to_do = then, True
+            self._callback, self._calling = then, True
             return True
 
-    def _look(self) -> None:
-        if self._ended >= self._awaited:
+    def _end_if_over(self) -> None:
+        if self._ended >= self._expected:
             self._end()
 
     def _end(self) -> None:
-        if self._expects:
+        if self._ticker_ended:
             self._over()
         with self._lock:
-            then, self._then = self._then, None
+            then, self._callback = self._callback, None
         if then is not None:
             then()
-            self._to_do = False
+            self._calling = False
 
     def leave(self, running: Callable[[], Sequence[Job]]) -> None:
-        """The process ends now, in order: give back what still runs, uncounted. What must not run twice has failed.
+        """At the exit of the process: release running jobs. Those that must not run twice fail.
 
-        What has just ended its worker settles; so much time there is.
+        Waits a moment for workers that are settling a job that has just ended.
         """
-        _wait_for(lambda: self._ended + len(running()) >= self._awaited)
+        _wait_for(lambda: self._ended + len(running()) >= self._expected)
         if jobs := running():
-            self._give_back(jobs)
-        _wait_for(lambda: not self._to_do)  # the worker of the last job may be at it
+            self._release(jobs)
+        _wait_for(lambda: not self._calling)  # the worker of the last job may be calling it
 
-    def _give_back(self, jobs: Sequence[Job]) -> None:
+    def _release(self, jobs: Sequence[Job]) -> None:
         settlements: list[tuple[Claim, Outcome]] = [
-            (Claim(job, job.token, job.owner or ""), _left(job)) for job in jobs
+            (Claim(job, job.token, job.owner or ""), _outcome_at_exit(job)) for job in jobs
         ]
         try:
             settle(self._store, settlements, self._clock.now_ms())
-            log.LOG.info("The program ends; %d jobs that were running start again", len(jobs))
+            log.LOG.info("The program ends; %d running jobs will start again", len(jobs))
         except Exception as error:
-            log.LOG.error("%d running jobs could not be given back at exit: %s", len(jobs), error)
+            log.LOG.error("%d running jobs could not be released at exit: %s", len(jobs), error)
         self._end()
 
 
@@ -109,8 +103,8 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(_MOMENT_S)
 
 
-def _left(job: Job) -> Outcome:
+def _outcome_at_exit(job: Job) -> Outcome:
     if job.max_crashes > 1:
         return Released(reason=_ENDED)
-    error = Failure("WorkerEnded", f"{_ENDED}, and it is not to run twice")
-    return Failed(error=error, reason="at most once (acks_early): it had begun")
+    error = Failure("WorkerEnded", f"{_ENDED}, and it must not run twice")
+    return Failed(error=error, reason="at most once (acks_early): it had started")

@@ -1,4 +1,4 @@
-"""Lending: what the jobs of a pool wait for in get(), and what has to run before that, as far as it is due now."""
+"""Lending: running the jobs that jobs of a pool wait for in get(), although all workers are busy."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from ..job import State
 from .pool.protocol import Pool
 
 _LOOKS_MOST: Final = 1_000
-"""At most so many jobs are looked at in one step."""
+"""How many jobs are looked at in one step."""
 
 
 class Lending:
-    """For one ticker."""
+    """Finds these jobs for one ticker."""
 
     def __init__(self, store: Store, pool: Pool) -> None:
         self.next_due_ms: int | None = None
-        """When the next of them comes due that is not."""
+        """When the next of these jobs is due."""
         self._store = store
         self._pool = pool
 
     def room(self, inflight: int) -> int:
-        """How many more jobs may be begun for those that wait, so that no more run than there are workers."""
+        """How many more jobs may be started, so that no more than ``workers`` run without waiting."""
         waits = len(self._pool.waits)
         return self._pool.workers + waits - inflight if waits else 0
 
     def nap_s(self, sleep_s: float, now_ms: int) -> float:
-        """So long, or until the next of them comes due."""
+        """Return ``sleep_s``, or less if one of these jobs is due before."""
         return sleep_s if self.next_due_ms is None else min(sleep_s, max(0, self.next_due_ms - now_ms) / 1000)
 
     def wanted(self, now_ms: int) -> list[str]:
-        """The ids of those that are due and nobody has taken."""
+        """Return the ids of these jobs that are due and not claimed."""
         found, self.next_due_ms = due_for(self._store, self._pool.waits.ids(), now_ms)
         return found
 
 
 def due_for(store: Store, ids: list[str], now_ms: int) -> tuple[list[str], int | None]:
-    """What is to be begun so that jobs can end, of these and those that they wait for themselves.
+    """Of these jobs and those that they wait for themselves, return (ids to start now, when the next one is due).
 
-    Returns:
-        The ids of those that are due and nobody has taken; and when the next of the others comes due.
+    The ids are of jobs that are due and not claimed.
     """
     found: list[str] = []
     next_due_ms = None

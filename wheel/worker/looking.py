@@ -1,14 +1,14 @@
-"""Looking: programs that import a user's module without meaning to run its jobs.
+"""Looking: programs that import a user's module but must not run its jobs.
 
-Many modules call ``app.start()`` when they are imported, which is right in the program they are written for. But
-``hourwheel stats -A shop`` imports the module too, and so does pytest when it collects tests, and neither may run
-anybody's jobs. While one of these is at it a *rule* is in force in this process:
+Many modules call ``app.start()`` when they are imported, which is right for their own program. But
+``hourwheel stats -A shop`` imports the module too, as does pytest when it collects tests, and neither may run jobs.
+Such programs set a rule for the process:
 
-    starts "never"    start(), run() and run_due() do nothing: the process looks, or makes one change
-    starts "later"    they do nothing as long as a module is being imported: the process runs jobs itself
+    starts "never"    start(), run() and run_due() do nothing
+    starts "later"    they do nothing while a module is being imported; the process runs jobs itself
     read_only         stores are opened for reading
 
-What does nothing says so, once for each scheduler.
+A call that does nothing says so, once for each scheduler.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _IMPORTING: Final = "<frozen importlib"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What schedulers of this process may do."""
+    """What the schedulers of this process may do."""
 
     reason: str
-    """Why not more, behind "start() does nothing: "."""
+    """Why; follows "start() does nothing: "."""
     starts: Literal["never", "later"]
     read_only: bool = False
     say: Callable[[str], None]
-    """Where it is said that something does nothing."""
+    """Shows a message that a call does nothing."""
     told: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
 
 
@@ -40,7 +40,7 @@ _rule: Rule | None = None
 
 
 def set_rule(rule: Rule | None) -> Rule | None:
-    """Put a rule in force in this process, or None; gives the one that it takes the place of."""
+    """Set the rule of this process, or None. Return the previous one."""
     global _rule
     before, _rule = _rule, rule
     return before
@@ -48,7 +48,7 @@ def set_rule(rule: Rule | None) -> Rule | None:
 
 @contextmanager
 def ruled(rule: Rule) -> Iterator[None]:
-    """A rule for as long as the block runs."""
+    """Set a rule for the block."""
     before = set_rule(rule)
     try:
         yield
@@ -57,12 +57,12 @@ def ruled(rule: Rule) -> Iterator[None]:
 
 
 def reads_only() -> bool:
-    """Whether stores are to be opened for reading."""
+    """Whether stores must be opened for reading."""
     return _rule is not None and _rule.read_only
 
 
 def held_back(app: object, call: str) -> bool:
-    """Whether a call that would run jobs is to do nothing here; if so that is said."""
+    """Whether a call that would run jobs must do nothing. If so, say that."""
     rule = _rule
     if rule is None or (rule.starts == "later" and not _importing()):
         return False
@@ -73,7 +73,7 @@ def held_back(app: object, call: str) -> bool:
 
 
 def _importing() -> bool:
-    """Whether this thread is in the midst of importing a module."""
+    """Whether this thread is importing a module."""
     frame = sys._getframe()
     while frame.f_back is not None:
         frame = frame.f_back

@@ -1,25 +1,24 @@
-"""Trouble: what fails now and then is said once and tried again, later and later: a store, or a bug of our own."""
+"""Failures of the store, and bugs in the ticker: logged once, and tried again with a growing delay."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ..safety.calm import CalmLogger
+from .log import LOG
 
 _FIRST_S: Final = 0.05
 _LONGEST_S: Final = 1.0
 
 
 class Trouble:
-    """Remembers that the store fails, when to try again, and what was said about it already.
+    """A failing store: when to try again, and what has been logged.
 
-    >>> trouble = Trouble(CalmLogger("hourwheel.worker"))
+    >>> trouble = Trouble()
     >>> trouble.begin(OSError("disk"), 10.0), trouble.left_s(10.02)
     (0.05, 0.03)
     """
 
-    def __init__(self, log: CalmLogger) -> None:
-        self._log = log
+    def __init__(self) -> None:
         self._said = ""
         self._pause_s = 0.0
         self._until = 0.0
@@ -33,19 +32,19 @@ class Trouble:
         return round(max(0.0, self._until - monotonic), 9) if self else 0.0
 
     def begin(self, error: Exception, monotonic: float) -> float:
-        """A try failed; returns the seconds to wait. Only an error that says something new is logged."""
+        """Record a failed try, and return the seconds to wait. Errors are logged only if the message is new."""
         self._pause_s = min(_LONGEST_S, self._pause_s * 2 or _FIRST_S)
         self._until = monotonic + self._pause_s
         words = f"{type(error).__name__}: {error}"
         if words != self._said:
             self._said = words
-            self._log.error("The store fails, and is tried again until it works: %s", words)
+            LOG.error("The store fails, and is tried again until it works: %s", words)
         return self._pause_s
 
     def end(self) -> None:
-        """A try worked."""
+        """Record a try that worked."""
         if self._pause_s:
-            self._log.info("The store works again")
+            LOG.info("The store works again")
             self._said, self._pause_s = "", 0.0
 
 
@@ -55,28 +54,23 @@ _BUG_PAUSE_S: Final = 5.0
 
 
 class Bugs:
-    """Counts the steps that have failed of what is no error of the store's, a bug or a lack of memory.
+    """Counts steps of the ticker that failed with another error than one of the store: a bug, or a lack of memory.
 
-    The ticker goes on after a pause. At the tenth within a minute it gives up, so that somebody notices: a worker ends,
+    The ticker goes on after a pause. At the tenth failure within a minute it ends, so that you notice: a worker exits,
     and ``app.running`` is False.
     """
 
-    def __init__(self, log: CalmLogger) -> None:
-        self._log = log
+    def __init__(self) -> None:
         self._times: list[float] = []
 
     def pause_s(self, error: BaseException, monotonic: float) -> float:
-        """Seconds until the next step.
-
-        Raises:
-            Exception: the error that was given, because there were too many.
-        """
+        """Return the seconds until the next step, or raise ``error`` if there were too many."""
         self._times = [at for at in self._times if monotonic - at < _BUGS_S] + [monotonic]
         count = len(self._times)
         if count >= _BUGS_MOST:
             raise error
         pause_s: float = min(_BUG_PAUSE_S, _FIRST_S * 2.0 ** (count - 1))
-        self._log.critical(
+        LOG.critical(
             "A step of the ticker failed, %d within a minute; the next is in %g s", count, pause_s, exc_info=error
         )
         return pause_s
@@ -86,15 +80,13 @@ _JUMP_S: Final = 2.0
 
 
 class Jumps:
-    """Says when the wall clock was set. Nothing else follows from it: see ticker.py."""
+    """Logs when the wall clock was set. Nothing else needs to be done; see ticker.py."""
 
-    def __init__(self, log: CalmLogger) -> None:
-        self._log = log
-        self._drift_s: float | None = None
+    _drift_s: float | None = None
 
     def look(self, now_ms: int, monotonic: float) -> None:
-        """Called now and then, with the time of both clocks."""
+        """Compare the two clocks. Called now and then."""
         drift_s = now_ms / 1000 - monotonic
         if self._drift_s is not None and abs(drift_s - self._drift_s) > _JUMP_S:
-            self._log.warning("The wall clock was set by %+.1f s, or the machine slept", drift_s - self._drift_s)
+            LOG.warning("The wall clock was set by %+.1f s, or the machine slept", drift_s - self._drift_s)
         self._drift_s = drift_s

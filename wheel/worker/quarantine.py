@@ -1,14 +1,15 @@
-"""Quarantine: a job that ran when a worker died is tried alone, so that one that kills workers takes no other along.
+"""Quarantine: a job that was running when a worker died is run alone, so that it can take no other job with it.
 
-Nobody knows which of the jobs of a process has killed it. Those that had begun are suspects (Job.crashes above zero).
-A suspect is run while nothing else of this process runs: if the process dies again, it was this one; if it does not,
-the job was innocent. The others have to wait for that, so there are bounds:
+When a process dies, it is unknown which of its jobs has killed it. Those that had started are suspects (Job.crashes
+above zero). A suspect is run while this process runs nothing else. If the process dies again, it was this job;
+otherwise, the job is innocent. The others have to wait meanwhile, so there are bounds:
 
-    the running jobs take too long to end     the suspect is put off, and asked for again with twice the patience
-    the suspect runs for more than ALONE_S    others begin beside it, unless its next death would be the last
-    there are many suspects                   they are tried in groups, unless the next death of one would be the last
+    the running jobs take too long to end     the suspect is postponed; the next time, the wait may be twice as long
+    the suspect runs for more than ALONE_S    other jobs are started, unless this is its last chance
+    there are many suspects                   they are run in groups, except those for which this is the last chance
 
-So a death that sets a job aside is always its own. Pools that give each job a process of its own need none of this.
+So a job is set aside only for a death that it has caused. A pool that runs each job in its own process needs no
+quarantine.
 """
 
 from __future__ import annotations
@@ -21,28 +22,28 @@ from ..job import Claim, Job, Outcome, Released, Snoozed
 from . import log
 
 ALONE_S: Final = 60.0
-"""A suspect that has run alone for so long is no longer waited for."""
+"""How long a suspect runs alone."""
 PATIENCE_S: Final = 10.0
-"""So long the running jobs have to end, at first, so that a suspect can be run."""
+"""How long running jobs may take, at first, to make way for a suspect."""
 _PATIENCE_MOST_S: Final = 3600.0
 _MANY: Final = 16
 
 
 class Quarantine:
-    """Of one ticker. Monotonic seconds and counts in, decisions out."""
+    """The quarantine of one ticker. Pure: times are given in monotonic seconds."""
 
     def __init__(self, *, isolates: bool) -> None:
-        """``isolates``: each job of the pool has a process of its own."""
+        """``isolates``: whether the pool runs each job in its own process."""
         self._isolates = isolates
         self._since: float | None = None
-        """Since when nothing is claimed, so that what runs comes to its end; None for no quarantine."""
+        """Since when nothing is claimed, so that a suspect can run alone; None for no quarantine."""
         self._alone_until = 0.0
         self._patience_s = PATIENCE_S
         self._not_before = 0.0
         self._group = 1
 
     def credit(self, credit: int, inflight: int, monotonic: float) -> int:
-        """How many jobs may be claimed of those for which there is room."""
+        """Return how many jobs may be claimed if there is room for ``credit``."""
         if self._since is None:
             return credit
         if inflight <= 0:
@@ -63,7 +64,7 @@ class Quarantine:
     def admit(
         self, claims: Sequence[Claim], inflight: int, monotonic: float, now_ms: int
     ) -> tuple[Sequence[Claim], list[tuple[Claim, Outcome]]]:
-        """(claims to be run now, claims that are given back)."""
+        """Return (claims to run now, claims to settle with these outcomes)."""
         suspects = [] if self._isolates else [claim for claim in claims if claim.job.crashes]
         if not suspects:
             if claims:
@@ -72,17 +73,17 @@ class Quarantine:
         if inflight <= 0 and len(suspects) == len(claims):
             chosen = self._chosen(suspects)
             self._begin(chosen, monotonic)
-            return chosen, [(claim, _back(claim.job)) for claim in suspects[len(chosen) :]]
+            return chosen, _back(suspects[len(chosen) :])
         others = [claim for claim in claims if not claim.job.crashes]
         if monotonic < self._not_before:
             due_ms = now_ms + math.ceil(1000 * (self._not_before - monotonic))
             return others, [(claim, Snoozed(due_ms=due_ms, reason=_reason(claim.job))) for claim in suspects]
         if self._since is None:
             self._since, self._alone_until = monotonic, 0.0
-        return others, [(claim, _back(claim.job)) for claim in suspects]
+        return others, _back(suspects)
 
     def _chosen(self, suspects: Sequence[Claim]) -> Sequence[Claim]:
-        """The first, or as many as are tried together."""
+        """The first suspect, or as many as are run together."""
         if _is_last_chance(suspects[0].job):
             self._group = 1
         elif len(suspects) > _MANY:
@@ -105,8 +106,8 @@ def _is_last_chance(job: Job) -> bool:
     return job.crashes + 1 >= job.max_crashes
 
 
-def _back(job: Job) -> Released:
-    return Released(reason=_reason(job))
+def _back(suspects: Sequence[Claim]) -> list[tuple[Claim, Outcome]]:
+    return [(claim, Released(reason=_reason(claim.job))) for claim in suspects]
 
 
 def _reason(job: Job) -> str:

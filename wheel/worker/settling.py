@@ -1,4 +1,4 @@
-"""Settling many at once, so that one outcome that cannot be recorded does not keep the others from it."""
+"""Settle many claims at once. An outcome that cannot be recorded does not affect the others."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ Settlements = list[tuple[Claim, Outcome]]
 
 
 def settle(store: Store, settlements: Settlements, now_ms: int) -> list[Claim]:
-    """Store.settle, and what was in the list is taken off it; the claims that were lost.
+    """Settle all items of the list with Store.settle, and remove them from it. Returns the claims that were lost.
 
-    More may be put on the list meanwhile.
-
-    If the call fails of what is no error of the store's, one of them is at fault: then each is settled for itself, and
-    one that cannot be ends as failed, with the reason.
+    Items may be appended meanwhile. If the call fails with another error than StoreError, one of the items is at fault.
+    Then they are settled one by one, and each that cannot be settled ends as failed, with the reason.
 
     Raises:
-        StoreError: the store failed; the list holds what it has not taken.
+        StoreError: the store failed; the items that it has not recorded are still in the list.
     """
     some = settlements.copy()
     try:
@@ -29,7 +27,7 @@ def settle(store: Store, settlements: Settlements, now_ms: int) -> list[Claim]:
     except StoreError:
         raise
     except Exception as error:
-        log.LOG.critical("Of %d outcomes one cannot be recorded: %s", len(some), type(error).__name__)
+        log.LOG.critical("One of %d outcomes cannot be recorded: %s", len(some), type(error).__name__)
         return _one_by_one(store, settlements, now_ms)
     del settlements[: len(some)]
     return lost
@@ -50,7 +48,7 @@ def _one_by_one(store: Store, settlements: Settlements, now_ms: int) -> list[Cla
 
 
 def _set_aside(store: Store, claim: Claim, error: Exception, now_ms: int) -> list[Claim]:
-    failed = Failed(error=failure_of(error), reason="what came of it could not be recorded")
+    failed = Failed(error=failure_of(error), reason="its outcome could not be recorded")
     log.failed(claim.job, failed.error, error)
     try:
         return store.settle(effects([(claim, failed)]), now_ms)
@@ -62,6 +60,6 @@ def _set_aside(store: Store, claim: Claim, error: Exception, now_ms: int) -> lis
 
 
 def may_bring_more(settlement: tuple[Claim, Outcome]) -> bool:
-    """Whether a job may come due by what is settled: this one again, or another one that it held back."""
+    """Whether a job may come due because of this: this job again, or one that it held back."""
     (job, *_), outcome = settlement
     return type(outcome) is not Succeeded or bool(job.wakes or job.limits or job.key)

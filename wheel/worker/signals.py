@@ -1,12 +1,12 @@
-"""SIGTERM and SIGINT for a scheduler that is the whole program: the first asks to stop, the second means now.
+"""SIGTERM and SIGINT for a scheduler that is the whole program: the first stops it, the second stops it now.
 
-A Python signal handler runs in the main thread, between any two instructions of whatever that thread was doing, so it
-must take no lock: it counts and nothing else. Nor may the main thread sleep in a lock, because a signal that the
-kernel hands to another thread would not end that sleep. So it sleeps on a pipe, into which the interpreter's own
-handler in C writes a byte, whichever thread it runs in.
+A Python signal handler runs in the main thread, between any two instructions, so it must take no lock: it only counts.
+The main thread must not sleep in a lock either, because a signal that the kernel delivers to another thread would not
+wake it. So it sleeps on a pipe, to which the interpreter's own handler in C writes a byte, in whichever thread it runs.
 
-A forked child has these handlers too, but no thread that looks at what they count: SIGTERM could not end it, and a
-multiprocessing.Pool in a job, which ends its children so, would wait for ever. So a child puts back what was there.
+A forked child would inherit the handlers, but it has no thread that looks at the count, so SIGTERM could not end it,
+and a multiprocessing.Pool in a job, which ends its children with SIGTERM, would wait for ever. So the previous handlers
+are restored in a child.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _POLL_MOST_MS: Final = 3_600_000
 
 
 def _readable(fd: int, timeout_ms: int) -> bool:
-    """Wait until there is something to read; whether there is."""
-    if not hasattr(select, "poll"):  # eventlet takes it away
+    """Wait until there is something to read. Return whether there is."""
+    if not hasattr(select, "poll"):  # eventlet removes it
         return bool(select.select([fd], [], [], timeout_ms / 1000)[0])
     poll = select.poll()
     poll.register(fd, select.POLLIN)
@@ -38,7 +38,7 @@ def _readable(fd: int, timeout_ms: int) -> bool:
 
 
 def _may_handle() -> bool:
-    """Whether this is the main thread, as the interpreter sees it: eventlet has its own opinion."""
+    """Whether this is the interpreter's main thread; with eventlet, threading does not know."""
     try:
         signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
     except ValueError:
@@ -47,20 +47,20 @@ def _may_handle() -> bool:
 
 
 class Waiter:
-    """The calling thread waits here for signals, or for somebody to say that something happened."""
+    """Lets a thread wait for signals, and for calls of happened()."""
 
     def __init__(self) -> None:
         self._monotonic = SystemClock().monotonic
         self.signals = 0
-        """How many have come."""
+        """How many signals have come."""
         self._lock = threading.Lock()
         self._ends: tuple[int, int] | None = None
-        self._restore: Callable[[], None] = _nothing
+        self._restore: Callable[[], None] = lambda: None
         _ALL.add(self)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals for as long as the block runs; in another thread than the main one, leave them alone."""
+        """Handle the signals in the block, if that is in the main thread."""
         _, writes = self._ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if _may_handle():
@@ -72,7 +72,7 @@ class Waiter:
             self._close()
 
     def _close(self) -> None:
-        with self._lock:  # nobody may write to a number that is somebody else's file by then
+        with self._lock:  # happened() must not write to a descriptor that was closed and reused
             ends, self._ends = self._ends, None
             for end in ends or ():
                 os.close(end)
@@ -83,7 +83,7 @@ class Waiter:
         before = [(number, signal.getsignal(number)) for number in SIGNALS]
 
         def restore() -> None:
-            self._restore = _nothing
+            self._restore = lambda: None
             for number, handler in before:
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
             signal.set_wakeup_fd(fd_before)
@@ -97,7 +97,7 @@ class Waiter:
             self._restore()
 
     def forget_parent(self) -> None:
-        """In a forked child: leave the signals as they were, and close the parent's pipe."""
+        """In a forked child: restore the previous handlers, and close the pipe."""
         self._lock = threading.Lock()
         self._restore()
         self._close()
@@ -106,9 +106,9 @@ class Waiter:
         self.signals += 1
 
     def wait_while(self, condition: Callable[[], bool], timeout_s: float | None = None) -> None:
-        """Block for as long as ``condition`` holds, at most ``timeout_s`` seconds; None for ever.
+        """Wait while ``condition`` holds, for at most ``timeout_s`` seconds; None for ever.
 
-        The condition is looked at again whenever something has happened.
+        The condition is checked after each signal and each happened().
         """
         assert self._ends is not None
         reads = self._ends[0]
@@ -121,17 +121,13 @@ class Waiter:
                 os.read(reads, 4096)
 
     def happened(self) -> None:
-        """Let the waiting thread look. From any thread, also after nobody waits any more."""
+        """Make the waiting thread check its condition. May be called from any thread, and when none waits."""
         with self._lock:
             if self._ends is not None:
                 try:
                     os.write(self._ends[1], b"\0")
                 except BlockingIOError:
-                    return  # it is full of wake-ups already
-
-
-def _nothing() -> None:
-    """What there is to restore while nothing was changed."""
+                    return  # the pipe is full of wake-ups already
 
 
 _ALL: Final[weakref.WeakSet[Waiter]] = weakref.WeakSet()

@@ -1,4 +1,4 @@
-"""What a step of the ticker decides: whether to claim, and how long to sleep. Pure: numbers in, numbers out."""
+"""The decisions of a step of the ticker: whether to claim, and how long to sleep. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from .pool.credit import CLAIM_MOST
 
 LINGER_S: Final = 0.01
-"""While claims wait in the queue the ticker looks at least so often for outcomes to settle."""
+"""How long the ticker sleeps at most while claims wait in the queue, so that outcomes are settled soon."""
 _SECOND_NS: Final = 1_000_000_000
 _MS_NS: Final = 1_000_000
 
@@ -15,14 +15,14 @@ _MS_NS: Final = 1_000_000
 def claim_limit(now_ms: int, *, ticks: bool, stale: bool, credit: int, next_ms: int | None) -> int | None:
     """How many jobs to claim now; None for no call at all.
 
-    A tick always calls, if only for nothing: the store moves its hand and takes the jobs of dead owners back.
+    There is always a call on a tick, so that the store moves its hand and recovers the jobs of dead owners.
 
     Args:
-        now_ms: the present.
+        now_ms: the current time.
         ticks: whether this is the first step in its second.
-        stale: whether something has changed since ``next_ms`` was told.
-        credit: for how many there is room.
-        next_ms: when the store has said that it is worth asking again; None for not at all.
+        stale: whether something may have changed since the last claim.
+        credit: for how many jobs there is room.
+        next_ms: Claims.next_ms of the last claim.
 
     >>> claim_limit(5_000, ticks=False, stale=False, credit=4, next_ms=5_001) is None
     True
@@ -35,7 +35,7 @@ def claim_limit(now_ms: int, *, ticks: bool, stale: bool, credit: int, next_ms: 
 
 
 def nap(now_ns: int, *, credit: int, next_ms: int | None, waiting: bool) -> tuple[float, int]:
-    """How long to sleep, in seconds, and the horizon: jobs due before it (ms) shall cut the sleep short.
+    """How long to sleep, in seconds, and the horizon: adding a job that is due before it (ms) ends the sleep.
 
     >>> nap(5_200_000_000, credit=4, next_ms=5_500, waiting=False)
     (0.3, 5500)
@@ -50,10 +50,10 @@ def nap(now_ns: int, *, credit: int, next_ms: int | None, waiting: bool) -> tupl
     return (min(sleep_s, LINGER_S) if waiting else sleep_s), horizon_ms
 
 
-def backoff_s(in_vain: int) -> float:
-    """How long to wait after claims that came back empty although a job was said to be due: twice is chance.
+def backoff_s(empty_claims: int) -> float:
+    """How long to wait after this many claims that returned nothing although a job was said to be due.
 
     >>> backoff_s(2), backoff_s(3)
     (0.0, 0.008)
     """
-    return 0.0 if in_vain < 3 else min(1.0, 0.001 * 2.0 ** min(in_vain, 16))
+    return 0.0 if empty_claims < 3 else min(1.0, 0.001 * 2.0 ** min(empty_claims, 16))

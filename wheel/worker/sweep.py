@@ -1,10 +1,10 @@
-"""One sweep in the calling thread, for cron, serverless and tests: claim what is due, run it here, settle it."""
+"""Sweep: run everything that is due in the calling thread, for cron, serverless and tests."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..clock import Clock
 from ..contract import Beginning, Claims, Store
@@ -19,29 +19,25 @@ from .heart import Heart
 from .lending import due_for
 from .pool.credit import STUCK_S, Pace
 from .run.ctrl_c import noted
-from .run.refused import Without
 from .run.runner import Runner
 from .settling import settle
 
-if TYPE_CHECKING:
-    from typing import Unpack
-
 _INTERRUPTED: Final = Released(reason="Ctrl-C while it ran")
-_UNRUN: Final = Released(reason="the sweep did not begin it")
-_BROKEN_OFF: Final = Released(reason="the sweep that had taken it was broken off")
+_UNRUN: Final = Released(reason="the sweep did not start it")
+_SWEEP_ENDED: Final = Released(reason="the sweep that had claimed it was interrupted")
 _SETTLE_S: Final = 0.01
-"""An outcome waits at most so long (and for the end of the run that follows it) until it is settled."""
+"""How long an outcome may wait until it is settled, in addition to the run that follows it."""
 
 
 class Account:
-    """What the sweeps of a process owe to a store that has failed: claims it may have given, outcomes it has not taken.
+    """What the sweeps of a process owe to a store that has failed: claims without an answer, unsettled outcomes.
 
-    A sweep ends at the first error, but the process may live on, and would hold those jobs for as long. So the next
-    sweep pays first. (Outcomes that were recorded after all are lost the second time, and change nothing.)
+    A sweep ends at the first error, but the process may live on and would hold these jobs. So the next sweep settles
+    them first. (If an outcome was recorded after all, its claim is lost the second time, which changes nothing.)
 
     Args:
-        store: the one.
-        owner: in whose name they claim, and nobody else does: not a ticker of the same process.
+        store: where to claim and settle.
+        owner: the name to claim in; no other, such as a ticker of this process, may use it.
         clock: times the signs of life.
     """
 
@@ -53,53 +49,36 @@ class Account:
         self._gate = Gate("run_due()")
         self._asking = Asking(store, clock, owner, self.heart)
         self._began = False
-        self._unsettled: list[tuple[Claim, Outcome]] = []
+        self.unsettled: list[tuple[Claim, Outcome]] = []
+        """To be settled by the next sweep."""
 
-    def claim(
-        self,
-        now_ms: int,
-        limit: int,
-        queues: Collection[str] | None,
-        ids: Collection[str] | None = None,
-        *,
-        into: dict[int, Claim],
-        **without: Unpack[Without],
-    ) -> Claims:
-        """Store.claim, one at a time, after paying; ``into`` holds what was claimed, by its token, whatever strikes.
+    def claim(self, now_ms: int, limit: int, into: dict[int, Claim], **options: Any) -> Claims:
+        """Store.claim, in one thread at a time, after settling what is owed.
 
-        What an earlier call has claimed whose answer was lost comes again.
+        The claims are also put into ``into``, by their tokens, even if an exception strikes. Claims whose answer was
+        lost in an earlier call come again.
         """
-        rest: dict[str, Any] = {**without, "queues": queues} | ({} if ids is None else {"ids": ids})
-        return self._gate.run(self._claim, now_ms, limit, rest, into)
+        return self._gate.run(self._claim, now_ms, limit, into, options)
 
-    def _claim(self, now_ms: int, limit: int, rest: dict[str, Any], into: dict[int, Claim]) -> Claims:
-        if self._unsettled:
-            settle(self.store, self._unsettled, now_ms)
+    def _claim(self, now_ms: int, limit: int, into: dict[int, Claim], options: dict[str, Any]) -> Claims:
+        if self.unsettled:
+            settle(self.store, self.unsettled, now_ms)
         if not self._began and isinstance(self.store, Beginning):
             self.store.begin(self.owner, 0)
         self._began = True
-        claims = self._asking.claim(now_ms, limit, **rest)
+        claims = self._asking.claim(now_ms, limit, **options)
         into.update({claim.token: claim for claim in claims})
         self._asking.heard(claims)
         return claims
 
     def begin(self, claim: Claim) -> None:
-        """Let the store know, if it wants to, that this claim is about to begin."""
+        """Mark the job of a claim as started; see contract.Beginning."""
         if self._mark is not None:
             self._mark(self.owner, claim.token)
 
-    def settle(self, settlements: list[tuple[Claim, Outcome]], now_ms: int) -> None:
-        """Store.settle."""
-        for claim in settle(self.store, settlements, now_ms):
-            log.lost(claim)
-
-    def owe(self, settlements: list[tuple[Claim, Outcome]]) -> None:
-        """What the store did not take."""
-        self._unsettled += settlements
-
 
 class Sweep:
-    """Claims and runs everything that is due at ``clock``'s now, in claim order."""
+    """Claims and runs everything that is due, in claim order."""
 
     def __init__(
         self,
@@ -120,20 +99,20 @@ class Sweep:
         self._pace = Pace(workers=1)
         self._runs = 0
         self._interrupted: Callable[[], bool] = lambda: False
-        self._left: deque[Claim] = deque()
-        """Claimed, and not begun."""
+        self._unstarted: deque[Claim] = deque()
+        """Claimed and not started."""
         self._held: dict[int, Claim] = {}
-        """Claimed, and not settled, by token."""
+        """Claimed and not settled, by token."""
         self._unsettled: list[tuple[Claim, Outcome]] = []
 
     def sweep(self) -> int:
-        """Run until nothing is due; how many runs were begun.
+        """Run until nothing is due. Return how many runs were started.
 
         Raises:
-            StoreError: the store failed. What ran and could not be settled is settled by the next sweep of this
-                process; if there is none, it runs again when the process has ended.
-            KeyboardInterrupt: Ctrl-C in the midst of a job, which is given back like the others; one that must not run
-                twice has failed, and so has one that raised it by itself.
+            StoreError: the store failed. Outcomes that could not be settled are settled by the next sweep of this
+                process; if there is none, these jobs run again when the process has ended.
+            KeyboardInterrupt: Ctrl-C was pressed while a job ran. The job is released like the others; one that must
+                not run twice fails, and so does one that raised KeyboardInterrupt itself.
         """
         now_ms = self._clock.now_ms()
         self._schedules.look_after(self._account.store, now_ms)
@@ -152,12 +131,13 @@ class Sweep:
             try:
                 return self._turn(now_ms, limit, ids)
             finally:  # twice, for an exception from outside may strike in the first
-                self._give_all_back()
+                self._release_all()
         finally:
-            self._give_all_back()
+            self._release_all()
 
     def _turn(self, now_ms: int, limit: int, ids: Collection[str] | None) -> bool:
-        claims = self._account.claim(now_ms, limit, self._queues, ids, into=self._held, **self._run.refused.option())
+        without = self._run.refused.names()
+        claims = self._account.claim(now_ms, limit, self._held, queues=self._queues, ids=ids, without=without)
         log.unrun(claims.unrun, self._on)
         log.received(claims, self._on)
         to_run, ended = self._schedules.follow(claims, self._account.store, now_ms, self._on)
@@ -170,11 +150,11 @@ class Sweep:
     def _run_all(self, claims: Sequence[Claim]) -> None:
         monotonic = self._clock.monotonic
         settled_at = monotonic()
-        self._left.extend(claims)
+        self._unstarted.extend(claims)
         before = HERE.set(Here(help=self._help))
         try:
-            while self._left:
-                claim = self._left.popleft()
+            while self._unstarted:
+                claim = self._unstarted.popleft()
                 started = monotonic()
                 job = self._run.given(claim.job, self._account.store.get)
                 self._account.begin(claim)
@@ -182,37 +162,37 @@ class Sweep:
                 ended = monotonic()
                 interrupted = _is_interrupt(outcome)
                 if interrupted and self._interrupted() and claim.job.max_crashes > 1:
-                    outcome = _INTERRUPTED  # by a person, which is no failure of the job's
+                    outcome = _INTERRUPTED  # by the user: the job has not failed
                 self._unsettled.append((claim, outcome))
                 self._runs += isinstance(job, Job)
                 self._pace.ran(1, ended - started)
-                if interrupted:  # the Ctrl-C of the person who waits is for this thread, too
+                if interrupted:  # the Ctrl-C is for this thread, too
                     raise KeyboardInterrupt
                 if ended - started > STUCK_S:
-                    return  # who knows how long the next takes: the others go back, where another process may take them
+                    return  # the next may be as slow: release the others, so that another process may run them
                 if ended - settled_at > _SETTLE_S:
                     self._settle()
                     settled_at = ended
         finally:
             HERE.reset(before)
 
-    def _give_back(self) -> None:
-        """What is not begun."""
-        self._unsettled += [(claim, _UNRUN) for claim in self._left]
-        self._left.clear()
+    def _release_unstarted(self) -> None:
+        """Release what was not started."""
+        self._unsettled += [(claim, _UNRUN) for claim in self._unstarted]
+        self._unstarted.clear()
         self._settle()
 
-    def _give_all_back(self) -> None:
-        """The turn is over: what was not begun, and what was broken off."""
+    def _release_all(self) -> None:
+        """At the end of a turn: release what was not started, and what was interrupted."""
         if self._held:
-            self._give_back()
+            self._release_unstarted()
         if self._held:
-            self._unsettled += [(claim, _BROKEN_OFF) for claim in self._held.values()]
+            self._unsettled += [(claim, _SWEEP_ENDED) for claim in self._held.values()]
             self._settle()
 
     def _help(self, id: str) -> bool:
-        """A job of this sweep waits for another one, and nobody else may be there to run it."""
-        self._give_back()  # the other may be among them
+        """Run the job ``id``, for which a job of this sweep waits: there may be no other process to run it."""
+        self._release_unstarted()  # it may be among these
         now_ms = self._clock.now_ms()
         ids, _ = due_for(self._account.store, [id], now_ms)
         inner = Sweep(
@@ -223,11 +203,12 @@ class Sweep:
 
     def _settle(self) -> None:
         if settlements := list(self._unsettled):
-            left = list(settlements)  # what the store takes is taken out of it
+            left = list(settlements)  # settle() removes what the store has recorded
             try:
-                self._account.settle(left, self._clock.now_ms())
+                for claim in settle(self._account.store, left, self._clock.now_ms()):
+                    log.lost(claim)
             except Exception:
-                self._account.owe(left)
+                self._account.unsettled += left
                 self._forget(settlements)
                 raise
             self._forget(settlements)
@@ -239,27 +220,23 @@ class Sweep:
 
 
 def _is_interrupt(outcome: Outcome) -> bool:
-    """Whether the job was struck by a Ctrl-C, in its function or just before it was begun."""
+    """Whether a Ctrl-C interrupted the job, in its function or just before it was started."""
     if type(outcome) is Snoozed:
         return (outcome.reason or "").endswith(": KeyboardInterrupt")
     return type(outcome) is Failed and outcome.error.type == "KeyboardInterrupt"
 
 
-class At:
-    """A clock whose wall stands still at ``now_ms``: what the jobs of a sweep for a given moment are to see."""
+class At(Clock):
+    """A clock whose wall time stands still at ``now_ms``, for the jobs of a sweep at a given time."""
 
     def __init__(self, clock: Clock, now_ms: int) -> None:
         self._clock = clock
         self._now_ms = now_ms
 
-    def now_ms(self) -> int:
-        """The given moment."""
-        return self._now_ms
-
     def now_ns(self) -> int:
-        """The given moment."""
+        """The given time."""
         return self._now_ms * 1_000_000
 
     def monotonic(self) -> float:
-        """As the clock beneath."""
+        """The time of the underlying clock."""
         return self._clock.monotonic()

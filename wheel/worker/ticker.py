@@ -1,20 +1,19 @@
-"""The ticker: the only sleeper. It ticks on every whole second of the wall clock, and at due instants in between.
+"""The ticker: a thread that ticks on every whole second of the wall clock, and at due instants in between.
 
-A step looks at what is the case, decides (``claim_limit``, ``nap``: pure), performs, and returns how long to sleep:
+A step of it does this (``claim_limit`` and ``nap`` decide, and are pure):
 
-    collect     what the workers have ended since
-    claim       as many due jobs as there is credit for, in one call; they go to the workers at once
-    settle      everything collected, in one call
+    collect     the outcomes of the workers
+    claim       as many due jobs as there is credit for, in one call, and give them to the workers
+    settle      all outcomes, in one call
     nap         until the next due instant, at most to the next whole second
 
-Nothing is chained: each step finds out anew from the store what is due, so a late, lost or doubled wake-up costs time
-at most, and less than a second. Wall time says what is due, monotonic time how long to sleep, and since no sleep is
-longer than a second a wall clock that was set does not matter for longer.
+Each step asks the store what is due and relies on no earlier step. So a late, lost or doubled wake-up costs less than a
+second. Wall time decides what is due, monotonic time how long to sleep. No sleep is longer than a second, so after the
+wall clock was set, the ticker is right again within a second.
 
-Who wakes the ticker before its nap is over: ``submit`` of a job that is due before the end of the nap (``horizon_ms``),
-a worker that leaves the queue low, ``stop``, and a store that another process has changed. Each sets ``_woken`` first
-and rings then. The loop clears ``_woken`` *before* it looks, says that it sleeps, and looks at ``_woken`` again:
-whoever comes in between is seen by one or the other.
+The ticker is woken by an added job that is due before the end of the nap (``horizon_ms``), a worker that leaves the
+queue low, ``stop``, and a store that another process has changed. Each sets ``_woken`` first, and then rings. The loop
+clears ``_woken`` *before* it looks for work, says that it sleeps, and then checks ``_woken`` again. So it misses none.
 """
 
 from __future__ import annotations
@@ -42,7 +41,6 @@ from .outage import Bugs, Jumps, Trouble
 from .pool.credit import STUCK_S, Pace
 from .pool.protocol import Done, Pool
 from .quarantine import Quarantine
-from .run.refused import Without
 from .settling import may_bring_more, settle
 from .stepping import backoff_s, claim_limit, nap
 
@@ -50,7 +48,7 @@ _ALWAYS: Final = 1 << 62
 _NO_WAITS: Final = "get() cannot wait in a hook that the scheduler's own thread calls: it would wait for itself"
 _TIDY_MS: Final = 10_000
 _JOIN_S: Final = 0.75
-"""stop() waits so much longer than it was told for the ticker's last settling."""
+"""How much longer than its timeout stop() waits, for the ticker to settle the last outcomes."""
 
 
 class Ticker:
@@ -68,32 +66,30 @@ class Ticker:
         heart: Heart | None = None,
         on: Events | None = None,
         schedules: Schedules | None = None,
-        without: Callable[[], Without] = Without,
-        name: str = "hourwheel",
+        without: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        """A ticker that is not started.
+        """Make a ticker, without starting it.
 
         Args:
             store: keeps the ring.
             pool: runs what is claimed; the ticker starts and ends it.
             clock: wall and monotonic time.
-            owner: in whose name to claim; unique among all that use the store.
+            owner: the name to claim in; unique among all users of the store.
             queues: claim from these only; None for all.
             owed: outcomes that an earlier ticker could not settle.
-            heart: gives the signs of life of the owner; made here if there is none.
-            on: the hooks to tell.
-            schedules: to look after.
-            without: gives an option of claims: what cannot be run here; see Refused.
-            name: what the thread is called.
+            heart: gives the owner's signs of life; None to make one.
+            on: the hooks to call.
+            schedules: whose fires to add.
+            without: returns what this process cannot run; see Refused.names.
         """
         self.horizon_ms = 0
-        """A job due before this instant is worth a wake(); 0 while the ticker does not run, or has no credit."""
+        """Call wake() after adding a job that is due before this; 0 while the ticker does not run or has no credit."""
         self.died: BaseException | None = None
-        """What ended the thread, if it was a bug."""
+        """The error that ended the thread, if it was a bug."""
         self.ended = False
-        """Whether the thread has done its last act but for on_end()."""
+        """Whether the thread has ended, apart from calling on_end()."""
         self.on_end: Callable[[], None] = lambda: None
-        """Called by the thread as its last act."""
+        """Called by the thread when it ends."""
         self.pool = pool
         self.pace = Pace(pool.workers)
         self._store = store
@@ -107,36 +103,35 @@ class Ticker:
         self._quarantine = Quarantine(isolates=pool.isolates)
         self._unsettled: list[tuple[Claim, Outcome]] = list(owed)
         self._inflight = 0  # claims handed to the pool and not collected yet
-        self._next_ms: int | None = None  # when the store has said that it is worth asking again
-        self._stale = True  # something may have changed since
-        self._in_vain = 0  # how often in a row nothing came although something was said to be due
+        self._next_ms: int | None = None  # when to ask the store again; see Claims
+        self._stale = True  # whether something may have changed since
+        self._empty_claims = 0  # how often in a row a claim returned nothing although a job was said to be due
         self._second = -1
         self._asking = Asking(store, clock, owner, self._heart)
         self._tidied_ms = -_TIDY_MS
-        self._jumps = Jumps(log.LOG)
+        self._jumps = Jumps()
         self._queue_seen = (0, 0.0)
-        self._trouble = Trouble(log.LOG)
-        self._bugs = Bugs(log.LOG)
-        self.late = Late(store, clock, self._heart.stop)  # what becomes of jobs that outlive this ticker
+        self._trouble = Trouble()
+        self._bugs = Bugs()
+        self.late = Late(store, clock, self._heart.stop)  # settles jobs that end after this ticker
         self._stop_at: float | None = None
         self._gone = threading.Event()
         self._begun = self._over = self._woken = self._asleep = False
         self._shared_bell = isinstance(store, Wakeup)
         bell = store if isinstance(store, Wakeup) else Latch()
         self._ring, self._wait = bell.notify, bell.wait
-        self.thread = threading.Thread(
-            target=without_waits, args=(self._live, _NO_WAITS), name=f"{name}-ticker", daemon=True
-        )
+        target, args = without_waits, (self._live, _NO_WAITS)
+        self.thread = threading.Thread(target=target, args=args, name="hourwheel-ticker", daemon=True)
 
     # ---- from other threads ------------------------------------------------------------------------------
 
     def wake(self) -> None:
-        """A job was added that is due before the horizon: end the nap, if there is one."""
+        """End the nap, if there is one: a job was added that is due before the horizon."""
         self._stale = True
         self.nudge()
 
     def nudge(self) -> None:
-        """End the nap, if there is one: a worker has ended something, or wants more."""
+        """End the nap, if there is one: a worker has finished a job, or wants more."""
         self._woken = True
         if self._asleep:
             self._ring()
@@ -151,32 +146,32 @@ class Ticker:
 
     @property
     def alive(self) -> bool:
-        """Whether it turns and claims, or is about to."""
+        """Whether it claims jobs, or is about to."""
         return self._begun and self._stop_at is None and not self.ended
 
     def stop_claiming(self, timeout_s: float) -> None:
-        """Claim no more; end when the running jobs have, or in ``timeout_s`` seconds. Another call can shorten that."""
+        """Claim no more, and end after the running jobs, or in ``timeout_s`` seconds. A later call can shorten that."""
         stop_at = self._clock.monotonic() + timeout_s
         self._stop_at = stop_at if self._stop_at is None else min(self._stop_at, stop_at)
         self.nudge()
 
     def stop(self, timeout_s: float) -> list[Job]:
-        """Stop claiming, and wait until the running jobs have ended, at most ``timeout_s`` seconds.
+        """Stop claiming, wait for the running jobs for at most ``timeout_s`` seconds, and return those still running.
 
-        Called from inside a job it cannot wait for itself, and returns at once. Returns the jobs that still run.
+        When called from a job, it does not wait.
         """
         self.stop_claiming(timeout_s)
         if not self.pool.is_inside() and threading.current_thread() is not self.thread:
-            with suppress(RuntimeError):  # it has not begun: a hook of worker_ready stops it
+            with suppress(RuntimeError):  # it has not started: a hook of worker_ready stops it
                 self.thread.join(min(self._left_s(), timeout_s + _JOIN_S, threading.TIMEOUT_MAX))
         return self.pool.running() if self._inflight > 0 else []
 
     def _left_s(self) -> float:
-        """How long a ticker that is to stop may still take to end; later, its store does not answer."""
+        """How long a ticker that is stopping may still take. If it takes longer, its store does not answer."""
         return max(0.0, (self._stop_at or 0.0) + _JOIN_S - self._clock.monotonic())
 
     def owes(self) -> list[tuple[Claim, Outcome]]:
-        """What the store would not take before the ticker ended; for the next one."""
+        """Return the outcomes that the store did not record before the ticker ended, for the next ticker."""
         owed, self._unsettled = self._unsettled, []
         return owed
 
@@ -189,13 +184,13 @@ class Ticker:
                 self.horizon_ms = _ALWAYS
                 try:
                     sleep_s = self.step()
-                except (Exception, SystemExit) as error:  # a bug of ours
+                except (Exception, SystemExit) as error:  # a bug
                     sleep_s = self._bugs.pause_s(error, self._clock.monotonic())
                 if sleep_s > 0.0:
                     self._sleep(sleep_s)
         except BaseException as error:
             self.died = error
-            log.LOG.critical("The ticker died of a bug; this scheduler runs nothing any more", exc_info=True)
+            log.LOG.critical("The ticker died of a bug; this scheduler runs no more jobs", exc_info=True)
         finally:
             self.horizon_ms = 0
             try:
@@ -212,7 +207,7 @@ class Ticker:
         self._asleep = False
 
     def step(self) -> float:
-        """Do what is to be done now. Seconds until the next step, if no wake-up comes before."""
+        """Do what is to be done now. Return the seconds until the next step, if no wake-up comes before."""
         monotonic = self._clock.monotonic()
         self._take(self.pool.collect())
         self._recall_if_stuck(monotonic)
@@ -226,17 +221,17 @@ class Ticker:
                 self._trouble.end()
             except StoreClosed:
                 self._over = True
-                log.LOG.error("The store was closed; this scheduler runs nothing any more")
+                log.LOG.error("The store was closed; this scheduler runs no more jobs")
             except StoreError as error:
                 self._stale = True
                 pause_s = self._trouble.begin(error, monotonic)
         return pause_s if self._stop_at is None else min(pause_s, max(0.0, self._stop_at - monotonic))
 
     def _turn(self) -> float:
-        """Claim, settle, and say how long to sleep. What the store refuses is tried again by a later step."""
+        """Claim, settle, and return how long to sleep. If the store fails, a later step tries again."""
         self._heart.beat_if_due()
         if self._trouble:
-            self._settle()  # first what the store owes: it must not hand out more than it can take back
+            self._settle()  # first: do not claim what may not be settled
         self._claim()
         self._settle()
         self._lend()
@@ -248,13 +243,13 @@ class Ticker:
         sleep_s, self.horizon_ms = nap(
             self._clock.now_ns(), credit=credit, next_ms=self._next_ms, waiting=self.pool.waiting() > 0
         )
-        return max(self._lending.nap_s(sleep_s, self._clock.now_ms()), backoff_s(self._in_vain))
+        return max(self._lending.nap_s(sleep_s, self._clock.now_ms()), backoff_s(self._empty_claims))
 
     # ---- claiming ----------------------------------------------------------------------------------------
 
     @property
     def credit(self) -> int:
-        """For how many more jobs there is room."""
+        """How many more jobs there is room for."""
         room = self.pool.ready + self.pace.queue_room() - self._inflight
         return self._quarantine.credit(room, self._inflight, self._clock.monotonic())
 
@@ -273,29 +268,29 @@ class Ticker:
             self._jumps.look(now_ms, self._clock.monotonic())
             self._schedules.look_after(self._store, now_ms)
             self._tidy(now_ms)
-        self._stale = False  # what changes from here on is not in the answer
-        claims = self._asking.claim(now_ms, limit, queues=self._queues, **self._without())
+        self._stale = False  # changes from here on are not in the answer
+        claims = self._asking.claim(now_ms, limit, queues=self._queues, without=self._without())
         self._second = now_ms // 1000
         self._next_ms = claims.next_ms
-        in_vain = limit > 0 and not claims and claims.next_ms is not None and claims.next_ms <= now_ms
-        self._in_vain = self._in_vain + 1 if in_vain else 0
+        empty = limit > 0 and not claims and claims.next_ms is not None and claims.next_ms <= now_ms
+        self._empty_claims = self._empty_claims + 1 if empty else 0
         log.unrun(claims.unrun, self._on)
         taken, back = self._quarantine.admit(claims, self._inflight, self._clock.monotonic(), now_ms)
         self._hand_over(claims, taken, back, self.pool.put)
 
     def _lend(self) -> None:
-        """Take what jobs of this pool wait for, though all workers are busy, and also while they are to end."""
+        """Run the jobs that jobs of this pool wait for, even if all workers are busy or the ticker is stopping."""
         room = self._lending.room(self._inflight)
         if room <= 0 or self._asking.unheard:
             return
         now_ms = self._clock.now_ms()
         ids = self._lending.wanted(now_ms)
         if ids:
-            claims = self._asking.claim(now_ms, room, queues=self._queues, ids=ids, **self._without())
+            claims = self._asking.claim(now_ms, room, queues=self._queues, ids=ids, without=self._without())
             self._hand_over(claims, claims, (), self.pool.lend)
 
     def _tidy(self, now_ms: int) -> None:
-        """Now and then: drop finished jobs whose time is over, and compare the clock with the store's."""
+        """Every ten seconds: drop jobs whose result_ttl is over, and compare the clock with the store's."""
         if not 0 <= now_ms - self._tidied_ms < _TIDY_MS:
             self._tidied_ms = now_ms
             self._store.tidy(now_ms)
@@ -309,21 +304,21 @@ class Ticker:
         back: Sequence[tuple[Claim, Outcome]],
         put: Callable[[Iterable[Claim]], None],
     ) -> None:
-        """Give those that were taken of the claims to the workers, and have those in ``back`` settled."""
+        """Give the claims in ``taken`` to the workers, and settle those in ``back``."""
         ended: list[tuple[Claim, Outcome]] = []
         if taken:
             taken, ended = self._schedules.follow(taken, self._store, self._clock.now_ms(), self._on)
             self.pool.low_water = self.pace.queue_room() // 2
             log.received(taken, self._on)
         self._unsettled += [*back, *ended]
-        self._asking.heard(claims)  # not before: should anything fail, they come again
+        self._asking.heard(claims)  # not before: if something fails, they come again
         if not taken:
             return
         todo = iter(taken)
         try:
             put(todo)
         except BaseException:
-            at = max(0, len(taken) - length_hint(todo) - 1)  # the one that it was at has not been taken
+            at = max(0, len(taken) - length_hint(todo) - 1)  # the one that put() was at has not been taken
             self._unsettled += [(left, Released(reason="no worker could take it")) for left in taken[at:]]
             taken = taken[:at]
             raise
@@ -346,10 +341,10 @@ class Ticker:
             for claim in settle(self._store, self._unsettled, self._clock.now_ms()):
                 log.lost(claim)
             if self._shared_bell:
-                self._ring()  # somebody may wait for a result
+                self._ring()  # a process may wait for a result
 
     def _recall_if_stuck(self, monotonic: float) -> None:
-        """Give the queue back if nobody takes from it: others may be idle. While stopping, give it back at once."""
+        """Release queued claims that no worker takes, because others may be idle; while stopping, all of them."""
         waiting = self.pool.waiting()
         if waiting != self._queue_seen[0]:
             self._queue_seen = (waiting, monotonic)
@@ -374,7 +369,7 @@ class Ticker:
         return (self._inflight <= 0 and not self._unsettled) or monotonic >= self._stop_at
 
     def finish(self) -> None:
-        """Let go of the workers, and settle what can be settled; what ends later its worker settles."""
+        """End the workers, and settle what can be settled. Workers settle jobs that end later."""
         self._over = True
         self._give_back(self.pool.close(), "the worker stopped before it began")
         self.pool.join(_JOIN_S / 2)
@@ -391,7 +386,7 @@ class Ticker:
         self.late.expect(self._inflight)
 
     def leave(self) -> None:
-        """The process ends: give back what still runs, once the ticker has ended, which it must in its time."""
-        # not join(), which takes a thread for dead after a Ctrl-C has interrupted it (CPython 3.11)
+        """At the exit of the process: wait until the ticker has ended, and release what is still running."""
+        # not join(), which believes a thread dead after a Ctrl-C has interrupted it (CPython 3.11)
         if self._begun and self._gone.wait(min(self._left_s(), _JOIN_S)):
             self.late.leave(self.pool.running)

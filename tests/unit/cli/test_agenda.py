@@ -14,8 +14,7 @@ from hourwheel import Scheduler
 from hourwheel.cli.commands import agenda
 from hourwheel.cli.find_app import find_app
 from hourwheel.explain import plan
-from hourwheel.explain.plan import durations_of, plan_of
-from hourwheel.explain.upcoming import upcoming
+from hourwheel.explain.plan import durations_of, plan_of, upcoming
 from hourwheel.job import Job, State
 from hourwheel.store import JsonStore, MemoryStore
 

@@ -176,7 +176,7 @@ def broken(error: BaseException) -> Command:
     def run(args: Any, context: Any) -> int:
         raise error
 
-    return Command(name="fail", summary="", description="", examples=("x",), arguments=lambda parser: None, run=run)
+    return Command(name="fail", summary="", description="", examples=("x",), takes=(), run=run)
 
 
 @pytest.mark.parametrize(

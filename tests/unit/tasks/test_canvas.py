@@ -24,7 +24,7 @@ from hourwheel import (
     group,
 )
 from hourwheel.store import MemoryStore
-from hourwheel.tasks.canvas import GATHERED_TTL_MS
+from hourwheel.tasks.draft import GATHERED_TTL_MS
 from hourwheel.testing import FakeClock
 
 

@@ -284,7 +284,7 @@ def test_a_store_that_names_a_due_job_and_does_not_give_it_is_asked_once_a_secon
     class Torn(MemoryStore):
         asked = 0
 
-        def next_due(self, queues: Any = None) -> int | None:
+        def next_due(self, queues: Any = None, without: Any = ()) -> int | None:
             Torn.asked += 1
             return int(NOON.timestamp() * 1000)
 

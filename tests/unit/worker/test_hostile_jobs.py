@@ -445,7 +445,7 @@ def test_an_outcome_that_cannot_be_written_does_not_keep_its_neighbours_from_bei
     assert settlements == []
     found = [store.get([f"j{n}"])[0] for n in range(4)]
     assert [job and job.state for job in found] == ["succeeded", "failed", "scheduled", "scheduled"]
-    assert found[1] is not None and found[1].reason == "what came of it could not be recorded"
+    assert found[1] is not None and found[1].reason == "its outcome could not be recorded"
     store.close()
 
 

@@ -40,7 +40,7 @@ def test_a_start_for_which_there_were_too_few_threads_left_some_of_them_behind(
     before = set(threading.enumerate())
     with monkeypatch.context() as patch:
         patch.setattr(threading, START, only(most))
-        with pytest.raises(SchedulerError, match="3 workers and one more are needed; raise the limit"):
+        with pytest.raises(SchedulerError, match="it needs 3 workers and one more; raise the limit"):
             app.start()
     for thread in set(threading.enumerate()) - before:
         thread.join(10)

@@ -278,7 +278,7 @@ def test_a_store_that_tells_the_truth_again_is_not_mistrusted() -> None:
         world.ticker.step()
     store.lies = False
     world.ticker.step()
-    assert backoff_s(world.ticker._in_vain) == 0.0
+    assert backoff_s(world.ticker._empty_claims) == 0.0
 
 
 def test_after_trouble_what_the_store_owes_is_settled_before_more_is_claimed() -> None:

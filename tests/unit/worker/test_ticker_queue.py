@@ -348,12 +348,12 @@ def test_the_pool_is_started_with_who_wakes_and_who_settles_late() -> None:
 
     world = World()
     pool = Noting(1, world.run, world.clock)
-    ticker = Ticker(world.store, pool, world.clock, owner="me", name="mine")
+    ticker = Ticker(world.store, pool, world.clock, owner="me")
     ticker.thread = threading.Thread(target=lambda: None, name=ticker.thread.name)
     ticker.start()
     ticker.thread.join()
     assert started == {"wake": ticker.nudge, "settle_late": ticker.late.settle}
-    assert ticker.thread.name == "mine-ticker"
+    assert ticker.thread.name == "hourwheel-ticker"
 
 
 def test_what_a_claim_was_received_for_is_logged_for_who_wants_to_see_it(

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ...clock import MAX_MS
 from ...contract import Filter, Store
 from ...errors import InvalidValue
-from ...explain.plan import Plan, bars, durations_of, plan_of
+from ...explain.plan import MOST, Plan, bars, durations_of, plan_of, upcoming
 from ...explain.processes import processes_of
-from ...explain.upcoming import MOST, upcoming
-from ...explain.when import local, read_span, span, utc
+from ...explain.when import counted, local, read_span, span, utc
 from ...job import Job, State
-from ..command import Command, Context, checked, take_json, take_store, whole
+from ..command import STORE, Context, argument, as_json, checked, command, whole
 from ..console import Cell
 from ..describe import call, moment
 from ..outcome import YES
 from ..places import known_app, opened
-from .simulate import read_duration, read_workers
+from .simulate import duration, workers
 
 if TYPE_CHECKING:
     from ...scheduler.scheduler import Scheduler
     from ...testing.simulation import Forecast
 
-_ALL: Final = 1 << 62
 _SCHEDULED: Final = frozenset({State.SCHEDULED})
 _ENDED: Final = Filter(states=frozenset({State.SUCCEEDED, State.FAILED}))
 _MEASURED: Final = 10_000
@@ -53,42 +51,37 @@ class _World:
         return f"{nodes} of {workers}{none}"
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    parser.add_argument(
-        "-n", "--next", metavar="SPAN", type=checked(read_span), default=3_600_000, help="how far to look; default: 1h"
-    )
-    parser.add_argument(
-        "--limit", metavar="N", type=whole, default=20, help="list at most N jobs, 0 for all; default: 20"
-    )
-    parser.add_argument(
-        "-c",
-        "--workers",
-        metavar="N",
-        type=checked(read_workers),
-        help="workers of each process, for the forecast; default: the app's, or 4",
-    )
-    parser.add_argument(
-        "-d",
-        "--duration",
-        metavar="SPAN",
-        type=checked(read_duration),
-        action="append",
-        default=[],
-        help="how long a run takes, or TASK=SPAN for one task; may be repeated; "
-        "default: the average of the task's finished jobs, or else 1s",
-    )
-    take_json(parser, "the agenda")
-
-
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "agenda",
+    summary="list the jobs of the next hour, with the load and a forecast of delays",
+    description="List the jobs that come due, in order, with the load per minute as a row of bars. A forecast says how "
+    "late they start, given the processes that are alive now (or one, if none is), their workers, and how long runs "
+    "took so far. With -A, future fires of schedules are included. Nothing is run.",
+    examples=("hourwheel agenda tasks.json", "hourwheel agenda -A shop.tasks --next 8h --workers 8 --duration 2s"),
+    takes=(
+        *STORE,
+        argument(
+            "-n",
+            "--next",
+            metavar="SPAN",
+            type=checked(read_span),
+            default=3_600_000,
+            help="how far to look; default: 1h",
+        ),
+        argument("--limit", metavar="N", type=whole, default=20, help="list at most N jobs, 0 for all; default: 20"),
+        workers("workers of each process, for the forecast; default: the app's, or 4"),
+        duration("how long a run takes", "the average of the task's finished jobs, or else 1s"),
+        as_json("the agenda"),
+    ),
+)
+def agenda(args: Namespace, context: Context) -> int:
     now_ms = context.clock.now_ms()
     if not 0 < args.next <= MAX_MS - now_ms:
         raise InvalidValue.of("--next", "more than zero, and within the year 9999", f"{args.next} ms")
     until_ms = now_ms + args.next
     app = known_app(args, context.environ)
     with opened(args, context.environ) as store:
-        jobs = store.scan(Filter(states=_SCHEDULED, due_before_ms=until_ms), _ALL)
+        jobs = store.scan(Filter(states=_SCHEDULED, due_before_ms=until_ms))
         paused = store.paused()
         fires, cut = upcoming(app, now_ms, until_ms)
         plan = plan_of(jobs, fires, paused, now_ms, until_ms)
@@ -173,7 +166,7 @@ def _entry(job: Job, plan: Plan) -> dict[str, Any]:
 
 def _show(plan: Plan, world: _World, forecast: Forecast | None, args: Namespace, context: Context) -> None:
     console = context.console
-    head = f"{_jobs(len(plan.jobs))} due within {span(args.next)}"
+    head = f"{counted(len(plan.jobs))} due within {span(args.next)}"
     notes = [f"{plan.overdue:,} of them overdue"] if plan.overdue else []
     notes += [f"and {len(plan.held):,} paused"] if plan.held else []
     console.line(", ".join([head, *notes]))
@@ -225,19 +218,3 @@ def _durations(plan: Plan, world: _World) -> str:
     tasks = sorted({job.task for job in plan.jobs})
     shown = [f"{task} {span(round(world.durations.get(task, world.durations['*']) * 1000))}" for task in tasks[:5]]
     return ", ".join([*shown, "..."] if len(tasks) > len(shown) else shown)
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count:,} jobs"
-
-
-AGENDA: Final = Command(
-    name="agenda",
-    summary="list the jobs of the next hour, with the load and a forecast of delays",
-    description="List the jobs that come due, in order, with the load per minute as a row of bars. A forecast says how "
-    "late they start, given the processes that are alive now (or one, if none is), their workers, and how long runs "
-    "took so far. With -A, future fires of schedules are included. Nothing is run.",
-    examples=("hourwheel agenda tasks.json", "hourwheel agenda -A shop.tasks --next 8h --workers 8 --duration 2s"),
-    arguments=_arguments,
-    run=_run,
-)

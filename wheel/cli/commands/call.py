@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, Namespace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ...clock import as_datetime
 from ...contract import Store, find
 from ...errors import NotRegistered, PayloadError
 from ...explain.known import near
-from ...explain.when import read_instant, read_span, utc
+from ...explain.when import read_span, utc
 from ...payload import decode
-from ..command import Command, Context, checked, take_app, take_json
+from ..command import STORE_OPTION, Context, argument, as_json, checked, command, due_time
 from ..outcome import YES, CommandError
 from ..places import STORE_VARIABLE, app_of, opened
 
@@ -56,33 +56,37 @@ def _integer(text: str) -> int:
         raise ArgumentTypeError(f"must be a whole number, got {text!r}") from None
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("task", metavar="TASK", help="name of the task, such as shop.welcome")
-    parser.add_argument(
-        "arg", nargs="*", metavar="ARG", help="its arguments as JSON values; other text is passed as a string"
-    )
-    parser.add_argument("-a", "--args", metavar="JSON", type=_list, help="all arguments as one JSON list, instead")
-    parser.add_argument(
-        "-k", "--kwargs", metavar="JSON", type=_mapping, default={}, help="keyword arguments as a JSON object"
-    )
-    when = parser.add_mutually_exclusive_group()
-    when.add_argument(
-        "--countdown", metavar="SPAN", type=checked(read_span), help="how long from now: seconds, or 15m, 1h30m, 2d"
-    )
-    when.add_argument(
-        "--eta", metavar="TIME", type=checked(read_instant), help="a date and time such as 2026-12-24T18:00 (local)"
-    )
-    parser.add_argument("--expires", metavar="SPAN", type=checked(read_span), help="how long from now it may start")
-    parser.add_argument("--queue", metavar="NAME", help="its queue; default: the task's")
-    parser.add_argument("--priority", metavar="N", type=_integer, help="-100 to 100; higher runs first")
-    parser.add_argument("--key", metavar="KEY", help="unique key: if an unfinished job has it, no job is added")
-    parser.add_argument("--id", metavar="ID", help="id of the job; if the store has it already, no job is added")
-    parser.add_argument("--store", metavar="STORE", help="path or URL of the store; default: $HOURWHEEL_STORE")
-    take_app(parser)
-    take_json(parser, "the id and when it is due")
-
-
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "call",
+    summary="call a task later, and print the job's id",
+    description="Store a call of a task, durably. With -A, the app must have the task, the arguments must fit the "
+    "function, and the task's options apply. With --store alone, the call is stored by the task's name, unchecked.",
+    examples=(
+        'hourwheel call shop.mail.welcome 7 "hello there" -A shop --countdown 15m',
+        'hourwheel call shop.mail.welcome 7 -k \'{"text":"x"}\' --store tasks.json',
+    ),
+    takes=(
+        argument("task", metavar="TASK", help="name of the task, such as shop.welcome"),
+        argument(
+            "arg", nargs="*", metavar="ARG", help="its arguments as JSON values; other text is passed as a string"
+        ),
+        argument("-a", "--args", metavar="JSON", type=_list, help="all arguments as one JSON list, instead"),
+        argument(
+            "-k", "--kwargs", metavar="JSON", type=_mapping, default={}, help="keyword arguments as a JSON object"
+        ),
+        due_time(),
+        argument("--expires", metavar="SPAN", type=checked(read_span), help="how long from now it may start"),
+        argument("--queue", metavar="NAME", help="its queue; default: the task's"),
+        argument("--priority", metavar="N", type=_integer, help="-100 to 100; higher runs first"),
+        argument("--key", metavar="KEY", help="unique key: if an unfinished job has it, no job is added"),
+        argument("--id", metavar="ID", help="id of the job; if the store has it already, no job is added"),
+        *STORE_OPTION,
+        as_json("the id and when it is due"),
+    ),
+    intermixed=True,
+    use="changes",
+)
+def call(args: Namespace, context: Context) -> int:
     if args.arg and args.args is not None:
         raise CommandError("pass the arguments as ARG or with --args, not both")
     call = tuple(map(value, args.arg)) if args.args is None else tuple(args.args), args.kwargs
@@ -157,19 +161,3 @@ def _task(app: Scheduler, name: str) -> Task[..., Any]:
         guess = f"did you mean {' or '.join(like)}? " if like else ""
         message = f"the app has no task {name}; {guess}to call it by name anyway, use --store without -A"
         raise CommandError(message) from None
-
-
-CALL: Final = Command(
-    name="call",
-    summary="call a task later, and print the job's id",
-    description="Store a call of a task, durably. With -A, the app must have the task, the arguments must fit the "
-    "function, and the task's options apply. With --store alone, the call is stored by the task's name, unchecked.",
-    examples=(
-        'hourwheel call shop.mail.welcome 7 "hello there" -A shop --countdown 15m',
-        'hourwheel call shop.mail.welcome 7 -k \'{"text":"x"}\' --store tasks.json',
-    ),
-    arguments=_arguments,
-    run=_run,
-    intermixed=True,
-    use="changes",
-)

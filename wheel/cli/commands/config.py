@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from json import dumps
-from typing import Any, Final
+from typing import Any
 
 from ...settings.conf import DEFAULT, Conf
 from ...settings.sources import Known, strangers
 from ...settings.table import SETTINGS, plain
-from ..command import Command, Context, take_app, take_json
+from ..command import APP, Context, as_json, command
 from ..console import Cell
 from ..outcome import YES
 from ..places import APP_VARIABLE, app_of
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    take_app(parser)
-    take_json(parser, "the settings")
-
-
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "config",
+    summary="show each setting, its value and where it comes from",
+    description="Show the settings of an app. Without -A, show those that an app would get here: from the environment "
+    "and from hourwheel.toml or the table [tool.hourwheel] of pyproject.toml. Passwords in URLs are not shown.",
+    examples=("hourwheel config -A shop.tasks:app", "hourwheel config", "hourwheel config --json"),
+    takes=(APP, as_json("the settings")),
+)
+def config(args: Namespace, context: Context) -> int:
     has_app = args.app or context.environ.get(APP_VARIABLE)
     conf = app_of(args, context.environ).conf if has_app else Conf(environ=context.environ)
     conf.pool_options()  # raises if the values contradict each other
@@ -51,14 +54,3 @@ def _document(known: Known) -> dict[str, Any]:
         "source": known.source,
         "help": SETTINGS[known.name].help,
     }
-
-
-CONFIG: Final = Command(
-    name="config",
-    summary="show each setting, its value and where it comes from",
-    description="Show the settings of an app. Without -A, show those that an app would get here: from the environment "
-    "and from hourwheel.toml or the table [tool.hourwheel] of pyproject.toml. Passwords in URLs are not shown.",
-    examples=("hourwheel config -A shop.tasks:app", "hourwheel config", "hourwheel config --json"),
-    arguments=_arguments,
-    run=_run,
-)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from itertools import islice
 from typing import Final
@@ -11,7 +11,7 @@ from ...contract import Filter, find
 from ...explain.when import local, read_either
 from ...job import Job, State
 from ...store import ReadOnlyStore
-from ..command import Command, Context, take_job, take_json, take_store, whole
+from ..command import JOB, STORE, Context, argument, as_json, command, whole
 from ..console import Cell
 from ..describe import call, document, lines, moment, state
 from ..outcome import NO, YES
@@ -29,25 +29,34 @@ def states(text: str) -> frozenset[State]:
         raise ArgumentTypeError(f"must be from {', '.join(State)}, got {text!r}") from None
 
 
-def _jobs_arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    parser.add_argument("--state", metavar="STATE,...", type=states, help=f"only these states: {', '.join(State)}")
-    parser.add_argument("--task", metavar="NAME", help="only jobs of this task")
-    parser.add_argument("--queue", metavar="NAME", help="only jobs of this queue")
-    parser.add_argument("--key", metavar="KEY", help="only the job that holds this unique key")
-    parser.add_argument(
-        "--due-before", metavar="TIME", help="only jobs due before this: 15m from now, or 2026-12-24T18:00 (local)"
-    )
-    parser.add_argument(
-        "--limit",
-        metavar="N",
-        type=whole,
-        help="list at most N jobs, 0 for all; default: 100, or all with --json",
-    )
-    take_json(parser, "a list of jobs")
-
-
-def _run_jobs(args: Namespace, context: Context) -> int:
+@command(
+    "jobs",
+    summary="list the jobs of a store",
+    description="List the jobs of a store by due time: scheduled and running ones, and finished ones that are kept.",
+    examples=(
+        "hourwheel jobs tasks.json",
+        "hourwheel jobs tasks.json --state scheduled --due-before 1h",
+        "hourwheel jobs tasks.json --state failed --json",
+    ),
+    takes=(
+        *STORE,
+        argument("--state", metavar="STATE,...", type=states, help=f"only these states: {', '.join(State)}"),
+        argument("--task", metavar="NAME", help="only jobs of this task"),
+        argument("--queue", metavar="NAME", help="only jobs of this queue"),
+        argument("--key", metavar="KEY", help="only the job that holds this unique key"),
+        argument(
+            "--due-before", metavar="TIME", help="only jobs due before this: 15m from now, or 2026-12-24T18:00 (local)"
+        ),
+        argument(
+            "--limit",
+            metavar="N",
+            type=whole,
+            help="list at most N jobs, 0 for all; default: 100, or all with --json",
+        ),
+        as_json("a list of jobs"),
+    ),
+)
+def jobs(args: Namespace, context: Context) -> int:
     now_ms = context.clock.now_ms()
     chosen = Filter(
         states=args.state,
@@ -82,12 +91,17 @@ def _show_jobs(found: Sequence[Job], context: Context, now_ms: int) -> None:
         console.line("    ", due, "  ", called)
 
 
-def _show_arguments(parser: ArgumentParser) -> None:
-    take_job(parser)
-    take_json(parser, "the job")
-
-
-def _run_show(args: Namespace, context: Context) -> int:
+@command(
+    "show",
+    summary="show one job: its call, its state, its times, its error",
+    description="Show everything about one job. Exit status 1 if there is no such job.",
+    examples=(
+        "hourwheel show 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        "hourwheel show invoice:42 -A shop.tasks:app --json",
+    ),
+    takes=(*JOB, as_json("the job")),
+)
+def show(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
         job = find(store, args.id)
@@ -102,29 +116,3 @@ def _run_show(args: Namespace, context: Context) -> int:
     if job.error is not None and job.error.traceback:
         console.text(job.error.traceback)
     return YES
-
-
-JOBS: Final = Command(
-    name="jobs",
-    summary="list the jobs of a store",
-    description="List the jobs of a store by due time: scheduled and running ones, and finished ones that are kept.",
-    examples=(
-        "hourwheel jobs tasks.json",
-        "hourwheel jobs tasks.json --state scheduled --due-before 1h",
-        "hourwheel jobs tasks.json --state failed --json",
-    ),
-    arguments=_jobs_arguments,
-    run=_run_jobs,
-)
-
-SHOW: Final = Command(
-    name="show",
-    summary="show one job: its call, its state, its times, its error",
-    description="Show everything about one job. Exit status 1 if there is no such job.",
-    examples=(
-        "hourwheel show 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
-        "hourwheel show invoice:42 -A shop.tasks:app --json",
-    ),
-    arguments=_show_arguments,
-    run=_run_show,
-)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ...contract import Filter
 from ...explain.known import Judge, Known
-from ...explain.when import local, utc
+from ...explain.when import counted, local, utc
 from ...job import Job, State
 from ...settings.checks import checked_queues
-from ...worker.pool.kinds import ALIASES, KINDS
-from ..command import Command, Context, names, take_app, take_json
+from ..command import APP, Context, argument, as_json, command, pool, queues
 from ..console import Cell
 from ..outcome import NO, YES
 from ..places import app_of, opened
@@ -22,7 +21,6 @@ from ..places import app_of, opened
 if TYPE_CHECKING:
     from ...scheduler.scheduler import Scheduler
 
-_ALL: Final = 1 << 62
 _PENDING: Final = Filter(states=frozenset({State.SCHEDULED, State.RUNNING}))
 
 
@@ -106,30 +104,32 @@ def _unused(app: Scheduler, found: Findings) -> None:
 # ---- the command -----------------------------------------------------------------------------------------
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    take_app(parser)
-    parser.add_argument("--store", metavar="STORE", help="path or URL of a store; default: the app's")
-    parser.add_argument(
-        "-Q", "--queues", metavar="A,B", type=names, help="check jobs of these queues only; default: the app's"
-    )
-    parser.add_argument(
-        "-P",
-        "--pool",
-        choices=[*KINDS, *ALIASES],
-        metavar="POOL",
-        help="check for this pool; default: the app's",
-    )
-    take_json(parser, "the findings")
-
-
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "preflight",
+    summary="before a deployment, find jobs that the new code could not run",
+    description="Check every pending job against the app: does it have the task, by its name or an alias; do the "
+    "stored arguments fit the function; can the pool enforce the time limits. Nothing is run or changed. Exit status 1 "
+    "if there is a problem.",
+    examples=(
+        "hourwheel preflight -A shop.tasks",
+        "hourwheel preflight -A shop.tasks --store /srv/shop/tasks.json --json",
+    ),
+    takes=(
+        APP,
+        argument("--store", metavar="STORE", help="path or URL of a store; default: the app's"),
+        queues("check jobs of these queues only"),
+        pool("check for this pool"),
+        as_json("the findings"),
+    ),
+)
+def preflight(args: Namespace, context: Context) -> int:
     app = app_of(args, context.environ)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
     if args.pool is not None:
         app.pool = app.pool.but(pool=args.pool, given_workers=None, max_tasks_per_child=None, max_memory_per_child=None)
     with opened(args, context.environ) as store:
-        found = findings_of(store.scan(_PENDING, _ALL), Judge.of(app), app.queues)
+        found = findings_of(store.scan(_PENDING), Judge.of(app), app.queues)
         name = str(getattr(store, "path", repr(store)))
     _unused(app, found)
     if args.json:
@@ -146,19 +146,7 @@ def _document(name: str, found: Findings) -> dict[str, Any]:
         "pending": found.pending,
         "elsewhere": found.elsewhere,
         "bad": found.bad,
-        "problems": [
-            {
-                "task": one.task,
-                "kind": one.kind,
-                "why": one.why,
-                "near": list(one.near),
-                "count": one.count,
-                "example": one.example,
-                "due_ms": one.due_ms,
-                "due": utc(one.due_ms),
-            }
-            for one in _sorted(found)
-        ],
+        "problems": [{**asdict(one), "due": utc(one.due_ms)} for one in _sorted(found)],
         "aliases": [{"stored": old, "name": new, "count": n} for (old, new), n in sorted(found.aliases.items())],
     }
 
@@ -170,10 +158,10 @@ def _sorted(found: Findings) -> list[Problem]:
 def _show(name: str, found: Findings, context: Context) -> None:
     console = context.console
     for (old, new), count in sorted(found.aliases.items()):
-        console.prose(Cell("alias: ", "dim"), f"{_jobs(count)} stored as {old} will run as {new}")
+        console.prose(Cell("alias: ", "dim"), f"{counted(count)} stored as {old} will run as {new}")
     for one in _sorted(found):
-        console.prose(Cell(f"{one.task}: ", "red"), f"{_jobs(one.count)}: {_described(one)}")
-    lead = f"{name}: {_jobs(found.pending)} pending"
+        console.prose(Cell(f"{one.task}: ", "red"), f"{counted(one.count)}: {_described(one)}")
+    lead = f"{name}: {counted(found.pending)} pending"
     if found.elsewhere:
         lead += f", and {found.elsewhere:,} in other queues"
     if found.problems:
@@ -187,22 +175,3 @@ def _described(one: Problem) -> str:
     example = "" if one.example is None or one.due_ms is None else f" (such as {one.example}, due {local(one.due_ms)})"
     refused = ": a worker would not start" if one.kind == "refused" and not one.count else ""
     return f"{one.why}{guess}{example}{refused}"
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count:,} jobs"
-
-
-PREFLIGHT: Final = Command(
-    name="preflight",
-    summary="before a deployment, find jobs that the new code could not run",
-    description="Check every pending job against the app: does it have the task, by its name or an alias; do the "
-    "stored arguments fit the function; can the pool enforce the time limits. Nothing is run or changed. Exit status 1 "
-    "if there is a problem.",
-    examples=(
-        "hourwheel preflight -A shop.tasks",
-        "hourwheel preflight -A shop.tasks --store /srv/shop/tasks.json --json",
-    ),
-    arguments=_arguments,
-    run=_run,
-)

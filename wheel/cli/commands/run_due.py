@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ...settings.checks import checked_queues
 from ...worker import log
-from ..command import Command, Context, names, take_app, take_json
+from ..command import APP, Context, as_json, command, queues
 from ..outcome import NO, YES
 from ..places import app_of
-from .worker import level
+from .worker import loglevel
 
 if TYPE_CHECKING:
     from ...scheduler.scheduler import Scheduler
@@ -28,16 +28,16 @@ _WORDS: Final = {
 }
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    take_app(parser)
-    parser.add_argument(
-        "-Q", "--queues", metavar="A,B", type=names, help="only jobs of these queues; default: the app's"
-    )
-    parser.add_argument("-l", "--loglevel", metavar="LEVEL", type=level, default="WARNING", help="default: warning")
-    take_json(parser, "the counts")
-
-
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "run-due",
+    summary="run what is due now and exit, for cron and serverless",
+    description="Claim and run everything that is due, in this process, and exit. Jobs that came due since the last "
+    "call are run, too, so one call a minute is enough. Exit status 1 if a job failed and is not retried.",
+    examples=("hourwheel run-due -A shop.tasks", "hourwheel run-due -A shop.tasks --queues mail --json"),
+    takes=(APP, queues("only jobs of these queues"), loglevel("WARNING", "default: warning"), as_json("the counts")),
+    use="runs",
+)
+def run_due(args: Namespace, context: Context) -> int:
     app = app_of(args, context.environ)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
@@ -62,25 +62,6 @@ def _run(args: Namespace, context: Context) -> int:
 def _counted(app: Scheduler) -> Counter[str]:
     """Count the calls of the app's hooks from now on."""
     counts = Counter[str]()
-
-    def counter(name: str) -> Any:
-        def count(*_: Any) -> None:
-            counts[name] += 1
-
-        return count
-
     for name in _HOOKS:
-        getattr(app.on, name)(counter(name))
+        getattr(app.on, name)(lambda *_, name=name: counts.update([name]))
     return counts
-
-
-RUN_DUE: Final = Command(
-    name="run-due",
-    summary="run what is due now and exit, for cron and serverless",
-    description="Claim and run everything that is due, in this process, and exit. Jobs that came due since the last "
-    "call are run, too, so one call a minute is enough. Exit status 1 if a job failed and is not retried.",
-    examples=("hourwheel run-due -A shop.tasks", "hourwheel run-due -A shop.tasks --queues mail --json"),
-    arguments=_arguments,
-    run=_run,
-    use="runs",
-)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from typing import Any, Final
+from argparse import Namespace
+from typing import Any
 
 from ...contract import Filter, Store
 from ...explain.when import local, until, utc
 from ...job import Job, State
 from ...schedules.entry import Entry
-from ..command import Command, Context, take_json, take_store
+from ..command import STORE, Context, as_json, command
 from ..console import Cell
 from ..outcome import YES
 from ..places import known_app, opened
 
-_ALL: Final = 1 << 62
 
-
-def _arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    take_json(parser, "the schedules")
-
-
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "schedules",
+    summary="list periodic schedules, and when they fire next",
+    description="List the schedules of a store by name, and when each fires next. With -A, include schedules of the "
+    "app that have no pending fire yet, and mark those that the app does not have.",
+    examples=("hourwheel schedules tasks.json", "hourwheel schedules -A shop.tasks:app --json"),
+    takes=(*STORE, as_json("the schedules")),
+)
+def schedules(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     app = known_app(args, context.environ)
     known = {} if app is None else dict(app.fires.entries)
@@ -44,7 +45,7 @@ def _run(args: Namespace, context: Context) -> int:
 
 
 def _pending(store: Store) -> dict[str, Job]:
-    jobs = store.scan(Filter(states=frozenset({State.SCHEDULED, State.RUNNING})), _ALL)
+    jobs = store.scan(Filter(states=frozenset({State.SCHEDULED, State.RUNNING})))
     return {job.fire.schedule: job for job in jobs if job.fire is not None and not job.fire.followed}
 
 
@@ -66,14 +67,3 @@ def _rows(known: dict[str, Entry], pending: dict[str, Job], paused: list[str], a
             }
         )
     return rows
-
-
-SCHEDULES: Final = Command(
-    name="schedules",
-    summary="list periodic schedules, and when they fire next",
-    description="List the schedules of a store by name, and when each fires next. With -A, include schedules of the "
-    "app that have no pending fire yet, and mark those that the app does not have.",
-    examples=("hourwheel schedules tasks.json", "hourwheel schedules -A shop.tasks:app --json"),
-    arguments=_arguments,
-    run=_run,
-)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterable
 from dataclasses import asdict
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from ...contract import Filter
-from ...errors import InvalidValue
-from ...explain.when import local, read_span, span, utc
+from ...explain.plan import MINUTE_MS, step_of
+from ...explain.when import counted, local, read_span, span, utc
 from ...job import State
 from ...settings.checks import checked_workers
-from ..command import Command, Context, checked, take_json, take_store, whole
+from ..command import STORE, Argument, Context, argument, as_json, checked, command, whole
 from ..console import Cell
 from ..outcome import NO, YES
 from ..places import opened
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 12
 _BAR: Final = 24
-_MINUTE_MS: Final = 60_000
-_ROW_MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 _DAY_MS: Final = 86_400_000
-_ALL: Final = 1 << 62
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
 
 
@@ -55,10 +52,7 @@ def _stream(text: str) -> tuple[str, float, float, float]:
     per, _, countdown = spans.partition("+")
     if not (task and equals and slash and calls.isdecimal() and int(calls)):
         raise ArgumentTypeError(f"must be like mail=20/1m or mail=20/1m+15m, got {text!r}")
-    try:
-        return task, float(calls), _seconds(per), _seconds(countdown or "0")
-    except InvalidValue as error:
-        raise ArgumentTypeError(str(error)) from None
+    return task, float(calls), _seconds(per), _seconds(countdown or "0")
 
 
 def _positive(text: str) -> int:
@@ -67,62 +61,64 @@ def _positive(text: str) -> int:
     return whole(text)
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    parser.add_argument(
-        "--add",
-        metavar="LOAD",
-        type=_stream,
-        action="append",
-        default=[],
-        help="add calls: mail=20/1m+15m is task mail 20 times a minute, each due 15 minutes later; "
-        "may be repeated; STORE may be left out",
-    )
-    parser.add_argument(
-        "-c", "--workers", metavar="N", type=checked(read_workers), default=4, help="workers of each node; default: 4"
-    )
-    parser.add_argument(
-        "-n", "--nodes", metavar="N", type=_positive, default=1, help="processes on the store; default: 1"
-    )
-    parser.add_argument(
-        "-d",
-        "--duration",
-        metavar="SPAN",
-        type=checked(read_duration),
-        action="append",
-        default=[],
-        help="how long a run takes on average, or TASK=SPAN for one task; may be repeated; default: 1s",
-    )
-    _more_arguments(parser)
-    take_json(parser, "the forecast")
+def workers(help: str, **default: int) -> Argument:
+    """``-c``."""
+    return argument("-c", "--workers", metavar="N", type=checked(read_workers), help=help, **default)
 
 
-def _more_arguments(parser: ArgumentParser) -> None:
-    length = checked(_seconds)
-    parser.add_argument(
-        "--within", metavar="SPAN", type=length, default=_DAY_MS / 1000, help="how far to look; default: 1d"
-    )
-    parser.add_argument(
-        "--down", metavar="SPAN", type=length, default=0.0, help="run nothing for this long at first; default: 0s"
-    )
-    parser.add_argument("--crash-every", metavar="SPAN", type=length, help="kill a node this often, on average")
-    parser.add_argument(
-        "--restart-after",
-        metavar="SPAN",
-        type=length,
-        default=5.0,
-        help="how long until a killed node restarts; default: 5s",
-    )
-    parser.add_argument(
-        "--seeds", metavar="N", type=_positive, default=1, help="run N simulations with different seeds; default: 1"
-    )
-    parser.add_argument("--seed", metavar="N", type=whole, default=0, help="seed of the first simulation; default: 0")
+def duration(what: str, default: str) -> Argument:
+    """``-d``, which may be repeated."""
+    told = f"{what}, or TASK=SPAN for one task; may be repeated; default: {default}"
+    read = checked(read_duration)
+    return argument("-d", "--duration", metavar="SPAN", type=read, action="append", default=[], help=told)
+
+
+def _length(name: str, help: str, **default: float) -> Argument:
+    return argument(name, metavar="SPAN", type=checked(_seconds), help=help, **default)
 
 
 # ---- output ------------------------------------------------------------------------------------------------
 
 
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "simulate",
+    summary="forecast how late the jobs of a store start, given a number of workers",
+    description="Simulate the scheduled jobs with the real ticker on a virtual clock. Shows load, lateness and backlog "
+    "per minute, with crashes and downtime if you ask for them. No task is run, and the store is not changed. Running "
+    "jobs are left out. The same seed gives the same result. Exit status 1 if a job was lost, started early or started "
+    "twice.",
+    examples=(
+        "hourwheel simulate tasks.json --workers 4 --duration 2s",
+        "hourwheel simulate -A shop.tasks --duration mail=300ms --down 2h",
+        "hourwheel simulate tasks.json --seeds 100 --crash-every 10m",
+        "hourwheel simulate --add mail=20/1m+15m --within 2h",
+    ),
+    takes=(
+        *STORE,
+        argument(
+            "--add",
+            metavar="LOAD",
+            type=checked(_stream),
+            action="append",
+            default=[],
+            help="add calls: mail=20/1m+15m is task mail 20 times a minute, each due 15 minutes later; "
+            "may be repeated; STORE may be left out",
+        ),
+        workers("workers of each node; default: 4", default=4),
+        argument("-n", "--nodes", metavar="N", type=_positive, default=1, help="processes on the store; default: 1"),
+        duration("how long a run takes on average", "1s"),
+        _length("--within", "how far to look; default: 1d", default=_DAY_MS / 1000),
+        _length("--down", "run nothing for this long at first; default: 0s", default=0.0),
+        _length("--crash-every", "kill a node this often, on average"),
+        _length("--restart-after", "how long until a killed node restarts; default: 5s", default=5.0),
+        argument(
+            "--seeds", metavar="N", type=_positive, default=1, help="run N simulations with different seeds; default: 1"
+        ),
+        argument("--seed", metavar="N", type=whole, default=0, help="seed of the first simulation; default: 0"),
+        as_json("the forecast"),
+    ),
+)
+def simulate(args: Namespace, context: Context) -> int:
     from ...testing.simulation import Stream, simulate  # slow to import
 
     now_ms = context.clock.now_ms()
@@ -131,7 +127,7 @@ def _run(args: Namespace, context: Context) -> int:
     if args.store or args.app or not args.add:
         with opened(args, context.environ) as store:
             name = str(getattr(store, "path", repr(store)))
-            load += store.scan(_SCHEDULED, _ALL)
+            load += store.scan(_SCHEDULED)
     forecast = simulate(
         load,
         workers=args.workers,
@@ -175,19 +171,15 @@ def _show(name: str, forecast: Forecast, args: Namespace, context: Context) -> N
 def _rows(name: str, forecast: Forecast, args: Namespace) -> Iterable[tuple[str, str, str]]:
     if name:
         yield "store", name, ""
-    yield "load", f"{_jobs(forecast.jobs)} due within {span(round(args.within * 1000))}", ""
+    yield "load", f"{counted(forecast.jobs)} due within {span(round(args.within * 1000))}", ""
     yield "world", _world(args), ""
     again = f", {forecast.again:,} of them again after a node died" if forecast.deaths else ""
     yield "runs", f"{forecast.begun:,} started{again}", ""
     late = f"half {span(forecast.p50_ms)}, 99 % {span(forecast.p99_ms)}, all {span(forecast.max_ms)} at most"
-    yield "lateness", late, "yellow" if forecast.p99_ms >= _MINUTE_MS else ""
+    yield "lateness", late, "yellow" if forecast.p99_ms >= MINUTE_MS else ""
     when = f", at {local(forecast.backlog_at_ms)}" if forecast.backlog else ""
-    yield "backlog", f"{_jobs(forecast.backlog)} at most{when}", ""
+    yield "backlog", f"{counted(forecast.backlog)} at most{when}", ""
     yield "hash", forecast.hash[:16], "dim"
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count:,} jobs"
 
 
 def _world(args: Namespace) -> str:
@@ -209,7 +201,7 @@ def _show_minutes(forecast: Forecast, context: Context) -> None:
             Cell(local(at_ms)[:16]),
             Cell(f"{due:>9,}"),
             Cell(f"{begun:>9,}"),
-            Cell(f"{span(latest):>11}", "yellow" if latest >= _MINUTE_MS else ""),
+            Cell(f"{span(latest):>11}", "yellow" if latest >= MINUTE_MS else ""),
             Cell(f"{waiting:>7,} {_bar(waiting, most)}".rstrip()),
         ]
         for at_ms, due, begun, waiting, latest in rows
@@ -221,8 +213,8 @@ def _show_minutes(forecast: Forecast, context: Context) -> None:
 def _condensed(minutes: Iterable[Minute]) -> list[tuple[int, int, int, int, int]]:
     """Merge minutes into at most 12 rows of (from, due, begun, most waiting, latest)."""
     found = list(minutes)
-    length = (found[-1].at_ms - found[0].at_ms) // _MINUTE_MS + 1
-    step = next((step for step in _ROW_MINUTES if ceil(length / step) <= _ROWS), ceil(length / _ROWS)) * _MINUTE_MS
+    length = (found[-1].at_ms - found[0].at_ms) // MINUTE_MS + 1
+    step = step_of(length, _ROWS) * MINUTE_MS
     rows: dict[int, tuple[int, int, int, int, int]] = {}
     for minute in found:
         at_ms = minute.at_ms // step * step
@@ -234,21 +226,3 @@ def _condensed(minutes: Iterable[Minute]) -> list[tuple[int, int, int, int, int]
 
 def _bar(value: int, most: int) -> str:
     return "#" * ceil(value / most * _BAR) if most else ""
-
-
-SIMULATE: Final = Command(
-    name="simulate",
-    summary="forecast how late the jobs of a store start, given a number of workers",
-    description="Simulate the scheduled jobs with the real ticker on a virtual clock. Shows load, lateness and backlog "
-    "per minute, with crashes and downtime if you ask for them. No task is run, and the store is not changed. Running "
-    "jobs are left out. The same seed gives the same result. Exit status 1 if a job was lost, started early or started "
-    "twice.",
-    examples=(
-        "hourwheel simulate tasks.json --workers 4 --duration 2s",
-        "hourwheel simulate -A shop.tasks --duration mail=300ms --down 2h",
-        "hourwheel simulate tasks.json --seeds 100 --crash-every 10m",
-        "hourwheel simulate --add mail=20/1m+15m --within 2h",
-    ),
-    arguments=_arguments,
-    run=_run,
-)

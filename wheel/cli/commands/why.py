@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import asdict
-from typing import Final
 
 from ...clock import MAX_MS
 from ...contract import find
 from ...explain.facts import facts_of
 from ...explain.processes import Process
 from ...explain.reasons import Facts, reasons
-from ...explain.when import local, since, span, utc
+from ...explain.when import from_now, local, utc
 from ...job import Job
-from ..command import Command, Context, take_job, take_json
+from ..command import JOB, Context, as_json, command
 from ..console import Cell
 from ..describe import call, document, state
 from ..outcome import NO, YES
@@ -101,12 +100,19 @@ def _in_order(found: list[tuple[int | None, str]]) -> list[tuple[int | None, str
 # ---- the command -----------------------------------------------------------------------------------------
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    take_job(parser)
-    take_json(parser, "the job, its life and the reasons")
-
-
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "why",
+    summary="show a job's history, and why it has not run yet",
+    description="Show everything that has happened to a job, in order, and why it has not run: it is not due, waits "
+    "for other jobs, is paused, a limit is used up, or no process takes jobs; with -A, also that the app does not know "
+    "its task or that its arguments no longer fit. Exit status 1 if there is no such job.",
+    examples=(
+        "hourwheel why 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
+        "hourwheel why invoice:42 -A shop.tasks",
+    ),
+    takes=(*JOB, as_json("the job, its life and the reasons")),
+)
+def why(args: Namespace, context: Context) -> int:
     now_ms = context.clock.now_ms()
     app = known_app(args, context.environ)
     with opened(args, context.environ) as store:
@@ -147,29 +153,9 @@ def _show(job: Job, facts: Facts, context: Context) -> None:
         console.line(Cell(f"{'task':10}", "dim"), f"{facts.known.name}; {job.task} is an alias of it")
     console.line(Cell(f"{'state':10}", "dim"), state(job))
     for at_ms, what in life(job):
-        when = "" if at_ms is None else _when(at_ms, facts.now_ms)
+        when = "" if at_ms is None else f"{local(at_ms, milliseconds=True)} ({from_now(at_ms, facts.now_ms)})"
         console.line(Cell(f"{'':10}"), Cell(f"{when:46}", "dim"), what)
     first, *rest = reasons(job, facts)
     console.prose(Cell(f"{'why':10}", "dim"), first)
     for reason in rest:
         console.prose(Cell(f"{'besides':10}", "dim"), reason)
-
-
-def _when(at_ms: int, now_ms: int) -> str:
-    from_now = f"in {span(at_ms - now_ms)}" if at_ms > now_ms else since(at_ms, now_ms)
-    return f"{local(at_ms, milliseconds=True)} ({from_now})"
-
-
-WHY: Final = Command(
-    name="why",
-    summary="show a job's history, and why it has not run yet",
-    description="Show everything that has happened to a job, in order, and why it has not run: it is not due, waits "
-    "for other jobs, is paused, a limit is used up, or no process takes jobs; with -A, also that the app does not know "
-    "its task or that its arguments no longer fit. Exit status 1 if there is no such job.",
-    examples=(
-        "hourwheel why 019abf2e-6d3c-7d2a-8a3e-2f5c0c7d9b11 --store tasks.json",
-        "hourwheel why invoice:42 -A shop.tasks",
-    ),
-    arguments=_arguments,
-    run=_run,
-)

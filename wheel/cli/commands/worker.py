@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
+from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
 from ... import __version__
@@ -13,7 +13,7 @@ from ...settings.checks import checked_queues, checked_timeout
 from ...worker import log
 from ...worker.pool import PoolOptions
 from ...worker.pool.kinds import ALIASES, KINDS
-from ..command import Command, Context, checked, names, take_app, whole
+from ..command import APP, Argument, Context, argument, checked, command, pool, queues, whole
 from ..console import Cell, Console
 from ..outcome import NO, YES
 from ..patching import patch_for
@@ -34,6 +34,11 @@ def level(text: str) -> str:
     return text.upper()
 
 
+def loglevel(default: str, help: str) -> Argument:
+    """``-l``."""
+    return argument("-l", "--loglevel", metavar="LEVEL", type=level, default=default, help=help)
+
+
 def _seconds(text: str) -> float:
     try:
         return float(text)
@@ -41,74 +46,15 @@ def _seconds(text: str) -> float:
         raise ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
 
 
+def _limit(name: str, what: str) -> Argument:
+    return argument(name, metavar="SECONDS", type=_seconds, help=f"{what}; default: none")
+
+
 def _timeout(text: str) -> float:
     try:
         return checked_timeout(float(text))
     except ValueError:
         raise InvalidValue.of("timeout", "a number of seconds, zero or more", text) from None
-
-
-def _arguments(parser: ArgumentParser) -> None:
-    take_app(parser)
-    parser.add_argument(
-        "-c", "--concurrency", metavar="N", type=whole, help="how many jobs run at once; default: the app's"
-    )
-    parser.add_argument(
-        "-l",
-        "--loglevel",
-        metavar="LEVEL",
-        type=level,
-        default="INFO",
-        help="debug, info, warning, error or critical; default: info",
-    )
-    parser.add_argument(
-        "-Q", "--queues", metavar="A,B", type=names, help="take jobs from these queues only; default: the app's"
-    )
-    parser.add_argument(
-        "-P",
-        "--pool",
-        choices=[*KINDS, *ALIASES],
-        metavar="POOL",
-        help="what jobs run in: threads, processes (or prefork), asyncio, gevent, eventlet or solo; default: the app's",
-    )
-    _pool_arguments(parser)
-    parser.add_argument(
-        "-B",
-        "--beat",
-        action=BooleanOptionalAction,
-        default=True,
-        help="add the next fires of schedules (the default in every worker); with --no-beat, only run those that are "
-        "stored",
-    )
-    parser.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=checked(_timeout),
-        default=30.0,
-        help="how long to wait for running jobs when stopping; default: 30",
-    )
-
-
-def _pool_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--time-limit",
-        metavar="SECONDS",
-        type=_seconds,
-        help="stop a run after this long; not in threads; default: none",
-    )
-    parser.add_argument(
-        "--soft-time-limit",
-        metavar="SECONDS",
-        type=_seconds,
-        help="raise SoftTimeLimitExceeded in the function after this time; default: none",
-    )
-    parser.add_argument("--max-tasks-per-child", metavar="N", type=whole, help="replace a worker process after N jobs")
-    parser.add_argument(
-        "--max-memory-per-child",
-        metavar="KIB",
-        type=whole,
-        help="replace a worker process that uses more than this many KiB after a job",
-    )
 
 
 def _pool(args: Namespace, app: PoolOptions) -> PoolOptions:
@@ -131,7 +77,53 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "worker",
+    summary="run the jobs of an app until SIGTERM or SIGINT",
+    description="Run due jobs in this process. On the first SIGTERM or SIGINT it takes no more jobs and waits for the "
+    "running ones; on the second it exits at once. Exit status 1 if jobs were still running at the end, or the store "
+    "did not answer.",
+    examples=(
+        "hourwheel worker -A tasks",
+        "hourwheel worker -A shop.tasks:app -c 8 -l info -Q mail,default",
+        "hourwheel worker -A shop.tasks -P processes -c 8 --time-limit 300",
+        "hourwheel worker -A shop.tasks -P gevent -c 1000",
+        "hourwheel -A shop.tasks worker -B -l debug",
+    ),
+    takes=(
+        APP,
+        argument("-c", "--concurrency", metavar="N", type=whole, help="how many jobs run at once; default: the app's"),
+        loglevel("INFO", "debug, info, warning, error or critical; default: info"),
+        queues("take jobs from these queues only"),
+        pool("what jobs run in: threads, processes (or prefork), asyncio, gevent, eventlet or solo"),
+        _limit("--time-limit", "stop a run after this long; not in threads"),
+        _limit("--soft-time-limit", "raise SoftTimeLimitExceeded in the function after this time"),
+        argument("--max-tasks-per-child", metavar="N", type=whole, help="replace a worker process after N jobs"),
+        argument(
+            "--max-memory-per-child",
+            metavar="KIB",
+            type=whole,
+            help="replace a worker process that uses more than this many KiB after a job",
+        ),
+        argument(
+            "-B",
+            "--beat",
+            action=BooleanOptionalAction,
+            default=True,
+            help="add the next fires of schedules (the default in every worker); with --no-beat, only run those that "
+            "are stored",
+        ),
+        argument(
+            "--timeout",
+            metavar="SECONDS",
+            type=checked(_timeout),
+            default=30.0,
+            help="how long to wait for running jobs when stopping; default: 30",
+        ),
+    ),
+    use="runs",
+)
+def worker(args: Namespace, context: Context) -> int:
     patch_for(args.pool, args.words)
     app = app_of(args, context.environ)
     app.pool = _pool(args, app.pool)
@@ -189,22 +181,3 @@ def _banner(app: Scheduler, console: Console) -> None:
 def _schedules(app: Scheduler) -> str:
     names = ", ".join(sorted(app.fires.entries)) or "none"
     return names if app.fires.tends else f"{names}; next fires are not added here (--no-beat)"
-
-
-WORKER: Final = Command(
-    name="worker",
-    summary="run the jobs of an app until SIGTERM or SIGINT",
-    description="Run due jobs in this process. On the first SIGTERM or SIGINT it takes no more jobs and waits for the "
-    "running ones; on the second it exits at once. Exit status 1 if jobs were still running at the end, or the store "
-    "did not answer.",
-    examples=(
-        "hourwheel worker -A tasks",
-        "hourwheel worker -A shop.tasks:app -c 8 -l info -Q mail,default",
-        "hourwheel worker -A shop.tasks -P processes -c 8 --time-limit 300",
-        "hourwheel worker -A shop.tasks -P gevent -c 1000",
-        "hourwheel -A shop.tasks worker -B -l debug",
-    ),
-    arguments=_arguments,
-    run=_run,
-    use="runs",
-)

@@ -63,9 +63,6 @@ def bounds_of(name: str, rate: str | float | None, concurrency: int | None) -> t
 def checked_rate(value: object) -> tuple[int, int]:
     """Parse a rate into (number of starts, milliseconds).
 
-    Raises:
-        InvalidValue: it is not a rate.
-
     >>> checked_rate("10/m"), checked_rate(0.5)
     ((10, 60000), (1, 2000))
     """
@@ -80,22 +77,14 @@ def checked_rate(value: object) -> tuple[int, int]:
 
 
 def checked_concurrency(value: object) -> int:
-    """Return a concurrency limit if it is valid.
-
-    Raises:
-        InvalidValue: it is not a whole number of 1 or more.
-    """
+    """Return a concurrency limit if it is a whole number of 1 or more."""
     if type(value) is not int or not 1 <= value <= _MOST:
         raise InvalidValue.of("concurrency", f"a whole number from 1 to {_MOST}", value)
     return value
 
 
 def checked_limits(value: Any) -> tuple[Bound, ...]:
-    """Return the bounds of one Limit or several.
-
-    Raises:
-        InvalidValue: something else was passed.
-    """
+    """Return the bounds of one Limit or several."""
     limits = value if isinstance(value, Sequence) else (value,)
     if not all(isinstance(limit, Limit) for limit in limits):
         raise InvalidValue.of("limits", "a Limit, or a list of them", value)

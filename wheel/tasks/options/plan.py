@@ -119,11 +119,7 @@ class Plan:
     """The options of the call that have an effect only together with another one."""
 
     def but(self, options: Mapping[str, Any]) -> Plan:
-        """Return the plan with these options changed (those of CallOptions except countdown and eta).
-
-        Raises:
-            InvalidValue: an option is not valid.
-        """
+        """Return the plan with these options changed (those of CallOptions except countdown and eta)."""
         changes: dict[str, Any] = {}
         for name, value in options.items():
             rule = _RULES.get(name)
@@ -159,13 +155,7 @@ class Plan:
     ) -> Job:
         """Return a call as a Job, which is due now if neither countdown nor eta is given.
 
-        Args:
-            task: the task's name.
-            payload: the arguments, encoded by encode_call.
-            now_ns: the current time, in nanoseconds since the epoch.
-            result_ttl_ms: the default for how long to keep the result, in milliseconds.
-            countdown: seconds from now, or a timedelta.
-            eta: an aware datetime.
+        ``payload`` is from encode_call, and ``result_ttl_ms`` applies if the plan has none of its own.
 
         Raises:
             InvalidValue: the job would expire before it is due.
@@ -246,20 +236,8 @@ def _expires(value: Any) -> dict[str, Any]:
     return {"expires": span("expires", value, least=1), "expires_ms": None}
 
 
-def _task_id(value: Any) -> dict[str, Any]:
-    return {"task_id": normal_id(value)}
-
-
-def _queue(value: Any) -> dict[str, Any]:
-    return {"queue": checked_queue(value), "placed": True}
-
-
 def checked_queue(value: Any) -> str:
-    """Return the name of a queue if it is valid.
-
-    Raises:
-        InvalidValue: it is not.
-    """
+    """Return the name of a queue if it is valid."""
     if type(value) is not str or not _QUEUE.fullmatch(value):
         raise InvalidValue.of("queue", "1 to 100 letters, digits and ._:@/+-, the first a letter or digit", value)
     return value
@@ -292,10 +270,6 @@ def key_text(value: Key, name: str = "key") -> str:
     return text
 
 
-def _max_wait(value: Any) -> dict[str, Any]:
-    return {"max_wait": span("max_wait", value), "on_conflict": "replace"}
-
-
 def _on_conflict(value: Any) -> dict[str, Any]:
     if type(value) is not str or value not in _CONFLICTS:
         raise InvalidValue.of("on_conflict", '"keep", "replace" or "raise"', value)
@@ -318,20 +292,11 @@ def _misfire(value: Any) -> dict[str, Any]:
     return {"skips": value == "skip"}
 
 
-def _misfire_grace_time(value: Any) -> dict[str, Any]:
-    return {"grace_ms": deadline_ms(0, span("misfire_grace_time", value))}
-
-
-def _ignore_result(value: Any) -> dict[str, Any]:
+def truth(name: str, value: object) -> bool:
+    """Return a bool if it is one."""
     if type(value) is not bool:
-        raise InvalidValue.of("ignore_result", "True or False", value)
-    return {"ignore_result": value}
-
-
-def _acks_early(value: Any) -> dict[str, Any]:
-    if type(value) is not bool:
-        raise InvalidValue.of("acks_early", "True or False", value)
-    return {"max_crashes": 1 if value else DEFAULT_MAX_CRASHES}
+        raise InvalidValue.of(name, "True or False", value)
+    return value
 
 
 def _max_crashes(value: Any) -> dict[str, Any]:
@@ -340,45 +305,29 @@ def _max_crashes(value: Any) -> dict[str, Any]:
     return {"max_crashes": value}
 
 
-def _result_ttl(value: Any) -> dict[str, Any]:
-    return {"result_ttl_ms": deadline_ms(0, span("result_ttl", value))}
-
-
 def _rate_limit(value: Any) -> dict[str, Any]:
     checked_rate(value)
     return {"rate_limit": value, "limited": True}
 
 
-def _concurrency(value: Any) -> dict[str, Any]:
-    return {"concurrency": checked_concurrency(value), "limited": True}
-
-
-def _limits(value: Any) -> dict[str, Any]:
-    return {"limits": checked_limits(value), "limited": True}
-
-
-def _limit_key(value: Any) -> dict[str, Any]:
-    return {"limit_key": key_text(value, "limit_key")}
-
-
 _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "expires": _expires,
-    "task_id": _task_id,
-    "queue": _queue,
+    "task_id": lambda value: {"task_id": normal_id(value)},
+    "queue": lambda value: {"queue": checked_queue(value), "placed": True},
     "priority": _priority,
     "key": _key,
     "on_conflict": _on_conflict,
-    "max_wait": _max_wait,
-    "misfire_grace_time": _misfire_grace_time,
+    "max_wait": lambda value: {"max_wait": span("max_wait", value), "on_conflict": "replace"},
+    "misfire_grace_time": lambda value: {"grace_ms": deadline_ms(0, span("misfire_grace_time", value))},
     "misfire": _misfire,
-    "acks_early": _acks_early,
+    "acks_early": lambda value: {"max_crashes": 1 if truth("acks_early", value) else DEFAULT_MAX_CRASHES},
     "max_crashes": _max_crashes,
-    "result_ttl": _result_ttl,
-    "ignore_result": _ignore_result,
+    "result_ttl": lambda value: {"result_ttl_ms": deadline_ms(0, span("result_ttl", value))},
+    "ignore_result": lambda value: {"ignore_result": truth("ignore_result", value)},
     "rate_limit": _rate_limit,
-    "concurrency": _concurrency,
-    "limit_key": _limit_key,
-    "limits": _limits,
+    "concurrency": lambda value: {"concurrency": checked_concurrency(value), "limited": True},
+    "limit_key": lambda value: {"limit_key": key_text(value, "limit_key")},
+    "limits": lambda value: {"limits": checked_limits(value), "limited": True},
     "link": _linked("link"),
     "link_error": _linked("link_error"),
 }

@@ -16,7 +16,7 @@ from ...clock import deadline_ms, instant_ms
 from ...errors import HourwheelError, InvalidValue
 from ...payload import encode_call
 from ..signature import given
-from .plan import Plan
+from .plan import Plan, truth
 from .times import NOT_BOTH, Seconds, span
 
 if TYPE_CHECKING:
@@ -108,12 +108,7 @@ class Retry(HourwheelError):
             self.__cause__ = reason_of(exc)
 
     def due_ms(self, now_ns: int, default_delay_s: Seconds) -> int:
-        """Return when the next attempt is due, in milliseconds since the epoch.
-
-        Args:
-            now_ns: the current time, in nanoseconds since the epoch.
-            default_delay_s: the delay without countdown and eta, in seconds or as a timedelta.
-        """
+        """Return when the next attempt is due, in milliseconds since the epoch."""
         if self.eta is not None:
             return self.eta
         return deadline_ms(now_ns, default_delay_s if self.countdown is None else self.countdown)
@@ -190,18 +185,8 @@ for _kind in (Retry, Snooze, MaxRetriesExceeded):
 Errors = tuple[type[BaseException], ...]
 
 OPTIONS: Final = frozenset(
-    {
-        "max_retries",
-        "default_retry_delay",
-        "autoretry_for",
-        "dont_autoretry_for",
-        "retry_backoff",
-        "retry_backoff_max",
-        "retry_jitter",
-        "retry_kwargs",
-        "retries",
-        "retry_delay",
-    }
+    "max_retries default_retry_delay autoretry_for dont_autoretry_for retry_backoff retry_backoff_max retry_jitter "
+    "retry_kwargs retries retry_delay".split()
 )
 """The options of a task that set its policy; the last two are huey's."""
 
@@ -257,9 +242,6 @@ class RetryPolicy:
 def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
     """Return the policy for a task's options. None means "not given"; for max_retries it means "no limit".
 
-    Raises:
-        InvalidValue: an option is not valid, or contradicts another one.
-
     >>> policy_of({"autoretry_for": (OSError,), "retry_backoff": 3, "retry_jitter": False}).wait(2)
     12.0
     """
@@ -271,7 +253,7 @@ def policy_of(options: Mapping[str, Any]) -> RetryPolicy:
         delay=span("default_retry_delay", _or(merged.get("default_retry_delay"), 0 if at_once else 180)),
         backoff=backoff,
         backoff_max=_number("retry_backoff_max", _or(merged.get("retry_backoff_max"), 600)),
-        jitter=None if merged.get("retry_jitter") is None else _truth("retry_jitter", merged["retry_jitter"]),
+        jitter=None if merged.get("retry_jitter") is None else truth("retry_jitter", merged["retry_jitter"]),
         on=_errors("autoretry_for", merged.get("autoretry_for")),
         never=_errors("dont_autoretry_for", merged.get("dont_autoretry_for")),
     )
@@ -323,12 +305,6 @@ def _number(name: str, value: object, least: float = 5e-324) -> float:
         above = "zero or more" if not least else "more than zero"
         raise InvalidValue.of(name, f"a number of seconds, {above}", value)
     return float(value)
-
-
-def _truth(name: str, value: object) -> bool:
-    if type(value) is not bool:
-        raise InvalidValue.of(name, "True or False", value)
-    return value
 
 
 def _errors(name: str, value: object) -> Errors:

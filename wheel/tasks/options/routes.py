@@ -23,9 +23,6 @@ _MAGIC: Final = re.compile(r"[*?\[]")
 def checked_routes(value: Any) -> Mapping[str, str]:
     """Return the queue for each name or pattern, in order. A queue is given as its name, or as a dict as in Celery.
 
-    Raises:
-        InvalidValue: it is not such a dict, or the name of a queue is not valid.
-
     >>> dict(checked_routes({"app.mail.*": {"queue": "mail"}, "app.sms": "sms"}))
     {'app.mail.*': 'mail', 'app.sms': 'sms'}
     """

@@ -56,11 +56,7 @@ def refuse_unknown(options: Mapping[str, Any]) -> None:
 
 
 def listed(names: object) -> Iterable[object]:
-    """Return ``aliases`` if it is a list of names.
-
-    Raises:
-        InvalidValue: it is not.
-    """
+    """Return ``aliases`` if it is a list of names."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise InvalidValue.of("aliases", "a list of names", names)
     return names

@@ -57,9 +57,6 @@ class Guard(Protocol):
 def limits_of(time_limit: object, soft_time_limit: object) -> Limits:
     """Return the limits for the two options, which are in seconds or timedeltas.
 
-    Raises:
-        InvalidValue: an option is not valid.
-
     >>> limits_of(timedelta(minutes=1), 50)
     Limits(soft_s=50.0, hard_s=60.0)
     """

@@ -15,11 +15,7 @@ NOT_BOTH: Final = "pass countdown or eta, not both"
 
 
 def span(name: str, value: Seconds, *, least: int = 0) -> Seconds:
-    """Return a duration (seconds or a timedelta) if it is valid and at least ``least`` milliseconds.
-
-    Raises:
-        InvalidValue: it is not.
-    """
+    """Return a duration (seconds or a timedelta) if it is valid and at least ``least`` milliseconds."""
     try:
         length_ms = deadline_ms(0, value)
     except InvalidValue:
@@ -31,11 +27,7 @@ def span(name: str, value: Seconds, *, least: int = 0) -> Seconds:
 
 
 def checked_time(countdown: Seconds | None, eta: datetime | None) -> tuple[Seconds | None, datetime | None]:
-    """Return both unchanged.
-
-    Raises:
-        InvalidValue: both are given, or one is not valid.
-    """
+    """Return both unchanged if at most one is given, and valid."""
     if countdown is not None and eta is not None:
         raise InvalidValue(NOT_BOTH)
     if eta is not None:
@@ -44,11 +36,7 @@ def checked_time(countdown: Seconds | None, eta: datetime | None) -> tuple[Secon
 
 
 def due_ms(now_ns: int, countdown: Seconds | None, eta: datetime | None) -> int:
-    """Return when a call with countdown or eta is due, in milliseconds since the epoch.
-
-    Raises:
-        InvalidValue: neither or both are given, or it is not valid.
-    """
+    """Return when a call with either countdown or eta is due, in milliseconds since the epoch."""
     if eta is None:
         if countdown is None:
             raise InvalidValue("pass countdown or eta")

@@ -1,15 +1,11 @@
-"""The Store contract as tests: any store that keeps it passes, a new one is written until it does."""
+"""StoreContract: what a Store must do, as tests for any implementation."""
 
 from __future__ import annotations
 
 from .adding import AddContract
-from .asking import AskContract
 from .awaiting import AwaitContract
 from .changing import ChangeContract
-from .choosing import ChoosingContract
 from .claiming import ClaimContract
-from .erasing import EraseContract
-from .following import FollowContract
 from .leasing import LeaseContract
 from .limiting import LimitContract, PauseContract
 from .living import LifeContract
@@ -22,20 +18,16 @@ __all__ = ["StoreContract"]
 class StoreContract(
     AddContract,
     ClaimContract,
-    AskContract,
     LeaseContract,
     SettleContract,
     AwaitContract,
     ChangeContract,
-    FollowContract,
-    EraseContract,
     LimitContract,
     PauseContract,
-    ChoosingContract,
     ReadContract,
     LifeContract,
 ):
-    """Every promise of hourwheel.contract.Store as a pytest class; subclass it and say how a store is made.
+    """Tests of everything that hourwheel.contract.Store promises. Subclass it and define how to make a store.
 
         class TestMyStore(StoreContract):
             def make_store(self):
@@ -45,6 +37,7 @@ class StoreContract(
                 store.close()
                 return MyStore(...)
 
-    After every test check() must find nothing, the ledger must balance, and a reopened store must hold the same jobs.
-    For readable failures put ``pytest.register_assert_rewrite("hourwheel.testing")`` into your conftest.py.
+    After every test, check() must find nothing, the counts of stats() must agree with the jobs, and the store must hold
+    the same when it is opened again. For readable failures, put
+    ``pytest.register_assert_rewrite("hourwheel.testing")`` into your conftest.py.
     """

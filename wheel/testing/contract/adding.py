@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from ...errors import DuplicateJob
-from ...job import Outcome, Released, Retried, Snoozed, State, Succeeded
-from .base import HOUR, NOW, YEAR, ContractBase, a_job, refused
+from ...job import State, Succeeded
+from .base import AGAIN, HOUR, NOW, YEAR, ContractBase, a_job, refused
 
 
 class AddContract(ContractBase):
-    """Tests of add()."""
-
     def test_add_returns_the_ids_in_order_and_get_shows_each_job_as_it_was_given(self) -> None:
         jobs = [a_job("b", 5), a_job("a", 2_000), a_job("c", -HOUR)]
         assert self.store.add(jobs, NOW) == ["b", "a", "c"]
@@ -33,14 +31,10 @@ class AddContract(ContractBase):
         self.add(job)
         assert self.job(job.id) == job
 
-    def test_ids_may_have_every_sign_that_an_id_may_have(self) -> None:
+    def test_ids_may_contain_all_allowed_characters(self) -> None:
         ids = ["A", "9", "a.b_c:d@e/f+g-h", "x" * 200]
         self.add(*[a_job(id) for id in ids])
         assert sorted(self.claimed_ids()) == sorted(ids)
-
-    def test_adding_nothing_is_nothing(self) -> None:
-        assert self.store.add([], NOW) == []
-        assert self.store.stats(NOW).accepted == 0
 
     def test_jobs_may_be_due_from_1970_to_the_year_9999(self) -> None:
         first, last = a_job("first", -NOW), a_job("last", 253_402_300_799_999 - NOW)
@@ -56,7 +50,7 @@ class AddContract(ContractBase):
 
     # ---- by id -------------------------------------------------------------------------------------------
 
-    def test_an_id_that_is_held_already_is_left_as_it_is(self) -> None:
+    def test_a_job_whose_id_is_in_the_store_is_left_unchanged(self) -> None:
         first = a_job("a", HOUR)
         self.add(first)
         assert self.store.add([a_job("a", 5, priority=9), a_job("b")], NOW) == ["a", "b"]
@@ -67,7 +61,7 @@ class AddContract(ContractBase):
         assert self.store.add([a_job("a", 1), a_job("a", 2)], NOW) == ["a", "a"]
         assert self.everything() == [a_job("a", 1)]
 
-    def test_adding_again_does_not_start_again_what_runs_or_has_finished(self) -> None:
+    def test_adding_a_running_or_finished_job_again_does_not_run_it_again(self) -> None:
         self.add(a_job("runs"), a_job("ran"))
         runs, ran = sorted(self.claim(), key=lambda claim: claim.job.id != "runs")
         self.settle(ran, Succeeded())
@@ -75,7 +69,7 @@ class AddContract(ContractBase):
         assert self.claim(HOUR) == []
         assert (self.job("runs"), self.state("ran")) == (runs.job, State.SUCCEEDED)
 
-    def test_an_id_that_is_held_is_no_conflict_even_if_its_key_is_taken(self) -> None:
+    def test_adding_the_same_job_again_does_not_conflict_with_its_own_key(self) -> None:
         self.add(a_job("a", key="k"))
         assert self.store.add([a_job("a", key="k")], NOW, on_conflict="raise") == ["a"]
         assert self.store.add([a_job("a", 9, key="k")], NOW, on_conflict="replace") == ["a"]
@@ -83,19 +77,12 @@ class AddContract(ContractBase):
 
     # ---- by key: keep ------------------------------------------------------------------------------------
 
-    def test_keep_leaves_the_pending_job_and_answers_with_its_id(self) -> None:
+    def test_keep_is_the_default_and_returns_the_id_of_the_pending_job(self) -> None:
         self.add(a_job("a", HOUR, key="k"))
+        assert self.store.add([a_job("b", key="k")], NOW, on_conflict="keep") == ["a"]
         assert self.store.add([a_job("b", key="k"), a_job("c", key="other")], NOW) == ["a", "c"]
-        assert self.store.get(["b"])[0] is None
+        assert self.store.get(["b"]) == [None]
         assert self.store.stats(NOW).accepted == 2
-
-    def test_keep_is_what_happens_when_nothing_is_said(self) -> None:
-        self.add(a_job("a", key="k"))
-        assert (
-            self.store.add([a_job("b", key="k")], NOW)
-            == self.store.add([a_job("b", key="k")], NOW, on_conflict="keep")
-            == ["a"]
-        )
 
     def test_a_running_job_holds_its_key(self) -> None:
         self.add(a_job("a", key="k"))
@@ -115,9 +102,6 @@ class AddContract(ContractBase):
         assert self.store.add([a_job("a", key="k"), a_job("b", key="k"), a_job("c")], NOW) == ["a", "a", "c"]
         assert [job.id for job in self.everything()] == ["a", "c"]
 
-    def test_jobs_without_a_key_are_never_in_conflict(self) -> None:
-        assert self.store.add([a_job("a"), a_job("b")], NOW, on_conflict="raise") == ["a", "b"]
-
     # ---- by key: replace ---------------------------------------------------------------------------------
 
     def test_replace_cancels_the_pending_job_and_takes_its_place(self) -> None:
@@ -129,12 +113,12 @@ class AddContract(ContractBase):
         assert self.store.next_due() == NOW + HOUR
         assert self.claimed_ids(HOUR) == ["b"]
 
-    def test_replace_again_and_again_leaves_the_last_one_only(self) -> None:
+    def test_after_many_replacements_only_the_last_job_is_left(self) -> None:
         for number in range(20):
             assert self.store.add([a_job(f"j{number}", number, key="k")], NOW, on_conflict="replace") == [f"j{number}"]
         assert self.claimed_ids(HOUR) == ["j19"]
 
-    def test_replace_leaves_a_running_job_to_run(self) -> None:
+    def test_replace_lets_a_running_job_go_on(self) -> None:
         self.add(a_job("a", key="k"))
         running = self.claim_one()
         assert self.store.add([a_job("b", key="k")], NOW, on_conflict="replace") == ["b"]
@@ -142,14 +126,14 @@ class AddContract(ContractBase):
         assert self.claimed_ids() == ["b"]
         self.settle(running, Succeeded())
 
-    def test_a_job_that_replaced_a_running_one_keeps_the_key_when_that_one_ends(self) -> None:
+    def test_a_job_that_replaced_a_running_one_keeps_the_key_when_the_older_one_ends(self) -> None:
         self.add(a_job("a", key="k"))
         running = self.claim_one()
         self.store.add([a_job("b", HOUR, key="k")], NOW, on_conflict="replace")
         self.settle(running, Succeeded())
         assert self.store.add([a_job("c", key="k")], NOW) == ["b"]
 
-    def test_a_running_job_that_was_replaced_holds_its_key_again_when_that_one_has_ended(self) -> None:
+    def test_a_running_job_that_was_replaced_holds_its_key_again_when_the_newer_one_has_run(self) -> None:
         self.add(a_job("a", key="k"))
         self.claim_one()
         self.store.add([a_job("b", key="k")], NOW, on_conflict="replace")
@@ -157,17 +141,14 @@ class AddContract(ContractBase):
         assert self.state("a") is State.RUNNING
         assert self.store.add([a_job("c", key="k")], NOW) == ["a"]
 
-    def test_a_replaced_job_that_ran_and_is_to_run_again_is_not_lost_and_leaves_the_store_sound(self) -> None:
-        outcomes: list[Outcome] = [Retried(due_ms=NOW), Snoozed(due_ms=NOW), Released()]
-        for number, outcome in enumerate(outcomes):
+    def test_a_running_job_that_was_replaced_and_is_to_run_again_is_not_lost(self) -> None:
+        for number, outcome in enumerate(AGAIN):
             old, new = f"old-{number}", f"new-{number}"
             self.add(a_job(old, key="k"))
             running = self.claim_one()
             self.store.add([a_job(new, HOUR, key="k")], NOW, on_conflict="replace")
             self.settle(running, outcome)
-            assert self.state(old) in (State.SCHEDULED, State.CANCELLED), (
-                "run once more, or ended as replaced: never lost"
-            )
+            assert self.state(old) in (State.SCHEDULED, State.CANCELLED), "it must run again, or end as replaced"
             assert self.state(new) is State.SCHEDULED
             self.assert_sound()
             self.store.cancel([old, new], NOW)
@@ -181,20 +162,19 @@ class AddContract(ContractBase):
         assert self.claimed_ids() == ["c"]
         assert self.state("old") is State.CANCELLED
 
-    # ---- by key: raise -----------------------------------------------------------------------------------
-
     def test_a_job_that_is_replaced_again_and_again_is_due_at_its_latest_instant(self) -> None:
         for number in range(4):
             job = a_job(f"job-{number}", 60 + 30 * number, key="k", latest_ms=NOW + 60 + 30 * number + 40)
             self.store.add([job], NOW, on_conflict="replace")
-        last = self.job("job-3")
-        assert (last.due_ms, last.latest_ms) == (NOW + 100, NOW + 100)
+        self.assert_job("job-3", due_ms=NOW + 100, latest_ms=NOW + 100)
         self.store.add([a_job("other", 500, key="k")], NOW, on_conflict="replace")
         assert self.job("other").due_ms == NOW + 500
         self.store.add([a_job("again", 600, key="k", latest_ms=NOW + 900)], NOW, on_conflict="replace")
         assert (self.job("again").due_ms, self.job("again").latest_ms) == (NOW + 600, NOW + 900)
 
-    def test_raise_refuses_and_adds_nothing_of_the_call(self) -> None:
+    # ---- by key: raise -----------------------------------------------------------------------------------
+
+    def test_raise_refuses_the_whole_call(self) -> None:
         self.add(a_job("a", key="k"))
         with refused(DuplicateJob):
             self.store.add([a_job("b"), a_job("c", key="k"), a_job("d")], NOW, on_conflict="raise")
@@ -206,5 +186,6 @@ class AddContract(ContractBase):
             self.store.add([a_job("a", key="k"), a_job("b", key="k")], NOW, on_conflict="raise")
         assert self.everything() == []
 
-    def test_raise_accepts_a_key_that_is_free(self) -> None:
-        assert self.store.add([a_job("a", key="k"), a_job("b", key="l")], NOW, on_conflict="raise") == ["a", "b"]
+    def test_raise_accepts_keys_that_are_free_and_jobs_without_a_key(self) -> None:
+        jobs = [a_job("a"), a_job("b", key="k"), a_job("c", key="l"), a_job("d")]
+        assert self.store.add(jobs, NOW, on_conflict="raise") == ["a", "b", "c", "d"]

@@ -6,18 +6,16 @@ from typing import Final
 
 from ...clock import MAX_MS
 from ...contract import Found
-from ...job import After, Claim, Failed, Failure, Job, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
+from ...job import After, Claim, Failed, Failure, Job, Outcome, Released, Skipped, State, Succeeded
 from ...turn import effects
-from .base import HOUR, NOW, SECOND, ContractBase, a_job
+from .base import AGAIN, HOUR, NOW, SECOND, ContractBase, a_job
 
 _FAILED: Final = Failed(error=Failure("E", "no"))
 
 
 class AwaitContract(ContractBase):
-    """Tests of jobs that are due when others have ended."""
-
     def one_after(self, count: int, delay_ms: int = 0) -> None:
-        """Jobs "job-0", "job-1" ..., due now, and "last", which waits for them."""
+        """Add jobs "job-0", "job-1" ..., due now, and "last", which waits for them."""
         ids = tuple(f"job-{number}" for number in range(count))
         last = a_job("last", MAX_MS - NOW, after=After(ids, count, delay_ms=delay_ms))
         self.add(last, *[a_job(id, wakes=("last",)) for id in ids])
@@ -39,14 +37,14 @@ class AwaitContract(ContractBase):
         assert (self.left("last"), last.due_ms, last.state) == (0, NOW + 5, State.SCHEDULED)
         assert self.claimed_ids(5) == ["last"]
 
-    def test_it_may_be_due_some_time_after_that(self) -> None:
+    def test_delay_ms_counts_from_the_end_of_the_last(self) -> None:
         self.one_after(1, delay_ms=SECOND)
         self.settle(self.claim_one(), Succeeded(), 5)
         assert self.store.next_due() == NOW + SECOND + 5
         assert self.claim(SECOND + 4) == []
         assert self.claimed_ids(SECOND + 5) == ["last"]
 
-    def test_however_they_end_they_have_ended(self) -> None:
+    def test_failed_succeeded_and_cancelled_jobs_count_as_ended(self) -> None:
         self.one_after(4)
         self.store.cancel(["job-3"], NOW)
         failed, succeeded, unrun = self.claim()
@@ -56,12 +54,12 @@ class AwaitContract(ContractBase):
         assert self.state(unrun.job.id) is State.CANCELLED
         assert self.claimed_ids() == ["last"]
 
-    def test_one_that_expired_has_ended(self) -> None:
+    def test_an_expired_job_counts_as_ended(self) -> None:
         self.add(a_job("a", expires_ms=NOW + 1, wakes=("last",)), self.waiting("a"))
         assert self.claim(1) == []
         assert self.claimed_ids(1) == ["last"]
 
-    def test_one_whose_worker_died_too_often_has_ended(self) -> None:
+    def test_a_job_with_too_many_crashes_counts_as_ended(self) -> None:
         self.take_leased_store()
         self.add(a_job("a", max_crashes=1, wakes=("last",)), self.waiting("a"))
         self.claim_one()
@@ -70,29 +68,29 @@ class AwaitContract(ContractBase):
         assert self.state("a") is State.FAILED
         assert self.state("last") is State.RUNNING or self.claimed_ids(later) == ["last"]
 
-    def test_one_that_runs_again_has_not_ended(self) -> None:
+    def test_a_job_that_runs_again_does_not_count_as_ended(self) -> None:
         self.one_after(1)
-        for outcome in (Retried(due_ms=NOW), Snoozed(due_ms=NOW), Released()):
+        for outcome in AGAIN:
             self.settle(self.claim_one(), outcome)
             assert self.left("last") == 1
         self.settle(self.claim_one(), Succeeded())
         assert self.left("last") == 0
 
-    def test_one_that_is_run_once_more_does_not_end_twice_for_those_who_wait(self) -> None:
+    def test_a_revived_job_is_not_counted_twice(self) -> None:
         self.one_after(2)
         first, _ = self.claim()
         self.settle(first, _FAILED)
-        self.store.revive([first.job.id], NOW, NOW)[0]
+        self.store.revive([first.job.id], NOW, NOW)
         self.settle(self.claim_one(), Succeeded())
         assert self.left("last") == 1
 
-    def test_a_job_that_was_cancelled_while_it_waited_stays_so(self) -> None:
+    def test_a_job_that_was_cancelled_while_it_waited_stays_cancelled(self) -> None:
         self.one_after(1)
         assert self.store.cancel(["last"], NOW) == [Found.SCHEDULED]
         self.settle(self.claim_one(), Succeeded())
         assert self.state("last") is State.CANCELLED
 
-    def test_a_chain_goes_on_from_one_to_the_next(self) -> None:
+    def test_each_job_of_a_chain_wakes_the_next(self) -> None:
         names = ["a", "b", "c"]
         jobs = [a_job("a", wakes=("b",)), self.waiting("a")._replace(id="b", wakes=("c",)), self.waiting("b")]
         self.add(*jobs[:2], jobs[2]._replace(id="c"))
@@ -103,14 +101,14 @@ class AwaitContract(ContractBase):
         assert [self.state(name) for name in names] == [State.SUCCEEDED, State.CANCELLED, State.SUCCEEDED]
         assert (self.job("b").reason, self.job("b").attempt) == ("not needed", 0)
 
-    def test_one_job_may_be_waited_for_by_several_and_by_some_that_are_gone(self) -> None:
+    def test_a_job_may_wake_several_jobs_and_unknown_ids(self) -> None:
         self.add(
             a_job("a", wakes=("x", "gone", "y")), self.waiting("a")._replace(id="x"), self.waiting("a")._replace(id="y")
         )
         self.settle(self.claim_one(), Succeeded())
         assert self.claimed_ids() == ["x", "y"]
 
-    def test_one_more_end_than_a_job_waits_for_changes_nothing(self) -> None:
+    def test_more_ends_than_a_job_waits_for_change_nothing(self) -> None:
         self.add(a_job("a", wakes=("last",)), a_job("b", 1, wakes=("last",)), self.waiting("a"))
         first, second = self.claim(1)
         self.settle(first, Succeeded(), 5)
@@ -126,5 +124,5 @@ class AwaitContract(ContractBase):
 
     @staticmethod
     def waiting(*ids: str) -> Job:
-        """A job "last" that waits for others."""
+        """A job "last" that waits for the jobs with these ids."""
         return a_job("last", MAX_MS - NOW, after=After(ids, len(ids), "finished", "results"))

@@ -1,4 +1,4 @@
-"""Leases: what happens to the jobs of an owner that gives no sign of life, and Store.beat."""
+"""Leases: Store.beat, and what happens to the jobs of an owner that gives no sign of life."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ from .base import LEASE, NOW, ContractBase, a_job
 
 
 class LeaseContract(ContractBase):
-    """Tests of stores that take an owner for dead after a lease without a sign of life."""
-
-    def test_a_store_says_how_long_a_lease_is(self) -> None:
-        self.take_leased_store()
+    def test_an_owner_that_beats_keeps_its_jobs(self) -> None:
+        claim = self.leased_claim()
         assert self.store.lease_ms == LEASE
-
-    def test_the_jobs_of_an_owner_that_beats_are_its_own(self) -> None:
-        self.take_leased_store()
-        self.add(a_job("a"))
-        claim = self.claim_one()
         for half in range(1, 9):
             after = half * LEASE // 2
             assert self.store.beat("me", NOW + after)
@@ -25,40 +18,32 @@ class LeaseContract(ContractBase):
         self.settle(claim, Succeeded(), 4 * LEASE + 2)
         assert (self.state("a"), self.job("a").attempt) == (State.SUCCEEDED, 1)
 
-    def test_a_claim_is_a_sign_of_life_even_one_for_nothing(self) -> None:
-        self.take_leased_store()
-        self.add(a_job("a"))
-        self.claim_one()
+    def test_a_claim_is_a_sign_of_life_even_with_limit_0(self) -> None:
+        self.leased_claim()
         for half in range(1, 9):
             assert self.claim(half * LEASE // 2, limit=0) == []
             assert self.claim(half * LEASE // 2 + 1, owner="you") == []
         assert self.state("a") is State.RUNNING
 
     def test_a_job_whose_owner_is_silent_starts_again_with_a_larger_token(self) -> None:
-        self.take_leased_store()
-        self.add(a_job("a"))
-        lost = self.claim_one()
+        lost = self.leased_claim()
         later = self.lapse(NOW)
         (claim,) = self.store.claim("you", later, 10)
         assert claim.token > lost.token
-        job = self.job("a")
-        assert (job.owner, job.attempt, job.crashes, job.state) == ("you", 2, 1, State.RUNNING)
+        self.assert_job("a", owner="you", attempt=2, crashes=1, state=State.RUNNING)
         assert self.store.settle(effects([(lost, Succeeded(returned='"mine"'))]), later) == [lost]
         assert self.job("a") == claim.job
         assert self.store.settle(effects([(claim, Succeeded(returned='"yours"'))]), later) == []
         assert self.job("a").returned == '"yours"'
 
-    def test_it_goes_back_even_if_the_claimer_has_no_room_for_it(self) -> None:
-        self.take_leased_store()
-        self.add(a_job("a"))
-        self.claim_one()
+    def test_a_claim_with_limit_0_reschedules_jobs_of_dead_owners(self) -> None:
+        self.leased_claim()
         later = self.lapse(NOW)
         assert self.store.claim("you", later, 0) == []
-        job = self.job("a")
-        assert (job.state, job.owner, job.crashes, job.due_ms) == (State.SCHEDULED, None, 1, NOW)
+        self.assert_job("a", state=State.SCHEDULED, owner=None, crashes=1, due_ms=NOW)
         assert self.store.next_due() == NOW
 
-    def test_a_job_that_silences_its_owners_too_often_is_set_aside_as_failed(self) -> None:
+    def test_a_job_whose_owners_died_max_crashes_times_is_set_aside_as_failed(self) -> None:
         self.take_leased_store()
         self.add(a_job("a", max_crashes=3))
         now = NOW
@@ -66,23 +51,18 @@ class LeaseContract(ContractBase):
             assert len(self.store.claim("me", now, 10)) == 1
             now = self.lapse(now)
         assert self.store.claim("me", now, 10) == []
-        job = self.job("a")
-        assert (job.state, job.crashes, job.attempt, job.owner) == (State.FAILED, 3, 3, None)
-        assert job.error is not None
-        assert job.finished_ms is not None
+        self.assert_job("a", state=State.FAILED, crashes=3, attempt=3, owner=None)
+        assert self.job("a").error is not None
+        assert self.job("a").finished_ms is not None
         assert self.store.stats(now).failed == 1
 
     def test_with_max_crashes_of_one_a_job_is_started_at_most_once(self) -> None:
-        self.take_leased_store()
-        self.add(a_job("a", max_crashes=1))
-        self.claim_one()
+        self.leased_claim(max_crashes=1)
         assert self.store.claim("you", self.lapse(NOW), 10) == []
         assert (self.state("a"), self.job("a").attempt) == (State.FAILED, 1)
 
-    def test_a_beat_that_comes_too_late_says_so_and_saves_nothing(self) -> None:
-        self.take_leased_store()
-        self.add(a_job("a"))
-        lost = self.claim_one()
+    def test_a_beat_that_comes_too_late_returns_false_and_saves_nothing(self) -> None:
+        lost = self.leased_claim()
         later = self.lapse(NOW)
         assert not self.store.beat("me", later)
         (claim,) = self.store.claim("you", later, 10)
@@ -90,10 +70,8 @@ class LeaseContract(ContractBase):
         assert self.store.settle(effects([(lost, Succeeded())]), later) == [lost]
         assert self.job("a") == claim.job
 
-    def test_an_owner_that_was_taken_for_dead_lives_again_by_its_next_claim(self) -> None:
-        self.take_leased_store()
-        self.add(a_job("a"))
-        lost = self.claim_one()
+    def test_an_owner_that_was_taken_for_dead_can_claim_again(self) -> None:
+        lost = self.leased_claim()
         later = self.lapse(NOW)
         (again,) = self.store.claim("me", later, 10)
         assert again.token > lost.token

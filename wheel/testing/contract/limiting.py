@@ -1,4 +1,4 @@
-"""Limits: how many run at once, how many start in a while. Pauses: what is held back altogether."""
+"""Limits on running jobs and on rates of starts; pause and resume."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ EACH_SECOND = (Bound("each second", 60, 60 * SECOND),)
 
 
 class LimitContract(ContractBase):
-    """Tests of Job.limits."""
-
-    def test_no_more_run_at_once_than_a_limit_lets(self) -> None:
+    def test_no_more_jobs_run_at_once_than_a_limit_allows(self) -> None:
         self.add(*[a_job(f"job-{n}", limits=TWO) for n in range(5)])
         first, second = self.claim()
         assert self.claim() == []
@@ -24,7 +22,7 @@ class LimitContract(ContractBase):
         self.settle(second, Failed(error=Failure("E", "broken")))
         assert self.claimed_ids() == ["job-3"]
 
-    def test_however_a_run_ends_its_place_is_free(self) -> None:
+    def test_every_outcome_frees_the_place_of_a_job(self) -> None:
         outcomes: list[Outcome] = [
             Succeeded(), Failed(error=Failure("E", "broken")), Retried(due_ms=NOW + HOUR), Snoozed(due_ms=NOW + HOUR),
             Crashed(reason="gone"), Released(),
@@ -34,9 +32,9 @@ class LimitContract(ContractBase):
             claim = self.claim_one()
             assert claim.job.id == f"job-{n}"
             self.settle(claim, outcome)
-        assert self.claimed_ids() == [f"job-{len(outcomes) - 1}"], "it was given back"
+        assert self.claimed_ids() == [f"job-{len(outcomes) - 1}"], "it was released"
 
-    def test_a_lapsed_lease_frees_the_place(self) -> None:
+    def test_the_death_of_an_owner_frees_the_places_of_its_jobs(self) -> None:
         self.take_leased_store()
         self.add(a_job("a", limits=ONE, max_crashes=1), a_job("b", limits=ONE))
         self.claim_one()
@@ -56,7 +54,7 @@ class LimitContract(ContractBase):
         self.settle(a, Succeeded())
         assert self.claimed_ids() == ["c"]
 
-    def test_those_that_wait_come_in_claim_order_among_the_others(self) -> None:
+    def test_jobs_held_back_by_a_limit_are_claimed_in_the_usual_order(self) -> None:
         self.add(a_job("first", limits=ONE))
         running = self.claim_one()
         self.add(a_job("b", limits=ONE), a_job("c", limits=ONE, priority=5))
@@ -65,18 +63,18 @@ class LimitContract(ContractBase):
         self.settle(running, Succeeded())
         assert self.claimed_ids() == ["d", "c", "a"]
 
-    def test_one_that_waits_behind_a_limit_keeps_nobody_else_waiting(self) -> None:
+    def test_jobs_held_back_by_a_limit_do_not_hold_up_others(self) -> None:
         self.add(*[a_job(f"held-{n}", -HOUR, limits=ONE, priority=9) for n in range(20)], a_job("free"))
         assert self.claimed_ids(limit=2) == ["held-0", "free"]
 
-    def test_one_that_waits_may_be_cancelled_moved_and_expire(self) -> None:
+    def test_jobs_held_back_by_a_limit_can_be_cancelled_moved_and_expire(self) -> None:
         self.add(a_job("runs", limits=ONE))
         running = self.claim_one()
         self.add(*[a_job(id, limits=ONE) for id in ("cancelled", "later", "stays")])
         self.add(a_job("expires", limits=ONE, expires_ms=NOW + SECOND))
         assert self.claim() == []
         assert self.store.cancel(["cancelled"], NOW) == [Found.SCHEDULED]
-        assert self.store.reschedule(["later"], NOW + HOUR, NOW)[0] is Found.SCHEDULED
+        assert self.store.reschedule(["later"], NOW + HOUR, NOW) == [Found.SCHEDULED]
         self.settle(running, Succeeded())
         stays = self.claim_one(2 * SECOND)
         assert (stays.job.id, self.claim(HOUR)) == ("stays", [])
@@ -84,7 +82,7 @@ class LimitContract(ContractBase):
         assert self.claimed_ids(HOUR) == ["later"]
         assert self.state("expires") is State.EXPIRED
 
-    def test_only_the_queues_that_are_asked_for_come_from_behind_a_limit(self) -> None:
+    def test_a_freed_place_goes_to_a_job_of_the_claims_queues(self) -> None:
         self.add(a_job("runs", limits=ONE))
         running = self.claim_one()
         self.add(a_job("mail", limits=ONE, queue="mail"), a_job("other", limits=ONE, queue="other"))
@@ -97,12 +95,12 @@ class LimitContract(ContractBase):
         assert self.claimed_ids() == ["job-0"]
         assert self.claim(SECOND - 1) == []
         assert self.claimed_ids(SECOND) == ["job-1"]
-        assert self.claimed_ids(5 * SECOND) == ["job-2"], "what was not used is not made up for"
+        assert self.claimed_ids(5 * SECOND) == ["job-2"], "starts that were not used are not made up for"
         assert self.claimed_ids(6 * SECOND) == ["job-3"]
 
-    def test_of_a_fast_rate_a_tenth_of_a_second_may_start_together(self) -> None:
+    def test_at_a_fast_rate_the_starts_of_a_tenth_of_a_second_may_come_together(self) -> None:
         self.add(*[a_job(f"job-{n}", limits=(Bound("fast", 100, SECOND),)) for n in range(40)])
-        assert len(self.claim()) == 11, "the one that is due now, and those of the tenth before"
+        assert len(self.claim()) == 11, "one for now, and ten for the tenth of a second before"
         assert len(self.claim(50)) == 5
         assert len(self.claim(1000)) == 11
 
@@ -113,7 +111,7 @@ class LimitContract(ContractBase):
         self.add(a_job("sooner", 500))
         assert self.store.next_due() == NOW + 500
 
-    def test_next_due_leaves_out_what_waits_for_a_run_to_end(self) -> None:
+    def test_next_due_ignores_jobs_that_wait_for_a_run_to_end(self) -> None:
         self.add(a_job("a", limits=ONE), a_job("b", limits=ONE), a_job("later", HOUR))
         running = self.claim_one()
         assert self.claim() == []
@@ -127,18 +125,15 @@ class LimitContract(ContractBase):
         self.add(a_job("c", -2 * HOUR, limits=EACH_SECOND))
         assert self.claimed_ids(-HOUR) == ["c"]
 
-    def test_limits_are_the_same_in_a_store_opened_anew(self) -> None:
+    def test_limits_hold_when_the_store_is_opened_again(self) -> None:
         self.add(*[a_job(f"job-{n}", limits=(*TWO, *EACH_SECOND)) for n in range(4)])
         self.claim_one()
-        reopened = self.reopen(self.store)
-        if reopened is None:
-            return
-        self._store = reopened
+        self.open_again()
         assert self.job("job-3").limits == (*TWO, *EACH_SECOND)
         assert self.claim(SECOND - 1, owner="after") == []
         assert len(self.claim(SECOND, owner="after")) == 1
 
-    def test_a_bound_that_lets_nothing_through_is_refused(self) -> None:
+    def test_an_invalid_bound_is_refused(self) -> None:
         for limits in ((Bound("none", 0),), (Bound("", 1),), (Bound("x", 1, -1),), (("x", 1, 0),)):
             with refused(InvalidValue):
                 self.store.add([a_job("a", limits=limits)], NOW)
@@ -146,8 +141,6 @@ class LimitContract(ContractBase):
 
 
 class PauseContract(ContractBase):
-    """Tests of pause() and resume()."""
-
     def test_nothing_of_a_paused_queue_or_task_is_claimed(self) -> None:
         self.add(a_job("a", queue="mail"), a_job("b", task="app.sms"), a_job("c"))
         assert self.store.pause(["queue:mail", "task:app.sms"]) == ["queue:mail", "task:app.sms"]
@@ -159,14 +152,14 @@ class PauseContract(ContractBase):
         assert self.store.resume(["task:app.sms"]) == ["task:app.sms"]
         assert self.claimed_ids() == ["b"]
 
-    def test_to_pause_and_to_resume_says_what_it_has_changed(self) -> None:
+    def test_pause_and_resume_return_the_names_that_changed(self) -> None:
         assert self.store.pause(["queue:b", "task:a", "queue:b"]) == ["queue:b", "task:a"]
         assert self.store.pause(["queue:b", "queue:c"]) == ["queue:c"]
         assert self.store.paused() == ["queue:b", "queue:c", "task:a"]
         assert self.store.resume(["queue:b", "queue:x"]) == ["queue:b"]
         assert self.store.paused() == ["queue:c", "task:a"]
 
-    def test_what_runs_goes_on_and_comes_back_paused(self) -> None:
+    def test_a_running_job_goes_on_and_its_retry_is_paused(self) -> None:
         self.add(a_job("a"))
         claim = self.claim_one()
         self.store.pause(["queue:default"])
@@ -178,14 +171,11 @@ class PauseContract(ContractBase):
     def test_a_pause_outlives_the_process_that_made_it(self) -> None:
         self.add(a_job("a"))
         self.store.pause(["task:app.work"])
-        reopened = self.reopen(self.store)
-        if reopened is None:
-            return
-        self._store = reopened
-        assert reopened.paused() == ["task:app.work"]
+        self.open_again()
+        assert self.store.paused() == ["task:app.work"]
         assert self.claim() == []
 
-    def test_what_expires_while_it_is_paused_does_not_run(self) -> None:
+    def test_paused_jobs_expire(self) -> None:
         self.add(a_job("a", expires_ms=NOW + SECOND), a_job("b", grace_ms=SECOND))
         self.store.pause(["task:app.work"])
         assert self.claim() == []
@@ -193,7 +183,7 @@ class PauseContract(ContractBase):
         assert self.claim(2 * SECOND) == []
         assert (self.state("a"), self.state("b")) == (State.EXPIRED, State.EXPIRED)
 
-    def test_names_that_are_neither_a_queue_nor_a_task_are_refused(self) -> None:
+    def test_invalid_names_are_refused(self) -> None:
         for name in ("", "mail", "queue:", "slot:7", "queue:" + "x" * 300):
             with refused(InvalidValue):
                 self.store.pause(["queue:fine", name])

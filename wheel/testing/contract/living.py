@@ -1,4 +1,4 @@
-"""Opening, closing, and waking those who wait."""
+"""Opening and closing a store, and Wakeup."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from .base import NOW, ContractBase, a_job, refused
 
 
 class LifeContract(ContractBase):
-    """Tests of close(), of what survives it, and of the optional Wakeup."""
-
     def test_a_new_store_is_empty_and_sound(self) -> None:
         assert self.everything() == []
+        assert self.claim() == []
         assert self.store.check() == []
+        stats = self.store.stats(NOW)
+        assert (stats.accepted, stats.scheduled, stats.overdue, stats.running, stats.next_due_ms) == (0, 0, 0, 0, None)
 
-    def test_closing_twice_is_fine_and_any_other_verb_afterwards_is_refused(self) -> None:
+    def test_calls_without_jobs_change_nothing(self) -> None:
+        store = self.store
+        assert [store.add([], NOW), store.settle([], NOW), store.cancel([], NOW)] == [[], [], []]
+        assert store.stats(NOW).accepted == 0
+
+    def test_closing_twice_is_allowed_and_any_other_verb_raises_store_closed(self) -> None:
         store = self.make_store()
         store.add([a_job("a"), a_job("b")], NOW)
         (claim,) = store.claim("me", NOW, 1)
@@ -50,22 +56,19 @@ class LifeContract(ContractBase):
                 verb(store)
         store.close()
 
-    def test_jobs_tokens_and_totals_go_on_where_they_were_when_a_store_is_opened_again(self) -> None:
+    def test_jobs_tokens_and_totals_go_on_when_the_store_is_opened_again(self) -> None:
         self.add(a_job("a"), a_job("b", 5, key="k"), a_job("c", -1))
         first, second = self.claim()
         self.settle(first, Succeeded(returned="1"))
         self.settle(second, Released())
         before = self.everything()
-        reopened = self.reopen(self.store)
-        if reopened is None:
-            return
-        self._store = reopened
+        self.open_again()
         assert self.everything() == before
-        assert reopened.add([a_job("d", key="k")], NOW) == ["b"]
+        assert self.store.add([a_job("d", key="k")], NOW) == ["b"]
         claims = self.claim(5)
         assert [claim.job.id for claim in claims] == ["a", "b"]
         assert min(claim.token for claim in claims) > max(first.token, second.token)
-        assert reopened.stats(NOW).succeeded == 1
+        assert self.store.stats(NOW).succeeded == 1
 
     # ---- Wakeup ------------------------------------------------------------------------------------------
 

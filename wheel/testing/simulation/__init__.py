@@ -1,7 +1,7 @@
-"""Simulation: the real ticker and a real store on a virtual clock. ``simulate`` says what would become of a schedule.
+"""Simulation: the real ticker and a real store on a virtual clock. ``simulate`` makes a forecast for a schedule.
 
-The tests drive the same world through days on which everything goes wrong, before a judge that compares every answer of
-the store with what it must be: tests/torture/simulation/.
+The tests use the same world for days full of failures, with a judge that checks every answer of the store:
+tests/torture/simulation/.
 """
 
 from .forecast import Forecast, Minute

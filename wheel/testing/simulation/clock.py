@@ -1,4 +1,4 @@
-"""VirtualClock: the clock of a simulated world. Time passes when the world says so."""
+"""VirtualClock: the clock of a simulated world, which moves it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Final
 
 MS: Final = 1_000_000
 SECOND: Final = 1_000_000_000
-"""The world counts in nanoseconds since it began."""
+"""A world counts in nanoseconds since its beginning."""
 
 
 class VirtualClock:
-    """A Clock that all nodes of a world share, as the processes of one machine do.
+    """A Clock that all nodes of a world share, like the processes of one machine.
 
     >>> clock = VirtualClock(1_000)
     >>> clock.at = 5 * SECOND
@@ -22,22 +22,19 @@ class VirtualClock:
 
     def __init__(self, start_ms: int) -> None:
         self.at = 0
-        """Nanoseconds since the world began; only the world changes it."""
+        """Nanoseconds since the world began; moved by the world only."""
         self.offset = start_ms * MS
-        """What the wall clock showed then."""
+        """The wall time at the beginning, in nanoseconds."""
 
     def now_ms(self) -> int:
-        """See Clock.now_ms."""
         return (self.at + self.offset) // MS
 
     def now_ns(self) -> int:
-        """See Clock.now_ns."""
         return self.at + self.offset
 
     def monotonic(self) -> float:
-        """See Clock.monotonic."""
         return self.at / SECOND
 
     def world_of(self, wall_ms: int) -> int:
-        """When the wall clock will show ``wall_ms``, in nanoseconds of the world."""
+        """The nanoseconds since the world began at which the wall clock shows ``wall_ms``."""
         return wall_ms * MS - self.offset

@@ -1,4 +1,4 @@
-"""Forecast: what a simulation says of a load: how late jobs begin, how many wait, and that nothing was lost."""
+"""Forecast: the result of a simulation: how late jobs start, how many wait, and whether any was lost."""
 
 from __future__ import annotations
 
@@ -17,77 +17,78 @@ class Minute(NamedTuple):
     """One minute of the first world."""
 
     at_ms: int
-    """Its beginning, milliseconds since the epoch."""
+    """Its beginning, in milliseconds since the epoch."""
     due: int
     begun: int
+    """How many jobs started."""
     waiting: int
-    """How many were due and had not begun, at the most."""
+    """The largest number of jobs that were due and had not started."""
     latest_ms: int
-    """The greatest lateness of those that began."""
+    """The greatest lateness of the jobs that started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What came of all seeds together. Times are in milliseconds."""
+    """The results of all seeds together. Times are in milliseconds."""
 
     jobs: int
-    """In the world of the first seed."""
+    """How many jobs there were in the first world."""
     seeds: int
     begun: int
-    """Runs, over all seeds; ``again`` of them of jobs whose worker had died."""
+    """How many runs there were; ``again`` of them were repeated because a worker had died."""
     again: int
     deaths: int
-    """Nodes that were killed."""
+    """How many nodes were killed."""
     p50_ms: int
-    """Lateness: from the due instant (of what was overdue already: from now) to the first run's beginning."""
+    """Lateness, from the due instant (or from now, if the job was overdue already) to the start of the first run."""
     p99_ms: int
     max_ms: int
     backlog: int
-    """How many jobs were due and had not begun, at the most."""
+    """The largest number of jobs that were due and had not started."""
     backlog_at_ms: int
     minutes: tuple[Minute, ...]
     violations: tuple[str, ...]
-    """What the judge found wrong, each with its seed; by default a job that is lost, starts early or starts twice."""
+    """What the judges found wrong, each with its seed; by default jobs that are lost, start early or start twice."""
     hash: str
-    """Of all that happened: the same for the same load, options and seeds."""
+    """A hash of all events: the same for the same load, options and seeds."""
 
     @property
     def sound(self) -> bool:
-        """Whether the judge found nothing wrong in any world."""
+        """Whether there are no violations."""
         return not self.violations
 
 
 @dataclass(slots=True)
 class Watch:
-    """What is noted of one world."""
+    """The observations in one world."""
 
     start_ms: int
     due: list[tuple[int, int]] = field(default_factory=list)
-    """(due, begun) of each job that began, not before the beginning of the world."""
+    """(due, started) of each job that started. What was overdue counts as due at the beginning of the world."""
     never: list[tuple[int, int]] = field(default_factory=list)
-    """(due, expired) of each that never did."""
+    """(due, expired) of each job that never started."""
     starts: Counter[str] = field(default_factory=Counter)
-    """How often each job began."""
+    """How often each job was started."""
 
     def began(self, job: Job, now_ms: int) -> None:
-        """A run of a job begins."""
+        """A run of a job starts."""
         self.starts[job.id] += 1
         if self.starts[job.id] == 1:
             self.due.append((max(job.due_ms, self.start_ms), now_ms))
 
     def expired(self, jobs: Iterable[Job]) -> None:
-        """These came to nothing: those that never began have waited until they expired."""
+        """These jobs expired. Those that never started count as waiting until then."""
         for job in jobs:
             if job.expires_ms is not None and job.id not in self.starts:
                 due_ms = max(job.due_ms, self.start_ms)
                 self.never.append((due_ms, max(due_ms, job.expires_ms)))
 
     def lateness(self) -> list[int]:
-        """Of each job that began, in milliseconds."""
+        """The lateness of each job that started, in milliseconds."""
         return [begun - due for due, begun in self.due]
 
     def backlog(self) -> list[tuple[int, int]]:
-        """(instant, how many wait from then on), by time."""
+        """(instant, how many jobs wait from then on), in order of time."""
         steps = Counter[int]()
         for due, gone in [*self.due, *self.never]:
             if gone > due:
@@ -100,7 +101,7 @@ class Watch:
         return found
 
     def minutes(self) -> tuple[Minute, ...]:
-        """Minute by minute, those in which nothing was due or begun left out."""
+        """The minutes in which a job was due or started."""
         due = Counter(due // _MINUTE_MS for due, _ in [*self.due, *self.never])
         begun = Counter(begun // _MINUTE_MS for _, begun in self.due)
         latest: dict[int, int] = {}
@@ -117,14 +118,14 @@ class Watch:
 
 
 def peak(watches: Iterable[Watch]) -> tuple[int, int]:
-    """The largest backlog of all worlds, and when."""
+    """Return (the largest backlog in all worlds, when)."""
     found = [(waiting, -at) for watch in watches for at, waiting in watch.backlog()]
     waiting, at = max(found, default=(0, 0))
     return waiting, -at
 
 
 def percentile(ordered: Sequence[int], share: float) -> int:
-    """The smallest value that is not less than so many of all.
+    """The smallest value that is not less than this share of all values.
 
     >>> percentile([1, 2, 3, 4], 0.5), percentile([7], 0.99), percentile([], 0.5)
     (2, 7, 0)

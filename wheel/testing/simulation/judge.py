@@ -1,4 +1,4 @@
-"""Judge: looks on while a world is played, and ends it when something is wrong."""
+"""Judge: watches a simulated world, and ends it if something is wrong."""
 
 from __future__ import annotations
 
@@ -8,41 +8,38 @@ from .node import Node
 
 
 class Violation(Exception):
-    """A promise was broken; the world ends there."""
+    """A promise was broken, so the world ends."""
 
 
 class Judge:
-    """What a world tells its judge, who raises Violation.
-
-    This one sees to it that no job of a forecast is lost, starts early, or starts twice. Subclass it to look closer.
-    """
+    """Raises Violation if a job is lost, starts early, or starts twice. Subclass it to check more."""
 
     def __init__(self) -> None:
         self._began: dict[str, Claim] = {}
         self._dead: set[str] = set()
 
     def watching(self, store: Store, owner: str) -> Store:  # noqa: ARG002
-        """The store as ``owner`` is to use it, "" for the producers: itself, or something that listens in between."""
+        """Return the store that ``owner`` ("" for producers) is to use: this one, or a wrapper that watches it."""
         return store
 
     def began(self, claim: Claim, now_ms: int) -> None:
-        """A worker begins a run."""
+        """A worker starts a run."""
         job, before = claim.job, self._began.get(claim.job.id)
         if now_ms < job.due_ms:
-            raise Violation(f"early: {job.id} began at {now_ms}, due {job.due_ms}")
+            raise Violation(f"early: {job.id} started at {now_ms}, due {job.due_ms}")
         if before is not None and (before.owner not in self._dead or before.token >= claim.token):
             raise Violation(f"started twice: {job.id} by {before.owner} and by {claim.owner}, token {claim.token}")
         self._began[job.id] = claim
 
     def stepped(self, node: Node, sleep_s: float) -> None:
-        """The ticker of a node has made a step, and wants to sleep."""
+        """The ticker of a node has done a step, and will sleep."""
 
     def died(self, owner: str) -> None:
-        """A process has ended."""
+        """The process of an owner has ended."""
         self._dead.add(owner)
 
     def over(self, store: Store, now_ms: int) -> None:
-        """Nothing is left to do."""
+        """The world has ended."""
         stats = store.stats(now_ms)
         finished = stats.succeeded + stats.failed + stats.cancelled + stats.expired
         if stats.accepted != finished:

@@ -1,4 +1,4 @@
-"""Load: what a forecast is to be made for: the scheduled jobs of a store, jobs as they are, or a described stream."""
+"""Load: what a forecast is made for: the scheduled jobs of a store, or Jobs and Streams."""
 
 from __future__ import annotations
 
@@ -15,20 +15,18 @@ from ...job import Job, State
 _ALL: Final = 1 << 62
 _SCHEDULED: Final = Filter(states=frozenset({State.SCHEDULED}))
 _KEPT_MS: Final = 1 << 50
-"""No result is dropped before the world ends."""
+"""The result_ttl of all jobs: longer than any world."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """Calls of one task that go on and on, at random moments, so many on average."""
+    """An endless stream of calls of one task at random times: on average, ``calls`` in each ``per`` seconds."""
 
     task: str
     calls: float
-    """So many ..."""
     per: float
-    """... in so many seconds."""
     countdown: float = 0.0
-    """Each due so many seconds after its call."""
+    """How many seconds after its call each job is due."""
 
     def __post_init__(self) -> None:
         for name, least in (("calls", 0), ("per", 0), ("countdown", -1)):
@@ -41,21 +39,14 @@ Load = Store | Iterable[Job | Stream]
 
 
 class Call(NamedTuple):
-    """What a producer adds, so long after the world began."""
+    """A job, and when it is added, in milliseconds since the world began."""
 
     at_ms: int
     job: Job
 
 
 def calls_of(load: Load, now_ms: int, within_ms: int, seed: int) -> list[Call]:
-    """The load as calls, by time; what is due later than ``within_ms`` from now is left out.
-
-    Args:
-        load: a Store, whose scheduled jobs are taken, or Jobs and Streams.
-        now_ms: the present, in milliseconds since the epoch.
-        within_ms: how far to look.
-        seed: of the streams.
-    """
+    """Return the load as calls, in order of time, without jobs that are due later than ``within_ms`` from now."""
     found: list[Call] = []
     for part in _parts(load):
         if isinstance(part, Stream):
@@ -76,7 +67,7 @@ def _parts(load: Load) -> Iterable[Job | Stream]:
 
 
 def _as_new(job: Job, now_ms: int) -> Job:
-    """A job as it was when it was added: only what says when and how often it runs matters here."""
+    """A job as it was added, with the fields that decide when and how often it runs."""
     return Job(
         id=job.id,
         task=job.task,

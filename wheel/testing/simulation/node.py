@@ -1,4 +1,4 @@
-"""Node: one process of the simulated machine: a real Ticker, a virtual pool, and a name for each of its lives."""
+"""Node: a simulated process with a real Ticker and a virtual pool. It can be killed and started again."""
 
 from __future__ import annotations
 
@@ -14,31 +14,23 @@ from .clock import SECOND, VirtualClock
 from .pool import VirtualPool
 
 JITTER_NS: Final = 2_000_000
-"""A sleeper wakes up to so much later than it wanted."""
+"""How late a sleeping node may wake up."""
 NEVER: Final = 1 << 80
 
 Begin = Callable[["Node", VirtualPool, int, Claim], None]
 
 
 class Node:
-    """A place where processes live, one after the other."""
+    """The place of one process after the other."""
 
     def __init__(self, number: int, *, workers: int, clock: VirtualClock, seed: int, begin: Begin) -> None:
-        """A node without a process.
-
-        Args:
-            number: of the node.
-            workers: of each process.
-            clock: of the world.
-            seed: of how late it wakes up.
-            begin: called when a run begins; see pool.Begin.
-        """
+        """Make a node without a process. ``seed`` decides how late it wakes up; ``begin`` is called at each run."""
         self.number = number
         self.life = 0
         self.alive = False
         self.clock = clock
         self.next_at = NEVER
-        """When it steps next, in nanoseconds of the world."""
+        """When its next step is, in nanoseconds since the world began."""
         self.store: Store
         self.heart: Heart
         self.ticker: Ticker
@@ -50,13 +42,13 @@ class Node:
 
     @property
     def owner(self) -> str:
-        """In whose name it claims."""
+        """The owner of its claims: another one for each process."""
         return f"node-{self.number}.{self.life}"
 
     # ---- life --------------------------------------------------------------------------------------------
 
     def start(self, open: Callable[[str], Store]) -> None:
-        """A new process, which opens the store in its own name."""
+        """Start a process, which opens the store."""
         self.life += 1
         self.alive = True
         self.store = open(self.owner)
@@ -69,21 +61,19 @@ class Node:
         self._sleep_until(self.clock.at)
 
     def die(self) -> None:
-        """kill -9."""
         self.alive = False
         self.next_at = NEVER
 
     def wake(self) -> None:
-        """End its sleep."""
         soon = self.clock.at + self._late(self.clock.at) // 8
         if self.alive and self.next_at > soon:
             self._target = self.next_at = soon
 
     def step(self) -> float:
-        """One step of the ticker; how long it wants to sleep."""
+        """Do one step of the ticker. Return how long it wants to sleep."""
         before = self.clock.at
         sleep_s = self.ticker.step()
-        if self.next_at <= before:  # else a worker woke it meanwhile, which is soon enough
+        if self.next_at <= before:  # otherwise a worker woke it meanwhile
             self._sleep_until(before + round(sleep_s * SECOND))
         return sleep_s
 
@@ -92,7 +82,7 @@ class Node:
         self.next_at = target + self._late(target)
 
     def _late(self, target: int) -> int:
-        """How much later than wanted; a function of the moment, so that it does not matter what was drawn before."""
+        """How late it wakes up; depends on the time only, so that skipping ticks does not change it."""
         mixed = (target // 1000 + 7919 * self.number + 104_729 * self._seed) * 2_654_435_761
         return (mixed & 0xFFFFFFFF) % JITTER_NS
 
@@ -100,21 +90,21 @@ class Node:
 
     @property
     def has_room(self) -> bool:
-        """Whether it would claim if something were due."""
+        """Whether it would claim a due job."""
         return self.ticker.credit > 0
 
     def idle(self, *, overdue: bool) -> bool:
-        """Whether its next ticks can change nothing, for as long as nothing happens and nothing comes due."""
+        """Whether its next ticks change nothing while nothing happens and no job comes due."""
         ticks = (self._target + self.clock.offset) % SECOND == 0
-        held_back = not self.has_room and not self.pool.full  # a quarantine, which may end at any tick
+        held_back = not self.has_room and not self.pool.full  # by a quarantine, which may end at any tick
         return ticks and self.pool.still and not held_back and not (overdue and self.has_room)
 
     def may_skip_to(self, limit: int) -> bool:
-        """Whether there is a tick to leave out before ``limit``."""
+        """Whether there is a tick to skip before ``limit``."""
         return limit - JITTER_NS - self._target >= SECOND
 
     def skip_to(self, limit: int) -> None:
-        """Leave out the ticks that end a second or more before ``limit``."""
+        """Skip the ticks that end a second or more before ``limit``."""
         skipped = (limit - JITTER_NS - self._target) // SECOND
         if skipped > 0:
             self._sleep_until(self._target + skipped * SECOND)

@@ -1,20 +1,21 @@
-"""simulate(): what would become of a schedule, with so many workers, such runs, such misfortunes."""
+"""simulate(): a forecast for a schedule, with given workers, durations of runs, and failures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple, cast
 
-from ...clock import SystemClock
+from ...clock import SystemClock, deadline_ms
 from ...contract import Filter
 from ...errors import InvalidValue
 from ...job import Claim, State
 from ...settings.checks import checked_workers, moment_ms
+from ...tasks.options.times import Seconds, span
 from .clock import MS
 from .forecast import Forecast, Watch, peak, percentile
 from .judge import Judge
@@ -22,7 +23,6 @@ from .load import Call, Load, calls_of
 from .stores import MemoryStores
 from .world import World
 
-Seconds = float | timedelta
 _DAY_S: Final = 86_400.0
 _REST_MS: Final = 60_000
 _EXPIRED: Final = Filter(states=frozenset({State.EXPIRED}))
@@ -43,32 +43,31 @@ def simulate(
     now: datetime | int | None = None,
     judge: Callable[[], Judge] = Judge,
 ) -> Forecast:
-    """Play a schedule on a virtual clock, and say how late its jobs begin and how many wait.
+    """Simulate a schedule on a virtual clock, to forecast how late its jobs start and how many wait.
 
-    The real ticker and a real store (in memory) do the work; only time and the runs are simulated. Nothing of the load
-    is run or changed.
+    The ticker and the store (in memory) are real; only time and the runs are simulated. No job is run or changed.
 
     Args:
-        load: a Store, whose scheduled jobs are looked at, or an iterable of Jobs and Streams.
-        workers: of each node.
-        nodes: processes that share the store.
-        duration: how long a run takes on average, in seconds, or {task: seconds} with "*" for all others; runs vary
-            as random events do (exponentially).
-        within: look so far, in seconds; a day by default. Jobs that are due later are left out.
-        down: all nodes are down at first, for so many seconds, while jobs come due.
-        crash_every: kill a node every so many seconds on average; None for never.
-        restart_after: a killed node comes back after so many seconds.
-        seeds: how many worlds to play.
-        seed: of the first; the others follow.
-        now: the beginning, an aware datetime or milliseconds since the epoch; None for the present.
-        judge: makes a judge for each world; by default one that sees whether a job is lost, starts early or starts
+        load: a Store, for its scheduled jobs, or an iterable of Jobs and Streams.
+        workers: the number of workers of each node.
+        nodes: the number of processes that share the store.
+        duration: the average duration of a run, in seconds; or {task: seconds}, with "*" for all other tasks. Durations
+            are distributed exponentially.
+        within: leave out jobs that are due later than this, in seconds; by default a day.
+        down: for how many seconds all nodes are down at first, while jobs become due.
+        crash_every: kill a node every so many seconds, on average; None for never.
+        restart_after: the seconds until a killed node is started again.
+        seeds: how many worlds to simulate.
+        seed: the first seed; the next worlds have the next numbers.
+        now: the time at the beginning, an aware datetime or milliseconds since the epoch; None for now.
+        judge: makes a judge for each world; by default one that checks that no job is lost, starts early or starts
             twice.
 
     Returns:
         The forecast; the same for the same arguments.
 
     Raises:
-        InvalidValue: an argument breaks its rule.
+        InvalidValue: an argument is not valid.
 
     >>> from hourwheel.testing import Stream
     >>> forecast = simulate([Stream(task="remind", calls=60, per=60)], within=600, duration=0.5, now=0)
@@ -102,8 +101,7 @@ class _Setting:
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Played:
+class _Played(NamedTuple):
     jobs: int
     watch: Watch
     deaths: int
@@ -131,17 +129,12 @@ def _one(load: Load, setting: _Setting, seed: int, judge: Judge) -> _Played:
     )
     violation = world.play(_plan(world, calls_of(load, setting.now_ms, setting.within_ms, seed), setting, seed) * MS)
     watch.expired(world.store.scan(_EXPIRED))
-    return _Played(
-        jobs=world.store.stats(world.clock.now_ms()).accepted,
-        watch=watch,
-        deaths=world.deaths,
-        hash=world.hash,
-        violation=None if violation is None else f"seed {seed}: {violation}",
-    )
+    accepted = world.store.stats(world.clock.now_ms()).accepted
+    return _Played(accepted, watch, world.deaths, world.hash, violation and f"seed {seed}: {violation}")
 
 
 def _plan(world: World, calls: list[Call], setting: _Setting, seed: int) -> int:
-    """Plan the load, and crashes for as long as there may be work. How long the world is to last, in milliseconds."""
+    """Plan the calls, and crashes for as long as there may be work. Return the length of the world in milliseconds."""
     if setting.down_ms:
         for node in world.nodes:
             world.at(0, partial(world.kill, node, setting.down_ms))
@@ -194,10 +187,7 @@ def _whole(name: str, value: object, least: int = 1) -> int:
 
 
 def _span(name: str, value: object) -> int:
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < 1e10:
-        raise InvalidValue.of(name, "a number of seconds, zero or more, or a timedelta", value)
-    return round(number * 1000)
+    return deadline_ms(0, span(name, cast("Seconds", value)))
 
 
 def _durations(duration: object) -> Callable[[str], float]:

@@ -1,7 +1,4 @@
-"""Where a simulated world keeps its jobs: one store for all nodes, which is told who has died.
-
-This is the one module of the simulation that knows a store; the tests bring others.
-"""
+"""The store of a simulated world: one for all nodes, which is told of deaths. The tests use others."""
 
 from __future__ import annotations
 
@@ -14,35 +11,32 @@ from ...store.state.state import State
 
 
 class Stores(Protocol):
-    """One store as several processes see it."""
+    """A store that several simulated processes share."""
 
     def open(self, owner: str) -> Store:
         """The store for the process of an owner; "" for the producers."""
 
     def died(self, owner: str) -> None:
-        """The process of an owner has been killed."""
+        """The process of an owner was killed."""
 
     def orphaned(self) -> bool:
-        """Whether jobs run for owners who have died."""
+        """Whether there are running jobs of dead owners."""
 
 
 class MemoryStores(MemoryStore):
-    """A MemoryStore that several owners share, and that is told who has died, as the kernel tells a JsonStore."""
+    """A MemoryStore that is told of deaths, as the kernel tells a JsonStore."""
 
     def __init__(self) -> None:
         super().__init__()
         self._dead_owners: set[str] = set()
 
     def open(self, owner: str) -> Store:  # noqa: ARG002 - all share one
-        """See Stores.open."""
         return self
 
     def died(self, owner: str) -> None:
-        """See Stores.died."""
         self._dead_owners.add(owner)
 
     def orphaned(self) -> bool:
-        """See Stores.orphaned."""
         return not self._dead_owners.isdisjoint(self._state.running.values())
 
     def _rescues(self, state: State, owner: str, now_ms: int) -> list[Record]:

@@ -1,9 +1,9 @@
-"""World: nodes, a clock and a store, played to the end. What is random was drawn before.
+"""World: simulates nodes with a clock and a store. All random numbers are drawn before.
 
-The world goes from moment to moment: the next thing that was planned, the next end of a run, or the next step of a
-node, whichever comes first. Between them there are ticks at which nothing is due and nothing has changed, a quarter of
-a million in a day of three nodes. They are skipped: each node goes on at its last tick before the next moment. That
-this changes nothing is tested by playing the same day tick by tick.
+The world goes from one event to the next: a planned one, the end of a run, or the step of a node. Between them are
+ticks at which no job is due and nothing has changed: a quarter of a million in a day with three nodes. They are
+skipped, so a node goes on at its last tick before the next event. A test simulates the same day tick by tick, to show
+that this changes nothing.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ class World:
     """One course of events. Plan it with ``at``, then ``play`` it.
 
     Args:
-        stores: where jobs are kept; must be new.
-        judge: looks on.
-        nodes: how many.
-        workers: of each node.
-        start_ms: what the wall clock shows at the beginning.
-        seed: of the small delays: how late a sleeper wakes up.
-        lasts_ms: how long a run takes that begins now.
+        stores: a new, empty store.
+        judge: checks what happens.
+        nodes: how many nodes there are.
+        workers: how many workers each node has.
+        start_ms: the wall time at the beginning.
+        seed: decides how late nodes wake up.
+        lasts_ms: returns how long the run of a claim takes.
     """
 
     node_type: type[Node] = Node
     patience_s = 3600
-    """A world that is not done, and in which nothing has happened for so long, is stuck."""
+    """If jobs are left and nothing has happened for so long, the world is stuck."""
 
     def __init__(
         self,
@@ -69,29 +69,29 @@ class World:
         self.store: Final = self.open("")
 
     def open(self, owner: str) -> Store:
-        """The store for the process of an owner; "" for the producers."""
+        """Open the store for an owner; "" for producers."""
         return self.judge.watching(self.stores.open(owner), owner)
 
     def note(self, who: str, *what: object) -> None:
-        """Something happened now."""
+        """Record an event that happens now."""
         self._digest.update(f"{self.clock.at} {who} {' '.join(map(str, what))}\n".encode())
 
     @property
     def hash(self) -> str:
-        """SHA-256 of all that happened, to the nanosecond: two courses of events are the same if this is."""
+        """The SHA-256 of all events and their times; equal only for equal courses of events."""
         return self._digest.hexdigest()
 
     # ---- the course of time ------------------------------------------------------------------------------
 
     def at(self, at: int, act: Callable[[], None]) -> None:
-        """Plan something for a moment, in nanoseconds since the world began."""
+        """Plan an event, in nanoseconds since the world began."""
         self._planned += 1
         heappush(self._moments, (at, self._planned, act))
 
     def play(self, until: int) -> str | None:
-        """Run until that moment, and on until all jobs have finished; what was wrong, if anything was.
+        """Run until then, and on until all jobs have finished. Return what was wrong, or None.
 
-        A bug that raises is wrong, too. What the tickers log is not shown: there is much to complain of.
+        An exception is wrong, too. The log of the tickers is off, because failures are part of the simulation.
         """
         before = _LOG.level
         _LOG.setLevel(logging.CRITICAL + 1)
@@ -118,7 +118,7 @@ class World:
 
     def _go_on(self) -> None:
         self.skip()
-        node = min(self.nodes, key=_next_at)
+        node = min(self.nodes, key=lambda node: node.next_at)
         if self._moments and self._moments[0][0] <= node.next_at:
             at, _, act = heappop(self._moments)
             self.clock.at = max(self.clock.at, at)
@@ -128,11 +128,10 @@ class World:
             self.step(node)
 
     def step(self, node: Node) -> None:
-        """One step of a node."""
         self.judge.stepped(node, node.step())
 
     def skip(self) -> None:
-        """Pass over the ticks before the next moment, if they can change nothing."""
+        """Skip the ticks before the next event that change nothing."""
         limit = self._moments[0][0] if self._moments else NEVER
         awake = self.awake()
         if not any(node.may_skip_to(limit) for node in awake):
@@ -147,29 +146,27 @@ class World:
             for node in awake:
                 node.skip_to(limit)
 
-    # ---- what is to be known of the store ----------------------------------------------------------------
+    # ---- the state of the store -------------------------------------------------------------------------
 
     def awake(self) -> Sequence[Node]:
-        """The nodes that step."""
+        """The nodes that are running."""
         return [node for node in self.nodes if node.alive]
 
     def next_due_ms(self) -> int | None:
-        """The earliest due instant of a scheduled job."""
         return self.store.next_due()
 
     def orphaned(self) -> bool:
-        """Whether jobs run for processes that are dead: the next tick takes them back."""
+        """Whether there are running jobs of dead processes, which the next tick recovers."""
         return self.stores.orphaned()
 
     def unfinished(self) -> int:
-        """How many jobs are still to run, or run."""
         stats = self.store.stats(self.clock.now_ms())
         return stats.scheduled + stats.running
 
-    # ---- what happens ------------------------------------------------------------------------------------
+    # ---- events ------------------------------------------------------------------------------------------
 
     def add(self, jobs: Sequence[Job], *, on_conflict: OnConflict = "keep", node: int = 0) -> None:
-        """A producer adds jobs in one call, in the process of a node, which is told of what is due soon."""
+        """A producer in the process of a node adds jobs in one call, and wakes the ticker if they are due soon."""
         self.store.add(jobs, self.clock.now_ms(), on_conflict=on_conflict)
         due_ms = jobs[0].due_ms
         self.note("producer", "adds", jobs[0].id, len(jobs), due_ms)
@@ -179,7 +176,7 @@ class World:
             beside.wake()
 
     def kill(self, node: Node, down_ms: int) -> None:
-        """A process dies; another one starts in its place after so long."""
+        """A process is killed. After ``down_ms``, another one starts in its place."""
         if node.alive:
             self.note(node.owner, "dies")
             self.deaths += 1
@@ -187,7 +184,7 @@ class World:
             self.end(node, down_ms)
 
     def end(self, node: Node, down_ms: int) -> None:
-        """A process is no more."""
+        """A process ends. After ``down_ms``, another one starts in its place."""
         self.judge.died(node.owner)
         node.die()
         self.at(self.clock.at + down_ms * MS, partial(self._start, node))
@@ -204,15 +201,10 @@ class World:
         self.at(self.clock.at + lasts_ms * MS, partial(self.end_run, node, pool, place, claim))
 
     def end_run(self, node: Node, pool: VirtualPool, place: int, claim: Claim) -> None:
-        """A run is over, if its process still lives."""
+        """A run ends, if its process is still alive."""
         if node.alive and node.pool is pool:
             self.note(node.owner, "end", claim.job.id)
             pool.end(place, self.outcome(claim))
 
     def outcome(self, claim: Claim) -> Outcome:  # noqa: ARG002
-        """What comes of a run."""
         return Succeeded()
-
-
-def _next_at(node: Node) -> int:
-    return node.next_at

@@ -6,13 +6,4 @@ from .options import PoolArguments, PoolOptions, pool_options
 from .protocol import Done, Pool
 from .threads import ThreadPool
 
-__all__ = [
-    "Done",
-    "Kind",
-    "Pace",
-    "Pool",
-    "PoolArguments",
-    "PoolOptions",
-    "ThreadPool",
-    "pool_options",
-]
+__all__ = ["Done", "Kind", "Pace", "Pool", "PoolArguments", "PoolOptions", "ThreadPool", "pool_options"]

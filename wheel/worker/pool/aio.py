@@ -23,13 +23,12 @@ from typing import Any, Final
 from ...clock import Clock
 from ...errors import TimeLimitExceeded
 from ...job import Claim, Crashed, Job, Outcome, Released
-from ...results.waits import Waits
 from ...safety.calm import CalmLogger
 from ...tasks import context
 from ...tasks.options.time_limits import within
 from ..run.failure import OURS, end_forked_child
 from ..run.runner import Known, Run, Runner
-from .protocol import Done
+from .protocol import Done, Outbox, taken_from
 
 OURS.add(__file__)
 _LOG: Final = CalmLogger("hourwheel.worker")
@@ -41,35 +40,18 @@ GRACE_S: Final = 1.0
 """How long a cancelled coroutine may take to end."""
 
 
-class AsyncioPool:
+class AsyncioPool(Outbox):
     """Runs claims on event loops; see Pool."""
 
-    def __init__(self, workers: int, runner: Runner, clock: Clock, *, name: str = "hourwheel") -> None:
-        """Make a pool, without starting it.
-
-        Args:
-            workers: how many jobs run at once.
-            runner: finds tasks, and turns runs into outcomes.
-            clock: measures runs.
-            name: a prefix for the names of threads.
-        """
-        self.workers = workers
-        self.isolates = False
-        self.ready = workers
-        self.low_water = 0
+    def __init__(self, workers: int, runner: Runner, clock: Clock) -> None:
+        """Make a pool for up to ``workers`` jobs at once, without starting it."""
+        super().__init__(workers)
         self.runner = runner
         self.monotonic = clock.monotonic
         self.inbox: deque[Claim] = deque()
-        self.threads = _Threads(min(SYNC_MOST, workers), name, self)
-        self._done: deque[Done] = deque()
-        self._wake: Callable[[], None] = _nothing
-        self._settle_late: Callable[[list[Done]], None] = _nothing
-        self._abandoned = False
-        self.waits = Waits()
+        self.threads = _Threads(min(SYNC_MOST, workers), self)
         loops = math.ceil(workers / LOOP_MOST)
-        self._loops = [_Loop(self, math.ceil(workers / loops), f"{name}-loop-{number}") for number in range(loops)]
-
-    # ---- for the ticker; see Pool ------------------------------------------------------------------------
+        self._loops = [_Loop(self, math.ceil(workers / loops), f"hourwheel-loop-{number}") for number in range(loops)]
 
     def start(self, *, wake: Callable[[], None], settle_late: Callable[[list[Done]], None]) -> None:
         """See Pool.start."""
@@ -98,13 +80,9 @@ class AsyncioPool:
         """See Pool.waiting."""
         return len(self.inbox)
 
-    def collect(self) -> list[Done]:
-        """See Pool.collect."""
-        return _all_of(self._done)
-
     def recall(self) -> list[Claim]:
         """See Pool.recall."""
-        return _all_of(self.inbox)
+        return taken_from(self.inbox)
 
     def running(self) -> list[Job]:
         """See Pool.running."""
@@ -123,27 +101,12 @@ class AsyncioPool:
         self.threads.close()
         return recalled
 
-    def abandon(self) -> list[Done]:
-        """See Pool.abandon."""
-        self._abandoned = True
-        return self.collect()
-
     def join(self, timeout_s: float) -> None:
         """See Pool.join."""
         until = self.monotonic() + timeout_s
         for loop in self._loops:
             if not loop.running and loop.thread.is_alive() and loop.thread is not threading.current_thread():
                 loop.thread.join(max(0.0, until - self.monotonic()))
-
-    # ---- for the loops -----------------------------------------------------------------------------------
-
-    def hand_over(self, done: Done) -> None:
-        """Take the outcome of a run."""
-        self._done.append(done)
-        if self._abandoned:
-            self._settle_late(self.collect())
-        elif len(self.inbox) <= self.low_water:
-            self._wake()
 
 
 class _Loop:
@@ -293,10 +256,9 @@ _UNSTOPPED: Final[set[asyncio.Task[Any]]] = set()
 class _Threads:
     """Up to ``most`` threads for plain functions, started when they are needed."""
 
-    def __init__(self, most: int, name: str, pool: AsyncioPool) -> None:
+    def __init__(self, most: int, pool: AsyncioPool) -> None:
         self._most = most
         self._pool = pool
-        self._name = name
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy = 0
@@ -335,7 +297,7 @@ class _Threads:
         with self._lock:
             if len(self._threads) >= min(self._busy, self._most + len(self._pool.waits)):
                 return
-            name = f"{self._name}-worker-{len(self._threads)}"
+            name = f"hourwheel-worker-{len(self._threads)}"
             self._threads.append(threading.Thread(target=self._live, name=name, daemon=True))
             try:
                 self._threads[-1].start()
@@ -357,16 +319,3 @@ class _Threads:
 def _resolve(future: asyncio.Future[Any], value: Any, raised: BaseException | None) -> None:
     if not future.done():
         future.set_result((value, raised))  # not set_exception, which refuses StopIteration
-
-
-def _all_of(queue: deque[Any]) -> list[Any]:
-    taken = []
-    try:
-        while True:
-            taken.append(queue.popleft())
-    except IndexError:
-        return taken
-
-
-def _nothing(*_: object) -> None:
-    """The default of callbacks, until start()."""

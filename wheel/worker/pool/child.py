@@ -49,12 +49,7 @@ _SET_PDEATHSIG: Final = 1
 
 
 def main(fd: int, counter: int) -> None:
-    """Run a worker process.
-
-    Args:
-        fd: the descriptor of its end of the socket pair.
-        counter: the descriptor of shared memory in which it counts the jobs that it has started.
-    """
+    """Run a worker process, given the descriptors of its end of the socket pair and of the shared counter."""
     os.set_inheritable(fd, False)
     begun = mmap.mmap(counter, COUNTER.size)
     os.close(counter)
@@ -66,7 +61,7 @@ def main(fd: int, counter: int) -> None:
         return
     _die_with(setup["parent"])
     for number in (signal.SIGINT, signal.SIGTERM):  # not SIG_IGN, which programs started by a job would inherit
-        signal.signal(number, _ignore)
+        signal.signal(number, lambda *_: None)
     sys.argv[:] = setup["argv"]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # so that output is not lost when the process is killed
@@ -99,10 +94,6 @@ def _die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() not in (parent, 0):  # the parent has already died
         os._exit(1)
-
-
-def _ignore(*_: object) -> None:
-    """Handle a signal by doing nothing."""
 
 
 def _resident_kib() -> int:
@@ -138,7 +129,7 @@ class Worker:
             try:
                 task, app = self._find(name, (origin[0], origin[1]), module)
             except (NotRegistered, ImportError, SystemExit) as error:
-                return _any_runner().put_off(job, str(error))
+                return Runner(SHARED, SystemClock()).put_off(job, str(error))
             runner = self._runners[name, soft_s] = _runner_of(task, app, soft_s)
         return runner(Claim(job, job.token, job.owner or ""))
 
@@ -210,10 +201,6 @@ def _runner_of(task: Task[..., Any], app: App | None, soft_s: float | None) -> R
             app = None
     clock, on = (SystemClock(), Events()) if app is None else (app.clock, app.on)
     return Runner(_Only(task), clock, on, know=know, guard=alarm)
-
-
-def _any_runner() -> Runner:
-    return Runner(SHARED, SystemClock())
 
 
 def alarm(limits: Limits, work: Callable[[], R]) -> R:

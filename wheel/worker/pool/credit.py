@@ -42,28 +42,24 @@ class Pace:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._mean_ms = QUEUE_MS  # assume slow at first
-        self._weight = 0.0
-
-    @property
-    def mean_ms(self) -> float:
+        self.mean_ms = QUEUE_MS  # assume slow at first
         """The moving average of the duration of runs, in milliseconds."""
-        return self._mean_ms
+        self._weight = 0.0
 
     def ran(self, runs: int, seconds: float) -> None:
         """Record that ``runs`` runs took ``seconds`` in total. The newest 256 make up about two thirds of it."""
-        total_ms = self._mean_ms * self._weight + seconds * 1000.0
-        self._mean_ms = total_ms / (self._weight + runs)
+        total_ms = self.mean_ms * self._weight + seconds * 1000.0
+        self.mean_ms = total_ms / (self._weight + runs)
         self._weight = min(self._weight + runs, _WINDOW)
 
     def stuck(self, seconds: float) -> None:
         """Record that all workers have been busy for ``seconds`` with jobs that have not ended."""
-        self._mean_ms = max(self._mean_ms, seconds * 1000.0)
+        self.mean_ms = max(self.mean_ms, seconds * 1000.0)
         self._weight = max(self._weight, float(self._workers))
 
     def queue_room(self) -> int:
         """Return how many claims may wait in the queue, in addition to one for each idle worker."""
-        if self._mean_ms > SLOW_MS:
+        if self.mean_ms > SLOW_MS:
             return 0
-        each = min(QUEUE_MOST, int(QUEUE_MS / max(self._mean_ms, 0.001)))
+        each = min(QUEUE_MOST, int(QUEUE_MS / max(self.mean_ms, 0.001)))
         return each * self._workers

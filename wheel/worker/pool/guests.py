@@ -15,17 +15,15 @@ _IDLE_S: Final = 10.0
 class Guests:
     """Threads, at least as many as there are claims for them to run."""
 
-    def __init__(self, live: Callable[[int], None], first: int, name: str) -> None:
+    def __init__(self, live: Callable[[int], None], first: int) -> None:
         """Start without threads.
 
         Args:
             live: the body of a guest, called with the number of its place; it returns when its taker returns None.
             first: the number of the first place.
-            name: a prefix for the names of threads.
         """
         self._live = live
         self._first = first
-        self._name = name
         self._inbox: SimpleQueue[Claim | None] = SimpleQueue()
         self._threads: dict[int, threading.Thread] = {}
         self._idle = 0
@@ -51,7 +49,7 @@ class Guests:
         place = self._first
         while place in self._threads:
             place += 1
-        thread = threading.Thread(target=self._serve, args=(place,), name=f"{self._name}-guest-{place}", daemon=True)
+        thread = threading.Thread(target=self._serve, args=(place,), name=f"hourwheel-guest-{place}", daemon=True)
         self._threads[place] = thread
         try:
             thread.start()
@@ -88,13 +86,18 @@ class Guests:
 
     def close(self) -> list[Claim]:
         """End each guest after its current job. Returns the claims that none has taken."""
-        taken: list[Claim] = []
-        try:
-            while True:
-                claim = self._inbox.get_nowait()
-                if claim is not None:
-                    taken.append(claim)
-        except Empty:
-            for _ in list(self._threads):
-                self._inbox.put(None)
-            return taken
+        taken = drained(self._inbox)
+        for _ in list(self._threads):
+            self._inbox.put(None)
+        return taken
+
+
+def drained(queue: SimpleQueue[Claim | None]) -> list[Claim]:
+    """Take all claims from a queue, and drop the None that would have ended a thread."""
+    taken = []
+    try:
+        while True:
+            if (claim := queue.get_nowait()) is not None:
+                taken.append(claim)
+    except Empty:
+        return taken

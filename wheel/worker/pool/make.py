@@ -28,23 +28,12 @@ def make_pool(
     clock: Clock,
     on: Events,
     queues: Collection[str] | None,
-    routes: Routes | None = None,
-    refused: Refused | None = None,
-    store: Store | None = None,
-    heart: Heart | None = None,
+    routes: Routes | None,
+    refused: Refused,
+    store: Store,
+    heart: Heart,
 ) -> Pool:
     """Make a pool, without starting it.
-
-    Args:
-        options: its kind and size.
-        registry: the tasks.
-        clock: measures runs.
-        on: the hooks to call.
-        queues: the queues that it will serve; None for all.
-        routes: the queues of tasks that set none.
-        refused: records the tasks whose jobs are released.
-        store: the store of the jobs.
-        heart: says which claims may begin.
 
     Raises:
         SchedulerError: this program cannot have such a pool, or the pool cannot run one of the tasks.
@@ -56,9 +45,7 @@ def make_pool(
         limits = task.limits.over(options.limits)
         return known(task, limits, options.kind.refusal(task, limits))
 
-    look = None if store is None else store.get
-    mark = None if heart is None else heart.marks()
-    runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=look, mark=mark)
+    runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=store.get, mark=heart.marks())
 
     # Imported when needed: the thread pool should not pay for the others.
     match options.kind.name:

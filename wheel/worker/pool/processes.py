@@ -33,7 +33,7 @@ from ...errors import TimeLimitExceeded
 from ...job import Claim, Crashed, Job, Outcome, Released
 from ...safety.calm import CalmLogger, calmly
 from ...tasks.registry import Registry
-from ..run.runner import Known, Run, Runner
+from ..run.runner import Run, Runner
 from .imports import what_to_import
 from .options import PoolOptions
 from .protocol import Done
@@ -63,14 +63,7 @@ class ProcessPool(ThreadPool):
     """Runs claims in ``workers`` processes."""
 
     def __init__(self, options: PoolOptions, registry: Registry, runner: Runner, clock: Clock) -> None:
-        """Make a pool, without starting it.
-
-        Args:
-            options: how many processes, and how long each lives.
-            registry: the tasks; the processes import their modules.
-            runner: gives the outcome of a job that was killed or cannot be sent.
-            clock: measures runs.
-        """
+        """Make a pool, without starting it. ``runner`` gives the outcome of a job that was killed or cannot be sent."""
         super().__init__(options.workers, runner, clock)
         self.ready = 0
         self.isolates = True
@@ -108,21 +101,15 @@ class ProcessPool(ThreadPool):
                         outcome = Released(reason="the worker stopped before it began")
                         break
                 self.waits.set(claim.token, ())
-                self._hand_over(place, Done(claim, outcome, self._clock.monotonic() - started))
+                self._done.append(Done(claim, outcome, self._clock.monotonic() - started))
+                self._now[place] = None
+                self._notify()
                 if child is not None and child.spent:
                     child = self._replace(child, place)
         finally:
             if child is not None:
                 self._count(-1, place)
                 child.end()
-
-    def _hand_over(self, place: int, done: Done) -> None:
-        self._done.append(done)
-        self._now[place] = None
-        if self._abandoned:
-            self._settle_late(self.collect())
-        elif self._inbox.qsize() <= self.low_water:
-            self._wake()
 
     def _run_in(self, child: Child, claim: Claim, started: float) -> Outcome | None:
         """Run a claim and return its outcome; None if the process died before the job started."""
@@ -133,12 +120,14 @@ class ProcessPool(ThreadPool):
         if not isinstance(job, Job):
             return job
         limits = found.limits
-        answer = child.run(_order(job, found), limits.hard_s, partial(self.waits.set, claim.token))
+        task = found.task  # the order is for Worker.run in child.py
+        order = [packed_job(job), task.name, task.origin, task.fn.__module__, limits.soft_s]
+        answer = child.run(order, limits.hard_s, partial(self.waits.set, claim.token))
         if answer is not None:
             return answer
         if child.overran:
             error = TimeLimitExceeded(f"it ran for more than its time_limit, {limits.hard_s:g} s, and was killed")
-            return self._runner.outcome(job, found.task, Run(entered=True, raised=error), started)
+            return self._runner.outcome(job, task, Run(entered=True, raised=error), started)
         if not child.had_begun:
             return None
         reason = f"its worker process {child.how_it_ended()}"
@@ -163,7 +152,9 @@ class ProcessPool(ThreadPool):
             else:
                 faults = child.wait_ready(_STARTS_S)
                 if faults is not None:
-                    self._welcome(faults, place)
+                    self._log_faults(faults)
+                    self._count(+1, place)
+                    self._wake()
                     return child
                 child.end()
                 why = f"{child.how_it_ended()} before it was ready"
@@ -171,11 +162,6 @@ class ProcessPool(ThreadPool):
             self._closing.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         return None
-
-    def _welcome(self, faults: dict[str, str], place: int) -> None:
-        self._log_faults(faults)
-        self._count(+1, place)
-        self._wake()
 
     def _count(self, more: int, place: int) -> None:
         if place < self.workers:  # guests do not count
@@ -186,17 +172,8 @@ class ProcessPool(ThreadPool):
         for module, fault in faults.items():
             if module not in self._logged:
                 self._logged.add(module)
-                _LOG.critical(
-                    "A worker process cannot import %s; jobs of tasks that it lacks because of that wait: %s",
-                    module,
-                    fault,
-                )
-
-
-def _order(job: Job, found: Known) -> list[Any]:
-    """The message for a job; see Worker.run in child.py."""
-    task = found.task
-    return [packed_job(job), task.name, task.origin, task.fn.__module__, found.limits.soft_s]
+                text = "A worker process cannot import %s; jobs of tasks that it lacks because of that wait: %s"
+                _LOG.critical(text, module, fault)
 
 
 def _setup(registry: Registry, options: PoolOptions) -> dict[str, Any]:
@@ -261,11 +238,6 @@ class Child:
             self.spent = True
 
     @property
-    def alive(self) -> bool:
-        """Whether it can take a job."""
-        return not self.spent and not self._has_ended(0.0)
-
-    @property
     def had_begun(self) -> bool:
         """Whether it had started the job that it was sent last."""
         return COUNTER.unpack_from(self._begun) == (self._sent,)
@@ -292,7 +264,7 @@ class Child:
         """
         self._sent += 1
         self._waits = waits
-        if not self.alive:
+        if self.spent or self._has_ended(0.0):
             self._lose()
             return None
         try:
@@ -325,12 +297,9 @@ class Child:
                 self._lose()
                 return None
             events = dict(self._poll.poll(None if left_s is None else left_s * 1000))
-            if self._channel.fileno() in events:
-                if self._channel.read():
-                    continue
-                self._lose()
-                return None
-            if self._pidfd in events:
+            if self._channel.fileno() in events and self._channel.read():
+                continue
+            if events:  # it has died, or closed its end of the channel
                 self._lose()
                 return None
 

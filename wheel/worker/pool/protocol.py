@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from ...job import Claim, Job, Outcome
 from ...results.waits import Waits
+
+T = TypeVar("T")
 
 
 class Done(NamedTuple):
@@ -68,3 +72,51 @@ class Pool(Protocol):
 
     def join(self, timeout_s: float) -> None:
         """After close(), wait until the idle workers have ended."""
+
+
+class Outbox(ABC):
+    """What pools have in common: their workers append outcomes, which the ticker collects."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = self.ready = workers
+        self.isolates = False
+        self.low_water = 0
+        self.waits = Waits()
+        self._done: deque[Done] = deque()
+        self._abandoned = False
+        self._wake: Callable[[], None] = lambda: None
+        self._settle_late: Callable[[list[Done]], None] = lambda _: None
+
+    @abstractmethod
+    def waiting(self) -> int:
+        """See Pool.waiting."""
+
+    def collect(self) -> list[Done]:
+        """See Pool.collect."""
+        return taken_from(self._done)
+
+    def abandon(self) -> list[Done]:
+        """See Pool.abandon."""
+        self._abandoned = True
+        return self.collect()
+
+    def hand_over(self, done: Done) -> None:
+        """Called by a worker: take the outcome of a run."""
+        self._done.append(done)
+        self._notify()
+
+    def _notify(self) -> None:
+        if self._abandoned:
+            self._settle_late(self.collect())
+        elif self.waiting() <= self.low_water:
+            self._wake()
+
+
+def taken_from(queue: deque[T]) -> list[T]:
+    """Take everything from a queue, from which other threads may take at the same time."""
+    taken = []
+    try:
+        while True:
+            taken.append(queue.popleft())
+    except IndexError:
+        return taken

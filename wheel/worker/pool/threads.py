@@ -11,58 +11,34 @@ After abandon(), the ticker no longer collects, and workers settle their outcome
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Final
 
 from ...clock import Clock
 from ...job import Claim, Crashed, Job, Outcome, bare
-from ...results.waits import Waits
 from ...safety.calm import CalmLogger
 from ..run.loops import close_loop
-from .guests import Guests
-from .protocol import Done
+from .guests import Guests, drained
+from .protocol import Done, Outbox
 
 _log: Final = CalmLogger("hourwheel.worker")
 
 
-class ThreadPool:
+class ThreadPool(Outbox):
     """Runs claims on ``workers`` threads."""
 
-    def __init__(
-        self,
-        workers: int,
-        run: Callable[[Claim], Outcome],
-        clock: Clock,
-        *,
-        name: str = "hourwheel",
-    ) -> None:
-        """Make a pool, without starting it.
-
-        Args:
-            workers: how many threads, at least 1.
-            run: runs a claim and returns its outcome; must not raise.
-            clock: measures runs.
-            name: a prefix for the names of threads.
-        """
-        self.workers = workers
-        self.isolates = False
-        self.ready = workers
-        self.low_water = 0
+    def __init__(self, workers: int, run: Callable[[Claim], Outcome], clock: Clock) -> None:
+        """Make a pool, without starting it. ``run`` runs a claim and returns its outcome; it must not raise."""
+        super().__init__(workers)
         self._run = run
         self._clock = clock
-        self._wake: Callable[[], None] = _nothing
-        self._settle_late: Callable[[list[Done]], None] = _nothing
         self._inbox: SimpleQueue[Claim | None] = SimpleQueue()
-        self._done: deque[Done] = deque()
         self._now: dict[int, Claim | None] = dict.fromkeys(range(workers))
         """What is running, by the number of the place. Guests have the places from ``workers`` on."""
-        self.waits = Waits()
-        self._guests = Guests(self._live_as_guest, workers, name)
-        self._abandoned = False
+        self._guests = Guests(self._live_as_guest, workers)
         self._threads = [
-            threading.Thread(target=self._live, args=(place,), name=f"{name}-worker-{place}", daemon=True)
+            threading.Thread(target=self._live, args=(place,), name=f"hourwheel-worker-{place}", daemon=True)
             for place in range(workers)
         ]
 
@@ -87,26 +63,9 @@ class ThreadPool:
         """See Pool.waiting."""
         return self._inbox.qsize()
 
-    def collect(self) -> list[Done]:
-        """See Pool.collect."""
-        done = self._done
-        taken: list[Done] = []
-        try:
-            while True:
-                taken.append(done.popleft())
-        except IndexError:
-            return taken
-
     def recall(self) -> list[Claim]:
         """See Pool.recall."""
-        taken: list[Claim] = []
-        try:
-            while True:
-                claim = self._inbox.get_nowait()
-                if claim is not None:
-                    taken.append(claim)
-        except Empty:
-            return taken
+        return drained(self._inbox)
 
     def running(self) -> list[Job]:
         """See Pool.running."""
@@ -123,11 +82,6 @@ class ThreadPool:
         for _ in self._threads:
             self._inbox.put(None)
         return recalled + self._guests.close()
-
-    def abandon(self) -> list[Done]:
-        """See Pool.abandon."""
-        self._abandoned = True
-        return self.collect()
 
     def join(self, timeout_s: float) -> None:
         """Do nothing: idle threads hold no resources."""
@@ -177,7 +131,3 @@ class ThreadPool:
             reason = f"its worker was interrupted: {type(error).__qualname__}"
             self._done.append(Done(claim, Crashed(reason=reason), 0.0))
         self._wake()
-
-
-def _nothing(*_: object) -> None:
-    """The default of callbacks, until start()."""

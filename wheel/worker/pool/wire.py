@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Callable
 from enum import Enum
+from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from ...job import Job, Outcome
@@ -95,8 +96,8 @@ def packed_job(job: Job) -> list[Any]:
 
 def job_of(fields: list[Any]) -> Job:
     """Return the job that packed_job() packed."""
-    shapes = _shapes(Job)
-    return Job._make(value if shape is None else shape(value) for shape, value in zip(shapes, fields, strict=True))
+    job: Job = _made(Job, fields)
+    return job
 
 
 def packed_outcome(outcome: Outcome) -> list[Any]:
@@ -107,25 +108,27 @@ def packed_outcome(outcome: Outcome) -> list[Any]:
 
 def outcome_of(packed: list[Any]) -> Outcome:
     """Return the outcome that packed_outcome() packed."""
-    kind = _KINDS[packed[0]]
-    names, shapes = kind.__dataclass_fields__, _shapes(kind)
-    found = zip(names, shapes, packed[1:], strict=True)
-    made: Outcome = kind(**{name: value if shape is None else shape(value) for name, shape, value in found})
-    return made
+    outcome: Outcome = _made(_KINDS[packed[0]], packed[1:])
+    return outcome
+
+
+def _made(kind: Any, values: list[Any]) -> Any:
+    """Make a named tuple or an outcome from its fields as JSON values."""
+    made = [value if shape is None else shape(value) for shape, value in zip(_shapes(kind), values, strict=True)]
+    if hasattr(kind, "_make"):
+        return kind._make(made)
+    return kind(**dict(zip(kind.__dataclass_fields__, made, strict=True)))
 
 
 _Shape = Callable[[Any], Any] | None
-_known: Final[dict[Any, list[_Shape]]] = {}
 
 
+@cache
 def _shapes(kind: Any) -> list[_Shape]:
     """The functions that turn JSON values into the fields of a class; None for a value that stays as it is."""
-    shapes = _known.get(kind)
-    if shapes is None:
-        names: Any = getattr(kind, "_fields", None) or kind.__dataclass_fields__
-        hints = get_type_hints(kind)
-        shapes = _known[kind] = [_shape(hints[name]) for name in names]
-    return shapes
+    names: Any = getattr(kind, "_fields", None) or kind.__dataclass_fields__
+    hints = get_type_hints(kind)
+    return [_shape(hints[name]) for name in names]
 
 
 def _shape(hint: Any) -> _Shape:
@@ -135,13 +138,8 @@ def _shape(hint: Any) -> _Shape:
         if isinstance(kind, type) and issubclass(kind, Enum):
             return kind
         if isinstance(kind, type) and hasattr(kind, "_make"):
-            return lambda value: None if value is None else _named(kind, value)
+            return lambda value: None if value is None else _made(kind, value)
     return None
-
-
-def _named(kind: Any, values: list[Any]) -> Any:
-    shapes = _shapes(kind)
-    return kind._make(value if shape is None else shape(value) for shape, value in zip(shapes, values, strict=True))
 
 
 # ---- log records -----------------------------------------------------------------------------------------

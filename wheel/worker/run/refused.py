@@ -7,7 +7,7 @@ start on time. A name is dropped as soon as its task is registered, or registere
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 
 from ...clock import SystemClock
 from ...tasks.registry import Registry
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 _MONOTONIC: Final = SystemClock().monotonic
 _AGAIN_S: Final = 60.0
-
-
-class Without(TypedDict, total=False):
-    """An option of Store.claim and Store.next_due."""
-
-    without: list[str]
 
 
 class Refused:
@@ -46,7 +40,7 @@ class Refused:
         return is_new
 
     def names(self) -> list[str]:
-        """Return what to claim without; see Store.claim."""
+        """Return what to exclude; see ``without`` of Store.claim."""
         if not self._tasks:
             return self._unknown()
         now = _MONOTONIC()
@@ -55,8 +49,3 @@ class Refused:
 
     def _is_current(self, name: str) -> bool:
         return name in self._tasks and self._tasks[name] is self._registry.find(name)
-
-    def option(self) -> Without:
-        """Return names() as an option of Store.claim and next_due; empty if there are none."""
-        names = self.names()
-        return {"without": names} if names else {}

@@ -179,7 +179,7 @@ class Runner:
         except Exception as error:
             return self._fail(job, error, "the results that it waited for cannot be passed to it")
         if not isinstance(found, Job):
-            log.unmet(job, found)
+            log.not_run(job, getattr(found, "reason", None))
             if isinstance(found, Skipped):
                 self._on.skipped.tell(job._replace(reason=found.reason))
         return found

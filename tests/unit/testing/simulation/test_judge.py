@@ -33,7 +33,7 @@ def test_a_job_that_starts_early_is_seen(monkeypatch: pytest.MonkeyPatch) -> Non
     ))  # fmt: skip
     seen = forecast()
     assert not seen.sound
-    assert seen.violations[0].startswith("seed 0: early: job-0 began at 0, due 500")
+    assert seen.violations[0].startswith("seed 0: early: job-0 started at 0, due 500")
 
 
 def test_a_job_that_starts_twice_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

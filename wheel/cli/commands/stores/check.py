@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from typing import Final
+from argparse import Namespace
 
 from ....errors import StoreCorrupt, StoreIncomplete
 from ....store import JsonStore
 from ....store.file.repair import Glance, Salvage, accept_edit, glance, is_large, survey
-from ...command import Command, Context, take_json, take_store
+from ...command import STORE, Context, argument, as_json, command
 from ...console import Cell
 from ...describe import ledger
 from ...findings import documents, show_damages, show_lines
@@ -16,18 +15,28 @@ from ...outcome import NO, YES, CommandError
 from ...places import file_of, opened, url_of
 
 
-def _check_arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    parser.add_argument(
-        "--accept-edit",
-        action="store_true",
-        help="accept a file that you have edited: update its checksum, counts and index. Stop the workers first. "
-        "Your file is kept as STORE.before-edit",
-    )
-    take_json(parser, "the findings")
-
-
-def _run_check(args: Namespace, context: Context) -> int:
+@command(
+    "check",
+    summary="check that a store is sound, or show what is damaged",
+    description="Read the whole store, check every invariant, and show each damaged place. "
+    "Exit status 1 if it is not sound.",
+    examples=(
+        "hourwheel check tasks.json",
+        "hourwheel check tasks.json --accept-edit",
+        "hourwheel check -A shop.tasks --json",
+    ),
+    takes=(
+        *STORE,
+        argument(
+            "--accept-edit",
+            action="store_true",
+            help="accept a file that you have edited: update its checksum, counts and index. Stop the workers first. "
+            "Your file is kept as STORE.before-edit",
+        ),
+        as_json("the findings"),
+    ),
+)
+def check(args: Namespace, context: Context) -> int:
     console = context.console
     if args.accept_edit:
         _accept(args, context)
@@ -77,36 +86,19 @@ def _report_damage(args: Namespace, context: Context, error: StoreCorrupt) -> in
     return NO
 
 
-def _run_compact(args: Namespace, context: Context) -> int:
+@command(
+    "compact",
+    summary="fold the journal into the file, so that you can read or edit it",
+    description="Write all jobs into the JSON file itself, one per line, and start a new journal. "
+    "Workers may be running.",
+    examples=("hourwheel compact tasks.json",),
+    takes=STORE,
+    use="changes",
+)
+def compact(args: Namespace, context: Context) -> int:
     with opened(args, context.environ) as store:
         if not isinstance(store, JsonStore):
             raise CommandError(f"only a JSON store can be compacted, got {store!r}")
         store.compact()
         context.console.prose("", f"{store.path}: all jobs are in the file itself now, one per line")
     return YES
-
-
-CHECK: Final = Command(
-    name="check",
-    summary="check that a store is sound, or show what is damaged",
-    description="Read the whole store, check every invariant, and show each damaged place. "
-    "Exit status 1 if it is not sound.",
-    examples=(
-        "hourwheel check tasks.json",
-        "hourwheel check tasks.json --accept-edit",
-        "hourwheel check -A shop.tasks --json",
-    ),
-    arguments=_check_arguments,
-    run=_run_check,
-)
-
-COMPACT: Final = Command(
-    name="compact",
-    summary="fold the journal into the file, so that you can read or edit it",
-    description="Write all jobs into the JSON file itself, one per line, and start a new journal. "
-    "Workers may be running.",
-    examples=("hourwheel compact tasks.json",),
-    arguments=take_store,
-    run=_run_compact,
-    use="changes",
-)

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import asdict
 from glob import escape, glob
 from shlex import quote
-from typing import Any, Final
+from typing import Any
 
-from ....store.file.repair import Repaired, repair
-from ...command import Command, Context, take_json, take_store
+from ....store.file import repair as files
+from ....store.file.repair import Repaired
+from ...command import STORE, Context, argument, as_json, command
 from ...console import Cell, Console
 from ...findings import documents, losses, show_damages, show_lines
 from ...outcome import NO, YES
 from ...places import file_of, url_of
 
 
-def _arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    parser.add_argument("--output", metavar="PATH", help="the new store; default: STORE.repaired. It must not exist")
-    take_json(parser, "what was kept and lost")
-
-
-def _run(args: Namespace, context: Context) -> int:
+@command(
+    "repair",
+    summary="save what can be read of a damaged store to a new one",
+    description="Save every job that can be read to a new store beside the damaged one, which is never changed. Shows "
+    "what was kept and what was lost. Exit status 0 if a sound store was written, or if there was nothing to repair.",
+    examples=("hourwheel repair tasks.json", "hourwheel repair tasks.json --output /var/tmp/tasks.json"),
+    takes=(
+        *STORE,
+        argument("--output", metavar="PATH", help="the new store; default: STORE.repaired. It must not exist"),
+        as_json("what was kept and lost"),
+    ),
+)
+def repair(args: Namespace, context: Context) -> int:
     console = context.console
-    done = repair(file_of(url_of(args, context.environ)), args.output)
+    done = files.repair(file_of(url_of(args, context.environ)), args.output)
     if args.json:
         console.json(_document(done))
     elif done.output is None:
@@ -83,14 +90,3 @@ def _document(done: Repaired) -> dict[str, Any]:
         "notes": found.notes,
         "violations": done.violations,
     }
-
-
-REPAIR: Final = Command(
-    name="repair",
-    summary="save what can be read of a damaged store to a new one",
-    description="Save every job that can be read to a new store beside the damaged one, which is never changed. Shows "
-    "what was kept and what was lost. Exit status 0 if a sound store was written, or if there was nothing to repair.",
-    examples=("hourwheel repair tasks.json", "hourwheel repair tasks.json --output /var/tmp/tasks.json"),
-    arguments=_arguments,
-    run=_run,
-)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import asdict
 from typing import Final
 
 from ....contract import Density, Stats
 from ....explain.when import local, read_span, since, span, until, utc
-from ...command import Command, Context, checked, take_json, take_store
+from ...command import STORE, Context, argument, as_json, checked, command
 from ...console import Cell
 from ...outcome import YES, CommandError
 from ...picture import ring_svg, ring_text
@@ -22,7 +22,14 @@ _MARGIN: Final = 16
 """The columns that ring_text needs beside the cells."""
 
 
-def _run_stats(args: Namespace, context: Context) -> int:
+@command(
+    "stats",
+    summary="count the jobs of a store by state",
+    description="Count the jobs by state: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
+    examples=("hourwheel stats tasks.json", "hourwheel stats -A shop.tasks:app --json"),
+    takes=(*STORE, as_json("the counts")),
+)
+def stats(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
         stats = store.stats(now_ms)
@@ -34,7 +41,8 @@ def _run_stats(args: Namespace, context: Context) -> int:
     console.line(Cell(f"{'store':11}", "dim"), str(name))
     for label, count, note, colour in _rows(stats, now_ms):
         console.line(Cell(f"{label:11}", "dim"), f"{count:>12,}", Cell(f"  {note}" if note else "", colour))
-    swept = "never swept" if stats.hand == 0 else f"swept up to {_swept(stats.hand, now_ms)}"
+    hand_ms = stats.hand * 1000
+    swept = f"swept up to {local(hand_ms)} ({since(hand_ms, now_ms)})" if hand_ms else "never swept"
     console.line(Cell(f"{'hand':11}", "dim"), f"{stats.hand % 3600:>12,}", Cell(f"  of 3,600 slots, {swept}", "dim"))
     if paused:
         console.line(Cell(f"{'paused':11}", "dim"), ", ".join(paused))
@@ -42,46 +50,36 @@ def _run_stats(args: Namespace, context: Context) -> int:
 
 
 def _rows(stats: Stats, now_ms: int) -> list[tuple[str, int, str, str]]:
-    scheduled = "" if stats.next_due_ms is None else f"the first {_first(stats.next_due_ms, now_ms)}"
+    first_ms = stats.next_due_ms
+    scheduled = "" if first_ms is None else f"the first {until(first_ms, now_ms)}, {local(first_ms)}"
     return [
         ("accepted", stats.accepted, "", ""),
         ("scheduled", stats.scheduled, scheduled, "dim"),
         ("overdue", stats.overdue, "of the scheduled ones" if stats.overdue else "", "yellow"),
-        ("running", stats.running, "", ""),
-        ("succeeded", stats.succeeded, "", ""),
-        ("failed", stats.failed, "", ""),
-        ("cancelled", stats.cancelled, "", ""),
-        ("expired", stats.expired, "", ""),
+        *((name, getattr(stats, name), "", "") for name in ("running", "succeeded", "failed", "cancelled", "expired")),
     ]
 
 
-def _first(due_ms: int, now_ms: int) -> str:
-    return f"{until(due_ms, now_ms)}, {local(due_ms)}"
-
-
-def _swept(hand: int, now_ms: int) -> str:
-    return f"{local(hand * 1000)} ({since(hand * 1000, now_ms)})"
-
-
-def _stats_arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    take_json(parser, "the counts")
-
-
-def _ring_arguments(parser: ArgumentParser) -> None:
-    take_store(parser)
-    parser.add_argument(
-        "--within",
-        metavar="SPAN",
-        type=checked(read_span),
-        default=_TURN_MS,
-        help="only jobs due within this time from now, such as 15m or 30d; default: 1h, one turn",
-    )
-    parser.add_argument("--svg", metavar="FILE", help="write an SVG image instead")
-    take_json(parser, "the counts of the 3600 slots")
-
-
-def _run_ring(args: Namespace, context: Context) -> int:
+@command(
+    "ring",
+    summary="draw the ring of a store",
+    description="Draw the 3600 slots of the ring, in ten rows of six minutes. "
+    "The height of a bar shows how many jobs are due there.",
+    examples=("hourwheel ring tasks.json", "hourwheel ring tasks.json --within 30d --svg ring.svg"),
+    takes=(
+        *STORE,
+        argument(
+            "--within",
+            metavar="SPAN",
+            type=checked(read_span),
+            default=_TURN_MS,
+            help="only jobs due within this time from now, such as 15m or 30d; default: 1h, one turn",
+        ),
+        argument("--svg", metavar="FILE", help="write an SVG image instead"),
+        as_json("the counts of the 3600 slots"),
+    ),
+)
+def ring(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
     with opened(args, context.environ) as store:
         name = getattr(store, "path", repr(store))
@@ -109,23 +107,3 @@ def _write_svg(path: str, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
-
-
-STATS: Final = Command(
-    name="stats",
-    summary="count the jobs of a store by state",
-    description="Count the jobs by state: accepted = scheduled + running + succeeded + failed + cancelled + expired.",
-    examples=("hourwheel stats tasks.json", "hourwheel stats -A shop.tasks:app --json"),
-    arguments=_stats_arguments,
-    run=_run_stats,
-)
-
-RING: Final = Command(
-    name="ring",
-    summary="draw the ring of a store",
-    description="Draw the 3600 slots of the ring, in ten rows of six minutes. "
-    "The height of a bar shows how many jobs are due there.",
-    examples=("hourwheel ring tasks.json", "hourwheel ring tasks.json --within 30d --svg ring.svg"),
-    arguments=_ring_arguments,
-    run=_run_ring,
-)
