@@ -53,7 +53,7 @@ _HEAD: Final = re.compile(rb'\{"id":"([^"\\\x80-\xff]+)","due_ms":(\d{1,18}),')
 
 
 class UnreadableJob(StoreError, ValueError):
-    """A text behind a right checksum is not a job: somebody has written it who is not Hourwheel, or a disk has lied."""
+    """A text with a right checksum is not a job: something other than Hourwheel wrote it, or the disk is faulty."""
 
 
 def encode_job(job: Job) -> str:

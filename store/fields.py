@@ -80,7 +80,7 @@ class Field(NamedTuple):
 
 
 def refuse_unsound(job: Job) -> None:
-    """Raise unless a job that somebody wants to add could be read back as it is.
+    """Raise unless a job that is to be added could be read back as it is.
 
     Raises:
         InvalidValue: a field breaks its rule.

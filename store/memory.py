@@ -168,7 +168,7 @@ class _Before(NamedTuple):
         return cls(rows, {}, copy(state.counts), state.token, state.ring.hand, state.limits.copy(), dict(state.left))
 
     def restored(self) -> State:
-        """It, made anew. To be struck by an exception in here and to begin once more does no harm."""
+        """Make the state again. If an exception strikes in here, this can be called again."""
         rows = _Rows()
         rows.update({id: row for id, row in self.rows.items() if id not in self.changed})
         rows.update({id: row for id, row in self.changed.items() if row is not None})

@@ -1,4 +1,4 @@
-"""Reading ahead: what takes long is read without the writers' lock, so that no process waits for another's reading.
+"""Reading ahead: long reads are done without the writers' lock, so that no process waits for another's reading.
 
 Reading a journal of 32 MiB takes seconds. A process that starts beside a busy one, or that has long been idle, reads
 all that it can before it takes the lock, or gives the lock back meanwhile; under the lock it reads what has come since.
@@ -23,7 +23,7 @@ from .system.system import System
 _TURNS: Final = 3
 """Others may write as fast as this reads; then the rest is read under the lock."""
 _LONG = 3 << 20
-"""A journal of so many bytes, with the room that is allocated behind its records, is read without the lock."""
+"""A journal file of so many bytes is read without the lock."""
 
 
 def open_first(place: Place, system: System, lock: FileLock) -> Epoch:
@@ -52,7 +52,7 @@ def open_next(place: Place, system: System, lock: FileLock, after: int) -> Epoch
 def _is_long(path: str, system: System) -> bool:
     try:
         return system.stat(path).st_size > _LONG
-    except OSError:  # there is a later one, or the one that was announced never came
+    except OSError:  # there is a later one, or this one was announced and never begun
         return True
 
 
@@ -61,7 +61,7 @@ def _read_ahead(place: Place, system: System, lock: FileLock, *, check: bool) ->
     lock.release()
     ahead: Epoch | None = None
     try:
-        with suppress(OSError, HourwheelError):  # met again under the lock, if it is more than a write under way
+        with suppress(OSError, HourwheelError):  # if it was not a write in progress, it happens again under the lock
             ahead = Epoch.read(place, system, check=check)
         lock.reacquire()
         lock.check()

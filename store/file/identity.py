@@ -51,7 +51,7 @@ class Identity:
         self._journal: tuple[int, int] | None = None
 
     def hold(self, *, timeout_s: float) -> FileLock:
-        """Hold the directory open from now on; the writers' lock in it, which is not taken."""
+        """Hold the directory open from now on; returns the writers' lock in it, which is not taken."""
         self._inner.take(self._place.path)
         try:
             return FileLock(self._place.lock, self._inner, timeout_s=timeout_s)
@@ -68,11 +68,11 @@ class Identity:
         return (at.st_dev, at.st_ino, at.st_mtime_ns) != self._seen
 
     def rewritten(self, epoch: Epoch) -> bool:
-        """Whether the snapshot was written over in place, so that what is read from it is not to be believed."""
+        """Whether the snapshot was written over in place, so that it cannot be trusted."""
         return epoch is self._epoch and _of_snapshot(self._fstat(epoch.snapshot.fd)) != self._snapshot
 
     def check(self, lock: FileLock) -> None:
-        """Make sure that a lock that is held is on the file that has its name; none is made where the store has gone.
+        """Make sure that a held lock is on the file that has its name now, and make none where the store is gone.
 
         Raises:
             StoreMoved: the store has gone.
@@ -102,7 +102,7 @@ class Identity:
         return epoch.journal.has_more() or epoch.sealed is not None or self.stirred() or self.rewritten(epoch)
 
     def confirm(self, epoch: Epoch) -> None:
-        """Raise unless the names lead to the files of ``epoch``. The lock is held, and everything read that is new.
+        """Raise unless the names lead to the files of ``epoch``. The lock is held, and the epoch is up to date.
 
         Raises:
             StoreMoved: they do not; it says what is found instead.
@@ -158,7 +158,7 @@ class Identity:
         return "" if found.endswith(" (deleted)") else f" (its files are in {found} now)"
 
     def note(self, epoch: Epoch) -> None:
-        """Remember which files those of an epoch are that was just opened, and show that it is open here."""
+        """Remember the files of an epoch that was just opened, and show other processes that it is open here."""
         epoch.journal.share()
         with suppress(OSError):  # confirm() will tell
             self._note(epoch)

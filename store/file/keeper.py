@@ -2,7 +2,7 @@
 
 *Exceptions from outside* (Ctrl-C, a signal's handler) may strike at any line. Everything is done inside a Gate, which
 none can leave held. While what is in memory is being changed it is ``_unsure``, and stays so if the change is broken
-off: then the next verb reads anew what is on the disk, where the change stands whole or not at all.
+off: then the next verb reads again what is on the disk, which has the whole change or nothing of it.
 
 *Poison.* After a failed write or sync nobody knows what is on the disk, and asking again may be answered with a lie
 (the kernel reports a failed write-back once). Nothing more is acknowledged from that journal: the next verb reads back
@@ -114,7 +114,7 @@ class Keeper:
         raise StoreClosed(f"the store {self.path} is closed")
 
     def forget_parent(self) -> None:
-        """In a forked child: close what is shared with the parent, unlock nothing, and open anew at the first verb."""
+        """In a forked child: close what is shared with the parent, unlock nothing, and open again at the first verb."""
         if not self._closed:
             self.newest.close(forked=True)
         trouble = self._trouble
@@ -234,7 +234,7 @@ class Keeper:
         """See Beginning.begin."""
         mark = self._marks.get(owner)
         if mark is None or mark.ended:
-            self.reading(change_nothing)  # in a forked child this opens everything anew, the directory, too
+            self.reading(change_nothing)  # in a forked child this opens everything again, also the directory
             newest = self.newest
             sign = newest.place.owner(owner)
             newest.signs.show(sign)

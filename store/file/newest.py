@@ -53,7 +53,7 @@ class Newest:
     # ---- opening and closing -----------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open everything, and give the lock back. A forked child does it, too: it takes over only the path."""
+        """Open everything, and release the lock. A forked child does the same; it keeps nothing but the path."""
         self.signs = LifeSigns(self.system)
         self.identity = Identity(self.place, self.system, self._outer)
         self.lock = self.identity.hold(timeout_s=self.lock_timeout_s).know_handlers()
@@ -82,7 +82,7 @@ class Newest:
         self.signs.bury_idle(self.place, self.epoch.state.running.values())
 
     def close(self, *, forked: bool = False) -> None:
-        """Close the files; unless they are the parent's, too, remove the life signs of owners without running jobs."""
+        """Close the files, and remove the life signs of owners without running jobs, except in a forked child."""
         self.epoch.close()
         busy = {self.place.owner(name) for name in self.epoch.state.running.values()}
         self.signs.close(remove=not forked, keep=busy)
@@ -90,7 +90,7 @@ class Newest:
         self.system.let_go()
 
     def fold(self) -> None:
-        """Leave one whole file, if the store is small and no other process has it open. All of it is safe already."""
+        """Leave one whole file, if the store is small and no other process has it open. It may fail without harm."""
         epoch = self.epoch
         if epoch.snapshot.header.length + epoch.journal.end > SMALL or not self.lock.try_now():
             return
@@ -170,7 +170,7 @@ class Newest:
     # ---- after a failure ---------------------------------------------------------------------------------
 
     def reopen(self, *, renew: bool = False, sync: bool = False) -> None:
-        """Forget what is in memory, and read anew what is on the disk. Takes the lock, and gives it back.
+        """Forget what is in memory, and read again what is on the disk. Takes the lock, and releases it.
 
         Args:
             renew: write what is read into a new epoch, since it may not be on the disk.

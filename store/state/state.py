@@ -167,8 +167,7 @@ class State:
     def take_due(self, now_ms: int) -> None:
         """Move everything due from the ring and the snapshot to ``ready``; changes no job.
 
-        A row that is text stays text until it is claimed, as many may wait and the garbage collector looks at each
-        tuple. Most of them need no parsing for that.
+        A row that is text stays text until it is claimed: many may wait, and the garbage collector looks at each tuple.
         """
         for due_ms, id in self.ring.pop_due(now_ms):
             row = self.rows[id]
@@ -207,8 +206,7 @@ class State:
 
     def apply(self, record: Record) -> None:
         """Make a recorded change."""
-        apply: Any = _APPLY[type(record)]
-        apply(self, record)
+        _APPLY[type(record)](self, record)
 
     def _claimed(self, record: Claimed) -> None:
         token, now_ms, owner = record.token, record.now_ms, record.owner
@@ -254,9 +252,8 @@ class State:
             self._end(job, after)
 
     def _is_superseded(self, job: Job) -> bool:
-        if job.key is None:
-            return False
-        return self.keys.newest(job.key) != job.id or self._frozen_holder(job.key) is not None
+        key = job.key
+        return key is not None and (self.keys.newest(key) != job.id or self._frozen_holder(key) is not None)
 
     def _leave(self, job: Job) -> None:
         """A job stops running."""
@@ -270,9 +267,7 @@ class State:
         """A job that was running or finished is scheduled again."""
         self.rows[job.id] = job
         self.counts.scheduled += 1
-        self.ring.add(job.id, job.due_ms)
-        if job.key is not None:
-            self.keys.add(job.key, job.id)
+        self.place(job)
 
     def _end(self, before: Job, job: Job) -> None:
         """A job has finished; ``before`` is what it was."""

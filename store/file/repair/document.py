@@ -48,14 +48,6 @@ def refusal(path: str, text: str, at: int, reason: str) -> EditRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A job and where it is in the document."""
-
-    job: Job
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """An edited snapshot."""
 
@@ -63,12 +55,13 @@ class Document:
     text: str
     header: Header
     """As it was found; do not trust its counts, length and checksum."""
-    jobs: list[Placed]
+    jobs: dict[str, Job]
+    places: dict[str, int]
+    """Where in the text each job begins, by id."""
 
     def refusal(self, id: str, reason: str) -> EditRefused:
         """The error for a mistake in a job of the document."""
-        at = next((placed.at for placed in self.jobs if placed.job.id == id), 0)
-        return refusal(self.path, self.text, at, reason)
+        return refusal(self.path, self.text, self.places.get(id, 0), reason)
 
 
 def read_document(data: bytes, path: str) -> Document:
@@ -95,8 +88,8 @@ class _Reader:
         self._path = path
         self._at = 0
         self._started = 0
-        self._jobs: list[Placed] = []
-        self._seen: dict[str, int] = {}
+        self._jobs: dict[str, Job] = {}
+        self._places: dict[str, int] = {}
 
     # ---- the document ------------------------------------------------------------------------------------
 
@@ -115,7 +108,7 @@ class _Reader:
         self._blank()
         if self._at < len(self._text):
             self._refuse(self._at, "the document has ended, but more text follows")
-        return Document(self._path, self._text, self._header(header), self._jobs)
+        return Document(self._path, self._text, self._header(header), self._jobs, self._places)
 
     def _header(self, told: dict[str, Any]) -> Header:
         if told.get("format") != "hourwheel":
@@ -140,11 +133,10 @@ class _Reader:
             section = "finished" if job.finished else "running" if job.state is State.RUNNING else "ring"
             if name != section:
                 self._refuse(at, f"job {job.id!r} is in {name!r}, but its state is {job.state}")
-            if job.id in self._seen:
-                first = self._text.count("\n", 0, self._seen[job.id]) + 1
+            if job.id in self._places:
+                first = self._text.count("\n", 0, self._places[job.id]) + 1
                 self._refuse(at, f"job {job.id!r} is here a second time; the first is in line {first}")
-            self._seen[job.id] = at
-            self._jobs.append(Placed(job, at))
+            self._jobs[job.id], self._places[job.id] = job, at
 
     def _job(self, at: int) -> Job:
         told = self._value()

@@ -107,7 +107,7 @@ def _accept(place: Place, system: System, document: Document) -> Accepted:
     draft = Place(f"{place.path}.edited")
     if os.path.lexists(draft.path):
         system.unlink(draft.path)  # of an attempt that was killed
-    rows = {placed.job.id: placed.job for placed in document.jobs}
+    rows = document.jobs
     token = max([document.header.token, *(job.token for job in rows.values())])
     header = replace(document.header, counts=balance(document.header.counts, rows.values()), token=token)
     write_rows(draft.path, system, header, rows)
@@ -155,10 +155,9 @@ def _open_draft(place: Place, draft: Place, system: System) -> Epoch:
 
 def _follow(epoch: Epoch, document: Document) -> None:
     """Apply the journal to the edited document, and refuse an edit that contradicts it."""
-    edited = {placed.job.id for placed in document.jobs}
     while batches := epoch.journal.read():
         for batch in batches:
-            _refuse_second(batch, edited, document)
+            _refuse_second(batch, document)
             try:
                 epoch.apply(batch)
             except StoreCorrupt as error:
@@ -170,10 +169,10 @@ def _follow(epoch: Epoch, document: Document) -> None:
     epoch.mend_tail()
 
 
-def _refuse_second(batch: Batch, edited: set[str], document: Document) -> None:
+def _refuse_second(batch: Batch, document: Document) -> None:
     for text in batch.texts:
         fields = loads(text)
-        if fields.get("op") == "add" and fields["job"]["id"] in edited:
+        if fields.get("op") == "add" and fields["job"]["id"] in document.jobs:
             id = fields["job"]["id"]
             raise document.refusal(id, f"job {id!r} is in the journal already (record {fields['seq']})")
 

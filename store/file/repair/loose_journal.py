@@ -105,10 +105,7 @@ def _line_at(data: bytes, at: int) -> tuple[bytes | None, int, int | None]:
 
 
 def _told_length(line: bytes) -> int:
-    try:
-        return _PREFIX + int(line[9:15], 16)
-    except ValueError:
-        return len(line)
+    return _PREFIX + _hex(line[9:15], len(line) - _PREFIX)
 
 
 def _flipped_bit(line: bytes) -> int | None:

@@ -79,10 +79,8 @@ def _read_changed(data: bytes, path: str) -> LooseSnapshot:
         "the checksum does not match, although everything can be read: either the file was edited (then see "
         "`hourwheel check --accept-edit`), or a value was damaged, and there is no telling which"
     )
-    jobs: dict[str, Job | bytes] = {placed.job.id: placed.job for placed in document.jobs}
-    return LooseSnapshot(
-        header=document.header, jobs=jobs, damages=[Damage(path=path, offset=0, length=len(data), reason=reason)]
-    )
+    damage = Damage(path=path, offset=0, length=len(data), reason=reason)
+    return LooseSnapshot(header=document.header, jobs={**document.jobs}, damages=[damage])
 
 
 def _header_of(data: bytes, path: str) -> Header | None:

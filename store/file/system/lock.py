@@ -73,11 +73,11 @@ class FileLock:
             try:
                 fd = self._system.open(self._path, MAKE | os.O_EXCL, 0o600)
                 self.made = True
+                return fd
             except FileExistsError:
-                fd = self._system.open(self._path, MAKE, 0o600)
+                return self._system.open(self._path, MAKE, 0o600)
         except OSError as error:
             raise StoreUnsafe(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
-        return fd
 
     def acquire(self) -> None:
         """Take the lock; StoreBusy if it could not be had within the timeout."""

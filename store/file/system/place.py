@@ -146,8 +146,8 @@ def refuse_unsafe(
 def _refuse_strangers(path: str, uid: int, owner: int, directory: os.stat_result) -> int:
     """Raise if a file has an unexpected owner; returns who must own the next one.
 
-    Root may open the store of a user, except in a directory where anybody may make files: there, somebody may have made
-    a store as a trap.
+    Root may open the store of a user, except in a directory where anybody may make files: there, a store may be
+    a trap.
     """
     me = os.geteuid()
     shared = bool(directory.st_mode & stat.S_IWOTH)
