@@ -77,13 +77,12 @@ _ALL: Final = (
         stops_functions=True, stops_coroutines=True, imports=True,
     ),
     Kind(name="asyncio", what="coroutines", default=500, most=100_000, stops_coroutines=True),
-    Kind(
-        name="gevent", what="greenlets (gevent)", default=500, most=100_000,
-        stops_functions=True, runs_coroutines=False,
-    ),
-    Kind(
-        name="eventlet", what="greenlets (eventlet)", default=500, most=100_000,
-        stops_functions=True, runs_coroutines=False,
+    *(
+        Kind(
+            name=name, what=f"greenlets ({name})", default=500, most=100_000,
+            stops_functions=True, runs_coroutines=False,
+        )
+        for name in ("gevent", "eventlet")
     ),
     Kind(name="solo", what="thread", default=1, most=1),
 )  # fmt: skip

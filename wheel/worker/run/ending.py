@@ -117,9 +117,5 @@ def _at_exit() -> None:
             ticker.leave()
 
 
-def _after_fork_in_child() -> None:
-    _LEFT.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_LEFT.clear)
 atexit.register(_at_exit)

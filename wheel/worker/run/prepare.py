@@ -33,8 +33,7 @@ def gathered(job: Job, look: Look) -> Job | Outcome:
     if after is None:
         return job
     ended = list(look(after.ids))
-    bad = next((one for one in ended if one is None or one.state is not State.SUCCEEDED), None)
-    good = bad is None and None not in ended
+    good = all(one is not None and one.state is State.SUCCEEDED for one in ended)
     if after.need == "failed" and not any(one is not None and one.state is State.FAILED for one in ended):
         return Skipped(reason="not needed: nothing that it waited for has failed")
     if after.need == "succeeded" and not good:
