@@ -117,7 +117,7 @@ def crashed(job: Job, reason: str) -> Effect:
 # ---- the job afterwards ---------------------------------------------------------------------------------
 
 _BEGUN: Final = changing("state", "attempt", "token", "owner", "started_ms", "reason")
-_ENDED: Final = changing("state", "finished_ms", "returned", "owner", "cancel_ms", "wakes")
+_ENDED: Final = changing("state", "finished_ms", "returned", "owner", "cancel_ms")
 _AGAIN: Final = changing("state", "due_ms", "owner")
 
 
@@ -148,7 +148,7 @@ def ended(
     job: Job, state: State, now_ms: int, returned: str | None = None, changes: Mapping[str, Any] = NOTHING
 ) -> Job:
     """The job once it has finished."""
-    job = _ENDED(job, state, now_ms, returned, None, None, ())
+    job = _ENDED(job, state, now_ms, returned, None, None)
     return job._replace(**changes) if changes else job
 
 
@@ -177,6 +177,7 @@ def revived(job: Job, due_ms: int) -> Job:
         returned=None,
         reason=None,
         note=None,
+        wakes=(),  # they have been woken
     )
 
 

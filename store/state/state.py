@@ -1,19 +1,15 @@
 """The state machine of a store: jobs over a Ring. Pure: no clock, no lock, no file.
 
-A store *decides* what a verb does (deciding.py), makes that durable as records, and then *applies* them here. The same
-``apply`` runs live and on replay, so a store that was reopened cannot differ from one that was not.
-
-Where a scheduled job is:
+A store *decides* what a verb does (deciding.py), makes that durable as records, and *applies* them here. The same apply
+runs live and on replay, so a reopened store cannot differ. Where a scheduled job is:
 
     frozen      in the snapshot beneath, untouched since (JSON store only)
     rows+ring   added or changed since, not yet due
     rows+ready  due: taken off the ring (or out of the snapshot), waiting for a claim, in claim order
 
-``rows`` hides what is frozen under the same id. Taking due jobs off the ring does not change the state, as a due job is
-scheduled until a claim is recorded; so nothing is written for it, and a crash undoes it without harm.
-
-A row is a Job, or the job's text as bytes: most jobs of a JSON store are added, wait, and are not decoded until they
-are due. views.py looks at a State without changing it.
+``rows`` hides what is frozen under the same id. A due job is scheduled until a claim is recorded, so taking it off the
+ring writes nothing, and a crash undoes it without harm. A row is a Job, or the text of one as bytes: most jobs of a
+JSON store wait, and are not decoded until they are due. views.py looks at a State without changing it.
 """
 
 from __future__ import annotations
@@ -62,11 +58,6 @@ def job_of(row: Row) -> Job:
 
 class State:
     """All jobs of a store and where they stand."""
-
-    __slots__ = (
-        "counts", "dropped", "frozen", "hides", "keys", "left", "limits", "over", "ready", "ring", "rows", "running",
-        "tidied", "token",
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -128,7 +119,11 @@ class State:
 
     def was_tidied(self, job: Job) -> bool:
         """Whether a frozen job was dropped because its time was over."""
-        return job.finished and was_over(job, self.tidied)
+        return job.finished and was_over(job, self.tidied) and not self.is_needed(job)
+
+    def is_needed(self, job: Job) -> bool:
+        """Whether a job that has not finished waits for this one, or is about to be given its result."""
+        return any((other := self._raw(id)) is not None and not other.finished for id in job.wakes)
 
     def counted(self, job: Job) -> Job:
         """The job, with the number of jobs that it waits for now."""
@@ -264,7 +259,7 @@ class State:
                 self.ready.open(barrier)
 
     def _schedule(self, job: Job) -> None:
-        """A job that was running or finished is scheduled again."""
+        """Schedule a job again that ran, or had finished."""
         self.rows[job.id] = job
         self.counts.scheduled += 1
         self.place(job)
@@ -278,6 +273,10 @@ class State:
             self.keys.discard(job.key, job.id)
         for id in before.wakes:
             self._arrive(id, job.finished_ms or 0)
+        if before.after is not None:
+            for other in map(self.rows.get, before.after.ids):  # which are needed no longer
+                if isinstance(other, Job) and other.finished:
+                    self.place(other)
 
     def _arrive(self, id: str, now_ms: int) -> None:
         """One of the jobs that a job waits for has ended."""
@@ -344,10 +343,10 @@ class State:
             row = self.rows.get(id)
             if not isinstance(row, Job) or not row.finished or is_tombstone(row):
                 continue  # revived, or dropped already
-            if is_over(row, now_ms, ttl_ms):
-                self._drop(id)
-            else:
+            if not is_over(row, now_ms, ttl_ms):
                 heappush(over, (over_ms(row, ttl_ms), id))
+            elif not (row.wakes and self.is_needed(row)):  # else it is looked at again when the other one has ended
+                self._drop(id)
 
     def _drop(self, id: str) -> None:
         self.dropped += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from hourwheel.contract import Filter, Found, Stats
 from hourwheel.errors import DuplicateJob
@@ -26,6 +27,8 @@ class ModelStore:
         """How many were forgotten, by how they had ended."""
         self.starts: dict[str, int] = {}
         """By name of a rate, its last start."""
+        self.woken: set[str] = set()
+        """Ids of jobs that have ended, and have told those that wait for them."""
         self.lease_ms: int | None = None
         self.until: dict[str, int] = {}
         """Until when each owner is taken to live, if there are leases."""
@@ -62,8 +65,8 @@ class ModelStore:
 
     def _wake(self, now_ms: int) -> None:
         """Tell those who wait for a job that it has ended, once."""
-        for job in [job for job in self.jobs.values() if job.finished and job.wakes]:
-            self.jobs[job.id] = job._replace(wakes=())
+        for job in [job for job in self.jobs.values() if job.finished and job.wakes and job.id not in self.woken]:
+            self.woken.add(job.id)
             for id in job.wakes:
                 one = self.jobs.get(id)
                 if one is not None and one.state is State.SCHEDULED and one.after is not None and one.after.left:
@@ -243,7 +246,15 @@ class ModelStore:
         keys = [key for id in once if (key := self.jobs[id].key) is not None]
         if len(keys) > len(set(keys)) or any(self._holder(self.jobs, key) is not None for key in keys):
             raise DuplicateJob(str(keys))
-        anew = {"attempt": 0, "crashes": 0, "finished_ms": None, "returned": None, "cancel_ms": None, "note": None}
+        anew: dict[str, Any] = {
+            "wakes": (),
+            "attempt": 0,
+            "crashes": 0,
+            "finished_ms": None,
+            "returned": None,
+            "cancel_ms": None,
+            "note": None,
+        }
         for id in once:
             self.jobs[id] = self.jobs[id]._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
         return found
@@ -251,13 +262,16 @@ class ModelStore:
     def forget(self, ids: Sequence[str]) -> list[Found]:
         found = [self.find(id) for id in ids]
         for id in {id for id, stands in zip(ids, found, strict=True) if stands is Found.FINISHED}:
+            self.woken.discard(id)
             self.gone[self.jobs.pop(id).state] += 1
         return found
 
     def tidy(self, now_ms: int) -> None:
         for job in list(self.jobs.values()):
             kept_ms = max(_WEEK_MS, job.result_ttl_ms) if job.state in _EVIDENCE else job.result_ttl_ms
-            if job.finished_ms is not None and job.finished_ms + kept_ms <= now_ms:
+            needed = any(id in self.jobs and not self.jobs[id].finished for id in job.wakes)
+            if job.finished_ms is not None and job.finished_ms + kept_ms <= now_ms and not needed:
+                self.woken.discard(job.id)
                 self.gone[self.jobs.pop(job.id).state] += 1
 
     # ---- reading -----------------------------------------------------------------------------------------

@@ -156,7 +156,8 @@ class StoreMachine(RuleBasedStateMachine):
         so_far = self.model.accepted
         heads = tuple(f"head-{so_far}-{n}" for n in range(count))
         chain = [f"link-{so_far}-{n}" for n in range(links)]
-        jobs = [Job(id=id, task="app.a", due_ms=self.now_ms, wakes=(chain[0],), **_LONG) for id in heads]
+        brief = {"result_ttl_ms": 0} if links == 1 else _LONG
+        jobs = [Job(id=id, task="app.a", due_ms=self.now_ms, wakes=(chain[0],), **brief) for id in heads]
         for n, id in enumerate(chain):
             ids = (chain[n - 1],) if n else heads
             after = After(ids, len(ids), delay_ms=delay)

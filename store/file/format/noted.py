@@ -61,7 +61,9 @@ def write_noted(
     fd: int, system: System, header: Header, noted: Noted, now_ms: int, failed_ttl_ms: int = FAILED_TTL_MS
 ) -> Iterator[Index | None]:
     """Write what was noted into an empty file, without finished jobs whose time is over. See write_snapshot."""
-    yield from _write(fd, system, header, noted.snapshot, _Sorting(noted.rows, noted.tidied, now_ms, failed_ttl_ms))
+    yield from _write(
+        fd, system, header, noted.snapshot, _Sorting(noted.rows, noted.snapshot, noted.tidied, now_ms, failed_ttl_ms)
+    )
 
 
 def write_rows(path: str, system: System, header: Header, rows: Mapping[str, Row], *, over: bool = False) -> None:
@@ -73,7 +75,7 @@ def write_rows(path: str, system: System, header: Header, rows: Mapping[str, Row
     """
     with opened(system, path, MAKE | (os.O_TRUNC if over else os.O_EXCL)) as fd:
         try:
-            for _ in _write(fd, system, header, None, _Sorting(rows, (), -1, 0)):
+            for _ in _write(fd, system, header, None, _Sorting(rows, None, (), -1, 0)):
                 pass
             system.fsync(fd)
         except BaseException:
@@ -118,9 +120,15 @@ class _Sorting:
     """Sorts the rows of a state into the sections of a snapshot."""
 
     def __init__(
-        self, rows: Mapping[str, Row], tidied: tuple[tuple[int, int], ...], now_ms: int, failed_ttl_ms: int
+        self,
+        rows: Mapping[str, Row],
+        old: SnapshotFile | None,
+        tidied: tuple[tuple[int, int], ...],
+        now_ms: int,
+        failed_ttl_ms: int,
     ) -> None:
         self.rows = rows
+        self._old = old
         self.tidied = tidied
         self._now_ms = now_ms
         self._failed_ttl_ms = failed_ttl_ms
@@ -155,17 +163,28 @@ class _Sorting:
 
     def keeps(self, job: Job) -> bool:
         """Whether a finished job goes into the snapshot."""
-        if is_over(job, self._now_ms, self._failed_ttl_ms):
+        if self.is_over(job, is_over(job, self._now_ms, self._failed_ttl_ms)):
             return False
         self.over_ms = min(self.over_ms, over_ms(job, self._failed_ttl_ms))
         return True
+
+    def is_over(self, job: Job, over: bool) -> bool:
+        """Whether a job need not be kept, whose time is ``over``: nobody waits for it who has not finished."""
+        return over and not any(map(self._is_unfinished, job.wakes))
+
+    def _is_unfinished(self, id: str) -> bool:
+        """Whether there is such a job, and it may still be given the result of another one."""
+        row = self.rows.get(id) or (None if self._old is None else self._old.get(id))
+        return row is not None and (isinstance(row, bytes) or not row.finished)
 
 
 def _finished(old: SnapshotFile | None, sorting: _Sorting) -> Iterator[bytes]:
     for raw in old.finished_lines() if old else ():
         if peek(raw)[0] not in sorting.rows:
             job = decode_job(raw)
-            if not was_over(job, sorting.tidied) and sorting.keeps(job):  # rows that were over are dropped already
+            if not sorting.is_over(job, was_over(job, sorting.tidied)) and sorting.keeps(
+                job
+            ):  # rows that were over are dropped already
                 yield raw
     for job in sorting.finished:
         yield text_of(job)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ...clock import MAX_MS
 from ...contract import Density, Filter, Found
 from ...errors import DuplicateJob
-from ...job import Claim, Failed, Failure, Outcome, Released, Retried, State, Succeeded
+from ...job import After, Claim, Failed, Failure, Outcome, Released, Retried, State, Succeeded
 from ...turn import effects
 from .base import AGAIN, HOUR, NOW, SECOND, ContractBase, a_job, refused
 
@@ -262,6 +263,34 @@ class ChangeContract(ContractBase):
         self.settle(self.claim_one(), Failed(error=Failure("E", "no")))
         self.tidy(24 * HOUR, [])
         assert [job.id for job in self.everything()] == ["expires", "fails"]
+
+    def two_that_one_waits_for(self) -> list[Claim]:
+        """Add jobs "a" and "b", which need not be kept, and "last", which waits for both; claim the two."""
+        last = a_job("last", MAX_MS - NOW, after=After(("a", "b"), 2, gives="results"), result_ttl_ms=0)
+        self.add(*[a_job(id, wakes=("last",), result_ttl_ms=0) for id in ("a", "b")], last)
+        return self.claim()
+
+    def test_a_job_is_kept_while_an_unfinished_job_waits_for_its_result(self) -> None:
+        first, second = self.two_that_one_waits_for()
+        self.settle(first, Succeeded(returned="1"))
+        self.tidy(HOUR, [])
+        self.settle(second, Succeeded(returned="2"), HOUR)
+        self.tidy(2 * HOUR, [])
+        last = self.claim_one(2 * HOUR)
+        self.tidy(3 * HOUR, [])
+        assert (self.job("a").returned, self.job("b").returned) == ("1", "2")
+        self.settle(last, Succeeded(), 3 * HOUR)
+        self.tidy(3 * HOUR, ["a", "b", "last"])
+
+    def test_it_is_kept_when_the_store_is_opened_again_too(self) -> None:
+        first, _ = self.two_that_one_waits_for()
+        self.settle(first, Succeeded(returned="1"))
+        self.open_again()
+        self.tidy(HOUR, [])
+        self.open_again()
+        assert self.job("a").returned == "1"
+        self.store.cancel(["last"], NOW + HOUR)
+        self.tidy(2 * HOUR, ["a", "last"])
 
     def test_dropped_jobs_stay_gone_when_the_store_is_opened_again(self) -> None:
         self.add(a_job("a", result_ttl_ms=0), a_job("b"))
