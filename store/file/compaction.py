@@ -21,6 +21,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final, Literal
 
 from ...errors import StoreError, StoreMoved
@@ -199,6 +200,7 @@ class Compaction:
         self.stage = "sealing"
         self._old.seal(self.number)
         self.stage = "sealed"
+        self._refuse_strangers(new)  # once more: a seal whose epoch never comes is lifted by the next writer
         system.replace(place.next, place.path)
         self.stage = "renamed"
         try:
@@ -212,9 +214,8 @@ class Compaction:
     def _refuse_strangers(self, new: Epoch) -> None:
         """Raise StoreMoved if one of the files that are renamed or replaced now is not the one that is open here."""
         old = self._old
-        files = {self._place.next: self._fd, old.snapshot.path: old.snapshot.fd}
-        for journal in (old.journal, new.journal):
-            files[journal.path] = journal.fd
+        files = {journal.path: journal.fd for journal in (old.journal, new.journal)}
+        files |= {self._place.next: self._fd, old.snapshot.path: old.snapshot.fd}  # what is replaced is looked at last
         for path, fd in files.items():
             if not is_named(path, fd, self._system):
                 raise StoreMoved(
@@ -232,9 +233,9 @@ class Compaction:
     def clean_up(self) -> None:
         """Remove the files of earlier epochs, before ``new`` is closed. If that fails it does no harm."""
         with suppress(OSError):
-            if self.new is None or not is_named(self._place.path, self.new.snapshot.fd, self._system):
-                return  # an older copy was put back meanwhile: its files must stay
-            remove_ended(self._place, self._system, self._old.store_id, self.number)
+            if (new := self.new) is not None:  # if an older copy was put back meanwhile, its files must stay
+                ours = partial(is_named, self._place.path, new.snapshot.fd, self._system)
+                remove_ended(self._place, self._system, self._old.store_id, self.number, ours)
 
     def abandon(self) -> None:
         """Give up, unless it is finished; the old epoch stays as it is."""

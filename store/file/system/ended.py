@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -37,8 +38,13 @@ def store_of(path: str, system: System) -> str | None:
     return found[1].decode("ascii", "replace") if found else ""
 
 
-def remove_ended(place: Place, system: System, store_id: str, before: int) -> None:
-    """Remove the files of a store's epochs before this one. One that cannot be read or removed does no harm."""
+def remove_ended(
+    place: Place, system: System, store_id: str, before: int, ours: Callable[[], bool] = lambda: True
+) -> None:
+    """Remove the files of a store's epochs before this one, as long as the store is ``ours``.
+
+    One that cannot be read or removed does no harm.
+    """
     try:
         names = [name for kind in ("journal", "index") for name in place.siblings(system, kind)]
     except OSError:
@@ -47,7 +53,7 @@ def remove_ended(place: Place, system: System, store_id: str, before: int) -> No
         path = os.path.join(place.directory, name)
         if 0 <= epoch_of(name) < before:
             with suppress(OSError):
-                if store_of(path, system) == store_id:
+                if store_of(path, system) == store_id and ours():
                     system.unlink(path)
 
 
