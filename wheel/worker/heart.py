@@ -43,6 +43,7 @@ class Heart:
         """Claims up to this token may have been given to others."""
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
+        """Ends ``_thread``, and no later one."""
 
     def claimed(self, sent: float, newest: int) -> None:
         """Record that a claim, sent at ``sent`` (monotonic), was answered. ``newest`` is the newest token."""
@@ -82,8 +83,9 @@ class Heart:
         """Start to give signs of life."""
         if self._lease_s is None or self._thread is not None:
             return
-        self._over.clear()
-        thread = threading.Thread(target=self._live, args=(self._lease_s / 3,), name="hourwheel-heart", daemon=True)
+        self._over = threading.Event()
+        args = (self._lease_s / 3, self._over)
+        thread = threading.Thread(target=self._live, args=args, name="hourwheel-heart", daemon=True)
         with suppress(RuntimeError):  # no more threads can be started: the ticker does it
             thread.start()
             self._thread = thread
@@ -93,8 +95,8 @@ class Heart:
         self._over.set()
         self._thread = None
 
-    def _live(self, pause_s: float) -> None:
-        while not self._over.wait(pause_s):
+    def _live(self, pause_s: float, over: threading.Event) -> None:
+        while not over.wait(pause_s):
             try:
                 self.beat()
             except Exception as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from ..clock import Clock
@@ -44,13 +46,30 @@ class Account:
     def __init__(self, store: Store, owner: str, clock: Clock) -> None:
         self.store: Final = store
         self.owner: Final = owner
-        self.heart: Final = Heart(store, clock, owner)
-        self._mark = self.heart.marks()
+        heart = Heart(store, clock, owner)
+        self._heart = heart
+        self._mark = heart.marks()
         self._gate = Gate("run_due()")
-        self._asking = Asking(store, clock, owner, self.heart)
+        self._asking = Asking(store, clock, owner, heart)
         self._began = False
+        self._lock = threading.Lock()
+        self._sweeps = 0
         self.unsettled: list[tuple[Claim, Outcome]] = []
         """To be settled by the next sweep."""
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """During a sweep, give signs of life. Sweeps may overlap: in other threads, or in a job of a sweep."""
+        with self._lock:
+            self._sweeps += 1
+            self._heart.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sweeps -= 1
+                if not self._sweeps:
+                    self._heart.stop()
 
     def claim(self, now_ms: int, limit: int, into: dict[int, Claim], **options: Any) -> Claims:
         """Store.claim, in one thread at a time, after settling what is owed.
@@ -116,13 +135,9 @@ class Sweep:
         """
         now_ms = self._clock.now_ms()
         self._schedules.look_after(self._account.store, now_ms)
-        self._account.heart.start()
-        try:
-            with noted() as self._interrupted:
-                while self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
-                    pass
-        finally:
-            self._account.heart.stop()
+        with self._account.alive(), noted() as self._interrupted:
+            while self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
+                pass
         self._account.store.tidy(now_ms)
         return self._runs
 

@@ -185,3 +185,47 @@ def test_a_job_of_ten_leases_starts_once_also_while_its_worker_drains(drains: bo
     assert starts == ["slow"]
     stats = store.stats(0)
     assert (stats.succeeded, stats.running, stats.scheduled) == (1, 0, 0)
+
+
+def test_a_sweep_that_ends_does_not_silence_the_sweep_in_whose_job_it_ran() -> None:
+    """Nor one in another thread: the signs of life of a process stopped with the first of its sweeps that ended."""
+    store = MemoryStore(lease_ms=300)
+    app, other = Scheduler(store), Scheduler(store)
+    starts: list[str] = []
+
+    def slow() -> None:
+        starts.append("slow")
+        if len(starts) == 1:
+            app.run_due()
+            time.sleep(1)
+            other.run_due()
+
+    for each in (app, other):
+        each.task(name="slow")(slow)
+    app.send_task("slow")
+    assert app.run_due() == 1
+    assert starts == ["slow"]
+
+
+def test_a_heart_that_is_started_again_during_its_last_beat_is_one_heart() -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    class Slow(MemoryStore):
+        def beat(self, owner: str, now_ms: int) -> bool:
+            inside.set()
+            return go_on.wait(10)
+
+    heart = Heart(Slow(lease_ms=30), FakeClock(), "me")
+    heart.start()
+    first = heart._thread
+    assert first is not None and inside.wait(10)
+    heart.stop()
+    heart.start()
+    second = heart._thread
+    go_on.set()
+    first.join(10)
+    assert second is not None
+    assert (first.is_alive(), second.is_alive()) == (False, True)
+    heart.stop()
+    second.join(10)
+    assert not second.is_alive()
