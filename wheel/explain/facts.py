@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ..contract import Filter, Store
+from ..contract import Filter, Store, pages
 from ..job import Bound, Job, State
 from ..results.deadlock import awaited
 from .known import App, Judge
@@ -73,7 +73,7 @@ def _opens_ms(bound: Bound, job: Job, store: Store) -> int:
     named = Filter(task=job.task) if f"{bound.name} ".startswith(f"{own} ") else Filter()
     starts = (
         one.started_ms
-        for one in store.scan(named)
+        for one in pages(store, named)
         if one.started_ms is not None and any(other.name == bound.name and other.per_ms for other in one.limits)
     )
     last_ms = max(starts, default=None)
@@ -85,7 +85,7 @@ def _ahead(job: Job, store: Store, paused: frozenset[str], now_ms: int) -> int:
     if job.due_ms > now_ms:
         return 0
     place = (-job.priority, job.due_ms, job.id)
-    due = store.scan(Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1))
+    due = pages(store, Filter(states=frozenset({State.SCHEDULED}), due_before_ms=now_ms + 1))
     return sum((-one.priority, one.due_ms, one.id) < place for one in due if not held_back(one, paused))
 
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from ...contract import Filter, find
+from ...contract import Filter, find, pages
 from ...explain.when import local, read_either
 from ...job import Job, State
-from ...store import ReadOnlyStore
 from ..command import JOB, STORE, Command, Context, argument, as_json, whole
 from ..console import Cell
 from ..describe import call, document, lines, moment, state
@@ -67,8 +66,7 @@ def jobs(args: Namespace, context: Context) -> int:
     )
     with opened(args, context.environ) as store:
         if args.json:
-            each = store.each(chosen) if isinstance(store, ReadOnlyStore) else iter(store.scan(chosen))
-            context.console.json_list(map(document, islice(each, args.limit or None)))
+            context.console.json_list(map(document, islice(pages(store, chosen), args.limit or None)))
             return YES
         limit = _SHOWN if args.limit is None else args.limit or None
         found = store.scan(chosen, None if limit is None else limit + 1)

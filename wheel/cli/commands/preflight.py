@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ...contract import Filter
+from ...contract import Filter, pages
 from ...explain.known import Judge, Known
 from ...explain.when import counted, local, utc
 from ...job import Job, State
@@ -129,7 +129,7 @@ def preflight(args: Namespace, context: Context) -> int:
     if args.pool is not None:
         app.pool = app.pool.but(pool=args.pool, given_workers=None, max_tasks_per_child=None, max_memory_per_child=None)
     with opened(args, context.environ) as store:
-        found = findings_of(store.scan(_PENDING), Judge.of(app), app.queues)
+        found = findings_of(pages(store, _PENDING), Judge.of(app), app.queues)
         name = str(getattr(store, "path", repr(store)))
     _unused(app, found)
     if args.json:

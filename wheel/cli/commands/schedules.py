@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from ...contract import Filter, Store
+from ...contract import Filter, Store, pages
 from ...explain.when import local, until, utc
 from ...job import Job, State
 from ...schedules.entry import Entry
@@ -45,7 +45,7 @@ def schedules(args: Namespace, context: Context) -> int:
 
 
 def _pending(store: Store) -> dict[str, Job]:
-    jobs = store.scan(Filter(states=frozenset({State.SCHEDULED, State.RUNNING})))
+    jobs = pages(store, Filter(states=frozenset({State.SCHEDULED, State.RUNNING})))
     return {job.fire.schedule: job for job in jobs if job.fire is not None and not job.fire.followed}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from unittest import SkipTest
 
-from ...contract import Density, Filter
+from ...contract import Cursor, Density, Filter, pages
 from ...job import Claim, Failed, Failure, State, Succeeded
 from .base import ALL, HOUR, NOW, SECOND, YEAR, ContractBase, a_job
 
@@ -54,6 +54,22 @@ class ReadContract(ContractBase):
         self.add(*[a_job(f"job-{number:03}", HOUR + number) for number in range(150)])
         assert len(self.store.scan()) == len(self.store.scan(limit=None)) == 157
         assert len(self.store.scan(Filter(), ALL)) == 157
+
+    def test_jobs_are_read_page_by_page_once_each(self) -> None:
+        self.some_of_all()
+        self.add(*[a_job(f"job-{number}", HOUR) for number in range(9)])
+        for size in (1, 4, 8, 16, 100):
+            assert list(pages(self.store, size=size)) == self.store.scan()
+        later = Filter(due_from_ms=NOW + HOUR)
+        assert list(pages(self.store, later, 2)) == self.store.scan(later)
+
+    def test_scan_goes_on_after_a_job_that_is_gone(self) -> None:
+        self.add(*[a_job(id, HOUR) for id in ("a", "b", "c")])
+        self.store.cancel(["b"], NOW)
+        self.store.forget(["b"])
+        self.forgotten += 1
+        assert self.store.get(["b"]) == [None]
+        assert [job.id for job in self.store.scan(after=Cursor(NOW + HOUR, "b"))] == ["c"]
 
     def test_scan_by_state(self) -> None:
         self.some_of_all()
