@@ -203,10 +203,11 @@ class Store(Protocol):
         """
 
     def tidy(self, now_ms: int, limit: int = 10_000) -> int:
-        """Drop jobs whose result_ttl is over, like forget(), about ``limit`` at most. Returns how many were dropped.
+        """Drop jobs whose result_ttl is over, like forget(). Returns how many were dropped.
 
-        A job stays as long as one of those in its ``wakes`` has not finished, which may need its result. A worker calls
-        this every ten seconds. A store may also drop them by itself.
+        ``limit`` is about how many to drop at most, in stores where each costs time; others drop all. A job stays as
+        long as one of those in its ``wakes`` has not finished, which may need its result. A worker calls this every ten
+        seconds. A store may also drop them by itself.
         """
 
     def pause(self, names: Sequence[str]) -> list[str]:

@@ -52,7 +52,7 @@ class Account:
         self._gate = Gate("run_due()")
         self._asking = Asking(store, clock, owner, heart)
         self._began = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may call run_due() at any line
         self._sweeps = 0
         self.unsettled: list[tuple[Claim, Outcome]] = []
         """To be settled by the next sweep."""
