@@ -203,11 +203,17 @@ class Store(Protocol):
         """
 
     def tidy(self, now_ms: int, limit: int = 10_000) -> int:
-        """Drop jobs whose result_ttl is over, like forget(). Returns how many were dropped.
+        """Drop jobs whose result_ttl is over, like forget(), the oldest first.
 
-        ``limit`` is about how many to drop at most, in stores where each costs time; others drop all. A job stays as
-        long as one of those in its ``wakes`` has not finished, which may need its result. A worker calls this every ten
-        seconds. A store may also drop them by itself.
+        A job stays as long as one of those in its ``wakes`` has not finished, which may need its result. A worker calls
+        this every ten seconds. A store may also drop them by itself.
+
+        Args:
+            now_ms: the current time.
+            limit: about how many to drop at most, so that others do not wait for long.
+
+        Returns:
+            How many were dropped. If it is less than ``limit``, no more are over.
         """
 
     def pause(self, names: Sequence[str]) -> list[str]:

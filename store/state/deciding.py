@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
 
 from ...errors import DuplicateJob
 from ...job import Claim, Job
@@ -13,6 +14,8 @@ from ...turn import Effect, Keep, is_stale
 from .limits import Trial, paused_queues
 from .ready import Entry
 from .state import State, job_of
+
+_TIDY_AGAIN_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +172,23 @@ def refuse_taken_keys(state: State, ids: Sequence[str]) -> None:
         if job.key in taken:
             raise DuplicateJob(f"key {job.key!r} is held by job {taken[job.key]}, which is to run again, too")
         taken[job.key] = id
+
+
+def may_tidy(state: State, now_ms: int) -> bool:
+    """Whether there may be finished jobs that are over. For frozen ones that is not known exactly."""
+    if state.over and state.over[0][0] <= now_ms:
+        return True
+    over_ms = state.frozen.over_ms
+    lately = any(0 <= now_ms - at < _TIDY_AGAIN_MS for at, _ in state.tidied)
+    return over_ms is not None and over_ms <= now_ms and not lately
+
+
+def over_by(state: State, now_ms: int, limit: int) -> int:
+    """The instant by which ``limit`` rows or a few more are over, or ``now_ms`` if there are not so many."""
+    heap = state.over
+    first: list[tuple[int, str]] = []
+    while len(first) < limit and heap and heap[0][0] <= now_ms:
+        first.append(heappop(heap))
+    for one in first:
+        heappush(heap, one)
+    return now_ms if len(first) < limit else first[-1][0]

@@ -48,7 +48,6 @@ from .tombstone import TOMBSTONE, is_tombstone
 Row = Job | bytes
 SCHEDULED: Final = JobState.SCHEDULED
 RUNNING: Final = JobState.RUNNING
-_AGAIN_MS: Final = 60_000
 
 
 def job_of(row: Row) -> Job:
@@ -178,14 +177,6 @@ class State:
             if job.key is not None:
                 self.keys.add(job.key, job.id)
             self.ready.put(job)
-
-    def may_tidy(self, now_ms: int) -> bool:
-        """Whether there may be finished jobs that are over. For frozen ones that is not known exactly."""
-        if self.over and self.over[0][0] <= now_ms:
-            return True
-        over_ms = self.frozen.over_ms
-        lately = any(0 <= now_ms - at < _AGAIN_MS for at, _ in self.tidied)
-        return over_ms is not None and over_ms <= now_ms and not lately
 
     # ---- applying ----------------------------------------------------------------------------------------
 

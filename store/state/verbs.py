@@ -17,7 +17,7 @@ from ...turn import Effect, Keep
 from ..fields import refuse_unsound
 from ..keeping import FAILED_TTL_MS
 from . import views
-from .deciding import Wanted, choose, judge, plan_add, refuse_taken_keys, unchoose
+from .deciding import Wanted, choose, judge, may_tidy, over_by, plan_add, refuse_taken_keys, unchoose
 from .invariants import violations
 from .leases import Leases
 from .limits import MOST_PAUSED, refuse_odd_name
@@ -237,14 +237,16 @@ class StateVerbs(ABC):
 
         return self._changing(change)
 
-    def tidy(self, now_ms: int, limit: int = 10_000) -> int:  # noqa: ARG002 - one short record drops them all
-        """See Store.tidy."""
-        if not self._reading(lambda state: state.may_tidy(now_ms)):
+    def tidy(self, now_ms: int, limit: int = 10_000) -> int:
+        """See Store.tidy. One short record drops all that was over at an instant; jobs of one instant go together."""
+        if not self._reading(lambda state: may_tidy(state, now_ms)):
             return 0
 
         def change(state: State) -> int:
-            before = state.dropped
-            self._commit((), [Tidied(now_ms, self.failed_ttl_ms)])
+            before, upto_ms = state.dropped, -1
+            while upto_ms < now_ms and state.dropped - before < limit:
+                upto_ms = over_by(state, now_ms, limit)
+                self._commit((), [Tidied(upto_ms, self.failed_ttl_ms)])
             return state.dropped - before
 
         return self._changing(change)

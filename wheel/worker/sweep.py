@@ -28,6 +28,7 @@ _INTERRUPTED: Final = Released(reason="Ctrl-C while it ran")
 _UNRUN: Final = Released(reason="the sweep did not start it")
 _SWEEP_ENDED: Final = Released(reason="the sweep that had claimed it was interrupted")
 _SETTLE_S: Final = 0.01
+_TIDY_MOST: Final = 10_000
 """How long an outcome may wait until it is settled, in addition to the run that follows it."""
 
 
@@ -138,7 +139,8 @@ class Sweep:
         with self._account.alive(), noted() as self._interrupted:
             while self._claim_and_run(now_ms, 1 + self._pace.queue_room()):
                 pass
-        self._account.store.tidy(now_ms)
+        while self._account.store.tidy(now_ms, _TIDY_MOST) >= _TIDY_MOST:
+            pass
         return self._runs
 
     def _claim_and_run(self, now_ms: int, limit: int, ids: Collection[str] | None = None) -> bool:

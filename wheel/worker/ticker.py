@@ -47,6 +47,8 @@ from .stepping import backoff_s, claim_limit, nap
 _ALWAYS: Final = 1 << 62
 _NO_WAITS: Final = "get() cannot wait in a hook that the scheduler's own thread calls: it would wait for itself"
 _TIDY_MS: Final = 10_000
+_TIDY_MOST: Final = 5_000
+"""Jobs to drop at once; others wait for the store meanwhile, for some 20 ms."""
 _JOIN_S: Final = 0.75
 """How much longer than its timeout stop() waits, for the ticker to settle the last outcomes."""
 
@@ -292,8 +294,8 @@ class Ticker:
     def _tidy(self, now_ms: int) -> None:
         """Every ten seconds: drop jobs whose result_ttl is over, and compare the clock with the store's."""
         if not 0 <= now_ms - self._tidied_ms < _TIDY_MS:
-            self._tidied_ms = now_ms
-            self._store.tidy(now_ms)
+            if self._store.tidy(now_ms, _TIDY_MOST) < _TIDY_MOST:  # else go on at the next tick
+                self._tidied_ms = now_ms
             if isinstance(self._clock, Following):
                 self._clock.look()
 

@@ -530,3 +530,32 @@ def test_finish_gives_back_what_no_worker_has_begun(world: World) -> None:
     world.ticker.step()
     world.ticker.finish()
     assert world.count(State.SCHEDULED) == 4
+
+
+# ---- dropping what is over -------------------------------------------------------------------------------
+
+
+class OwesMuch(MemoryStore):
+    """Has many jobs to drop, and notes how many were dropped, and when."""
+
+    left = 12_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drops: list[tuple[int, int]] = []
+
+    def tidy(self, now_ms: int, limit: int = 10_000) -> int:
+        dropped = min(limit, self.left)
+        self.left -= dropped
+        self.drops.append((now_ms // 1000, dropped))
+        return dropped
+
+
+def test_many_jobs_that_are_over_are_dropped_in_parts_so_that_nobody_waits_for_long() -> None:
+    store = OwesMuch()
+    world = World(store)
+    start_s = world.clock.now_ms() // 1000
+    for _ in range(14):
+        world.ticker.step()
+        world.clock.advance(1)
+    assert [(at - start_s, count) for at, count in store.drops] == [(0, 5_000), (1, 5_000), (2, 2_000), (12, 0)]

@@ -258,6 +258,19 @@ class ChangeContract(ContractBase):
         assert [job.id for job in self.everything()] == ["waits", "kept", "later"]
         self.tidy(HOUR, ["kept"])
 
+    def test_tidy_drops_the_oldest_first_and_no_more_than_it_is_told(self) -> None:
+        self.add(*[a_job(f"job-{number}", result_ttl_ms=SECOND + number // 2) for number in range(10)])
+        for claim in self.claim():
+            self.settle(claim, Succeeded())
+        dropped: list[int] = []
+        while not dropped or dropped[-1] >= 3:
+            dropped.append(self.store.tidy(NOW + HOUR, 3))
+            self.forgotten += dropped[-1]
+            numbers = [int(job.id.removeprefix("job-")) for job in self.everything()]
+            assert sorted(numbers) == list(range(10))[10 - len(numbers) :]
+        assert sum(dropped) == 10
+        assert max(dropped) <= 4  # two of the same instant may go together
+
     def test_failed_and_expired_jobs_are_kept_longer(self) -> None:
         self.add(a_job("fails", result_ttl_ms=0), a_job("expires", expires_ms=NOW, result_ttl_ms=0))
         self.settle(self.claim_one(), Failed(error=Failure("E", "no")))
