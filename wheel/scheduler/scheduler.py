@@ -102,7 +102,8 @@ class Scheduler:
         self._rename()
         self.conf: Final = Conf(self._reconfigure, arguments={**given, "durability": durability, **pool})
         """The settings; see Conf."""
-        self.clock: Clock = clock or SystemClock()
+        self._machine_clock: Final = clock or SystemClock()
+        self.clock: Clock = self._machine_clock
         given_store = None if isinstance(store, (str, os.PathLike, Unset)) else store
         self.backing = Backing(self.conf, self.clock, given_store, self._go_by)
         self.registry: Final = Registry(SHARED)
@@ -122,9 +123,9 @@ class Scheduler:
 
     def _go_by(self, store: Store) -> None:
         """Where the store has a clock of its own, that one says what is due."""
-        if store.now_ms() is not None:
-            self.clock = Following(self.clock, store.now_ms)
-            self.life.runner = self.life.runner.by(self.clock)
+        own = self._machine_clock
+        self.clock = own if store.now_ms() is None else Following(own, store.now_ms)
+        self.life.runner = self.life.runner.by(self.clock)
 
     def _begin_in_child(self) -> None:
         """Be stopped, under another name: this process was forked, and what runs belongs to its parent."""

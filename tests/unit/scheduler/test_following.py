@@ -47,6 +47,19 @@ def test_a_store_that_is_opened_later_is_followed_too() -> None:
     assert app.store.now_ms() == app.clock.now_ms() == clock.now_ms() + HOUR_MS
 
 
+def test_a_scheduler_that_goes_over_to_a_store_without_a_clock_went_on_by_the_clock_of_the_server() -> None:
+    clock = FakeClock()
+    app = Scheduler(clock=clock)
+    app.conf.store = Server(clock, HOUR_MS)
+    assert app.store.now_ms() == app.clock.now_ms()
+    app.close()
+    app.conf.store = store = MemoryStore()
+    assert app.store is store
+    app.task(name="work")(lambda: None)
+    assert app.send_task("work").job().due_ms == clock.now_ms()
+    assert app.run_due() == 1
+
+
 def test_a_clock_that_is_set_meanwhile_is_noticed_at_the_next_look() -> None:
     clock = FakeClock()
     store = Server(clock, 0)

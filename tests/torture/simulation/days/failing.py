@@ -89,9 +89,9 @@ class Failing:
         self._swallow()
         return alive
 
-    def tidy(self, now_ms: int) -> int:
+    def tidy(self, now_ms: int, limit: int = 10_000) -> int:
         self._refuse()
-        dropped = self._store.tidy(now_ms)
+        dropped = self._store.tidy(now_ms, limit)
         self._swallow()
         return dropped
 

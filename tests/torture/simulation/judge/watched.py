@@ -43,8 +43,8 @@ class Watched:
         self._ledger.settled(settlements, lost)
         return lost
 
-    def tidy(self, now_ms: int) -> int:
-        return self._store.tidy(now_ms)
+    def tidy(self, now_ms: int, limit: int = 10_000) -> int:
+        return self._store.tidy(now_ms, limit)
 
     def _begun(self, owner: str, token: int) -> None:
         self._begin(owner, token)
