@@ -42,18 +42,18 @@ class Quarantine:
         self._not_before = 0.0
         self._group = 1
 
-    def credit(self, credit: int, inflight: int, monotonic: float) -> int:
+    def look(self, inflight: int, monotonic: float) -> None:
+        """End it if it has lasted too long."""
+        if self._since is None or inflight <= 0 or monotonic < self._alone_until:
+            return
+        if self._alone_until or monotonic - self._since > self._patience_s:
+            self._give_up(monotonic, patient=bool(self._alone_until))
+
+    def credit(self, credit: int, inflight: int) -> int:
         """Return how many jobs may be claimed if there is room for ``credit``."""
         if self._since is None:
             return credit
-        if inflight <= 0:
-            return min(credit, self._group)
-        if monotonic < self._alone_until:
-            return 0
-        if self._alone_until or monotonic - self._since > self._patience_s:
-            self._give_up(monotonic, patient=bool(self._alone_until))
-            return credit
-        return 0
+        return min(credit, self._group) if inflight <= 0 else 0
 
     def _give_up(self, monotonic: float, *, patient: bool) -> None:
         self._since, self._alone_until = None, 0.0

@@ -212,6 +212,7 @@ class Ticker:
         """Do what is to be done now. Return the seconds until the next step, if no wake-up comes before."""
         monotonic = self._clock.monotonic()
         self._take(self.pool.collect())
+        self._quarantine.look(self._inflight, monotonic)
         self._recall_if_stuck(monotonic)
         if self._stop_at is not None and self._drained(monotonic):
             self._over = True
@@ -253,7 +254,7 @@ class Ticker:
     def credit(self) -> int:
         """How many more jobs there is room for."""
         room = self.pool.ready + self.pace.queue_room() - self._inflight
-        return self._quarantine.credit(room, self._inflight, self._clock.monotonic())
+        return self._quarantine.credit(room, self._inflight)
 
     def _claim(self) -> None:
         if self._stop_at is not None:
@@ -269,7 +270,6 @@ class Ticker:
         if ticks:
             self._jumps.look(now_ms, self._clock.monotonic())
             self._schedules.look_after(self._store, now_ms)
-            self._tidy(now_ms)
         self._stale = False  # changes from here on are not in the answer
         claims = self._asking.claim(now_ms, limit, queues=self._queues, without=self._without())
         self._second = now_ms // 1000
@@ -279,6 +279,8 @@ class Ticker:
         log.unrun(claims.unrun, self._on)
         taken, back = self._quarantine.admit(claims, self._inflight, self._clock.monotonic(), now_ms)
         self._hand_over(claims, taken, back, self.pool.put)
+        if ticks:
+            self._tidy(now_ms)
 
     def _lend(self) -> None:
         """Run the jobs that jobs of this pool wait for, even if all workers are busy or the ticker is stopping."""

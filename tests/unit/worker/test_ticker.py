@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hourwheel.contract import Claims, Filter
-from hourwheel.errors import StoreBusy
+from hourwheel.errors import StoreBusy, StoreError
 from hourwheel.job import Claim, Job, State, Succeeded
 from hourwheel.store import MemoryStore
 from hourwheel.turn import effects
@@ -559,3 +559,21 @@ def test_many_jobs_that_are_over_are_dropped_in_parts_so_that_nobody_waits_for_l
         world.ticker.step()
         world.clock.advance(1)
     assert [(at - start_s, count) for at, count in store.drops] == [(0, 5_000), (1, 5_000), (2, 2_000), (12, 0)]
+
+
+class CannotTidy(MemoryStore):
+    """A store that cannot drop anything."""
+
+    def tidy(self, now_ms: int, limit: int = 10_000) -> int:  # noqa: ARG002
+        raise StoreError("this row cannot be dropped")
+
+
+def test_a_store_that_cannot_drop_a_row_kept_the_due_jobs_waiting() -> None:
+    world = World(CannotTidy())
+    world.add(3)
+    world.ticker.step()
+    assert world.pool.waiting() == 3
+    world.pool.work()
+    world.clock.advance(0.5)
+    world.ticker.step()
+    assert world.count(State.SUCCEEDED) == 3

@@ -11,6 +11,7 @@ import asyncio
 import atexit
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, Final, TypeVar
 
@@ -58,4 +59,7 @@ def close_loop() -> None:
         kept.runner.close()
 
 
-atexit.register(close_loop)
+@atexit.register
+def _close_at_exit() -> None:
+    with suppress(RuntimeError):  # Python 3.12 starts no thread now, not even to end those of asyncio.to_thread
+        close_loop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -90,3 +92,17 @@ def test_a_thread_that_ends_gives_its_loop_back() -> None:
     thread.start()
     thread.join(LONG_S)
     assert loops[0].is_closed()
+
+
+def test_a_process_whose_job_used_to_thread_ends_without_a_word() -> None:
+    code = """
+import asyncio, time
+from hourwheel.worker.run.loops import run_in_loop
+
+async def use_a_thread():
+    await asyncio.to_thread(time.monotonic)
+
+run_in_loop(use_a_thread())
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LONG_S, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
