@@ -28,42 +28,38 @@ class Hook(Generic[P]):
     >>> app.on.failed.remove(alert)
     """
 
-    __slots__ = ("_functions", "name")
+    __slots__ = ("functions", "name")
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
-        self._functions: tuple[Callable[P, object], ...] = ()
+        self.functions: tuple[Callable[P, object], ...] = ()
+        """The functions that are hooks of the event, in the order in which they were added."""
 
     def __repr__(self) -> str:
-        return f"<Hook {self.name}: {len(self._functions)} functions>"
+        return f"<Hook {self.name}: {len(self.functions)} functions>"
 
     def __bool__(self) -> bool:
-        return bool(self._functions)
-
-    @property
-    def functions(self) -> tuple[Callable[P, object], ...]:
-        """The functions that are hooks of the event, in the order in which they were added."""
-        return self._functions
+        return bool(self.functions)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Add ``function`` as a hook, unless it is one already, and return it."""
         if not callable(function):
             raise InvalidValue.of("hook", "a function", function)
-        if function not in self._functions:
-            self._functions = (*self._functions, function)
+        if function not in self.functions:
+            self.functions = (*self.functions, function)
         return function
 
     connect = __call__
 
     def remove(self, function: Callable[P, object]) -> None:
         """Remove a hook. Does nothing if the function is not one."""
-        self._functions = tuple(one for one in self._functions if one != function)
+        self.functions = tuple(one for one in self.functions if one != function)
 
     disconnect = remove
 
     def tell(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Call the hooks, in the order in which they were added."""
-        for function in self._functions:
+        for function in self.functions:
             try:
                 function(*args, **kwargs)
             except BaseException as error:

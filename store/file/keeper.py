@@ -252,6 +252,8 @@ class Keeper:
     def _catch_up(self) -> Epoch:
         """The newest epoch, with all that others have written. The lock is held."""
         newest = self.newest
+        if not newest.identity.may_have_changed(newest.epoch):
+            return newest.epoch
         newest.identity.check(newest.lock)
         try:
             return newest.catch_up()

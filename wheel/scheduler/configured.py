@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -28,22 +29,43 @@ def _routes(app: Any) -> Routes | None:
     return Routes(routes or {}, default) if routes or default != DEFAULT_QUEUE else None
 
 
-MADE: Final[Mapping[str, tuple[frozenset[str], Callable[[Any], Any]]]] = {
-    "pool": (frozenset(POOL), lambda app: app.conf.pool_options()),
-    "queues": (frozenset({"queues"}), lambda app: app.conf.queues),
-    "result_ttl_ms": (frozenset({"result_ttl"}), lambda app: checked_ttl_ms(app.conf.result_ttl)),
-    "timezone": (frozenset({"timezone"}), lambda app: checked_zone(app.conf.timezone)),
-    "routes": (frozenset({"task_routes", "task_default_queue"}), _routes),
-    "owner": (frozenset({"owner"}), lambda app: f"{checked_owner(app.conf.owner)}-{app._mark}"),
-}
-"""What settings come to, by the attribute of Scheduler: the settings, and how it is made of them."""
+class Made:
+    """An attribute of Scheduler that is made of settings when it is first needed, unless it has been set.
+
+    (It has no ``__set__``, so what is made or set lies in the instance and is found there first. A ``__getattr__``
+    would slow every attribute down.)
+    """
+
+    def __init__(self, name: str, settings: Iterable[str], make: Callable[[Any], Any]) -> None:
+        self.name: Final = name
+        self.settings: Final = frozenset(settings)
+        self._make: Final = make
+
+    def __get__(self, app: object, _: type | None = None) -> Any:
+        if app is None:
+            return self
+        value = self._make(app)
+        setattr(app, self.name, value)
+        return value
+
+
+_ALL: Final = (
+    Made("pool", POOL, lambda app: app.conf.pool_options()),
+    Made("queues", ["queues"], lambda app: app.conf.queues),
+    Made("result_ttl_ms", ["result_ttl"], lambda app: checked_ttl_ms(app.conf.result_ttl)),
+    Made("timezone", ["timezone"], lambda app: checked_zone(app.conf.timezone)),
+    Made("routes", ["task_routes", "task_default_queue"], _routes),
+    Made("owner", ["owner"], lambda app: f"{checked_owner(app.conf.owner)}-{app._mark}"),
+)
+MADE: Final[Mapping[str, Any]] = {made.name: made for made in _ALL}
 
 
 def forget(app: object, changed: Iterable[str]) -> None:
     """Make anew what these settings come to, when it is next needed."""
-    for name, (settings, _) in MADE.items():
-        if not settings.isdisjoint(changed):
-            vars(app).pop(name, None)
+    for made in _ALL:
+        if not made.settings.isdisjoint(changed):
+            with suppress(AttributeError):
+                delattr(app, made.name)
 
 
 def refuse_unexpected(names: Iterable[str]) -> None:

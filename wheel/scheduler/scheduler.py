@@ -15,7 +15,7 @@ import os
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from ..clock import Clock, Following, SystemClock
 from ..contract import OnConflict, Store
@@ -72,17 +72,17 @@ class Scheduler:
     'X'
     """
 
-    pool: PoolOptions
+    pool: PoolOptions = MADE["pool"]
     """Which pool runs the jobs; start() reads it, so set it before."""
-    queues: frozenset[str] | None
+    queues: frozenset[str] | None = MADE["queues"]
     """Which queues jobs are taken from; None for all. Set it before start()."""
-    result_ttl_ms: int
+    result_ttl_ms: int = MADE["result_ttl_ms"]
     """How long a finished job is kept if it does not say, in milliseconds."""
-    routes: Routes | None
+    routes: Routes | None = MADE["routes"]
     """Which queue a call goes to that names none; None for the default queue."""
-    timezone: tzinfo
+    timezone: tzinfo = MADE["timezone"]
     """The zone of schedules that name none."""
-    owner: str
+    owner: str = MADE["owner"]
     """The name under which this process claims jobs."""
 
     def __init__(
@@ -155,15 +155,6 @@ class Scheduler:
         """How many jobs run at once."""
         return self.pool.workers
 
-    if not TYPE_CHECKING:  # for which every name would be an attribute
-
-        def __getattr__(self, name: str) -> Any:
-            """Make what settings come to, when it is first needed."""
-            if name not in MADE:
-                return super().__getattribute__(name)  # raises again, also what a property has raised
-            value = vars(self)[name] = MADE[name][1](self)
-            return value
-
     def _reconfigure(self, names: frozenset[str]) -> None:
         """Follow a change of ``conf``; what is raised here undoes the change."""
         if names & OF_STORE:
@@ -227,7 +218,7 @@ class Scheduler:
         store = self.backing.store
         if store is None:
             store = self.store
-        if self.on.before_add:
+        if self.on.before_add.functions:  # a truth value is slower, and this is for each delay()
             self.on.before_add.tell(job)
         now_ms = job.created_ms if fresh else self.clock.now_ms()
         id = store.add((job,), now_ms, on_conflict=on_conflict, fresh=fresh)[0]
