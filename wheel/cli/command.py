@@ -135,8 +135,12 @@ _APP_HELP: Final = "the Scheduler, in a module found from the current directory;
 _STORE_HELP: Final = "path or URL of the store; default: $HOURWHEEL_STORE"
 APP: Final = argument("-A", "--app", metavar="MODULE:APP", default=SUPPRESS, help=_APP_HELP)
 """It is also accepted before the command."""
-STORE: Final = (argument("store", nargs="?", metavar="STORE", help=_STORE_HELP), APP)
-"""The store as a positional argument, or the app's."""
-STORE_OPTION: Final = (argument("--store", metavar="STORE", help=_STORE_HELP), APP)
-JOB: Final = (argument("id", metavar="ID", type=job_id, help="id of the job"), *STORE_OPTION)
-JOBS: Final = (argument("id", nargs="+", metavar="ID", type=job_id, help="ids of jobs"), *STORE_OPTION)
+STORE_OPTION: Final = (argument("--store", metavar="STORE", dest="store_option", help="STORE, as an option"), APP)
+STORE: Final = (argument("store", nargs="?", metavar="STORE", help=_STORE_HELP), *STORE_OPTION)
+"""The store as an argument, as an option, or the app's; see places.py."""
+JOB: Final = (STORE[0], argument("id", metavar="ID", type=job_id, help="id of the job"), *STORE_OPTION)
+JOBS: Final = (
+    argument("id", nargs="*", metavar="ID", type=job_id, help="ids of jobs; STORE may stand before them"),
+    *STORE_OPTION,
+)
+"""Any number of ids. places.py takes the store from among them, if the first is one."""

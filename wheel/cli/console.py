@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
@@ -95,6 +96,14 @@ class Console:
         for row in [[Cell(name, "dim") for name in header], *rows]:
             self.line(*(self._padded(cell, width) for cell, width in zip(row, [*widths[:-1], 0], strict=True)))
         return True
+
+    def ask(self, question: str) -> str | None:
+        """Ask a question, on standard error, and return the answer; None if standard input is no terminal."""
+        if not _is_terminal(sys.stdin):
+            return None
+        _write(self._err, plain(question))
+        self._err.flush()
+        return sys.stdin.readline()
 
     def error(self, text: str) -> None:
         """Write a line to standard error."""
