@@ -56,6 +56,10 @@ class Console:
         """Write a line for copying: never cut or wrapped."""
         _write(self._out, plain(text) + "\n")
 
+    def exact(self, text: str) -> None:
+        """Write text of several lines as it is; only if it is our own."""
+        _write(self._out, text.rstrip("\n") + "\n")
+
     def line(self, *cells: str | Cell) -> None:
         """Write one line, cut to the width of the terminal."""
         left = self.width

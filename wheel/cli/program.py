@@ -18,6 +18,7 @@ from .commands.changing.cancel import cancel, purge
 from .commands.changing.forget import forget
 from .commands.changing.reschedule import reschedule
 from .commands.changing.retry import retry
+from .commands.completion import completion
 from .commands.config import config
 from .commands.jobs import jobs, show
 from .commands.pause import pause, resume
@@ -39,7 +40,7 @@ _RUNNING: Final = (worker, run_due, call)
 _ABOUT_JOBS: Final = (jobs, show, why, agenda, schedules)
 _CHANGING: Final = (cancel, reschedule, retry, forget, purge, pause, resume)
 _ABOUT_STORES: Final = (stats, ring, check, compact, repair, backup, move, simulate, preflight)
-COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_CHANGING, *_ABOUT_STORES, config)
+COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_CHANGING, *_ABOUT_STORES, config, completion)
 DEBUG_VARIABLE: Final = "HOURWHEEL_DEBUG"
 
 

@@ -15,6 +15,7 @@ from ...worker.pool import PoolOptions
 from ...worker.pool.kinds import ALIASES, KINDS
 from ..command import APP, Argument, Command, Context, argument, checked, pool, queues, whole
 from ..console import Cell, Console
+from ..near import guess
 from ..outcome import NO, YES
 from ..patching import patch_for
 from ..places import app_of
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 
 _CLOSE_S: Final = 0.75
 """How long closing the store may take after the jobs have ended."""
-_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def level(text: str) -> str:
     """Read the name of a logging level."""
-    if text.upper() not in _LEVELS:
-        raise ArgumentTypeError(f"must be one of {', '.join(_LEVELS).lower()}, got {text!r}")
+    if text.upper() not in LEVELS:
+        hint = guess(text, map(str.lower, LEVELS))
+        raise ArgumentTypeError(f"must be one of {', '.join(LEVELS).lower()}, got {text!r}{hint}")
     return text.upper()
 
 
