@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from fnmatch import translate
 from functools import lru_cache
 from heapq import merge
 from itertools import dropwhile, filterfalse, islice
@@ -191,7 +192,7 @@ def _like(pattern: str, name: str) -> bool:
 
 @lru_cache
 def _regex(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, re.split(r"\*+", pattern))), re.DOTALL)
+    return re.compile(translate(re.sub(r"[\[?]", r"[\g<0>]", pattern)))
 
 
 def _by_due(job: Job) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..contract import Filter, Store
 from ..explain.when import read_either, read_span
@@ -12,6 +12,9 @@ from ..job import State
 from .command import Argument, Context, argument, checked, whole
 from .near import guess
 from .places import named_app
+
+if TYPE_CHECKING:
+    from ..scheduler.scheduler import Scheduler
 
 _LOOKED_AT: Final = 10_000
 """How many jobs to look at for the names of queues and tasks, to guess what was meant."""
@@ -97,6 +100,21 @@ def say_strangers(
         known = {"queue": {job.queue for job in some}, "task": {job.task for job in some}}
         if app is not None:
             known["task"].update(app.registry.names())
-            known["queue"].update(app.registry.get(name).plan.queue for name in app.registry.names())
+            known["queue"].update(_queues_of(app))
         for kind, name in odd:
             context.console.error(f"hourwheel: the store has no job of {kind} {name!r}{guess(name, known[kind])}")
+
+
+def say_odd_queues(app: Scheduler, queues: Iterable[str], context: Context) -> None:
+    """Write a notice for each queue that no task of the app uses, if it is like one that some task uses."""
+    known = _queues_of(app)
+    for name in queues:
+        hint = "" if name in known else guess(name, known)
+        if hint:
+            context.console.error(f"hourwheel: no task of the app uses queue {name!r}{hint}")
+
+
+def _queues_of(app: Scheduler) -> set[str]:
+    plans = {name: app.registry.get(name).plan for name in app.registry.names()}
+    placed = (plan if app.routes is None else app.routes.place(name, plan) for name, plan in plans.items())
+    return {plan.queue for plan in placed}

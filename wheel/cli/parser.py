@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Action, ArgumentError, ArgumentParser, HelpFormatter, _SubParsersAction
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any, Final, NoReturn
 
@@ -92,6 +92,15 @@ class _Parser(ArgumentParser):
             parser: _Parser = getattr(found, "parser", self)
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
         return found
+
+    def arguments(self) -> Iterator[Action]:
+        """All arguments of the parser and of its commands, for completion."""
+        for action in self._actions:
+            yield action
+            if isinstance(action, _SubParsersAction):
+                parsers: Iterable[_Parser] = action.choices.values()
+                for parser in parsers:
+                    yield from parser.arguments()
 
     def _check_value(self, action: Action, value: Any) -> None:
         """Like argparse, with what may have been meant."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from ...job import State
 from ..command import Command, Context, argument
@@ -33,22 +33,11 @@ def completion(args: Namespace, context: Context) -> int:
         raise CommandError("completion needs shtab: pip install 'hourwheel[completion]'") from None
     if args.shell not in shtab.SUPPORTED_SHELLS:
         raise CommandError(f"this shtab cannot do {args.shell}: pip install --upgrade shtab")
-    parser: ArgumentParser = args.program
-    for action in _actions(parser):
+    for action in args.program.arguments():
         words = _VALUES.get(action.dest)
         if words is not None:
             action.choices = list(map(str, words))
         elif action.metavar in _FILES or action.dest == "store":
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
-    context.console.exact(shtab.complete(parser, args.shell))
+            action.complete = shtab.FILE
+    context.console.exact(shtab.complete(args.program, args.shell))
     return YES
-
-
-def _actions(parser: ArgumentParser) -> Iterator[Action]:
-    """All arguments of a parser and of its commands."""
-    for action in parser._actions:
-        yield action
-        if isinstance(action, _SubParsersAction):
-            commands: Iterable[Any] = action.choices.values()
-            for command in commands:
-                yield from _actions(command)

@@ -13,6 +13,7 @@ from ...explain.known import Judge, Known
 from ...explain.when import counted, local, utc
 from ...job import Job, State
 from ...settings.checks import checked_queues
+from ..choosing import say_odd_queues
 from ..command import STORE_OPTION, Command, Context, argument, as_json, pool, queues
 from ..console import Cell
 from ..outcome import NO, YES
@@ -126,6 +127,7 @@ def preflight(args: Namespace, context: Context) -> int:
     app = app_of(args, context.environ)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
+        say_odd_queues(app, args.queues, context)
     if args.pool is not None:
         app.pool = app.pool.but(pool=args.pool, given_workers=None, max_tasks_per_child=None, max_memory_per_child=None)
     with opened(args, context.environ) as store:

@@ -13,6 +13,7 @@ from ...settings.checks import checked_queues, checked_timeout
 from ...worker import log
 from ...worker.pool import PoolOptions
 from ...worker.pool.kinds import ALIASES, KINDS
+from ..choosing import say_odd_queues
 from ..command import APP, Argument, Command, Context, argument, checked, pool, queues, whole
 from ..console import Cell, Console
 from ..near import guess
@@ -132,6 +133,7 @@ def worker(args: Namespace, context: Context) -> int:
     patch_for(app.pool.kind.name, args.words)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
+        say_odd_queues(app, args.queues, context)
     app.fires.tends = args.beat
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
     logging.getLogger("hourwheel").setLevel(args.loglevel)

@@ -95,14 +95,17 @@ class ReadContract(ContractBase):
         assert self.scanned(due_from_ms=NOW + 3, due_before_ms=NOW + 3) == []
 
     def test_scan_by_a_pattern_of_tasks(self) -> None:
-        for number, task in enumerate(["app.mail.send", "app.mail", "app_mail.send", "app.mailing", "[a].b"]):
+        for number, task in enumerate(
+            ["app.mail.send", "app.mail", "app_mail.send", "app.mailing", "[a].b", "a" * 39 + "b"]
+        ):
             self.add(a_job(str(number), number, task=task))
         assert self.scanned(task="app.mail.*") == ["0"]
         assert self.scanned(task="app.mail*") == ["0", "1", "3"]
         assert self.scanned(task="*.send") == ["0", "2"]
-        assert self.scanned(task="*") == ["0", "1", "2", "3", "4"]
+        assert self.scanned(task="*") == ["0", "1", "2", "3", "4", "5"]
         assert self.scanned(task="a*m*d") == ["0", "2"]
         assert self.scanned(task="[a]*") == ["4"]
+        assert self.scanned(task="*a" * 40) == []  # at once, although there are many ways to try
         assert self.scanned(task="app?mail*") == self.scanned(task="app%") == self.scanned(task="mail*") == []
 
     def test_scan_by_the_error_of_the_last_attempt(self) -> None:
