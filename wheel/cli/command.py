@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
-from ..clock import Clock
+from ..clock import MAX_MS, Clock
 from ..errors import InvalidValue
 from ..explain.when import read_instant, read_span
 from ..ids import normal_id
@@ -118,6 +118,17 @@ def due_time(*, required: bool = False) -> Argument:
         when.add_argument("--eta", metavar="TIME", type=checked(read_instant), help=time)
 
     return add
+
+
+def later(countdown: int, now_ms: int) -> int:
+    """The instant so many milliseconds from now.
+
+    Raises:
+        InvalidValue: it is after the year 9999.
+    """
+    if countdown > MAX_MS - now_ms:
+        raise InvalidValue.of("countdown", "a time up to the year 9999", f"{countdown} ms")
+    return now_ms + countdown
 
 
 def queues(what: str) -> Argument:

@@ -69,3 +69,12 @@ def test_what_is_not_clear_is_refused(run: Run, store: Path, words: list[str], a
     assert status == 2
     assert err == f"hourwheel: {advice}\n"
     assert get(store, "bad").state is State.FAILED
+
+
+@pytest.mark.parametrize("words", [["bad"], ["--failed", "--yes"]])
+def test_a_time_that_cannot_be_shown_is_refused(run: Run, store: Path, words: list[str]) -> None:
+    """The job was stored, and from then on `hourwheel jobs` ended with an OverflowError."""
+    status, _, err = run("retry", *words, "--store", store, "--countdown", "99999999d")
+    assert (status, "countdown must be a time up to the year 9999" in err) == (2, True)
+    assert get(store, "bad").state is State.FAILED
+    assert run("jobs", store)[0] == 0

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ....clock import MAX_MS
 from ....contract import Found, find
-from ....errors import InvalidValue
 from ....explain.when import local, until, utc
 from ....tasks.options.times import refuse_new_time
-from ...command import JOB, Command, Context, as_json, due_time
+from ...command import JOB, Command, Context, as_json, due_time, later
 from ...outcome import NO, YES
 from ...places import opened
 from .cancel import WHY
@@ -28,9 +26,7 @@ from .cancel import WHY
 )
 def reschedule(args: Namespace, context: Context) -> int:
     console, now_ms = context.console, context.clock.now_ms()
-    due_ms = args.eta if args.countdown is None else now_ms + args.countdown
-    if due_ms > MAX_MS:
-        raise InvalidValue.of("countdown", "a time up to the year 9999", f"{args.countdown} ms")
+    due_ms = args.eta if args.countdown is None else later(args.countdown, now_ms)
     with opened(args, context.environ) as store:
         refuse_new_time(find(store, args.id), due_ms)
         found = store.reschedule([args.id], due_ms, now_ms)[0]

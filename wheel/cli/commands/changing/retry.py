@@ -10,7 +10,7 @@ from ....errors import DuplicateJob, InvalidValue
 from ....explain.when import read_span
 from ....job import FINISHED, State
 from ....tasks.options.times import refuse_too_late
-from ...command import JOBS, Command, Context, argument, checked
+from ...command import JOBS, Command, Context, argument, checked, later
 from ...outcome import NO, YES
 from ...places import opened, take_store
 from . import bulk
@@ -49,7 +49,7 @@ _FAILED: Final = frozenset({State.FAILED})
 def retry(args: Namespace, context: Context) -> int:
     take_store(args, args.id)
     now_ms = context.clock.now_ms()
-    due_ms = now_ms + args.countdown
+    due_ms = later(args.countdown, now_ms)
     if bulk.is_wanted(args):
         return bulk.change_chosen(args, context, _deed(due_ms, now_ms))
     with opened(args, context.environ) as store:
