@@ -83,11 +83,10 @@ class Console:
         _write(self._out, dumps(document, indent=2, allow_nan=False) + "\n")
 
     def json_list(self, documents: Iterable[Any]) -> None:
-        """Write JSON documents as one list, without collecting them first."""
+        """Write JSON documents as one list, each on a line of its own, without collecting them first."""
         lead = "["
         for document in documents:
-            text = dumps(document, indent=2, allow_nan=False)
-            _write(self._out, lead + "\n  " + text.replace("\n", "\n  "))
+            _write(self._out, f"{lead}\n  {dumps(document, allow_nan=False)}")
             lead = ","
         _write(self._out, "[]\n" if lead == "[" else "\n]\n")
 
