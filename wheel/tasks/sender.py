@@ -12,6 +12,7 @@ from ..contract import Filter, Found
 from ..errors import InvalidValue
 from ..job import State
 from ..results.result import AsyncResult
+from ..wrong_use import OF_TASK, NoOperand, lacks
 from .canvas import Signature
 from .on_commit import django_commit
 from .options.plan import CallOptions, Plan
@@ -35,7 +36,8 @@ _SCHEDULED: Final = frozenset({State.SCHEDULED})
 _RUNNING: Final = frozenset({State.RUNNING})
 
 
-class Sender(Generic[P, R_co]):
+@lacks("a task", OF_TASK)
+class Sender(NoOperand, Generic[P, R_co]):
     """The ways to call a task later. Base class of Task, and of what after(), at() and options() return."""
 
     _task: Task[P, R_co]
@@ -250,7 +252,9 @@ class Sender(Generic[P, R_co]):
         """
         key = self.plan.key
         if key is None:
-            raise InvalidValue("pass a key first: options(key=...)")
+            raise InvalidValue(
+                "a task has no job of its own: keep the result of delay(), or pass a key first, task.options(key=...)"
+            )
         scheduler = self._task.scheduler
         found = scheduler.store.scan(Filter(key=key, states=_SCHEDULED), 1)
         if not found:  # several may be running: each was replaced while it ran
