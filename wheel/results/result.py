@@ -42,7 +42,7 @@ class AsyncResult(NoOperand, Generic[R_co]):
     def __hash__(self) -> int:
         return hash(self.id)
 
-    if not TYPE_CHECKING:  # checkers report it
+    if not TYPE_CHECKING:  # checkers report it; inspect.isawaitable() takes a result for awaitable because of this
 
         def __await__(self) -> NoReturn:
             raise WrongUse(
