@@ -58,10 +58,24 @@ OF_RESULT: Final = {
     "restore": "result.retry()",
 }
 """The same for a result."""
+OF_SCHEDULER: Final = {
+    **dict.fromkeys(("actor", "job"), "@app.task"),
+    "add_job": "task.delay(...), task.at(moment).delay(...) or app.add_periodic_task(schedule, task)",
+    **dict.fromkeys(("apply_async", "delay", "enqueue"), "task.delay(...), of a function with @app.task"),
+    "enqueue_at": "task.at(moment).delay(...)",
+    "enqueue_in": "task.after(seconds).delay(...)",
+    "every": "@app.periodic(every(minutes=5))",
+    "get_jobs": "app.store.scan() for jobs, app.schedules for schedules",
+    **dict.fromkeys(("periodic_task", "scheduled_job"), "@app.periodic(schedule)"),
+    "remove_job": "result.cancel() or app.remove_schedule(name)",
+    "run_pending": "app.run_due()",
+    "shutdown": "app.stop(timeout=seconds)",
+}
+"""The same for a Scheduler."""
 
 
 def lacks(what: str, instead: Mapping[str, str]) -> Callable[[type[T]], type[T]]:
-    """Return a class decorator: for these names, an object says what to write instead. Subclasses may define them.
+    """Return a class decorator: for these names, unless they are there, an object says what to write instead.
 
     (A ``__getattr__`` would do the same, but makes every attribute slower that is there, and hides an AttributeError
     inside of a property.)
@@ -76,8 +90,8 @@ def lacks(what: str, instead: Mapping[str, str]) -> Callable[[type[T]], type[T]]
     """
 
     def decorate(cls: type[T]) -> type[T]:
-        for name, written in instead.items():
-            setattr(cls, name, _Lacking(f"{what} has no {name!r}; write {written}"))
+        for name in instead.keys() - {*dir(cls)}:
+            setattr(cls, name, _Lacking(f"{what} has no {name!r}; write {instead[name]}"))
         cls.__dir__ = _without_lacking  # type: ignore[method-assign]
         return cls
 

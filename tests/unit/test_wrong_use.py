@@ -25,7 +25,7 @@ from hourwheel import (
     group,
 )
 from hourwheel.store import MemoryStore
-from hourwheel.wrong_use import OF_CALL, OF_RESULT, OF_TASK
+from hourwheel.wrong_use import OF_CALL, OF_RESULT, OF_SCHEDULER, OF_TASK
 
 
 @pytest.fixture
@@ -79,18 +79,37 @@ def test_the_names_of_other_libraries_lead_to_ours(add: Task[..., int], name: st
     assert instead in said(lambda: getattr(add, name))
 
 
-def test_what_to_write_exists(add: Task[..., int]) -> None:
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("add_job", "app.add_periodic_task(schedule, task)"),
+        ("enqueue", "task.delay(...)"),
+        ("scheduled_job", "@app.periodic(schedule)"),
+        ("run_pending", "app.run_due()"),
+        ("shutdown", "app.stop("),
+    ],
+)
+def test_the_schedulers_of_other_libraries_lead_to_ours(app: Scheduler, name: str, instead: str) -> None:
+    assert instead in said(lambda: getattr(app, name))
+
+
+def test_options_alone_are_no_call(add: Task[..., int]) -> None:
+    wrong: Any = add.after(60)
+    assert "with .delay" in said(lambda: wrong(7))
+
+
+def test_what_to_write_exists(app: Scheduler, add: Task[..., int]) -> None:
     """The advice is kept when something is renamed, and is not given for what is there by now."""
     signature, result = add.s(1), add.delay(1)
-    for thing, instead in ((add, OF_TASK), (signature, OF_CALL), (result, OF_RESULT)):
+    for thing, instead in ((add, OF_TASK), (signature, OF_CALL), (result, OF_RESULT), (app, OF_SCHEDULER)):
         assert [name for name in instead if hasattr(type(thing), name)] == []
-    kinds = {"task": Task, "signature": type(signature), "result": AsyncResult}
-    advice = "; ".join([*OF_TASK.values(), *OF_CALL.values(), *OF_RESULT.values()])
-    steps = re.findall(r"\b(task|signature|result)\.(\w+)", advice)
+    things = {"task": add, "signature": signature, "result": result, "app": app}
+    advice = "; ".join([*OF_TASK.values(), *OF_CALL.values(), *OF_RESULT.values(), *OF_SCHEDULER.values()])
+    steps = re.findall(r"\b(task|signature|result|app)\.(\w+)", advice)
     assert len(steps) > 40
-    assert [step for step in steps if not hasattr(kinds[step[0]], step[1])] == []
+    assert [step for step in steps if not hasattr(things[step[0]], step[1])] == []
     of_results = re.findall(r"\.delay\([^)]*\)\.(\w+)", advice)
-    assert [name for name in of_results if not hasattr(AsyncResult, name) and name != "id"] == []
+    assert [name for name in of_results if not hasattr(result, name)] == []
 
 
 def test_a_name_that_means_nothing_is_refused_in_pythons_words(add: Task[..., int]) -> None:

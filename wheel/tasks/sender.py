@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, ParamSpec, TypeAlias, TypeVar, overload
 
 from ..clock import instant_ms
 from ..contract import Filter, Found
-from ..errors import InvalidValue
+from ..errors import InvalidValue, WrongUse
 from ..job import State
 from ..results.result import AsyncResult
 from ..wrong_use import OF_TASK, NoOperand, lacks
@@ -359,3 +359,9 @@ class Call(Sender[P, R_co]):
 
     def __repr__(self) -> str:
         return f"<Call of {self._task.name}>"
+
+    if not TYPE_CHECKING:  # checkers report it
+
+        def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+            """Say that .delay is missing."""
+            raise WrongUse("a task with options is not a call yet; write task.after(...).delay(...), with .delay")
