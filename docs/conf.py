@@ -18,7 +18,13 @@ author = "The Hourwheel authors"
 version = release = hourwheel.__version__
 copyright = f"2026, {author}"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["_static"]
 
 TOP = {"CHANGELOG.md": "project/changes", "CONTRIBUTING.md": "project/contributing"}
@@ -40,6 +46,11 @@ napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 add_module_names = False
 toc_object_entries_show_parents = "hide"
+
+# ---- what the copy buttons copy: of a session, what was typed ---------------------------------------------
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 # ---- how it looks -----------------------------------------------------------------------------------------
 

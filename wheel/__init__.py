@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         UnknownJob,
         UnknownSchedule,
         UnknownSetting,
+        WrongUse,
     )
     from .events import Events, Hook
     from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
@@ -162,6 +163,7 @@ __all__ = [  # noqa: RUF022 - in alphabetical order
     "UnknownSchedule",
     "UnknownSetting",
     "Wakeup",
+    "WrongUse",
     "chain",
     "chord",
     "crontab",

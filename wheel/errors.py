@@ -44,6 +44,10 @@ def _shown(value: object) -> str:
     return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
 
 
+class WrongUse(HourwheelError, TypeError, AttributeError):
+    """A task, a call or a result was used as if it were another of them. The message says what to write."""
+
+
 class UnknownSetting(InvalidValue, AttributeError, KeyError):
     """There is no setting of that name. The message suggests similar ones."""
 

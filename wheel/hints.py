@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import is_dataclass
 from datetime import date, time, timedelta
@@ -79,6 +79,8 @@ def _of_subclass(value: Any, plain: type) -> str:
 
 def _expression(value: Any) -> str | None:  # noqa: PLR0911 - one for each kind
     kind = type(value)
+    if isinstance(value, Coroutine):
+        return "await value"
     if isinstance(value, Enum):
         return "value.value"
     if isinstance(value, (date, time)):
@@ -117,7 +119,7 @@ def _of_object(value: Any) -> str:
         found = ", or value.__name__" if isinstance(getattr(value, "__name__", None), str) else ""
     elif hasattr(kind, "_meta") and hasattr(kind, "pk"):  # Django's models
         found = ": value.pk"
-    elif isinstance(own, dict) and isinstance(own.get("id"), (int, str)):
+    elif (isinstance(own, dict) and isinstance(own.get("id"), (int, str))) or "id" in vars(kind).get("__slots__", ()):
         found = ": value.id"
     elif isinstance(value, tuple):
         found = ", or list(value)"

@@ -37,6 +37,7 @@ OPTIONS = [
     "--disable-error-code=var-annotated",
     "--implicit-reexport",  # blocks import from one another what they have imported
     "--disable-error-code=import-untyped",  # Django has no types
+    "--allow-subclassing-any",  # nor has its TestCase
 ]
 SEEN = re.compile(r".*\bNone\b.*\[(union-attr|index|operator)\]$")
 """What mypy takes for None, maybe: the run of the page shows that it is not."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 from ..clock import as_datetime
 from ..contract import Found, Wakeup, find
-from ..errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, UnknownJob
+from ..errors import JobCancelled, JobExpired, JobFailed, ResultError, ResultTimeout, UnknownJob, WrongUse
 from ..job import FINISHED, Job, State
 from ..tasks.carrier import Carrier
 from ..tasks.options.times import Seconds, due_ms, refuse_new_time, refuse_too_late
+from ..wrong_use import OF_RESULT, NoOperand, lacks
 from .waiting import Awaiting, Patience
 
 R_co = TypeVar("R_co", covariant=True)
@@ -19,7 +20,8 @@ R_co = TypeVar("R_co", covariant=True)
 UNKNOWN: Final = "unknown"
 
 
-class AsyncResult(Generic[R_co]):
+@lacks("a result", OF_RESULT)
+class AsyncResult(NoOperand, Generic[R_co]):
     """A handle to one job: wait for it, cancel it, move it to another time. ``R`` is what the function returns.
 
     Every property reads the store, so it is up to date. Two handles are equal if their ids are.
@@ -39,6 +41,14 @@ class AsyncResult(Generic[R_co]):
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+    if not TYPE_CHECKING:  # checkers report it; inspect.isawaitable() takes a result for awaitable because of this
+
+        def __await__(self) -> NoReturn:
+            raise WrongUse(
+                "a result cannot be awaited; write await task.adelay(...) to make the call without blocking the event "
+                "loop, and await result.aget() for what the function returns"
+            )
 
     # ---- looking -----------------------------------------------------------------------------------------
 

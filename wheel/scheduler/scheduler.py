@@ -35,6 +35,7 @@ from ..worker.looking import held_back
 from ..worker.pool import PoolArguments, PoolOptions, inside
 from ..worker.run import ending
 from ..worker.sweep import At
+from ..wrong_use import OF_SCHEDULER, lacks
 from . import calling, configured, pausing, scheduling
 from .backing import Backing
 from .configured import AT_START, MADE, OF_STORE, forget, refuse_unexpected
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
 
+@lacks("a Scheduler", OF_SCHEDULER)
 class Scheduler:
     """Runs functions later, and never loses one.
 

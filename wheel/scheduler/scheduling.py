@@ -120,7 +120,7 @@ def add_periodic_task(
     """
     call = sig.s() if isinstance(sig, Sender) else sig
     if not isinstance(call, Signature):
-        raise InvalidValue.of("sig", "a task, or a signature as task.s(...) gives it", sig)
+        raise InvalidValue.of("sig", "a task, or a signature such as task.s(...) (the schedule comes first)", sig)
     task, sender = call.task, call.call
     if (sender.countdown, sender.eta) != (task.countdown, task.eta):
         raise InvalidValue.of("countdown and eta", NO_TIME, call)

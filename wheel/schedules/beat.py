@@ -71,7 +71,10 @@ def checked_schedule(schedule: object) -> Schedule:
         return every(schedule)
     able = callable(getattr(schedule, "after", None)) and callable(getattr(schedule, "localized", None))
     if not able or type(getattr(schedule, "spec", None)) is not str or isinstance(schedule, type):
-        raise InvalidValue.of("schedule", "hourwheel's every(...) or crontab(...), or a number of seconds", schedule)
+        rule = "hourwheel's every(...) or crontab(...), or a number of seconds"
+        if callable(schedule):
+            rule += " (it comes first, as in @app.periodic(every(minutes=5)) and add_periodic_task(300, task))"
+        raise InvalidValue.of("schedule", rule, schedule)
     return schedule  # type: ignore[return-value]
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from ..errors import InvalidValue
 from ..results.many import Results
 from ..results.result import AsyncResult
+from ..wrong_use import OF_CALL, lacks
 from .draft import ALONE, Draft, Ends, side_by_side
 from .options.plan import Plan
 from .options.times import checked_time
@@ -41,6 +42,7 @@ H = TypeVar("H")
 H_co = TypeVar("H_co", covariant=True)
 
 
+@lacks("a call that has not been made", OF_CALL)
 class Canvas(ABC, Generic[H_co]):
     """A call, or several that belong together, which can be called later as a whole."""
 

@@ -89,13 +89,13 @@ def _hint(fn: object, *, bind: bool) -> str | None:  # noqa: PLR0911 - one for e
     if isinstance(fn, type):
         return "write one that calls the class"
     if isinstance(fn, Sender):
-        return ""
+        return "it is a task already: decorate the function once"
     if isinstance(fn, Canvas):
         return "this is a call of a task; write a function that makes the call"
     if isinstance(fn, classmethod):
         return "remove @classmethod: a job cannot store the class"
     if not callable(fn):
-        return ""
+        return _hint_of_value(fn)
     while isinstance(fn, (partial, staticmethod)):
         fn = fn.func if isinstance(fn, partial) else fn.__func__
     called = fn if inspect.isroutine(fn) else getattr(type(fn), "__call__", fn)  # noqa: B004 - the method of its class
@@ -104,6 +104,14 @@ def _hint(fn: object, *, bind: bool) -> str | None:  # noqa: PLR0911 - one for e
     if not bind and _is_method(fn):
         return "it is a method, and its object would be missing: move it out of the class, or use @staticmethod"
     return None
+
+
+def _hint_of_value(value: object) -> str:
+    if isinstance(value, str):
+        return f"for a name, write @app.task(name={value!r})"
+    if callable(getattr(value, "localized", None)):
+        return "for a schedule, write @app.periodic(...)"
+    return "options are passed by name" if isinstance(value, (bool, int, float, dict)) else ""
 
 
 def _is_method(fn: object) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, ParamSpec, TypeAlias, TypeVar, overload
 
 from ..clock import instant_ms
 from ..contract import Filter, Found
-from ..errors import InvalidValue
+from ..errors import InvalidValue, WrongUse
 from ..job import State
 from ..results.result import AsyncResult
+from ..wrong_use import OF_TASK, NoOperand, lacks
 from .canvas import Signature
 from .on_commit import django_commit
 from .options.plan import CallOptions, Plan
@@ -35,7 +36,8 @@ _SCHEDULED: Final = frozenset({State.SCHEDULED})
 _RUNNING: Final = frozenset({State.RUNNING})
 
 
-class Sender(Generic[P, R_co]):
+@lacks("a task", OF_TASK)
+class Sender(NoOperand, Generic[P, R_co]):
     """The ways to call a task later. Base class of Task, and of what after(), at() and options() return."""
 
     _task: Task[P, R_co]
@@ -250,7 +252,9 @@ class Sender(Generic[P, R_co]):
         """
         key = self.plan.key
         if key is None:
-            raise InvalidValue("pass a key first: options(key=...)")
+            raise InvalidValue(
+                "a task has no job of its own: keep the result of delay(), or pass a key first, task.options(key=...)"
+            )
         scheduler = self._task.scheduler
         found = scheduler.store.scan(Filter(key=key, states=_SCHEDULED), 1)
         if not found:  # several may be running: each was replaced while it ran
@@ -355,3 +359,9 @@ class Call(Sender[P, R_co]):
 
     def __repr__(self) -> str:
         return f"<Call of {self._task.name}>"
+
+    if not TYPE_CHECKING:  # checkers report it
+
+        def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+            """Say that .delay is missing."""
+            raise WrongUse("a task with options is not a call yet; write task.after(...).delay(...), with .delay")

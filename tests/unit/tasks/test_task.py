@@ -183,7 +183,9 @@ def test_only_a_function_can_be_a_task(app: Desk, what: Any) -> None:
 
 
 def test_a_task_of_a_task_is_refused(app: Desk, remind: Task[..., str]) -> None:
-    with pytest.raises(InvalidValue, match="task must be made of a function, got <Task app.remind>"):
+    with pytest.raises(
+        InvalidValue, match=r"task must be made of a function \(it is a task already.*\), got <Task app.remind>"
+    ):
         app.task(remind)
 
 

@@ -7,21 +7,30 @@ text or dict that it is a subclass of. Other values (a datetime, a model, bytes,
 
 from __future__ import annotations
 
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from ...errors import PayloadError
 from ...payload import MAX_DEPTH, MAX_NODES, encode
 
 
-def encode_returned(value: Any) -> str:
-    """Encode a result as JSON text.
+def encode_returned(value: Any, *, ignored: bool = False) -> str:
+    """Encode a result as JSON text; "null" if it is ``ignored``.
 
     Raises:
-        PayloadError: it cannot be stored. The message has the path to the part that cannot.
+        PayloadError: it cannot be stored. The message has the path to the part that cannot. Or it is a generator: a
+            decorator that hides a generator function makes a task whose code would never run.
 
     >>> encode_returned((1, {"sent": ("a", "b")}))
     '[1,{"sent":["a","b"]}]'
     """
+    if type(value) in (GeneratorType, AsyncGeneratorType):
+        raise PayloadError(
+            "result must be a list, or another value, got a generator, whose code runs only if it is iterated over: "
+            "return list(value)"
+        )
+    if ignored:
+        return "null"
     try:
         return encode(value)
     except PayloadError:

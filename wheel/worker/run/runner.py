@@ -246,9 +246,9 @@ class Runner:
 
     def _returned(self, job: Job, value: Any, seconds: float) -> Outcome:
         text = "null"
-        if value is not None and not job.ignore_result:
+        if value is not None:
             try:
-                text = encode_returned(value)
+                text = encode_returned(value, ignored=job.ignore_result)
             except Exception as error:
                 return self._fail(job, error, "it has returned, but its result cannot be stored; it is not retried")
         log.succeeded(job, text, seconds)
