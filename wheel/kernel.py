@@ -1,7 +1,7 @@
 """Kernel: what Linux offers to processes and macOS does not, each with what does instead.
 
 Which of the two is used depends on what is there, not on the name of the system. (For what stores need, see
-store/file/system/kernel.py. docs/decisions/0067-macos-for-development.md lists both.)
+store/file/system/kernel.py. docs/decisions/0088-macos-for-development.md says why.)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .clock import SystemClock
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SET_PDEATHSIG: Final = 1
 _PRCTL: Final = getattr(ctypes.CDLL(None), "prctl", None)
+_PIDFD_OPEN: Final[Any] = getattr(os, "pidfd_open", None)
 _PAGES: Final = "/proc/self/statm"
 _LOOK_S: Final = 0.05
 """How often to look whether a process has ended, where the kernel does not tell."""
@@ -45,7 +46,8 @@ def nameless_file(name: str) -> int:
         OSError: it cannot be made.
     """
     if hasattr(os, "memfd_create"):
-        return os.memfd_create(name, os.MFD_CLOEXEC)
+        fd: int = os.memfd_create(name)
+        return fd
     import tempfile  # takes a while, and is not needed on Linux
 
     fd, path = tempfile.mkstemp(prefix=f"hourwheel-{name}-")
@@ -126,7 +128,7 @@ class End:
 
     def __init__(self, process: Popen[bytes], fd: int) -> None:
         """Wait for the end of ``process`` or for ``fd``; OSError if no more descriptors are available."""
-        self._pidfd = os.pidfd_open(process.pid)
+        self._pidfd = _PIDFD_OPEN(process.pid)
         self._fd = fd
         self._alone, self._both = select.poll(), select.poll()
         self._alone.register(self._pidfd, select.POLLIN)
@@ -194,4 +196,4 @@ class EndLookedFor(End):
 
 def end_of(process: Popen[bytes], fd: int) -> End:
     """The end of a child process or something to read from ``fd``, in the way that this system offers."""
-    return (End if hasattr(os, "pidfd_open") else EndLookedFor)(process, fd)
+    return (EndLookedFor if _PIDFD_OPEN is None else End)(process, fd)

@@ -14,9 +14,9 @@ import io
 import os
 import select
 import signal
-import socket
 import time
 
+fdatasync, readlink = os.fdatasync, os.readlink
 GONE = {
     os: (
         "fdatasync memfd_create pidfd_open sched_getaffinity sched_setaffinity posix_fallocate posix_fadvise eventfd "
@@ -27,17 +27,20 @@ GONE = {
     select: "epoll EPOLLIN EPOLLOUT",
     signal: "pidfd_send_signal sigtimedwait sigwaitinfo SIGRTMIN SIGRTMAX SIGPOLL SIGPWR SIGSTKFLT",
     fcntl: "F_OFD_SETLK F_OFD_SETLKW F_OFD_GETLK F_ADD_SEALS F_GET_SEALS F_SETSIG F_SETPIPE_SZ F_NOTIFY F_SETLEASE",
-    socket: "AF_NETLINK AF_VSOCK SO_PEERCRED SOCK_CLOEXEC SOCK_NONBLOCK SO_DOMAIN SO_PROTOCOL MSG_CMSG_CLOEXEC",
     time: "CLOCK_BOOTTIME CLOCK_TAI",
 }
 for module, names in GONE.items():
     for name in names.split():
         if hasattr(module, name):
             delattr(module, name)
+# Only now, as it imports selectors, which looks for epoll then.
+import socket  # noqa: E402
+
+for name in "AF_NETLINK AF_VSOCK SO_PEERCRED SOCK_CLOEXEC SOCK_NONBLOCK SO_DOMAIN SO_PROTOCOL MSG_CMSG_CLOEXEC".split():
+    if hasattr(socket, name):
+        delattr(socket, name)
 
 # ---- no /proc ---------------------------------------------------------------------------------------------
-
-readlink = os.readlink
 
 
 def without_proc(call):
@@ -86,12 +89,12 @@ ctypes.CDLL.__getattr__ = found
 # ---- fcntl of macOS ---------------------------------------------------------------------------------------
 
 fcntl.F_GETPATH, fcntl.F_FULLFSYNC = 50, 51
-control, fsync = fcntl.fcntl, os.fsync
+control = fcntl.fcntl
 
 
 def fcntl_of_macos(fd, command, argument=0):
     if command == fcntl.F_FULLFSYNC:
-        return fsync(fd) or 0
+        return fdatasync(fd) or 0
     if command == fcntl.F_GETPATH:
         path = os.fsencode(readlink(f"/proc/self/fd/{fd if isinstance(fd, int) else fd.fileno()}"))
         if not path.startswith(b"/"):
