@@ -19,14 +19,17 @@ ROOT = Path(__file__).parents[2]
 IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # so that this is quick
 WITHOUT = ROOT / "tests" / "kit" / "without_linux"
 PARTS = {
-    "the contract of stores, kept by JsonStore": (400, "tests/contract/test_jsonfile.py -k 'not Compacted'"),
-    "files, locks and moves": (100, "tests/unit/store/file/system tests/unit/store/file/test_backup.py"),
-    "worker processes, and how they die": (9, "tests/process/test_worker_processes.py"),
-    "forks": (8, "tests/process/test_forks_and_locks.py"),
-    "pools": (200, "tests/process/test_pools.py -k 'not gevent and not eventlet'"),
+    "the contract of stores, kept by JsonStore": (
+        200,
+        "tests/contract/test_jsonfile.py -k 'Synced or not TestJsonStore'",
+    ),
+    "files, locks and moves": (60, "tests/unit/store/file/system tests/unit/store/file/test_backup.py"),
+    "worker processes, and how they die": (9, "tests/process/test_worker_processes.py -k 'not sigterm and not memory'"),
+    "forks": (4, "tests/process/test_forks_and_locks.py -k forked"),
+    "pools": (200, "tests/process/test_pools.py -k 'not gevent and not eventlet and not within_a_second'"),
     "the demo": (10, "tests/process/test_demo.py"),
 }
-"""What is run, and how many tests that must be at least."""
+"""What is run, and how many tests that must be at least. How quick it is, is for the tests of pools on Linux."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is not there anyway")
 

@@ -179,6 +179,7 @@ def test_programs_that_a_job_has_started_are_killed_with_it_at_the_hard_limit(tm
     play(
         tmp_path,
         """
+pid.delay().get(timeout=30)
 begun = time.monotonic()
 try:
     starts_a_program.delay().get(timeout=30)
