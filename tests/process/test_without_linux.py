@@ -20,11 +20,14 @@ IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # so that this is
 WITHOUT = ROOT / "tests" / "kit" / "without_linux"
 PARTS = {
     "the contract of stores, kept by JsonStore": (
-        200,
+        190,
         "tests/contract/test_jsonfile.py -k 'Synced or not TestJsonStore'",
     ),
     "files, locks and moves": (60, "tests/unit/store/file/system tests/unit/store/file/test_backup.py"),
-    "worker processes, and how they die": (9, "tests/process/test_worker_processes.py -k 'not sigterm and not memory'"),
+    "worker processes, and how they die": (
+        6,
+        "tests/process/test_worker_processes.py -k 'attempt or large or hard_limit or parent'",
+    ),
     "forks": (4, "tests/process/test_forks_and_locks.py -k forked"),
     "pools": (200, "tests/process/test_pools.py -k 'not gevent and not eventlet and not within_a_second'"),
     "the demo": (10, "tests/process/test_demo.py"),
