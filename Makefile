@@ -13,16 +13,16 @@ endif
 VENV := .venv-$(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
 BIN := $(VENV)/bin
-STEP := @bash -c 'start=$$(date +%s.%N); "$${@:2}"; code=$$?; printf "== %s: %.1f s\n" "$$1" "$$(echo "$$(date +%s.%N) - $$start" | bc 2>/dev/null || $(INTERPRETER) -c "import time; print(time.time() - $$start)")"; exit $$code' step
+STEP := @bash -c 'TIMEFORMAT="== $$1: %1R s"; time "$${@:2}"' step
 SIZE ?= full
 SEED ?= 1
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples test quick models lint format types directions bench bench-smoke torture build coverage mutants clean
+.PHONY: help demo examples test without-linux quick models lint format types directions bench bench-smoke torture build coverage mutants clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':[^#]*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed  ## ten delayed jobs, a live ring, a worker killed with -9: nothing lost
 	$(STEP) "demo" $(BIN)/python demo.py
@@ -39,6 +39,9 @@ examples: $(VENV)/.installed  ## the programs in examples/, one after the other,
 TESTS ?=
 test: $(VENV)/.tests  ## the tests (a few minutes at most); PYTHON=python3.13 TESTS=tests/unit: with that Python, and only those
 	$(STEP) "tests" $(PYTEST) $(TESTS)
+
+without-linux: $(VENV)/.tests  ## the contract, pools and demo without what only Linux has, as on macOS (two minutes)
+	$(STEP) "without what only Linux has" env HOURWHEEL_WITHOUT_LINUX=1 $(PYTEST) tests/process/test_without_linux.py
 
 quick: $(VENV)/.lint .cache/imported  ## the inner loop: unit tests of the rooms that changed, and the types, in under 30 seconds
 	@$(BIN)/python -m tests.quick
@@ -63,6 +66,7 @@ format: $(VENV)/.lint  ## put the code into the house's format
 
 types: $(VENV)/.lint .cache/imported  ## mypy --strict over the packages, typing tests and pages; basedpyright over the typing tests
 	$(STEP) "types" env MYPYPATH=.cache/imported $(BIN)/mypy -p hourwheel
+	$(STEP) "types, as on macOS" env MYPYPATH=.cache/imported $(BIN)/mypy --platform darwin --cache-dir .cache/mypy-macos -p hourwheel
 	$(STEP) "typing tests" env MYPYPATH=.cache/imported $(BIN)/mypy tests/typing
 	$(STEP) "typing tests, basedpyright" $(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(STEP) "types of README.md and docs/" $(BIN)/python tests/docs/check_types.py

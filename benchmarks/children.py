@@ -13,6 +13,8 @@ import subprocess
 import sys
 from typing import Any
 
+from hourwheel.kernel import resident_kib
+
 _LIMIT_S = 600
 """A child that takes longer shows where it hangs, and ends."""
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -61,9 +63,7 @@ def finish(child: subprocess.Popen[str]) -> Any:
 
 def rss() -> int:
     """Resident memory of this process, bytes."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        line = next(line for line in status if line.startswith("VmRSS:"))
-    return int(line.split()[1]) * 1024
+    return resident_kib() * 1024
 
 
 if __name__ == "__main__":

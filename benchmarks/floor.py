@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 
+from hourwheel.store.file.system.kernel import fdatasync
 from simplejson import JSONEncoder
 
 from .workload import ARGS
@@ -59,7 +60,7 @@ class Floor:
         os.pwrite(self._file, line, self._at)
         self._at += len(line)
         fcntl.flock(self._lock, fcntl.LOCK_UN)
-        os.fdatasync(self._file)
+        fdatasync(self._file)
 
     def close(self) -> None:
         """Close the files."""

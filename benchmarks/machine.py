@@ -7,6 +7,8 @@ import platform
 import time
 from importlib.metadata import version
 
+from hourwheel.store.file.system.place import file_system_of
+
 from .floor import Floor
 from .harness import Sample, Scale, rate
 
@@ -54,11 +56,8 @@ def _memory_gb() -> int:
 
 def _filesystem(path: str) -> str:
     """The kind of file system that a path is on."""
-    best, kind = "", "an unknown file system"
-    with open("/proc/self/mounts", encoding="utf-8") as mounts:
-        for line in mounts:
-            _, point, fs, *_ = line.split()
-            inside = path == point or path.startswith(point.rstrip("/") + "/")
-            if inside and len(point) >= len(best):
-                best, kind = point, fs
-    return kind
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+            return file_system_of(path, mounts.read()) or "an unknown file system"
+    except FileNotFoundError:  # macOS
+        return "a file system that cannot be told here"

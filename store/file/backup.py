@@ -17,6 +17,7 @@ A move is made under the writers' lock, as a copy under the same id, which begin
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -33,9 +34,10 @@ from .format.header import Header
 from .format.noted import note, write_noted
 from .readonly import ReadOnlyStore
 from .system.failure import store_error
+from .system.kernel import holders_of
 from .system.lock import FileLock, LifeSigns
 from .system.place import Place, place_at, refuse_unsafe
-from .system.system import SYSTEM, System, close_file, sync_directory
+from .system.system import SYSTEM, System, close_file, opened, sync_directory
 
 _LOCK_TIMEOUT_S: Final = 10.0
 _BESIDE: Final = ("dropped", "before-edit")
@@ -180,28 +182,27 @@ def _refuse_target(target: Place, source: Place, *, replace: bool) -> None:
 
 
 def _refuse_open(place: Place, system: System) -> None:
-    """Raise if a process has the store open, as far as can be seen."""
+    """Raise if a process has the store open, as far as can be seen. One that cannot be seen finds the seal."""
     for owner in LifeSigns(system).living(place):
         raise StoreBusy(f"the worker {owner} is running on {place.path}; stop it first, nothing was done")
-    names = {
-        os.path.realpath(place.lock),
-        *(os.path.join(os.path.realpath(place.directory), n) for n in place.siblings(system, "journal")),
-    }
-    pids = (int(name) for name in os.listdir("/proc") if name.isdecimal())
-    holders = sorted(pid for pid in pids if pid != os.getpid() and not names.isdisjoint(_open_files(pid)))
+    directory = os.path.realpath(place.directory)
+    journals = [os.path.join(directory, name) for name in place.siblings(system, "journal")]
+    holders = holders_of({os.path.realpath(place.lock), *journals})
+    if holders is None and any(_is_shared(path, system) for path in journals):
+        raise StoreBusy(f"{place.path} is open in a process; stop it first, nothing was done")
     if holders:
         shown = ", ".join(map(str, holders))
         raise StoreBusy(f"{place.path} is open in other processes ({shown}); stop them first, nothing was done")
 
 
-def _open_files(pid: int) -> set[str]:
-    """The files that a process has open; empty if this user may not see them (such a process finds the seal)."""
-    found = set()
-    with suppress(OSError):
-        for fd in os.listdir(f"/proc/{pid}/fd"):
-            with suppress(OSError):
-                found.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
-    return found
+def _is_shared(path: str, system: System) -> bool:
+    """Whether a process shows that it has a journal open (Journal.share)."""
+    try:
+        with opened(system, path) as fd:
+            system.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    return False
 
 
 # ---- the copy --------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from ...errors import StoreError, StoreMoved
 from .epoch import Epoch
+from .system.kernel import path_of
 from .system.lock import SLEEP_CLOCK, FileLock
 from .system.place import Place
 from .system.system import System
@@ -157,10 +158,10 @@ class Identity:
     def _whither(self) -> str:
         fd = getattr(self._inner, "fd", -1)
         try:
-            found = os.readlink(f"/proc/self/fd/{fd}")
+            found = path_of(fd)
         except OSError:
             return ""
-        return "" if found.endswith(" (deleted)") else f" (its files are in {found} now)"
+        return f" (its files are in {found} now)" if os.path.isdir(found) else ""
 
     def note(self, epoch: Epoch) -> None:
         """Remember the files of an epoch that was just opened, and show other processes that it is open here."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from hourwheel.store.file.system import kernel
 from hourwheel.store.file.system.system import System
 
 CALLS = (
@@ -64,4 +65,4 @@ class Failing(Watched):
 
 def open_descriptors() -> int:
     """How many descriptors this process has open."""
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(kernel.open_descriptors()))

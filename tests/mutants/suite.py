@@ -96,7 +96,9 @@ class Fork:
 
     def __init__(self, session: pytest.Session, work: Callable[[Callable[[str], None]], int]) -> None:
         self._base = Path(tempfile.mkdtemp(prefix="hourwheel-mutants-"))
-        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
         self.pid = os.fork()
         if not self.pid:
             status = 70

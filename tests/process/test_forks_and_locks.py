@@ -16,6 +16,7 @@ from hourwheel.errors import StoreError
 from hourwheel.store import JsonStore
 
 from tests.kit.jobs import epoch_of
+from tests.kit.kernel import open_below
 
 PROGRAM = """
 import multiprocessing, os, sys, time
@@ -53,17 +54,6 @@ def run(directory: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "program.py"], cwd=directory, capture_output=True, text=True, timeout=40, check=False
     )
-
-
-def open_below(directory: str) -> list[str]:
-    """What this process has open of a directory."""
-    names = []
-    for fd in os.listdir("/proc/self/fd"):
-        try:
-            names.append(os.readlink(f"/proc/self/fd/{fd}"))
-        except FileNotFoundError:  # that was the listing's own
-            continue
-    return [name for name in names if name.startswith(directory)]
 
 
 def starts(directory: Path) -> Counter[str]:

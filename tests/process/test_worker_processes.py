@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hourwheel.kernel import _PRCTL
+
+from tests.kit.kernel import children_of, lives
 
 LONG_S = 60.0
 
@@ -93,14 +96,6 @@ def until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < end, f"never came to pass: {what}"
         time.sleep(0.01)
-
-
-def lives(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_death_costs_one_attempt_of_one_job_and_a_killer_is_set_aside(tmp_path: Path) -> None:
@@ -184,6 +179,7 @@ def test_programs_that_a_job_has_started_are_killed_with_it_at_the_hard_limit(tm
     play(
         tmp_path,
         """
+pid.delay().get(timeout=30)
 begun = time.monotonic()
 try:
     starts_a_program.delay().get(timeout=30)
@@ -209,27 +205,27 @@ prints_and_logs.delay().get(timeout=30)
     assert err.splitlines() == ["shop.mail: logged by the child"]
 
 
-def test_processes_die_with_their_parent_whatever_they_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pid.delay(60)",
+        pytest.param("holds.delay(60)", marks=pytest.mark.skipif(_PRCTL is None, reason="only Linux kills by itself")),
+    ],
+)
+def test_processes_die_with_their_parent_whatever_they_do(tmp_path: Path, call: str) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
-    code = "from shop import *\napp.start()\nprint(pid.delay().get(timeout=30), flush=True)\nholds.delay(60)\ntime.sleep(60)"
+    code = "from shop import *\napp.start()\nprint(pid.delay().get(timeout=30), flush=True)\n"
+    code += f"{call}\ntime.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, env=environ(tmp_path), stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        group = [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and parent_of(int(entry)) == parent.pid]
+        group = children_of(parent.pid)
         assert child in group
         parent.kill()
         parent.wait(LONG_S)
     until(lambda: not any(lives(one) for one in group), "they have ended")
-
-
-def parent_of(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            return int(stat.read().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
 
 
 def test_a_job_in_a_worker_process_cannot_add_to_a_store_in_memory_and_is_told_so(tmp_path: Path) -> None:

@@ -61,8 +61,10 @@ class Waiter:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Handle the signals in the block, if that is in the main thread."""
-        _, writes = self._ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        _, writes = self._ends = os.pipe()
         try:
+            for end in self._ends:
+                os.set_blocking(end, False)
             if _may_handle():
                 with self._handling(writes):
                     yield

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ....errors import StoreCorrupt, StoreFormatError, StoreMoved, StoreReentered
+from ....kernel import nameless_file
 from ....safety.gate import Gate, Occupied
 from ...codec import loads
 from ..system.system import MAKE, READ, SYSTEM, System, close_file, opened, pread_all, write_all
@@ -137,7 +138,7 @@ class Journal:
     def nothing(cls, path: str, *, seq: int) -> Journal:
         """Stands for the missing journal of a whole snapshot: it can be read, but not written. Its size is 0."""
         header = frame(f'{{"journal":"hourwheel","after":{seq}}}')
-        fd = os.memfd_create("journal", os.MFD_CLOEXEC)
+        fd = nameless_file("journal")
         os.write(fd, header + b"\n")
         return cls(path, fd, SYSTEM, end=len(header), seq=seq, size=0)
 

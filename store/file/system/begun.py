@@ -11,17 +11,18 @@ import ctypes
 import os
 import struct
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Final, NamedTuple
 
 from ....errors import StoreError
 from ....safety.gate import Gate
+from .kernel import BOOT_ID, boot_id
 from .system import System, opened
 
 _MARK: Final = struct.Struct("=36sQQ")
 """The kernel's boot id, the newest token that has begun, and since when the sign is shown (ms since the epoch)."""
 _TOKEN: Final = struct.Struct("=Q")
-_AT: Final = 36
+_AT: Final = BOOT_ID
 
 
 class _Open(NamedTuple):
@@ -49,7 +50,7 @@ class Mark:
         self._gate.run(self._move, fd)
 
     def _move(self, fd: int) -> None:
-        self._system.pwrite(fd, _MARK.pack(_boot_id(), self._newest, self._since_ms), 0)
+        self._system.pwrite(fd, _MARK.pack(boot_id(), self._newest, self._since_ms), 0)
         self._open = _Open(fd, _token_of(self._system, fd))
 
     def begun(self, token: int) -> None:
@@ -126,13 +127,4 @@ def read_mark(system: System, path: str) -> tuple[int, int] | None:
     if len(data) < _MARK.size:
         return None
     boot, token, since_ms = _MARK.unpack(data)
-    return (token, since_ms) if boot == _boot_id() and boot.strip(b"\0") else None
-
-
-@cache
-def _boot_id() -> bytes:
-    try:
-        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
-            return file.read(_AT)
-    except OSError:
-        return b""
+    return (token, since_ms) if boot == boot_id() and boot.strip(b"\0") else None

@@ -24,6 +24,7 @@ from ....clock import SystemClock
 from ....errors import StoreBusy, StoreError, StoreReentered, StoreUnsafe
 from .begun import Mark
 from .ended import is_named
+from .kernel import open_descriptors, path_of
 from .place import Place
 from .system import MAKE, READ, System, close_file, opened, write_all
 
@@ -347,10 +348,10 @@ def drop_inherited(stores: Container[str]) -> None:
     time this takes depends on the number of open files, not on how many stores there have been: a test suite may open
     thousands.
     """
-    for fd in os.listdir("/proc/self/fd"):
+    for fd in open_descriptors():
         try:
-            if belongs_to(os.readlink(f"/proc/self/fd/{fd}"), stores):
-                os.close(int(fd))
+            if belongs_to(path_of(fd), stores):
+                os.close(fd)
         except OSError:
             continue
 

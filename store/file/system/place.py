@@ -22,6 +22,7 @@ from typing import Final
 from urllib.parse import quote
 
 from ....errors import InvalidValue, StoreUnsafe
+from .kernel import remote_type
 from .system import System
 
 _NETWORK: Final = frozenset(
@@ -136,7 +137,8 @@ def refuse_unsafe(
         )
     if not allow_network_fs:
         kind = file_system_of(directory, mounts)
-        if kind is not None and is_network(kind):
+        kind = kind if kind is not None and is_network(kind) else remote_type(directory)
+        if kind is not None:
             raise StoreUnsafe(
                 f"{directory} is on a network file system ({kind}), where file locks and syncs cannot be trusted; "
                 "use a local disk, a server store, or pass allow_network_fs=True at your own risk"

@@ -1,7 +1,7 @@
 """System: every system call of the JSON store, in one place.
 
-Production uses the functions of ``os`` and ``fcntl``. Tests pass a System whose calls fail, are recorded, or kill the
-process.
+Production uses the functions of ``os`` and ``fcntl``, and the syncs of kernel.py, which on Linux are those of ``os``.
+Tests pass a System whose calls fail, are recorded, or kill the process.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+
+from . import kernel
 
 READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 MAKE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -40,8 +42,8 @@ class System(Directory):
     close = staticmethod(os.close)
     pread = staticmethod(os.pread)
     pwrite = staticmethod(os.pwrite)
-    fsync = staticmethod(os.fsync)
-    fdatasync = staticmethod(os.fdatasync)
+    fsync = staticmethod(kernel.fsync)
+    fdatasync = staticmethod(kernel.fdatasync)
     ftruncate = staticmethod(os.ftruncate)
     fstat = staticmethod(os.fstat)
     stat = staticmethod(os.stat)

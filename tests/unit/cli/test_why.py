@@ -315,7 +315,7 @@ def test_a_process_that_takes_jobs_is_found_and_seen_to_stop_and_to_die(
     assert found.command.startswith(sys.executable)
     assert found.since_ms is not None
     worker.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
+    os.waitpid(worker.pid, os.WUNTRACED)
     (found,) = (one for one in processes_of(looking) or [] if one.owner == "web 1")
     assert (found.alive, found.stopped) == (True, True)
     worker.kill()

@@ -163,7 +163,7 @@ def test_an_owner_that_has_begun_none_and_one_that_never_says_it(tmp_path: Path)
 def test_what_was_written_in_another_life_of_the_kernel_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(begun, "_boot_id", lambda: b"before the power failed" + bytes(13))
+    monkeypatch.setattr(begun, "boot_id", lambda: b"before the power failed" + bytes(13))
     dead = JsonStore(tmp_path / "t.json", durability="os")
     dead.begin("dead", 0)
     dead.add([Job(id="j", task="t", due_ms=DUE, max_crashes=1)], 0)

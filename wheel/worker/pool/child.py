@@ -3,13 +3,12 @@
 Jobs run in the main thread, where SIGALRM can enforce a soft limit. The process does not start a scheduler or open the
 store. If a task calls ``delay()``, the store is opened then, as in any program.
 
-It dies together with its parent: the kernel kills it (PR_SET_PDEATHSIG). It ignores SIGINT and SIGTERM, which terminals
-and service managers send to all processes; the parent handles them.
+It dies together with its parent (die_with in kernel.py). It ignores SIGINT and SIGTERM, which terminals and service
+managers send to all processes; the parent handles them.
 """
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import mmap
 import os
@@ -19,12 +18,13 @@ import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...clock import SystemClock
 from ...errors import HourwheelError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
 from ...events import Events
 from ...job import Claim, Outcome
+from ...kernel import die_with, resident_kib
 from ...results.waits import HERE, Here
 from ...safety import calm
 from ...safety.shield import ALARMS, Alarm, take_off
@@ -45,11 +45,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_SET_PDEATHSIG: Final = 1
 
-
-def main(fd: int, counter: int) -> None:
-    """Run a worker process, given the descriptors of its end of the socket pair and of the shared counter."""
+def main(fd: int, counter: int, lifeline: int | None = None) -> None:
+    """Run a worker process, given the descriptors of its end of the socket pair, the counter and the lifeline."""
     os.set_inheritable(fd, False)
     begun = mmap.mmap(counter, COUNTER.size)
     os.close(counter)
@@ -59,7 +57,7 @@ def main(fd: int, counter: int) -> None:
     setup = channel.receive()
     if setup is None:
         return
-    _die_with(setup["parent"])
+    die_with(setup["parent"], lifeline)
     for number in (signal.SIGINT, signal.SIGTERM):  # not SIG_IGN, which programs started by a job would inherit
         signal.signal(number, lambda *_: None)
     sys.argv[:] = setup["argv"]
@@ -85,20 +83,9 @@ def _serve(channel: Channel, setup: dict[str, Any], worker: Worker, begun: mmap.
         COUNTER.pack_into(begun, 0, count)
         HERE.set(Here(lambda ids: channel.send(["waits", ids])))
         outcome = worker.run(*sent)
-        if most_kib is not None and _resident_kib() > most_kib:
+        if most_kib is not None and resident_kib() > most_kib:
             left = 0
         channel.send(["done", packed_outcome(outcome), left == 0])
-
-
-def _die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() not in (parent, 0):  # the parent has already died
-        os._exit(1)
-
-
-def _resident_kib() -> int:
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * (os.sysconf("SC_PAGE_SIZE") // 1024)
 
 
 # ---- running ---------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
 
+from ...kernel import processors
 from ...tasks.naming import script_of
 from ...tasks.options.time_limits import Limits
 
@@ -50,7 +51,7 @@ class Kind:
     @property
     def workers(self) -> int:
         """How many jobs run at once by default."""
-        return self.default or len(os.sched_getaffinity(0))
+        return self.default or processors()
 
     def refusal(self, task: Task[..., Any], limits: Limits) -> str | None:
         """Return why this pool cannot run jobs of the task, or None if it can."""

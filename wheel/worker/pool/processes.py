@@ -17,7 +17,6 @@ import json
 import logging
 import mmap
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -31,6 +30,7 @@ from typing import Any, Final
 from ...clock import Clock, SystemClock
 from ...errors import TimeLimitExceeded
 from ...job import Claim, Crashed, Job, Outcome, Released
+from ...kernel import Lifeline, end_of, nameless_file
 from ...safety.calm import CalmLogger, calmly
 from ...tasks.registry import Registry
 from ..run.runner import Run, Runner
@@ -55,7 +55,7 @@ while not text.endswith(b"\\n"):
     text += os.read(fd, 1) or sys.exit()
 sys.path[:] = json.loads(text)
 from hourwheel.worker.pool.child import main
-main(fd, int(sys.argv[2]))
+main(fd, *map(int, sys.argv[2:]))
 """
 
 
@@ -188,8 +188,8 @@ def _setup(registry: Registry, options: PoolOptions) -> dict[str, Any]:
     }
 
 
-def _spawn() -> tuple[socket.socket, subprocess.Popen[bytes], mmap.mmap]:
-    """Start a process. Returns (our end of the connection, the process, the counter).
+def _spawn() -> tuple[socket.socket, subprocess.Popen[bytes], mmap.mmap, Lifeline]:
+    """Start a process. Returns (our end of the connection, the process, the counter, what tells it that we live).
 
     Raises:
         OSError: no more processes or descriptors are available.
@@ -199,18 +199,22 @@ def _spawn() -> tuple[socket.socket, subprocess.Popen[bytes], mmap.mmap]:
         ours, end = socket.socketpair()
         ours_too.enter_context(ours)
         theirs.enter_context(end)
-        counter = os.memfd_create("begun")
+        counter = nameless_file("begun")
         theirs.callback(os.close, counter)
         os.truncate(counter, COUNTER.size)
         begun = mmap.mmap(counter, COUNTER.size)
+        lifeline = Lifeline()
+        ours_too.callback(lifeline.close)
+        passed = [end.fileno(), counter, *lifeline.to_pass]
         process = subprocess.Popen(  # noqa: S603 - starts this interpreter
-            [sys.executable, *flags, "-c", _BOOT, str(end.fileno()), str(counter)],
-            pass_fds=[end.fileno(), counter],
+            [sys.executable, *flags, "-c", _BOOT, *map(str, passed)],
+            pass_fds=passed,
             stdin=subprocess.DEVNULL,
             process_group=0,
         )
+        lifeline.passed()
         ours_too.pop_all()
-        return ours, process, begun
+        return ours, process, begun, lifeline
 
 
 class Child:
@@ -223,14 +227,9 @@ class Child:
         """Whether it was killed because its job reached the hard limit."""
         self._sent = 0
         self._waits: Callable[[list[str]], object] = list
-        ours, self._process, self._begun = _spawn()
-        self._pidfd = os.pidfd_open(self._process.pid)
+        ours, self._process, self._begun, self._lifeline = _spawn()
+        self._end = end_of(self._process, ours.fileno())
         self._channel = Channel(ours)
-        self._ended = select.poll()
-        self._ended.register(self._pidfd, select.POLLIN)
-        self._poll = select.poll()
-        self._poll.register(self._pidfd, select.POLLIN)
-        self._poll.register(ours.fileno(), select.POLLIN)
         try:
             ours.sendall(json.dumps(sys.path).encode() + b"\n")
             self._channel.send(setup)
@@ -241,10 +240,6 @@ class Child:
     def had_begun(self) -> bool:
         """Whether it had started the job that it was sent last."""
         return COUNTER.unpack_from(self._begun) == (self._sent,)
-
-    def _has_ended(self, timeout_s: float) -> bool:
-        """Whether the process has ended. It is not reaped, so its pid is not reused."""
-        return bool(self._ended.poll(timeout_s * 1000))
 
     def wait_ready(self, timeout_s: float) -> dict[str, str] | None:
         """Wait until it is ready. Returns the modules that it could not import, with the reason; None if it failed."""
@@ -264,7 +259,7 @@ class Child:
         """
         self._sent += 1
         self._waits = waits
-        if self.spent or self._has_ended(0.0):
+        if self.spent or self._end.has_come(0.0):
             self._lose()
             return None
         try:
@@ -296,17 +291,17 @@ class Child:
                 self.overran = True
                 self._lose()
                 return None
-            events = dict(self._poll.poll(None if left_s is None else left_s * 1000))
-            if self._channel.fileno() in events and self._channel.read():
+            ended, readable = self._end.or_readable(left_s)
+            if readable and self._channel.read():
                 continue
-            if events:  # it has died, or closed its end of the channel
+            if ended or readable:  # it has died, or closed its end of the channel
                 self._lose()
                 return None
 
     def _lose(self) -> None:
         self.spent = True
         if not self.overran:
-            self._has_ended(0.5)  # its end of the channel is closed shortly before it is dead
+            self._end.has_come(0.5)  # its end of the channel is closed shortly before it is dead
         self._kill()
 
     def _kill(self) -> None:
@@ -320,14 +315,14 @@ class Child:
         """Wait for its end, and write its last log records. Return whether it ended in time."""
         deadline = _monotonic() + timeout_s
         while (left_s := deadline - _monotonic()) > 0:
-            events = dict(self._poll.poll(left_s * 1000))
-            if self._channel.fileno() in events and not self._channel.read():
-                self._poll.unregister(self._channel.fileno())
+            ended, readable = self._end.or_readable(left_s)
+            if readable and not self._channel.read():
+                self._end.only()
             while self._channel.at_hand:
                 message = self._channel.receive()
                 if message[0] == "log":
                     _write(message[1])
-            if self._pidfd in events:
+            if ended:
                 self._process.wait()
                 return True
         return False
@@ -341,7 +336,8 @@ class Child:
                 self._kill()
         self._channel.close()
         self._begun.close()
-        os.close(self._pidfd)
+        self._end.close()
+        self._lifeline.close()
 
     def how_it_ended(self) -> str:
         """How the process ended, as text."""

@@ -15,6 +15,7 @@ from hourwheel.store.file.backup import backup, move
 from hourwheel.testing import FakeClock
 from hourwheel.turn import effects
 
+from tests.kit.kernel import needs_proc
 from tests.kit.systems import Watched
 
 NOW_MS = 10_000
@@ -196,6 +197,7 @@ def test_a_worker_that_lives_keeps_its_store_where_it_is(path: Path, tmp_path: P
     worker.close()
 
 
+@needs_proc
 def test_a_call_through_a_store_that_was_moved_is_refused_and_not_lost(path: Path, tmp_path: Path) -> None:
     """A program of another user, or in another container, cannot be seen to have it open."""
     producer = JsonStore(path, durability="os")

@@ -18,6 +18,7 @@ from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.codec import UnreadableJob, decode_job, encode_job, peek
 from hourwheel.store.file import compactor, epoch
 from hourwheel.store.file.background import Background
+from hourwheel.store.file.system.kernel import path_of
 from hourwheel.store.file.system.lock import LifeSigns
 from hourwheel.store.file.system.system import SYSTEM
 from hourwheel.turn import effects
@@ -299,7 +300,7 @@ def test_who_opens_a_store_makes_its_names_durable_because_its_maker_may_have_di
 
     def watch(name: str, args: tuple[Any, ...]) -> None:
         if name == "fsync":
-            synced.append(os.readlink(f"/proc/self/fd/{args[0]}"))
+            synced.append(path_of(args[0]))
 
     JsonStore(path, system=Watched(watch)).close()
     assert os.path.dirname(os.path.realpath(path)) in synced

@@ -17,8 +17,9 @@ from hourwheel.store.file.system.place import Place
 from hourwheel.store.file.system.system import SYSTEM
 from hourwheel.testing import FakeClock
 
+from tests.kit.kernel import is_open
 from tests.kit.memory_system import DIRECTORY, MemorySystem
-from tests.kit.systems import Watched
+from tests.kit.systems import Watched, open_descriptors
 
 LOCK = f"{DIRECTORY}/tasks.json.lock"
 SIGN = f"{DIRECTORY}/tasks.json.owner.me"
@@ -393,7 +394,7 @@ def test_a_child_keeps_no_lock_of_its_parents_store_and_closes_nothing_else(tmp_
     fds = [os.open(tmp_path / "real" / name, os.O_RDWR | os.O_CREAT, 0o600) for name in names]
     os.close(lower)
     drop_inherited({name_of_open_file(str(link / "tasks.json"))})
-    still_open = [name for name, fd in zip(names, fds, strict=True) if os.path.exists(f"/proc/self/fd/{fd}")]
+    still_open = [name for name, fd in zip(names, fds, strict=True) if is_open(fd)]
     for name, fd in zip(names, fds, strict=True):
         if name in still_open:
             os.close(fd)
@@ -419,7 +420,7 @@ def test_a_fork_costs_no_more_after_a_thousand_stores(tmp_path: Path) -> None:
         drop_inherited(names)
     finally:
         os.close(fd)
-    assert 1 <= names.asked <= len(os.listdir("/proc/self/fd")) + 1
+    assert 1 <= names.asked <= open_descriptors() + 1
 
 
 @pytest.mark.parametrize(
