@@ -16,6 +16,7 @@ from ..results.result import AsyncResult
 from ..schedules.beat import NO_TIME, Draft, beat_entry, checked_args, checked_kwargs, checked_schedule, schedule_plan
 from ..schedules.entry import Entry
 from ..schedules.when import Schedule
+from ..schedules.words import words_of
 from ..tasks.canvas import Signature
 from ..tasks.naming import checked_name
 from ..tasks.sender import P, R, Sender
@@ -40,6 +41,11 @@ class Scheduled:
     next_at: datetime | None
     """When it fires next, in UTC; None until a scheduler has looked after it."""
     paused: bool
+
+    @property
+    def words(self) -> str:
+        """``spec`` in plain words, such as "every 5 minutes"; as it is, if there are none for it."""
+        return words_of(self.spec)
 
 
 def periodic(

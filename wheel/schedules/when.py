@@ -4,14 +4,7 @@ A schedule is a pure function from one instant to the next fire after it. All pr
 whenever they start: ``every`` counts from a fixed anchor, not from the start of the process. A fire can therefore be
 identified by its schedule and its instant.
 
-``crontab`` and daylight saving (``every`` is not affected by it):
-
-    the hour is given ("30 2 * * *")    Fires once a day. A time that the clocks skip fires at the first instant after
-                                        the gap; a time that occurs twice fires at the first of the two.
-    any hour ("*/15 * * * *")           Fires as time passes: not in an hour that is skipped, and in both passes of an
-                                        hour that is repeated.
-
-The code relies on at most one change of a zone's offset a day. In every known zone, changes are a week or more apart.
+What happens to times of day when the clocks change is in local_time.py.
 """
 
 from __future__ import annotations
@@ -25,12 +18,11 @@ from ..errors import InvalidValue
 from ..zones import checked_zone
 from .cron_calendar import Calendar
 from .cron_fields import Cronfield, calendar_of, closed_up, text_of
+from .local_time import as_time_passes, by_calendar
 
 Seconds = float | timedelta
 
 _LEAST_MS: Final = 100
-_SECOND: Final = timedelta(seconds=1)
-_DAY: Final = timedelta(days=1)
 _FAR: Final = datetime(9990, 1, 1, tzinfo=UTC)
 
 
@@ -199,40 +191,12 @@ class crontab:  # noqa: N801 - Celery's name
         start = as_datetime(min(ms, MAX_MS))
         if start >= _FAR or ms >= self._over_ms:
             return None
-        found = self._by_calendar(start, zone) if self._named else self._as_time_passes(start, zone)
+        search = by_calendar if self._named else as_time_passes
+        found = search(self._calendar, start, zone)
         if found is None:
             self._over_ms = ms
             return None
         return instant_ms(found)
-
-    def _by_calendar(self, start: datetime, zone: tzinfo) -> datetime | None:
-        """The next fire if the hour is given: when the clocks first show the time, or first go past it."""
-        offset, before = _offset(start, zone), _offset(start - _DAY, zone)
-        since = start.replace(tzinfo=None) + offset
-        if before > offset:  # the clocks were set back: times that they showed before must not fire again
-            since = max(since, _transition(start - _DAY, start, zone).replace(tzinfo=None) - _SECOND + before)
-        naive = self._calendar.after(since)
-        return None if naive is None else _first_instant(naive, zone)
-
-    def _as_time_passes(self, start: datetime, zone: tzinfo) -> datetime | None:
-        """The next fire for any hour: every instant at which the clocks show a matching time."""
-        offset = _offset(start, zone)
-        since = start.replace(tzinfo=None) + offset
-        while (naive := self._calendar.after(since)) is not None:
-            instant = (naive - offset).replace(tzinfo=UTC)
-            look = min(instant, start + _DAY)
-            if _offset(look, zone) != offset:
-                start = _transition(start, look, zone)
-                if instant < start:
-                    return instant
-                since = start.replace(tzinfo=None) + _offset(start, zone) - _SECOND
-            elif look == instant:
-                return instant
-            else:  # nothing matches for days: skip most of them, whatever offset changes there are in between
-                start = max(look, instant - 2 * _DAY)
-                since = start.replace(tzinfo=None) + _offset(start, zone)
-            offset = _offset(start, zone)
-        return None
 
 
 _NICKNAMES: Final = {
@@ -268,27 +232,3 @@ def _expression(text: str) -> tuple[list[str], str | None]:
     if len(words) != 6:
         raise InvalidValue.of("crontab", _FIVE, text)
     return words, zone
-
-
-def _offset(instant: datetime, zone: tzinfo) -> timedelta:
-    return instant.astimezone(zone).utcoffset() or timedelta()
-
-
-def _first_instant(naive: datetime, zone: tzinfo) -> datetime:
-    """The first instant at which the clocks show a time or, if they skip it, the first instant after the gap."""
-    instant = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == naive:
-        return instant
-    return _transition(naive.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
-
-
-def _transition(low: datetime, high: datetime, zone: tzinfo) -> datetime:
-    """The whole second between ``low`` and ``high`` at which the offset changes."""
-    low, before = low.replace(microsecond=0), _offset(low, zone)
-    while high - low > _SECOND:
-        middle = (low + (high - low) // 2).replace(microsecond=0)
-        if _offset(middle, zone) == before:
-            low = middle
-        else:
-            high = middle
-    return high

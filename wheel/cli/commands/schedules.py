@@ -9,6 +9,7 @@ from ...contract import Filter, Store, pages
 from ...explain.when import local, until, utc
 from ...job import Job, State
 from ...schedules.entry import Entry
+from ...schedules.words import words_of
 from ..command import STORE, Command, Context, as_json
 from ..console import Cell
 from ..outcome import YES
@@ -37,7 +38,7 @@ def schedules(args: Namespace, context: Context) -> int:
         when = "no fire is pending" if at_ms is None else f"{local(at_ms)} ({until(at_ms, now_ms)})"
         notes = ", ".join(word for word in ("paused", "unknown to the app") if row[word.split()[0]])
         console.line(
-            row["name"], Cell(f"  {row['spec']}  ", "dim"), when, Cell(f"  {notes}" if notes else "", "yellow")
+            row["name"], Cell(f"  {row['words']}  ", "dim"), when, Cell(f"  {notes}" if notes else "", "yellow")
         )
     if not rows:
         console.line("no schedules")
@@ -59,6 +60,7 @@ def _rows(known: dict[str, Entry], pending: dict[str, Job], paused: list[str], a
             {
                 "name": name,
                 "spec": spec,
+                "words": words_of(spec),
                 "task": entry.task if entry is not None else job.task if job is not None else "",
                 "next_ms": next_ms,
                 "next": utc(next_ms),

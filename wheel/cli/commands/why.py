@@ -12,6 +12,7 @@ from ...explain.processes import Process
 from ...explain.reasons import Facts, reasons
 from ...explain.when import from_now, local, utc
 from ...job import Job
+from ...schedules.words import words_of
 from ..command import JOB, Command, Context, as_json
 from ..console import Cell
 from ..describe import call, document, state
@@ -49,7 +50,7 @@ def _fire(job: Job) -> list[tuple[int | None, str]]:
         return []
     missed = f", in place of {job.fire.missed} more that were missed" if job.fire.missed else ""
     followed = "" if job.fire.followed else "; the next one is added when this one is claimed"
-    return [(None, f"fire of schedule {job.fire.schedule} ({job.fire.spec}){missed}{followed}")]
+    return [(None, f"fire of schedule {job.fire.schedule} ({words_of(job.fire.spec)}){missed}{followed}")]
 
 
 def _due(job: Job) -> list[tuple[int | None, str]]:
