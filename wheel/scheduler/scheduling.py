@@ -185,7 +185,7 @@ def resume_schedule(app: App, name: str) -> bool:
     """
     entry, now_ms = _entry(app, name), app.clock.now_ms()
     held = app.fires.pending(app.store, entry)
-    next_ms = entry.schedule.after(now_ms)
+    next_ms = entry.after(now_ms)
     if held is not None and held.state is State.SCHEDULED and held.due_ms <= now_ms and next_ms is not None:
         app.submit(entry.fire(next_ms, now_ms, app), on_conflict="replace")
     return bool(app.store.resume([entry.key]))

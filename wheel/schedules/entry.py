@@ -15,6 +15,7 @@ from ..safety.calm import CalmLogger
 from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY, Plan
 from ..tasks.registry import Registry
+from .jitter import jittered
 from .misfires import Policy
 from .when import Schedule
 
@@ -61,7 +62,7 @@ class Entry:
     def after(self, ms: int) -> int | None:
         """Return the first fire later than ``ms``. A user's schedule that fails is logged and counts as having none."""
         try:
-            found = self.schedule.after(ms)
+            found = jittered(self.schedule.after, getattr(self.schedule, "jitter_ms", 0), self.name, ms)
             if found is None or (type(found) is int and found > ms):
                 return found
             LOG.error("Schedule %s does not fire: after(%d) must be later than that, got %r", self.name, ms, found)

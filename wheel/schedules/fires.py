@@ -228,7 +228,8 @@ class Schedules:
         if decision.next_ms is not None:
             next_fire = entry.fire(decision.next_ms, now_ms, self._carrier, decision.stands)
             following.append((claim, Keep(next=next_fire, missed=decision.missed)))
-        if decision.skip is not None:
+        again = decision.next_ms is None and job.attempt > 1  # the last fire, retried: it is late because it was tried
+        if decision.skip is not None and not again:
             ended[claim.token] = Skipped(reason=decision.skip)
             return
         if decision.missed:

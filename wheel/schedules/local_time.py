@@ -15,6 +15,8 @@ from typing import Final, Protocol
 
 _SECOND: Final = timedelta(seconds=1)
 _DAY: Final = timedelta(days=1)
+FAR: Final = datetime(9990, 1, 1, tzinfo=UTC)
+"""Nothing fires from here on: datetime ends with 9999, and this leaves room for converting between zones."""
 
 
 class Days(Protocol):

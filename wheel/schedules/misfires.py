@@ -88,7 +88,7 @@ def decide(policy: Policy, after: After, at_ms: int, now_ms: int, stands: int = 
     missed, to_come = _count(after, at_ms, now_ms)
     if grace_ms is None or (stands and late is None):
         return Decision(to_come, stands + missed)
-    newest_ms = _newest(after, at_ms, now_ms)
+    newest_ms = newest(after, at_ms, now_ms)
     if now_ms - newest_ms <= grace_ms:
         why = late or "skipped: it was missed"
         return Decision(newest_ms, skip=f"{why}; a newer one runs instead", stands=stands + missed)
@@ -117,7 +117,7 @@ def _count(after: After, at_ms: int, now_ms: int) -> tuple[int, int | None]:
     return min(missed, MISSED_MOST), next_ms
 
 
-def _newest(after: After, at_ms: int, now_ms: int) -> int:
+def newest(after: After, at_ms: int, now_ms: int) -> int:
     """The newest fire up to now; there is at least one after ``at_ms``. Bisected: a schedule only answers "after"."""
 
     def is_last(ms: int) -> bool:

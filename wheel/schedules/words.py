@@ -12,7 +12,9 @@ from typing import Final
 from ..clock import as_datetime
 
 _UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
+_BOUNDS: Final = re.compile(r"(.*?)(?: start (\d+))?(?: end (\d+))?(?: times (\d+))?(?: jitter (\d+))?")
 _INTERVAL: Final = re.compile(r"every (\d+) ms(?: from (\d+))?")
+_DATES: Final = re.compile(r"every (\d+) (day|week|month)s(?: on (\S+))? at (\S+?)(?::00)?(?: (\S+))?")
 _CRONTAB: Final = re.compile(r"crontab (\S+) (\S+) (\S+) (\S+) (\S+) ((?:\* and )?\S+)(?: (\S+))?")
 _DAYS: Final = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _WEEKDAY: Final = r"(?:[0-7]|[A-Za-z]{3,9})"
@@ -32,12 +34,26 @@ def words_of(spec: str) -> str:
     >>> words_of("crontab 0 0 8-18/2 * * * UTC")
     'crontab 0 8-18/2 * * * (UTC)'
     """
+    bounded = _BOUNDS.fullmatch(spec)
+    words = None if bounded is None else _unbounded(bounded[1])
+    if bounded is None or words is None:
+        return spec
+    start, end, times, jitter = (None if part is None else int(part) for part in bounded.groups()[1:])
+    words += "" if start is None else f", from {moment(start)}"
+    words += "" if end is None else f", until {moment(end)}"
+    words += "" if times is None else f", {times} times" if times > 1 else ", once"
+    return words if jitter is None else f"{words}, delayed by up to {_counted(jitter)}"
+
+
+def _unbounded(spec: str) -> str | None:
     if found := _INTERVAL.fullmatch(spec):
         since = f", from {moment(int(found[2]))}" if found[2] else ""
         return f"every {length(int(found[1]))}{since}"
+    if found := _DATES.fullmatch(spec):
+        return _of_dates(int(found[1]), *found.groups()[1:])
     if found := _CRONTAB.fullmatch(spec):
         return _of_crontab(list(found.groups()[:6]), found[7])
-    return spec
+    return None
 
 
 def length(ms: int) -> str:
@@ -46,10 +62,12 @@ def length(ms: int) -> str:
     >>> length(300_000), length(3_600_000), length(5_400_000), length(172_800_000), length(1_500)
     ('5 minutes', 'hour', '90 minutes', '2 days', '1.5 seconds')
     """
+    return _counted(ms).removeprefix("1 ")
+
+
+def _counted(ms: int) -> str:
     name, size = next((unit for unit in _UNITS if ms % unit[1] == 0), _UNITS[-1])
-    if ms == size:
-        return name
-    return f"{ms // size if ms % size == 0 else ms / size} {name}s"
+    return f"{ms // size if ms % size == 0 else ms / size} {name}{'s' * (ms != size)}"
 
 
 def moment(ms: int) -> str:
@@ -60,6 +78,15 @@ def moment(ms: int) -> str:
     """
     text = as_datetime(ms).strftime("%Y-%m-%d %H:%M:%S") + (f".{ms % 1000:03}" if ms % 1000 else "")
     return f"{text.removesuffix(':00')} UTC"
+
+
+def _of_dates(count: int, unit: str, days: str | None, at: str, zone: str | None) -> str:
+    which = f"every {unit if count == 1 else f'{count} {unit}s'}"
+    if unit == "week" and days:
+        which = f"every {_weekdays(days)}" if count == 1 else f"{which} on {_weekdays(days)}"
+    elif unit == "month" and days:
+        which += " on the last day" if days.upper() == "L" else f" on day {_listed(days.split(','))}"
+    return f"{which} at {at}{f' ({zone})' if zone else ''}"
 
 
 def _of_crontab(fields: list[str], zone: str | None) -> str:

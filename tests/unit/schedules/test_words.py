@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 BERLIN = ZoneInfo("Europe/Berlin")
+START, END = datetime(2026, 12, 1, 7, 30, tzinfo=UTC), datetime(2026, 12, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,20 @@ BERLIN = ZoneInfo("Europe/Berlin")
         (crontab("@monthly"), "every month on day 1 at 00:00 (Europe/Berlin)"),
         (crontab("0 0 1,15 * *"), "every month on day 1 and 15 at 00:00 (Europe/Berlin)"),
         (crontab(0, 0, day_of_month="L"), "every month on the last day at 00:00 (Europe/Berlin)"),
+        (every(at="07:30"), "every day at 07:30 (Europe/Berlin)"),
+        (every(days=2, at="07:30:15"), "every 2 days at 07:30:15 (Europe/Berlin)"),
+        (every(on="mon-wed", at="9:00"), "every Monday, Tuesday and Wednesday at 09:00 (Europe/Berlin)"),
+        (every(weeks=2, on="thu", timezone="UTC"), "every 2 weeks on Thursday at 00:00 (UTC)"),
+        (every(months=1, at="07:30"), "every month on day 1 at 07:30 (Europe/Berlin)"),
+        (every(months=3, day="1,15"), "every 3 months on day 1 and 15 at 00:00 (Europe/Berlin)"),
+        (every(day="L"), "every month on the last day at 00:00 (Europe/Berlin)"),
+        (every(60, start=START, end=END), "every minute, from 2026-12-01 07:30 UTC, until 2026-12-02 00:00 UTC"),
+        (every(60, start=START, times=1), "every minute, from 2026-12-01 07:30 UTC, once"),
+        (crontab(0, jitter=90), "every hour, delayed by up to 90 seconds"),
+        (
+            crontab("0 7 * * *", start=START, times=10, jitter=1),
+            "every day at 07:00 (Europe/Berlin), from 2026-12-01 07:30 UTC, 10 times, delayed by up to 1 second",
+        ),
     ],
 )
 def test_what_is_simple_is_said_in_words(schedule: Schedule, words: str) -> None:
