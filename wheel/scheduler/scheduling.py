@@ -54,6 +54,7 @@ def periodic(
     *,
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
+    max_instances: int | None = None,
     **options: Unpack[TaskOptions],
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a task, and call it again and again: a decorator.
@@ -62,6 +63,8 @@ def periodic(
         schedule: every(...), crontab(...), or a number of seconds.
         args: of each call; positional.
         kwargs: likewise; by name.
+        max_instances: skip a fire while so many earlier ones have not ended: they run, or wait to run or to be tried
+            again. None for no limit.
         options: of the task; see TaskOptions. ``name``, by default module.function, is the schedule's, too.
             ``misfire`` says what becomes of fires that were due while nobody could run them: "coalesce" (the
             default) runs once for all of them, "skip" the newest that is within ``misfire_grace_time`` (60 s; given
@@ -87,7 +90,7 @@ def periodic(
         task: Task[P, R] = fn if isinstance(fn, Task) else made(**own)(fn)
         name = own.pop("name", None) if known else None
         plan = schedule_plan(task.plan, own if known else {})
-        draft = Draft(task.name, checked_args(args), checked_kwargs(kwargs), plan, misfire, grace)
+        draft = Draft(task.name, checked_args(args), checked_kwargs(kwargs), plan, misfire, grace, max_instances)
         _add(app, draft, schedule, task, name, task.name)
         return task
 
@@ -101,6 +104,8 @@ def add_periodic_task(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     name: str | None = None,
+    *,
+    max_instances: int | None = None,
     **options: Unpack[Options],
 ) -> str:
     """Call a task again and again, under Celery's name for it.
@@ -112,6 +117,7 @@ def add_periodic_task(
         kwargs: added to the signature's own.
         name: of the schedule; by default the call, such as ``shop.remind(7)``, or the task's name where there are
             no arguments. A second schedule of the same call is ``shop.remind(7):2``.
+        max_instances: see periodic().
         options: of its calls, see Options; of them ``misfire`` and ``misfire_grace_time`` see periodic().
 
     Returns:
@@ -133,7 +139,7 @@ def add_periodic_task(
     call = call.clone(checked_args(args), checked_kwargs(kwargs))
     own: dict[str, Any] = dict(options)
     misfire, grace = own.pop("misfire", None), own.pop("misfire_grace_time", None)
-    draft = Draft(task.name, call.args, call.kwargs, schedule_plan(sender.plan, own), misfire, grace)
+    draft = Draft(task.name, call.args, call.kwargs, schedule_plan(sender.plan, own), misfire, grace, max_instances)
     return _add(app, draft, schedule, task, name)
 
 
@@ -142,7 +148,7 @@ def add_beat_schedule(app: App, schedules: Mapping[str, Mapping[str, Any]]) -> N
 
     Args:
         schedules: by name: ``{"task": ..., "schedule": ..., "args": (), "kwargs": {}, "options": {}}``, and
-            ``misfire`` and ``misfire_grace_time``, see periodic().
+            ``misfire``, ``misfire_grace_time`` and ``max_instances``, see periodic().
 
     Raises:
         InvalidValue: an entry cannot be read; none of them is taken.
@@ -187,7 +193,8 @@ def resume_schedule(app: App, name: str) -> bool:
     held = app.fires.pending(app.store, entry)
     next_ms = entry.after(now_ms)
     if held is not None and held.state is State.SCHEDULED and held.due_ms <= now_ms and next_ms is not None:
-        app.submit(entry.fire(next_ms, now_ms, app), on_conflict="replace")
+        before = held.fire.before if held.fire is not None else ()
+        app.submit(entry.fire(next_ms, now_ms, app, before=before), on_conflict="replace")
     return bool(app.store.resume([entry.key]))
 
 

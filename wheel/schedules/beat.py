@@ -21,7 +21,7 @@ from .when import Schedule, every
 
 NO_TIME: Final = "left out of a schedule: the schedule says when to run"
 _LONGEST_NAME: Final = 150
-_BEAT: Final = ("task", "schedule", "args", "kwargs", "options", "misfire", "misfire_grace_time")
+_BEAT: Final = ("task", "schedule", "args", "kwargs", "options", "misfire", "misfire_grace_time", "max_instances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Draft:
     plan: Plan
     misfire: str | None = None
     grace: float | timedelta | None = None
+    max_instances: int | None = None
 
     @property
     def name(self) -> str:
@@ -61,7 +62,7 @@ class Draft:
             task=self.task,
             payload=self.payload,
             plan=self.plan,
-            policy=policy_of(self.plan, self.misfire, self.grace),
+            policy=policy_of(self.plan, self.misfire, self.grace, self.max_instances),
         )
 
 
@@ -130,7 +131,8 @@ def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo) ->
     known = registry.get(task) if task in registry else None
     if known is not None:
         known.check(*args, **kwargs)
-    draft = Draft(task, args, kwargs, Plan(), value.get("misfire"), value.get("misfire_grace_time"))
+    misfire, grace, most = (value.get(name) for name in ("misfire", "misfire_grace_time", "max_instances"))
+    draft = Draft(task, args, kwargs, Plan(), misfire, grace, most)
     options_of = partial(_with_options, draft, dict(value.get("options") or {}))
     plan, _ = options_of(Plan() if known is None else known.plan)
     entry = replace(draft, plan=plan).entry(checked_name("name", name), value["schedule"], zone)
@@ -140,4 +142,4 @@ def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo) ->
 def _with_options(draft: Draft, options: Mapping[str, Any], plan: Plan) -> tuple[Plan, Policy]:
     """The plan and misfire policy of a schedule, given its task's plan."""
     plan = schedule_plan(plan, options)
-    return plan, policy_of(plan, draft.misfire, draft.grace)
+    return plan, policy_of(plan, draft.misfire, draft.grace, draft.max_instances)

@@ -98,8 +98,11 @@ class Entry:
         plan = plan if carrier.routes is None else carrier.routes.place(self.task, plan)
         return plan.job(self.task, self.payload, now_ns, carrier.result_ttl_ms)
 
-    def fire(self, at_ms: int, now_ms: int, carrier: Defaults, stands: int = 0) -> Job:
-        """Return the job of the fire at ``at_ms``, which replaces ``stands`` others that were missed."""
+    def fire(self, at_ms: int, now_ms: int, carrier: Defaults, stands: int = 0, before: tuple[str, ...] = ()) -> Job:
+        """Return the job of the fire at ``at_ms``, which replaces ``stands`` others that were missed.
+
+        ``before``: the ids of earlier fires that have not ended, if the schedule has ``max_instances``.
+        """
         job = self.job(now_ms * 1_000_000, carrier)
         return job._replace(
             id=f"{self.name}@{_moment(at_ms)}",
@@ -108,7 +111,7 @@ class Entry:
             expires_ms=None,
             grace_ms=None,
             latest_ms=None,
-            fire=Fire(self.name, at_ms, self.schedule.spec, missed=stands),
+            fire=Fire(self.name, at_ms, self.schedule.spec, missed=stands, before=before),
         )
 
 

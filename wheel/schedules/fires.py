@@ -23,7 +23,7 @@ from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY
 from ..turn import Keep
 from .entry import LOG, Entry, alike, is_reload, refuse_other
-from .misfires import decide, in_words
+from .misfires import crowded, decide, in_words
 
 _UNFINISHED: Final = frozenset(State) - FINISHED
 _HOLD_MS: Final = 60_000
@@ -129,7 +129,7 @@ class Schedules:
             if held is None:
                 missing.append(self._next(store, entry, now_ms))
             elif self._moves and _planned_otherwise(held, entry, now_ms):
-                moved.append(self._next(store, entry, now_ms, held.id))
+                moved.append(self._next(store, entry, now_ms, held))
         try:
             store.add([job for job in moved if job is not None], now_ms, on_conflict="replace")
             self._begin_all(store, [job for job in missing if job is not None], now_ms)
@@ -165,12 +165,13 @@ class Schedules:
         """Return the schedule's unfinished fire, if any."""
         return next(iter(store.scan(Filter(key=entry.key, states=_UNFINISHED), 1)), None)
 
-    def _next(self, store: Store, entry: Entry, now_ms: int, held: str | None = None) -> Job | None:
+    def _next(self, store: Store, entry: Entry, now_ms: int, held: Job | None = None) -> Job | None:
         """The first future fire that was never added before; None if it is the pending one, ``held``."""
         at_ms = entry.after(now_ms)
+        before = held.fire.before if held is not None and held.fire is not None else ()
         while at_ms is not None:
-            job = entry.fire(at_ms, now_ms, self._carrier)
-            if job.id == held:
+            job = entry.fire(at_ms, now_ms, self._carrier, before=before)
+            if held is not None and job.id == held.id:
                 return None
             if find(store, job.id) is None:
                 return job
@@ -194,9 +195,15 @@ class Schedules:
         ended: dict[int, Outcome] = {}
         following: list[tuple[Claim, Keep]] = []
         changed: dict[int, Claim] = {}
+        try:
+            unfinished = _unfinished(fires, store)
+        except StoreError as error:
+            LOG.warning("%d fires are released, because earlier ones could not be looked up: %s", len(fires), error)
+            release = Released(reason="earlier fires of its schedule could not be looked up")
+            return [claim for claim in claims if claim not in fires], [(claim, release) for claim in fires]
         for claim in fires:
             try:
-                self._take(claim, now_ms, ended, following, changed)
+                self._take(claim, unfinished, now_ms, ended, following, changed)
             except Exception as error:  # from a user's own Schedule class
                 ended[claim.token] = _hold(claim.job, now_ms, error)
         lost = _add_next(following, ended, store, now_ms)
@@ -212,6 +219,7 @@ class Schedules:
     def _take(
         self,
         claim: Claim,
+        unfinished: frozenset[str],
         now_ms: int,
         ended: dict[int, Outcome],
         following: list[tuple[Claim, Keep]],
@@ -224,9 +232,12 @@ class Schedules:
             ended[claim.token] = self._give_back(job)
             return
         policy = entry.told_by(self._carrier.registry).policy
+        before = tuple(id for id in job.fire.before if id in unfinished)
         decision = decide(policy, entry.after, job.fire.at_ms, now_ms, job.fire.missed)
+        decision = crowded(policy, decision, before)
         if decision.next_ms is not None:
-            next_fire = entry.fire(decision.next_ms, now_ms, self._carrier, decision.stands)
+            known = () if policy.max_instances is None else before if decision.skip is not None else (*before, job.id)
+            next_fire = entry.fire(decision.next_ms, now_ms, self._carrier, decision.stands, known)
             following.append((claim, Keep(next=next_fire, missed=decision.missed)))
         again = decision.next_ms is None and job.attempt > 1  # the last fire, retried: it is late because it was tried
         if decision.skip is not None and not again:
@@ -251,6 +262,13 @@ class Schedules:
                 "If the schedule was removed, run: hourwheel cancel %s", name, job.id,
             )  # fmt: skip
         return Released(reason=f"no schedule named {name!r} in the process that took it")
+
+
+def _unfinished(fires: Sequence[Claim], store: Store) -> frozenset[str]:
+    """Which of the earlier fires that these name have not ended."""
+    ids = {id for claim in fires if claim.job.fire is not None for id in claim.job.fire.before}
+    found = store.get(list(ids)) if ids else ()
+    return frozenset(job.id for job in found if job is not None and not job.finished)
 
 
 def _planned_otherwise(held: Job, entry: Entry, now_ms: int) -> bool:
