@@ -95,6 +95,8 @@ class Fire(NamedTuple):
     skipped for it."""
     before: tuple[str, ...] = ()
     """With ``max_instances``: the ids of earlier fires that had not ended when this one was added."""
+    stored: bool = False
+    """Whether the schedule is defined in the store, and not in the code."""
 
 
 class Job(NamedTuple):

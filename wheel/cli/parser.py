@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, HelpFormatter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, NoReturn
 
@@ -46,6 +46,17 @@ def make_parser(commands: Iterable[Command]) -> ArgumentParser:
     return top
 
 
+def _joined(words: Sequence[str], commands: Sequence[str]) -> list[str]:
+    """Make one word of the two words of a command.
+
+    >>> _joined(["-C", "schedules", "add", "x"], ["schedules", "schedules add"])
+    ['-C', 'schedules add', 'x']
+    """
+    first = next((n for n, word in enumerate(words) if word in commands), len(words))
+    two = " ".join(words[first : first + 2])
+    return [*words[:first], two, *words[first + 2 :]] if two in commands else list(words)
+
+
 def _examples(command: Command) -> str:
     return "\n".join(["examples:" if len(command.examples) > 1 else "example:", *(f"  {e}" for e in command.examples)])
 
@@ -72,6 +83,7 @@ class _Parser(ArgumentParser):
 
         With ``--`` among the arguments it is not used: it would read what follows as options.
         """
+        args = _joined(args, self._commands) if self._commands and args is not None else args
         if not self.intermixed or "--" in (args or ()):
             return super().parse_known_args(args, namespace)
         self.intermixed = False

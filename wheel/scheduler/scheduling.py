@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..clock import as_datetime
-from ..contract import Found
+from ..contract import Filter, Found
 from ..errors import InvalidValue, UnknownSchedule
-from ..job import State
+from ..job import Job, State
+from ..payload import decode_call
 from ..results.result import AsyncResult
 from ..schedules.beat import NO_TIME, Draft, beat_entry, checked_args, checked_kwargs, checked_schedule, schedule_plan
 from ..schedules.entry import Entry
+from ..schedules.fires import UNFINISHED, forget_unrun
+from ..schedules.stored import definitions, entry_of, find_definition
 from ..schedules.when import Schedule
 from ..schedules.words import words_of
 from ..tasks.canvas import Signature
 from ..tasks.naming import checked_name
+from ..tasks.options.plan import SCHEDULE_KEY
 from ..tasks.sender import P, R, Sender
 from ..tasks.task import Task
 from .app import App
@@ -41,6 +45,14 @@ class Scheduled:
     next_at: datetime | None
     """When it fires next, in UTC; None until a scheduler has looked after it."""
     paused: bool
+    args: tuple[Any, ...] = ()
+    """Of its calls; positional."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Of its calls; by name."""
+    stored: bool = False
+    """Whether it is defined in the store (app.schedules.add) and not in the code."""
+    registered: bool = True
+    """Whether this process has its task."""
 
     @property
     def words(self) -> str:
@@ -168,10 +180,12 @@ def take_conf(app: App, schedules: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def schedules(app: App) -> list[Scheduled]:
-    """See Scheduler.schedules."""
+    """The schedules of the code and of the store by name; a stored one takes precedence."""
     store = app.store
     paused = set(store.paused())
-    return [_scheduled(app, entry, paused) for _, entry in sorted(app.fires.entries.items())]
+    found = {name: scheduled(app, entry, paused) for name, entry in app.fires.entries.items()}
+    found |= {one.name: one for one in (scheduled_of(app, definition, paused) for definition in definitions(store))}
+    return [one for _, one in sorted(found.items())]
 
 
 def pause_schedule(app: App, name: str) -> bool:
@@ -180,7 +194,9 @@ def pause_schedule(app: App, name: str) -> bool:
     Raises:
         UnknownSchedule: there is none of that name.
     """
-    return bool(app.store.pause([_entry(app, name).key]))
+    if find_definition(app.store, name) is None:
+        _entry(app, name)
+    return bool(app.store.pause([f"{SCHEDULE_KEY}{name}"]))
 
 
 def resume_schedule(app: App, name: str) -> bool:
@@ -212,9 +228,14 @@ def run_schedule(app: App, name: str) -> AsyncResult[Any]:
 def remove_schedule(app: App, name: str) -> bool:
     """Forget a schedule here and cancel its next fire; whether one was pending. Other processes keep theirs.
 
+    A schedule that is defined in the store is removed for all processes.
+
     Raises:
         UnknownSchedule: there is none of that name.
     """
+    definition = find_definition(app.store, name)
+    if definition is not None:
+        return _remove_stored(app, definition, name)
     entry = _entry(app, name)
     del app.fires.entries[name]
     held = app.fires.pending(app.store, entry)
@@ -222,6 +243,14 @@ def remove_schedule(app: App, name: str) -> bool:
         return False
     found = app.store.cancel([held.id], app.clock.now_ms(), reason="its schedule was removed")
     return found == [Found.SCHEDULED]
+
+
+def _remove_stored(app: App, definition: Job, name: str) -> bool:
+    store = app.store
+    fires = [job.id for job in store.scan(Filter(key=f"{SCHEDULE_KEY}{name}", states=UNFINISHED))]
+    found = store.cancel([definition.id, *fires], app.clock.now_ms(), reason="its schedule was removed")
+    forget_unrun(store, fires)
+    return found[0] is Found.SCHEDULED
 
 
 def _add(
@@ -237,15 +266,46 @@ def _add(
 
 
 def _entry(app: App, name: str) -> Entry:
-    entry = app.fires.entries.get(name)
+    definition = find_definition(app.store, name)
+    entry = app.fires.entries.get(name) if definition is None else entry_of(definition)
     if entry is None:
-        known = ", ".join(sorted(app.fires.entries)) or "none"
+        known = ", ".join(one.name for one in schedules(app)) or "none"
         raise UnknownSchedule(f"no schedule named {name!r} here; there are: {known}")
     return entry
 
 
-def _scheduled(app: App, entry: Entry, paused: set[str]) -> Scheduled:
+def scheduled_of(app: App, definition: Job, paused: Collection[str]) -> Scheduled:
+    """A stored schedule as it stands, even if it cannot be read."""
+    try:
+        return scheduled(app, entry_of(definition), paused)
+    except (InvalidValue, TypeError):
+        assert definition.fire is not None
+        name, task = definition.fire.schedule, definition.kwargs.get("task")
+        return Scheduled(
+            name=name,
+            spec=definition.fire.spec,
+            task=task if isinstance(task, str) else "",
+            next_at=None,
+            paused=f"{SCHEDULE_KEY}{name}" in paused,
+            stored=True,
+            registered=False,
+        )
+
+
+def scheduled(app: App, entry: Entry, paused: Collection[str]) -> Scheduled:
+    """A schedule as it stands. ``paused``: the names that are paused in the store."""
     held = app.fires.pending(app.store, entry)
     next_at = as_datetime(held.due_ms) if held is not None and held.state is State.SCHEDULED else None
     spec = entry.schedule.spec
-    return Scheduled(name=entry.name, spec=spec, task=entry.task, next_at=next_at, paused=entry.key in paused)
+    args, kwargs = decode_call(entry.payload)
+    return Scheduled(
+        name=entry.name,
+        spec=spec,
+        task=entry.task,
+        next_at=next_at,
+        paused=entry.key in paused,
+        args=args,
+        kwargs=kwargs,
+        stored=entry.stored,
+        registered=entry.task in app.registry,
+    )

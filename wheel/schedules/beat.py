@@ -111,14 +111,16 @@ def schedule_plan(plan: Plan, options: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo) -> Entry:
+def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo, where: str = "beat_schedule") -> Entry:
     """Return the entry for one item of ``beat_schedule``. Its task may be defined later; its options are read then.
+
+    ``where``: what the items are called in errors.
 
     Raises:
         InvalidValue: the item is not valid.
         TypeError: the task is defined and does not take these arguments.
     """
-    where = f"beat_schedule[{name!r}]"
+    where = f"{where}[{name!r}]"
     if not isinstance(value, Mapping) or "task" not in value or "schedule" not in value:
         raise InvalidValue.of(where, "a dict with task and schedule", value)
     for key in value:

@@ -46,6 +46,8 @@ class Entry:
     """Whether the name was made from the call."""
     of_conf: bool = False
     """Whether it comes from the setting ``beat_schedule``."""
+    stored: bool = False
+    """Whether it is defined in the store."""
     late: Callable[[Plan], tuple[Plan, Policy]] | None = None
     """Computes the plan and policy from the task's plan, for a task that may be defined after the schedule."""
 
@@ -111,7 +113,7 @@ class Entry:
             expires_ms=None,
             grace_ms=None,
             latest_ms=None,
-            fire=Fire(self.name, at_ms, self.schedule.spec, missed=stands, before=before),
+            fire=Fire(self.name, at_ms, self.schedule.spec, missed=stands, before=before, stored=self.stored),
         )
 
 

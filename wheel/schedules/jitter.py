@@ -21,7 +21,7 @@ def jittered(after: After, jitter_ms: int, name: str, ms: int) -> int | None:
         ms: an instant in milliseconds since the epoch.
 
     >>> jittered(lambda ms: (ms // 60_000 + 1) * 60_000, 10_000, "clean", 0)
-    69341
+    5839
     """
     if not jitter_ms:
         return after(ms)

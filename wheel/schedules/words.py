@@ -12,10 +12,10 @@ from typing import Final
 from ..clock import as_datetime
 
 _UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
-_BOUNDS: Final = re.compile(r"(.*?)(?: start (\d+))?(?: end (\d+))?(?: times (\d+))?(?: jitter (\d+))?")
-_INTERVAL: Final = re.compile(r"every (\d+) ms(?: from (\d+))?")
-_DATES: Final = re.compile(r"every (\d+) (day|week|month)s(?: on (\S+))? at (\S+?)(?::00)?(?: (\S+))?")
-_CRONTAB: Final = re.compile(r"crontab (\S+) (\S+) (\S+) (\S+) (\S+) ((?:\* and )?\S+)(?: (\S+))?")
+BOUNDS: Final = re.compile(r"(.*?)(?: start (\d+))?(?: end (\d+))?(?: times (\d+))?(?: jitter (\d+))?")
+INTERVAL: Final = re.compile(r"every (\d+) ms(?: from (\d+))?")
+DATES: Final = re.compile(r"every (\d+) (day|week|month)s(?: on (\S+))? at (\S+?)(?::00)?(?: (\S+))?")
+CRONTAB: Final = re.compile(r"crontab (\S+) (\S+) (\S+) (\S+) (\S+) ((?:\* and )?\S+)(?: (\S+))?")
 _DAYS: Final = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _WEEKDAY: Final = r"(?:[0-7]|[A-Za-z]{3,9})"
 _WEEKDAYS: Final = re.compile(rf"{_WEEKDAY}(?:-{_WEEKDAY})?(?:,{_WEEKDAY}(?:-{_WEEKDAY})?)*")
@@ -34,10 +34,17 @@ def words_of(spec: str) -> str:
     >>> words_of("crontab 0 0 8-18/2 * * * UTC")
     'crontab 0 8-18/2 * * * (UTC)'
     """
-    bounded = _BOUNDS.fullmatch(spec)
+    try:
+        return _words_of(spec) or spec
+    except (OverflowError, ValueError):  # somebody has edited the store, and written a number of hundreds of digits
+        return spec
+
+
+def _words_of(spec: str) -> str | None:
+    bounded = BOUNDS.fullmatch(spec)
     words = None if bounded is None else _unbounded(bounded[1])
     if bounded is None or words is None:
-        return spec
+        return None
     start, end, times, jitter = (None if part is None else int(part) for part in bounded.groups()[1:])
     words += "" if start is None else f", from {moment(start)}"
     words += "" if end is None else f", until {moment(end)}"
@@ -46,12 +53,12 @@ def words_of(spec: str) -> str:
 
 
 def _unbounded(spec: str) -> str | None:
-    if found := _INTERVAL.fullmatch(spec):
+    if found := INTERVAL.fullmatch(spec):
         since = f", from {moment(int(found[2]))}" if found[2] else ""
         return f"every {length(int(found[1]))}{since}"
-    if found := _DATES.fullmatch(spec):
+    if found := DATES.fullmatch(spec):
         return _of_dates(int(found[1]), *found.groups()[1:])
-    if found := _CRONTAB.fullmatch(spec):
+    if found := CRONTAB.fullmatch(spec):
         return _of_crontab(list(found.groups()[:6]), found[7])
     return None
 

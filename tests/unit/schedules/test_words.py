@@ -88,6 +88,13 @@ def test_a_description_of_somebody_elses_is_no_error(text: str) -> None:
     assert words_of(text) != "" or text == ""
 
 
+@pytest.mark.parametrize(
+    "spec", [f"every 5 ms from {'9' * 30}", f"every {'9' * 9_000} ms", f"every 5 ms start {10**18}"]
+)
+def test_a_number_that_is_no_instant_is_shown_as_it_is(spec: str) -> None:
+    assert words_of(spec) == spec
+
+
 @given(ms=st.integers(100, 10**12))
 def test_intervals_of_different_length_are_said_differently(ms: int) -> None:
     near = {words_of(f"every {ms + more} ms") for more in (0, 1, 1_000, 60_000)}
