@@ -253,7 +253,9 @@ _BOUNDS: Final = Kind(
     _bounds_of,
     lambda bounds: list(map(list, bounds)),
 )
-_FIRE: Final = Kind(list, "a Fire, in JSON [schedule, at_ms, spec, followed, missed, before, stored]", _is_fire, _fire_of, _of_fire)
+_FIRE: Final = Kind(
+    list, "a Fire, in JSON [schedule, at_ms, spec, followed, missed, before, stored]", _is_fire, _fire_of, _of_fire
+)
 _AFTER: Final = Kind(
     dict,
     "an After whose numbers are whole, in JSON an object of ids, left, need, gives and delay_ms",

@@ -18,7 +18,7 @@ from typing import Final, cast
 
 from ..clock import MAX_MS
 from ..contract import Filter, Store, find
-from ..errors import HourwheelError, StoreError, TooManyPending
+from ..errors import StoreError, TooManyPending
 from ..events import Events
 from ..job import FINISHED, Claim, Job, Outcome, Released, Skipped, Snoozed, State
 from ..tasks.carrier import Defaults
@@ -26,7 +26,7 @@ from ..tasks.options.plan import SCHEDULE_KEY
 from ..turn import Keep
 from .entry import LOG, Entry, alike, is_reload, refuse_other
 from .misfires import crowded, decide, in_words
-from .stored import DEFINITION, definitions, entry_of, find_definition
+from .stored import DEFINITION, entry_of, find_definition, stored_entries
 
 UNFINISHED: Final = frozenset(State) - FINISHED
 _HOLD_MS: Final = 60_000
@@ -157,15 +157,8 @@ class Schedules:
         self._look_at_ms = now_ms + _LOOK_MS
 
     def _stored(self, store: Store) -> list[Entry]:
-        """The schedules that are defined in the store, without those that cannot be read."""
-        found = []
-        for definition in definitions(store):
-            try:
-                entry = entry_of(definition)
-            except (HourwheelError, TypeError) as error:
-                LOG.error("A stored schedule does not fire, because it cannot be read: %s", error)
-                continue
-            found.append(entry)
+        found = stored_entries(store)
+        for entry in found:
             if entry.task in self._carrier.registry:
                 self._unknown.pop(entry.name, None)
         return found

@@ -16,13 +16,13 @@ from typing import Any, Final
 
 from ..clock import MAX_MS
 from ..contract import Filter, Store
-from ..errors import InvalidValue
+from ..errors import HourwheelError, InvalidValue
 from ..ids import new_id
 from ..job import Fire, Job, State
 from ..payload import encode_call
 from ..tasks.registry import Registry
 from .beat import beat_entry
-from .entry import Entry
+from .entry import LOG, Entry
 from .reading import schedule_of
 
 DEFINITION: Final = "hourwheel.schedule"
@@ -93,6 +93,17 @@ def definitions(store: Store) -> list[Job]:
     """Return all definitions, by name."""
     found = store.scan(Filter(task=DEFINITION, states=_UNFINISHED, due_from_ms=MAX_MS))
     return sorted((job for job in found if job.fire is not None), key=lambda job: job.fire.schedule if job.fire else "")
+
+
+def stored_entries(store: Store) -> list[Entry]:
+    """Return the entries of all definitions, by name; those that cannot be read are logged and left out."""
+    found = []
+    for definition in definitions(store):
+        try:
+            found.append(entry_of(definition))
+        except (HourwheelError, TypeError) as error:
+            LOG.error("A stored schedule does not fire, because it cannot be read: %s", error)
+    return found
 
 
 def stored_entry(entry: Entry) -> Entry:

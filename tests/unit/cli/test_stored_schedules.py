@@ -10,7 +10,7 @@ from hourwheel import Scheduler
 from hourwheel.store import JsonStore
 from hourwheel.testing import FakeClock
 
-from .conftest import NOW_MS, Run
+from .conftest import APP, NOW_MS, Run
 
 NEW = ("schedules", "add", "clean", "--task", "app.clean")
 
@@ -107,6 +107,17 @@ def test_with_the_app_its_tasks_and_arguments_are_checked(run: Run, module: str)
     rows = json.loads(run("schedules", "-A", module, "--json")[1])
     shown = [(row["name"], row["task"], row["stored"], row["unknown"], row["unregistered"]) for row in rows]
     assert shown == [("x", "shop_tasks.remind", True, False, False)]
+
+
+def test_the_store_of_an_app_that_has_not_run_yet_is_made(run: Run, tmp_path: Path) -> None:
+    """As `hourwheel call` makes it; but none that is named by its path, which may be a mistake."""
+    (tmp_path / "fresh.py").write_text(APP.format(store="fresh.json"))
+    assert (
+        run("schedules", "add", "x", "--every", "5m", "--task", "fresh.remind", "--args", "[1]", "-A", "fresh")[0] == 0
+    )
+    assert run("schedules", "fresh.json")[1].startswith("x  every 5 minutes")
+    assert run(*NEW, "--every", "5m", "--store", "none.json")[0] == 2
+    assert not (tmp_path / "none.json").exists()
 
 
 def test_a_task_that_the_app_does_not_have_is_shown_as_unregistered(run: Run, store: Path, module: str) -> None:

@@ -23,8 +23,8 @@ from hourwheel import (
 )
 from hourwheel.clock import MAX_MS
 from hourwheel.schedules.stored import DEFINITION, find_definition
-from hourwheel.store import JsonStore
-from hourwheel.testing import FakeClock
+from hourwheel.store import JsonStore, MemoryStore
+from hourwheel.testing import FakeClock, travel
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 Processes = Callable[..., Scheduler]
@@ -444,3 +444,17 @@ def test_the_options_of_its_task_apply_where_it_has_none(process: Processes, clo
     app.schedules.add("a", every(10), mail, priority=1)
     steps(clock, 10, app)
     assert {(job.queue, job.priority) for job in app.store.scan() if job.task == "mail"} == {("mail", 1)}
+
+
+def test_a_year_of_it_passes_in_travel_and_the_definition_is_no_pending_job() -> None:
+    app, ran = Scheduler(MemoryStore(), timezone="Europe/Berlin"), list[str]()
+
+    @app.task(name="t")
+    def t() -> None:
+        ran.append("t")
+
+    with travel(app, "2026-03-01 00:00", tz="Europe/Berlin") as journey:
+        app.schedules.add("nightly", every(at="02:30"), t)
+        assert [due.task for due in journey.pending] == ["t"]
+        journey.advance(timedelta(days=60))
+        assert len(ran) == 60

@@ -66,7 +66,7 @@ def add(args: Namespace, context: Context) -> int:
         "queue": args.queue, "priority": args.priority, "misfire": args.misfire, "max_instances": args.max_instances,
     }  # fmt: skip
     when = _when(args, now_ms)
-    with _scheduler(args, context) as (app, named):
+    with _scheduler(args, context, creates=True) as (app, named):
         if named:
             task_of(app, args.task)
         try:
@@ -113,11 +113,20 @@ def _when(args: Namespace, now_ms: int) -> Schedule:
 
 
 @contextmanager
-def _scheduler(args: Namespace, context: Context) -> Iterator[tuple[Scheduler, bool]]:
-    """The app that is named; or a scheduler without tasks, on the store that is named. Says which of them it is."""
+def _scheduler(args: Namespace, context: Context, *, creates: bool = False) -> Iterator[tuple[Scheduler, bool]]:
+    """The app that is named; or a scheduler without tasks, on the store that is named. Says which of them it is.
+
+    ``creates``: the store of an app that is named by -A need not exist yet, as for a program that calls a task.
+    """
     from ...scheduler.scheduler import Scheduler
 
     app = None if args.store else known_app(args, context.environ)
+    if app is not None and args.app and creates:
+        try:
+            yield app, True
+        finally:
+            app.close()
+        return
     with opened(args, context.environ) as store:
         if app is not None and app.backing.store is store:
             yield app, True
