@@ -136,6 +136,15 @@ def test_what_the_code_defines_is_not_removed_from_outside(run: Run, store: Path
     assert "schedule coded is defined in the code" in err
 
 
+def test_its_definition_says_what_it_is(run: Run, store: Path) -> None:
+    run(*NEW, "--every", "5m", "--store", store)
+    jobs = json.loads(run("jobs", store, "--json")[1])
+    id = next(job["id"] for job in jobs if job["task"] == "hourwheel.schedule")
+    out = run("why", id, "--store", store)[1]
+    assert "definition of schedule clean (every 5 minutes)" in out
+    assert "It is the definition of schedule clean: data, which is never due." in out
+
+
 def test_a_file_of_the_name_of_a_command_can_be_listed_all_the_same(run: Run, store: Path, tmp_path: Path) -> None:
     store.rename(tmp_path / "add")
     assert run("schedules", "./add") == (0, "no schedules\n", "")

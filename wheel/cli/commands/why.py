@@ -12,6 +12,7 @@ from ...explain.processes import Process
 from ...explain.reasons import Facts, reasons
 from ...explain.when import from_now, local, utc
 from ...job import Job
+from ...schedules.stored import DEFINITION
 from ...schedules.words import words_of
 from ..command import JOB, Command, Context, as_json
 from ..console import Cell
@@ -48,6 +49,8 @@ def life(job: Job) -> list[tuple[int | None, str]]:
 def _fire(job: Job) -> list[tuple[int | None, str]]:
     if job.fire is None:
         return []
+    if job.task == DEFINITION:
+        return [(None, f"definition of schedule {job.fire.schedule} ({words_of(job.fire.spec)})")]
     missed = f", in place of {job.fire.missed} more that were missed" if job.fire.missed else ""
     followed = "" if job.fire.followed else "; the next one is added when this one is claimed"
     return [(None, f"fire of schedule {job.fire.schedule} ({words_of(job.fire.spec)}){missed}{followed}")]
