@@ -191,13 +191,20 @@ class ScheduleBook(Sequence[Scheduled]):
         try:
             store.add(jobs, now_ms, on_conflict=on_conflict)
         except DuplicateJob:
-            where = "code of another process" if find_definition(store, entry.name) is None else "store"
-            hint = "" if where != "store" else "; change() or remove() it"
-            raise InvalidValue.of("name", f"new: the {where} has a schedule of that name{hint}", entry.name) from None
+            raise InvalidValue.of("name", f"new: {self._holder(entry)}", entry.name) from None
         if held is not None and len(jobs) > 1:
             forget_unrun(store, [held.id])
         app.wake()
         return scheduling.scheduled(app, entry, store.paused())
+
+    def _holder(self, entry: Entry) -> str:
+        """Who has the name of a schedule that cannot be added."""
+        if find_definition(self._app.store, entry.name) is not None:
+            return "the store has a schedule of that name; change() or remove() it"
+        held = self._app.fires.pending(self._app.store, entry)
+        if held is not None and held.fire is not None and held.fire.stored:
+            return "a run of a removed schedule of that name has not ended"
+        return "the code of another process has a schedule of that name"
 
     def _first(self, entry: Entry, now_ms: int, held: Job | None) -> Job | None:
         """The next fire. One of a schedule that was removed before it came is no longer in the way."""

@@ -250,6 +250,7 @@ def _remove_stored(app: App, definition: Job, name: str) -> bool:
     fires = [job.id for job in store.scan(Filter(key=f"{SCHEDULE_KEY}{name}", states=UNFINISHED))]
     found = store.cancel([definition.id, *fires], app.clock.now_ms(), reason="its schedule was removed")
     forget_unrun(store, fires)
+    store.resume([f"{SCHEDULE_KEY}{name}"])  # so that another of this name does not begin as paused
     return found[0] is Found.SCHEDULED
 
 

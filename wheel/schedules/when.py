@@ -30,7 +30,10 @@ _SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400, "
 
 
 class Schedule(Protocol):
-    """What a schedule must provide. Any object with these members can be one."""
+    """What a schedule must provide. Any object with these members can be one.
+
+    It may also have ``jitter_ms``: each fire is delayed by a time below this, see ``crontab``.
+    """
 
     spec: str
     """A description. Two schedules with the same text must fire at the same instants."""

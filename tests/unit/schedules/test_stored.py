@@ -300,6 +300,24 @@ def test_it_is_paused_and_resumed_in_all_processes(process: Processes, clock: Fa
     assert [one[:2] for one in ran] == [("a", 30)]
 
 
+def test_a_new_one_of_the_name_of_one_that_was_paused_and_removed_is_not_paused(process: Processes) -> None:
+    app = process()
+    app.schedules.add("a", every(10), "send")
+    app.schedules.pause("a")
+    app.schedules.remove("a")
+    assert not app.schedules.add("a", every(10), "send").paused
+
+
+def test_while_the_last_run_of_a_removed_one_goes_on_its_name_is_taken(process: Processes, clock: FakeClock) -> None:
+    app = process()
+    app.schedules.add("a", every(10, end=NOW + timedelta(seconds=10)), "send")
+    clock.advance(10)
+    app.store.claim(app.owner, clock.now_ms(), 1)
+    app.schedules.remove("a")
+    with pytest.raises(InvalidValue, match="name must be new: a run of a removed schedule of that name has not ended"):
+        app.schedules.add("a", every(10), "send")
+
+
 def test_removed_it_fires_no_more_anywhere(process: Processes, clock: FakeClock, ran: list[Any]) -> None:
     one, other = process(), process()
     one.schedules.add("a", every(10), "send")
