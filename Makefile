@@ -91,7 +91,7 @@ build: $(VENV)/.tests  ## the wheel artefact, in dist/
 	@ls dist
 
 # What a lost or doubled job would be the fault of; every branch of it is run by the fast tests.
-WHOLE := ring state deciding limits ready journal lines epoch ahead header snapshot snapshot_writer lock ticker latch scheduler
+WHOLE := ring turn state deciding limits ready keys leases codec journal lines epoch newest ahead header snapshot snapshot_writer lock ticker asking heart latch scheduler
 comma := ,
 empty :=
 space := $(empty) $(empty)

@@ -18,13 +18,21 @@ _INTRODUCTION = """\
 `hourwheel` runs the jobs of an app, and inspects and changes stores. `hourwheel COMMAND --help` prints what this page
 says. `python -m hourwheel.cli` is the same program.
 
-**Which store.** STORE is a path (`tasks.json`) or URL (`json:/var/lib/shop/tasks.json`). Instead of a store you can
-pass `-A module:app`: then the command uses the store of that Scheduler. Modules are looked for in the current
-directory first. `-A module` takes the module's `app` or `scheduler`, or else the only Scheduler in it;
-`-A package.module:name` and `-A package.module.name` name one. Like Celery's, `-A` may also stand before the command.
-`HOURWHEEL_STORE` is the default of STORE and `--store`, `HOURWHEEL_APP` that of `-A`. Arguments take precedence over
-the environment, and that over the `store` of a [TOML table](configuration.md#a-toml-table). No command creates a store
-by looking at it.
+**Which store.** STORE is a path (`tasks.json`) or URL (`json:/var/lib/shop/tasks.json`). It stands before ids and
+other arguments, or after `--store`. Instead of a store you can pass `-A module:app`: then the command uses the store
+of that Scheduler. Modules are looked for in the current directory first. `-A module` takes the module's `app` or
+`scheduler`, or else the only Scheduler in it; `-A package.module:name` and `-A package.module.name` name one. Like
+Celery's, `-A` may also stand before the command. `HOURWHEEL_STORE` is the default of STORE and `--store`,
+`HOURWHEEL_APP` that of `-A`. Arguments take precedence over the environment, and that over the `store` of a [TOML
+table](configuration.md#a-toml-table). No command creates a store by looking at it.
+
+**Many jobs.** `jobs`, `retry`, `cancel` and `forget` choose jobs by the same options, such as `--queue` and `--error`:
+[Operations](operations.md#many-jobs-at-once-hourwheel-jobs-retry-cancel-forget-purge).
+
+**Completion.** After `pip install 'hourwheel[completion]'`, `eval "$(hourwheel completion bash)"` in `~/.bashrc` lets
+the tab key complete commands, options, states and files. For other shells, write the script to where they look for it:
+`hourwheel completion zsh > ~/.zfunc/_hourwheel`,
+`hourwheel completion fish > ~/.config/fish/completions/hourwheel.fish`.
 
 **Exit status.** 0 means yes: done, or true. 1 means no: no such job, not cancelled, not sound. 2 means no answer:
 wrong usage, no such store, a store that is damaged or in use. So a script does not mistake a damaged store for a job

@@ -26,6 +26,8 @@ class Found(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     UNKNOWN = "unknown"
+    CHANGED = "changed"
+    """It has been claimed since the caller looked: its token is another than the one that was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +36,16 @@ class Filter:
 
     states: frozenset[State] | None = None
     task: str | None = None
+    """Its name, or a pattern in which ``*`` stands for any text, such as ``app.mail.*``."""
     queue: str | None = None
     key: str | None = None
     due_from_ms: int | None = None
     due_before_ms: int | None = None
+    error: str | None = None
+    """Text that the job's error contains, written as ``type: message``. Upper and lower case differ."""
+    since_from_ms: int | None = None
+    """With the next one: since when a job has been scheduled, running or finished; see Job.since_ms."""
+    since_before_ms: int | None = None
 
 
 class Cursor(NamedTuple):
@@ -176,7 +184,12 @@ class Store(Protocol):
 
     # ---- changing ----------------------------------------------------------------------------------------
 
-    def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
+    # With ``tokens``, one for each id, these verbs leave a job alone whose token is another, as CHANGED: it has been
+    # claimed since the caller looked. So what a person has chosen to change can be changed later, and none of it twice.
+
+    def cancel(
+        self, ids: Sequence[str], now_ms: int, *, reason: str | None = None, tokens: Sequence[int] | None = None
+    ) -> list[Found]:
         """End scheduled jobs as cancelled. Returns for each id where it was found; only SCHEDULED was cancelled.
 
         A running job is asked to end: ``cancel_ms`` and ``reason`` are set, which its function may check, and when it
@@ -186,7 +199,9 @@ class Store(Protocol):
     def reschedule(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:
         """Move scheduled jobs to another instant. Returns for each id where it was found; only SCHEDULED was moved."""
 
-    def revive(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:
+    def revive(
+        self, ids: Sequence[str], due_ms: int, now_ms: int, *, tokens: Sequence[int] | None = None
+    ) -> list[Found]:
         """Schedule finished jobs as if they had never run. Returns for each id where it was found.
 
         Only FINISHED was revived. Attempts and crashes count from zero; the token goes on growing.
@@ -195,7 +210,7 @@ class Store(Protocol):
             DuplicateJob: another job holds the key of one of them; nothing was changed.
         """
 
-    def forget(self, ids: Sequence[str]) -> list[Found]:
+    def forget(self, ids: Sequence[str], *, tokens: Sequence[int] | None = None) -> list[Found]:
         """Drop finished jobs, with their arguments and results. Returns for each id where it was found.
 
         Only FINISHED was dropped: no verb finds it any more, and its id may be used again. A job that waits for the

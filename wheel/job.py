@@ -42,6 +42,11 @@ class Failure(NamedTuple):
     message: str
     traceback: str = ""
 
+    @property
+    def words(self) -> str:
+        """Type and message in one line, such as ``ValueError: no``."""
+        return f"{self.type}: {self.message}"
+
 
 NEEDS: Final = ("succeeded", "failed", "finished")
 GIVES: Final = ("result", "results", "id", "nothing")
@@ -204,6 +209,14 @@ class Job(NamedTuple):
     def finished(self) -> bool:
         """Whether the job has ended."""
         return self.state in FINISHED
+
+    @property
+    def since_ms(self) -> int:
+        """When the job finished; if it has not, when it started, or while it is scheduled, when it was created."""
+        if self.state is State.SCHEDULED:
+            return self.created_ms
+        instant = self.started_ms if self.state is State.RUNNING else self.finished_ms
+        return self.created_ms if instant is None else instant
 
 
 bare: Final = tuple.__new__

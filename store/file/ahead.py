@@ -10,6 +10,7 @@ before the lock is held: an epoch that is not the newest any more by then is thr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -36,7 +37,9 @@ def open_first(place: Place, system: System, lock: FileLock) -> Epoch:
     return open_or_create(place, system, ahead=_read_ahead(place, system, lock, check=True))
 
 
-def open_next(place: Place, system: System, lock: FileLock, after: int) -> Epoch:
+def open_next(
+    place: Place, system: System, lock: FileLock, after: int, refuse: Callable[[Epoch], None] = lambda _: None
+) -> Epoch:
     """Open the newest epoch, the one ``after`` that of this number or a later one. The lock is held before and after.
 
     Raises:
@@ -46,7 +49,7 @@ def open_next(place: Place, system: System, lock: FileLock, after: int) -> Epoch
     ahead: Epoch | None = None
     if _is_long(place.journal(after + 1), system):
         ahead = _read_ahead(place, system, lock, check=False)
-    return Epoch.open(place, system, check=False, ahead=ahead)
+    return Epoch.open(place, system, check=False, ahead=ahead, refuse=refuse)
 
 
 def _is_long(path: str, system: System) -> bool:

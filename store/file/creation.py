@@ -50,7 +50,7 @@ def _create(place: Place, system: System) -> None:
     header = Header(store_id=store_id, epoch=_FIRST, seq=0, token=0, hand=0, counts=Counts())
     try:
         write_rows(place.next, system, header, {}, over=True)
-        journal = Journal.create(place.journal(_FIRST), system, store_id=store_id, epoch=_FIRST, seq=0)
+        journal = Journal.create(place.journal(_FIRST), system, store_id=store_id, epoch=_FIRST, seq=0, over=True)
         try:
             journal.sync()
         finally:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Final
 
@@ -82,11 +82,23 @@ class Epoch:
         )
 
     @classmethod
-    def open(cls, place: Place, system: System, *, check: bool = True, ahead: Epoch | None = None) -> Epoch:
+    def open(
+        cls,
+        place: Place,
+        system: System,
+        *,
+        check: bool = True,
+        ahead: Epoch | None = None,
+        refuse: Callable[[Epoch], None] = lambda _: None,
+    ) -> Epoch:
         """Open the newest epoch, and bring its state up to date. The caller holds the writers' lock.
 
-        With ``check`` the checksum of the snapshot is verified. ``ahead`` was opened by ``read``; it is used if it is
-        still the newest, and closed if not.
+        Args:
+            place: where it is.
+            system: the system calls.
+            check: verify the checksum of the snapshot.
+            ahead: one that was opened by ``read``; it is used if it is still the newest, and closed if not.
+            refuse: raises if this is not the store that was opened before; called before anything is mended.
 
         Raises:
             FileNotFoundError: there is no snapshot.
@@ -100,6 +112,7 @@ class Epoch:
                 epoch.close()
             epoch = cls.read(place, system, check=check, make=True)
         try:
+            refuse(epoch)
             refuse_older_snapshot(place, system, epoch.number)
             sync_directory(system, place.directory)  # the process that began this epoch may have died before it did
             epoch.follow()
@@ -312,4 +325,4 @@ def open_journal(place: Place, system: System, header: Header, *, make: bool, wr
         raise missing_journal(place, system, header.epoch, blank=blank)
     if not make:
         return Journal.nothing(path, seq=header.seq)
-    return Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq)
+    return Journal.create(path, system, store_id=header.store_id, epoch=header.epoch, seq=header.seq, over=blank)

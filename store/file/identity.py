@@ -47,6 +47,8 @@ class Identity:
         self._seen: tuple[int, int, int] | None = None
         """(device, number, time) of the directory when each file was the right one."""
         self._epoch: Epoch | None = None
+        self._number = 0
+        """Of the newest epoch that was open here."""
         self._snapshot: tuple[int, int, int, int] | None = None
         self._journal: tuple[int, int] | None = None
 
@@ -87,15 +89,18 @@ class Identity:
         lock.check()
 
     def reopen(self) -> Epoch:
-        """Open the newest epoch by its name, as Epoch.open does; StoreMoved if it is that of another store."""
-        return self.known(Epoch.open(self._place, self._inner))
+        """Open the newest epoch by its name, as Epoch.open does; StoreMoved if it is not that of this store."""
+        return Epoch.open(self._place, self._inner, refuse=self.refuse_other)
 
-    def known(self, epoch: Epoch) -> Epoch:
-        """An epoch that was just opened; StoreMoved if it is not of the store that was opened first."""
+    def refuse_other(self, epoch: Epoch) -> None:
+        """Raise StoreMoved for an epoch of another store, and for one that was over when the newest here began."""
         if self._store_id not in (None, epoch.store_id):
-            epoch.close()
             raise StoreMoved(f"{self._place.path} was replaced by another store; {_AGAIN}")
-        return epoch
+        if epoch.number < self._number:
+            raise StoreMoved(
+                f"{self._place.path} was replaced by an older copy, of epoch {epoch.number} and not {self._number}; "
+                f"{_AGAIN}"
+            )
 
     def may_have_changed(self, epoch: Epoch) -> bool:
         """Whether there is anything to catch up with, or to look at more closely."""
@@ -167,6 +172,7 @@ class Identity:
         self._snapshot = _of_snapshot(self._fstat(epoch.snapshot.fd))
         self._journal = _of(self._fstat(epoch.journal.fd))
         self._epoch, self._seen = epoch, None
+        self._number = max(self._number, epoch.number)
 
     def _compare(self, path: str, wanted: tuple[int, ...] | None, *, sole: bool = False) -> None:
         try:

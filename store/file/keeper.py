@@ -328,7 +328,13 @@ class Keeper:
 
     def _reread(self) -> None:
         """Read again what is on the disk. Inside the gate."""
-        self.newest.reopen(sync=self._wants_sync)
+        try:
+            self.newest.reopen(sync=self._wants_sync)
+        except HourwheelError as error:
+            if isinstance(error.__cause__, OSError):  # perhaps of a sync: what is read the next time may not be there
+                self._trouble = self._renew
+                self.newest.seal_doubtful()
+            raise
         self._trouble = None
         self._unsure = False
 

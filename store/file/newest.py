@@ -119,7 +119,7 @@ class Newest:
         return epoch
 
     def _follow_seal(self, epoch: Epoch) -> Epoch:
-        newer = self.identity.known(open_next(self.place, self.system, self.lock, epoch.number))
+        newer = open_next(self.place, self.system, self.lock, epoch.number, self.identity.refuse_other)
         if newer.doubtful:
             return self._redo(newer)
         if newer.number == epoch.number:

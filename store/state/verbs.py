@@ -190,14 +190,17 @@ class StateVerbs(ABC):
 
     # ---- changing ----------------------------------------------------------------------------------------
 
-    def cancel(self, ids: Sequence[str], now_ms: int, *, reason: str | None = None) -> list[Found]:
+    def cancel(
+        self, ids: Sequence[str], now_ms: int, *, reason: str | None = None, tokens: Sequence[int] | None = None
+    ) -> list[Found]:
         """See Store.cancel."""
+        expected = _by_id(ids, tokens)
 
         def change(state: State) -> list[Found]:
             found: list[Found] = []
             changed: dict[str, None] = {}
             for id in ids:
-                stands = views.find(state, id)
+                stands = views.find(state, id, expected.get(id))
                 found.append(Found.FINISHED if id in changed and stands is Found.SCHEDULED else stands)
                 if stands is Found.SCHEDULED or (stands is Found.RUNNING and job_of(state.rows[id]).cancel_ms is None):
                     changed[id] = None
@@ -211,26 +214,38 @@ class StateVerbs(ABC):
         """See Store.reschedule."""
         return self._changing_some(ids, Found.SCHEDULED, lambda _, some: Moved(some, due_ms))
 
-    def revive(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:  # noqa: ARG002 - of the contract
+    def revive(
+        self,
+        ids: Sequence[str],
+        due_ms: int,
+        now_ms: int,  # noqa: ARG002 - of the contract
+        *,
+        tokens: Sequence[int] | None = None,
+    ) -> list[Found]:
         """See Store.revive."""
 
         def record(state: State, some: list[str]) -> Record:
             refuse_taken_keys(state, some)
             return Revived(some, due_ms)
 
-        return self._changing_some(ids, Found.FINISHED, record)
+        return self._changing_some(ids, Found.FINISHED, record, tokens)
 
-    def forget(self, ids: Sequence[str]) -> list[Found]:
+    def forget(self, ids: Sequence[str], *, tokens: Sequence[int] | None = None) -> list[Found]:
         """See Store.forget."""
-        return self._changing_some(ids, Found.FINISHED, lambda _, some: Forgotten(some))
+        return self._changing_some(ids, Found.FINISHED, lambda _, some: Forgotten(some), tokens)
 
     def _changing_some(
-        self, ids: Sequence[str], wanted: Found, record: Callable[[State, list[str]], Record]
+        self,
+        ids: Sequence[str],
+        wanted: Found,
+        record: Callable[[State, list[str]], Record],
+        tokens: Sequence[int] | None = None,
     ) -> list[Found]:
         """Change the jobs that are found as wanted; returns for each id where it was found."""
+        expected = _by_id(ids, tokens)
 
         def change(state: State) -> list[Found]:
-            found = {id: views.find(state, id) for id in ids}
+            found = {id: views.find(state, id, expected.get(id)) for id in ids}
             if some := [id for id, stands in found.items() if stands is wanted]:
                 self._commit((), [record(state, some)])
             return [found[id] for id in ids]
@@ -307,3 +322,8 @@ class StateVerbs(ABC):
     def check(self) -> list[str]:
         """See Store.check."""
         return self._reading(violations)
+
+
+def _by_id(ids: Sequence[str], tokens: Sequence[int] | None) -> dict[str, int]:
+    """The token that each job must have."""
+    return {} if tokens is None else dict(zip(ids, tokens, strict=True))

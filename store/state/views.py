@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from fnmatch import translate
+from functools import lru_cache
 from heapq import merge
 from itertools import dropwhile, filterfalse, islice
 
@@ -16,11 +19,13 @@ from .state import State, job_of
 from .tombstone import is_tombstone
 
 
-def find(state: State, id: str) -> Found:
-    """The job's state as a Found, for the verbs that change jobs."""
+def find(state: State, id: str, token: int | None = None) -> Found:
+    """The job's state as a Found, for the verbs that change jobs; ``token`` is the one that it must have."""
     job = state.get(id)
     if job is None:
         return Found.UNKNOWN
+    if token is not None and job.token != token:
+        return Found.CHANGED
     return Found.FINISHED if job.finished else Found(job.state.value)
 
 
@@ -191,12 +196,25 @@ def passes(job: Job, filter: Filter) -> bool:
     """Whether a job passes a filter."""
     return (
         (filter.states is None or job.state in filter.states)
-        and (filter.task is None or job.task == filter.task)
+        and (filter.task is None or job.task == filter.task or ("*" in filter.task and _like(filter.task, job.task)))
         and (filter.queue is None or job.queue == filter.queue)
         and (filter.key is None or job.key == filter.key)
         and (filter.due_from_ms is None or job.due_ms >= filter.due_from_ms)
         and (filter.due_before_ms is None or job.due_ms < filter.due_before_ms)
+        and (filter.since_from_ms is None or job.since_ms >= filter.since_from_ms)
+        and (filter.since_before_ms is None or job.since_ms < filter.since_before_ms)
+        and (filter.error is None or (job.error is not None and filter.error in job.error.words))
     )
+
+
+def _like(pattern: str, name: str) -> bool:
+    """Whether a name is like a pattern with ``*``."""
+    return _regex(pattern).fullmatch(name) is not None
+
+
+@lru_cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(re.sub(r"[\[?]", r"[\g<0>]", pattern)))
 
 
 def _by_due(job: Job) -> tuple[int, str]:

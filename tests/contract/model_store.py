@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from hourwheel.contract import Filter, Found, Stats
@@ -261,8 +262,8 @@ class ModelStore:
             self.jobs[id] = self.jobs[id]._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
         return found
 
-    def forget(self, ids: Sequence[str]) -> list[Found]:
-        found = [self.find(id) for id in ids]
+    def forget(self, ids: Sequence[str], tokens: Sequence[int] | None = None) -> list[Found]:
+        found = [self.find(id, token) for id, token in zip(ids, tokens or [None] * len(ids), strict=True)]
         for id in {id for id, stands in zip(ids, found, strict=True) if stands is Found.FINISHED}:
             self.woken.discard(id)
             self.gone[self.jobs.pop(id).state] += 1
@@ -282,10 +283,12 @@ class ModelStore:
     def accepted(self) -> int:
         return len(self.jobs) + self.gone.total()
 
-    def find(self, id: str) -> Found:
+    def find(self, id: str, token: int | None = None) -> Found:
         job = self.jobs.get(id)
         if job is None:
             return Found.UNKNOWN
+        if token not in (None, job.token):
+            return Found.CHANGED
         if job.state is State.SCHEDULED:
             return Found.SCHEDULED
         return Found.RUNNING if job.state is State.RUNNING else Found.FINISHED
@@ -333,7 +336,10 @@ def _passes(job: Job, filter: Filter) -> bool:
         (filter.states is None or job.state in filter.states)
         and (filter.queue is None or job.queue == filter.queue)
         and (filter.key is None or job.key == filter.key)
-        and (filter.task is None or job.task == filter.task)
+        and (filter.task is None or fnmatchcase(job.task, filter.task))
         and (filter.due_from_ms is None or job.due_ms >= filter.due_from_ms)
         and (filter.due_before_ms is None or job.due_ms < filter.due_before_ms)
+        and (
+            filter.error is None or (job.error is not None and filter.error in f"{job.error.type}: {job.error.message}")
+        )
     )

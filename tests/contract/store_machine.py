@@ -319,10 +319,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.tidy(self.now_ms + later)
         self.model.tidy(self.now_ms + later)
 
-    @rule(places=st.lists(PLACES, max_size=3))
-    def forget(self, places: list[int]) -> None:
-        ids = [self._id_at(place) for place in places]
-        assert self.store.forget(ids) == self.model.forget(ids)
+    @rule(places=st.lists(PLACES, max_size=3, unique=True), stale=st.none() | st.sampled_from([0, 0, 1]))
+    def forget(self, places: list[int], stale: int | None) -> None:
+        ids = list(dict.fromkeys(self._id_at(place) for place in places))
+        held = [self.model.jobs.get(id) for id in ids]
+        tokens = None if stale is None else [stale if job is None else job.token - stale for job in held]
+        assert self.store.forget(ids, tokens=tokens) == self.model.forget(ids, tokens)
 
     @rule(places=st.lists(PLACES, min_size=1, max_size=2), delay=DELAYS)
     def run_once_more(self, places: list[int], delay: int) -> None:
@@ -380,9 +382,10 @@ class StoreMachine(RuleBasedStateMachine):
         filter=st.builds(
             Filter,
             states=st.none() | st.frozensets(st.sampled_from(list(State)), max_size=3),
-            task=st.none() | TASKS,
+            task=st.none() | TASKS | st.sampled_from(["app.*", "*b", "a*.*a"]),
             queue=st.none() | QUEUES,
             key=KEYS,
+            error=st.none() | st.sampled_from(["", ": ", "Crashed", "no"]),
         ),
         window=st.none() | st.tuples(PLACES, PLACES),
         limit=st.integers(0, 5) | st.just(ALL),

@@ -340,8 +340,8 @@ class OverlooksWhatIsOverdue(MemoryStore):
 
 
 class ForgetsOnlyTheResult(MemoryStore):
-    def forget(self, ids: Sequence[str]) -> list[Found]:
-        found = [views.find(self._state, id) for id in ids]
+    def forget(self, ids: Sequence[str], *, tokens: Sequence[int] | None = None) -> list[Found]:
+        found = [views.find(self._state, id, token) for id, token in zip(ids, tokens or [None] * len(ids), strict=True)]
         rows = self._state.rows
         for id in [id for id, stands in zip(ids, found, strict=True) if stands is Found.FINISHED]:
             rows[id] = job_of(rows[id])._replace(returned=None)
@@ -349,14 +349,20 @@ class ForgetsOnlyTheResult(MemoryStore):
 
 
 class ForgetsWhatHasNotFinished(MemoryStore):
-    def forget(self, ids: Sequence[str]) -> list[Found]:
+    def forget(self, ids: Sequence[str], *, tokens: Sequence[int] | None = None) -> list[Found]:
         self.cancel([id for id in ids if views.find(self._state, id) is Found.SCHEDULED], 0)
+        return super().forget(ids, tokens=tokens)
+
+
+class ForgetsWhatWasClaimedSince(MemoryStore):
+    def forget(self, ids: Sequence[str], *, tokens: Sequence[int] | None = None) -> list[Found]:  # noqa: ARG002
         return super().forget(ids)
 
 
 BUGS: list[type[MemoryStore]] = [
     ForgetsOnlyTheResult,
     ForgetsWhatHasNotFinished,
+    ForgetsWhatWasClaimedSince,
     AddsWhatItRefuses,
     KeepsWhatItShouldReplace,
     ForgetsThatAnIdIsHeld,

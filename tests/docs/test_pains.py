@@ -11,7 +11,7 @@ PAGE = (ROOT / "docs" / "pains.md").read_text(encoding="utf-8")
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE)
 ROWS = re.findall(r"^\| ([A-HST])(\d+) \|(.*)\|$", PAGE, re.M)
 COMPLAINT = re.compile(r"test_([a-z_]+?)_(\d+)_")
-COMPLAINTS, STRANGERS, ATTACKS = 57, 36, 16
+COMPLAINTS, STRANGERS, ATTACKS = 57, 39, 16
 
 
 def functions_of(path: Path) -> set[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
-from ..clock import Clock
+from ..clock import MAX_MS, Clock
 from ..errors import InvalidValue
 from ..explain.when import read_instant, read_span
 from ..ids import normal_id
@@ -120,6 +120,17 @@ def due_time(*, required: bool = False) -> Argument:
     return add
 
 
+def later(countdown: int, now_ms: int) -> int:
+    """The instant so many milliseconds from now.
+
+    Raises:
+        InvalidValue: it is after the year 9999.
+    """
+    if countdown > MAX_MS - now_ms:
+        raise InvalidValue.of("countdown", "a time up to the year 9999", f"{countdown} ms")
+    return now_ms + countdown
+
+
 def queues(what: str) -> Argument:
     """``-Q``; ``what`` says what it is for."""
     return argument("-Q", "--queues", metavar="A,B", type=names, help=f"{what}; default: the app's")
@@ -135,8 +146,12 @@ _APP_HELP: Final = "the Scheduler, in a module found from the current directory;
 _STORE_HELP: Final = "path or URL of the store; default: $HOURWHEEL_STORE"
 APP: Final = argument("-A", "--app", metavar="MODULE:APP", default=SUPPRESS, help=_APP_HELP)
 """It is also accepted before the command."""
-STORE: Final = (argument("store", nargs="?", metavar="STORE", help=_STORE_HELP), APP)
-"""The store as a positional argument, or the app's."""
-STORE_OPTION: Final = (argument("--store", metavar="STORE", help=_STORE_HELP), APP)
-JOB: Final = (argument("id", metavar="ID", type=job_id, help="id of the job"), *STORE_OPTION)
-JOBS: Final = (argument("id", nargs="+", metavar="ID", type=job_id, help="ids of jobs"), *STORE_OPTION)
+STORE_OPTION: Final = (argument("--store", metavar="STORE", dest="store_option", help="STORE, as an option"), APP)
+STORE: Final = (argument("store", nargs="?", metavar="STORE", help=_STORE_HELP), *STORE_OPTION)
+"""The store as an argument, as an option, or the app's; see places.py."""
+JOB: Final = (STORE[0], argument("id", metavar="ID", type=job_id, help="id of the job"), *STORE_OPTION)
+JOBS: Final = (
+    argument("id", nargs="*", metavar="ID", type=job_id, help="ids of jobs; STORE may stand before them"),
+    *STORE_OPTION,
+)
+"""Any number of ids. places.py takes the store from among them, if the first is one."""

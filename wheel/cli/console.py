@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
@@ -55,6 +56,10 @@ class Console:
         """Write a line for copying: never cut or wrapped."""
         _write(self._out, plain(text) + "\n")
 
+    def exact(self, text: str) -> None:
+        """Write text of several lines as it is; only if it is our own."""
+        _write(self._out, text.rstrip("\n") + "\n")
+
     def line(self, *cells: str | Cell) -> None:
         """Write one line, cut to the width of the terminal."""
         left = self.width
@@ -78,11 +83,10 @@ class Console:
         _write(self._out, dumps(document, indent=2, allow_nan=False) + "\n")
 
     def json_list(self, documents: Iterable[Any]) -> None:
-        """Write JSON documents as one list, without collecting them first."""
+        """Write JSON documents as one list, each on a line of its own, without collecting them first."""
         lead = "["
         for document in documents:
-            text = dumps(document, indent=2, allow_nan=False)
-            _write(self._out, lead + "\n  " + text.replace("\n", "\n  "))
+            _write(self._out, f"{lead}\n  {dumps(document, allow_nan=False)}")
             lead = ","
         _write(self._out, "[]\n" if lead == "[" else "\n]\n")
 
@@ -95,6 +99,14 @@ class Console:
         for row in [[Cell(name, "dim") for name in header], *rows]:
             self.line(*(self._padded(cell, width) for cell, width in zip(row, [*widths[:-1], 0], strict=True)))
         return True
+
+    def ask(self, question: str) -> str | None:
+        """Ask a question, on standard error, and return the answer; None if standard input is no terminal."""
+        if not _is_terminal(sys.stdin):
+            return None
+        _write(self._err, plain(question))
+        self._err.flush()
+        return sys.stdin.readline()
 
     def error(self, text: str) -> None:
         """Write a line to standard error."""

@@ -20,6 +20,8 @@ COLOURS: Final = {
     State.EXPIRED: "dim",
 }
 _LONGEST_CALL: Final = 200
+_DECODED: Final = ("payload", "returned", "note")
+"""Fields that are JSON text: a document has what they contain."""
 
 
 def call(job: Job) -> str:
@@ -87,7 +89,7 @@ def lines(job: Job, now_ms: int) -> list[tuple[str, str]]:
         ("finished", _when(job.finished_ms, now_ms)),
         ("result", job.returned or ""),
         ("reason", job.reason or ""),
-        ("error", f"{job.error.type}: {job.error.message}" if job.error else ""),
+        ("error", job.error.words if job.error else ""),
     ]
     return [(name, text) for name, text in found if text]
 
@@ -98,17 +100,18 @@ def _when(ms: int | None, now_ms: int) -> str:
 
 def document(job: Job) -> dict[str, Any]:
     """The job as a JSON document. Times are milliseconds since the epoch; ``due`` is due_ms in ISO 8601."""
-    found: dict[str, Any] = {
-        name: getattr(job, name) for name in Job._fields if name not in ("payload", "returned", "error", "extra")
-    }
+    found: dict[str, Any] = {name: getattr(job, name) for name in Job._fields if name not in _DECODED}
     found |= {"state": str(job.state), "due": utc(job.due_ms), "slot": job.slot, "cycle": job.cycle}
+    found |= {"retries": job.retries, "since_ms": job.since_ms}
     try:
-        found |= {"args": list(job.args), "kwargs": job.kwargs, "result": job.result}
+        found |= {"args": list(job.args), "kwargs": job.kwargs, "result": job.result, "progress": job.progress}
     except PayloadError as error:
-        found |= {"args": None, "kwargs": None, "result": None, "unreadable": str(error)}
+        raw = {"payload": job.payload, "returned": job.returned, "note": job.note}
+        found |= {"args": None, "kwargs": None, "result": None, "progress": None, "unreadable": str(error), **raw}
     found["limits"] = [bound._asdict() for bound in job.limits]
-    found["fire"] = None if job.fire is None else job.fire._asdict()
-    found["error"] = None if job.error is None else job.error._asdict()
+    for name in ("fire", "after", "error"):
+        part = getattr(job, name)
+        found[name] = None if part is None else part._asdict()
     return found
 
 

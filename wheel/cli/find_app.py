@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from traceback import extract_tb
 from types import ModuleType
@@ -17,6 +16,7 @@ from typing import Any, Final
 from .. import store
 from ..errors import HourwheelError, StoreReadOnly
 from ..scheduler.scheduler import Scheduler
+from .near import guess
 from .outcome import CommandError
 
 _USUAL: Final = ("app", "scheduler")
@@ -71,8 +71,7 @@ def _as_module(name: str) -> str:
 
 class _NoSuchModule(CommandError):
     def __init__(self, name: str, directory: str) -> None:
-        near = get_close_matches(name.partition(".")[0], _modules_in(directory), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = guess(name.partition(".")[0], _modules_in(directory))
         super().__init__(f"there is no module {name!r} in {directory} or on Python's path{hint}")
 
 

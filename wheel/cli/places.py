@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ..contract import Store
+from ..errors import InvalidValue
 from ..settings.conf import DEFAULT, Conf
 from ..store.file.system.place import Place
 from ..store.file.system.system import SYSTEM
@@ -44,6 +45,11 @@ def app_of(args: Namespace, environ: Mapping[str, str]) -> Scheduler:
     except Exception as error:
         raise CommandError(f"the tasks of {name!r} cannot be imported: {type(error).__name__}: {error}") from error
     return app
+
+
+def named_app(args: Namespace) -> Scheduler | None:
+    """Return the Scheduler that ``-A`` names; None if it is not given."""
+    return app_of(args, {}) if args.app else None
 
 
 def known_app(args: Namespace, environ: Mapping[str, str]) -> Scheduler | None:
@@ -118,9 +124,35 @@ def _has_other_files(path: str) -> bool:
         return False
 
 
+def take_store(args: Namespace, words: list[str]) -> None:
+    """If the first of some words is a store, and none is named otherwise, take it from them: as STORE."""
+    if words and not args.store_option and is_store(words[0]):
+        args.store = words.pop(0)
+
+
+def is_store(word: str) -> bool:
+    """Whether a word is the path or URL of a store in a file that exists."""
+    try:
+        return bool(file_of(word))
+    except (CommandError, InvalidValue, OSError, ValueError):
+        return False
+
+
+def named_store(args: Namespace) -> str | None:
+    """The store that STORE or ``--store`` names.
+
+    Raises:
+        CommandError: both are given.
+    """
+    place, option = getattr(args, "store", None), getattr(args, "store_option", None)
+    if place and option:
+        raise CommandError(f"pass the store once: {place}, or --store {option}")
+    return place or option
+
+
 def _url(args: Namespace, environ: Mapping[str, str]) -> str | None:
     """The store that is named; None for that of an app. Arguments take precedence over the environment."""
-    named: str | None = getattr(args, "store", None)
+    named = named_store(args)
     if named:
         return named
     if args.app:

@@ -14,12 +14,15 @@ from ..worker.looking import Rule, ruled
 from .command import Command, Context
 from .commands.agenda import agenda
 from .commands.call import call
-from .commands.change import cancel, reschedule
+from .commands.changing.cancel import cancel, purge
+from .commands.changing.forget import forget
+from .commands.changing.reschedule import reschedule
+from .commands.changing.retry import retry
+from .commands.completion import completion
 from .commands.config import config
 from .commands.jobs import jobs, show
 from .commands.pause import pause, resume
 from .commands.preflight import preflight
-from .commands.retry import retry
 from .commands.run_due import run_due
 from .commands.schedules import schedules
 from .commands.simulate import simulate
@@ -35,10 +38,11 @@ from .outcome import BUG, INTERRUPTED, READER_GONE, WRONG, CommandError
 from .parser import Misuse, make_parser
 
 _RUNNING: Final = (worker, run_due, call)
-_ABOUT_JOBS: Final = (jobs, show, why, agenda, cancel, reschedule, retry, pause, resume)
+_ABOUT_JOBS: Final = (jobs, show, why, agenda)
+_CHANGING: Final = (cancel, reschedule, retry, forget, purge, pause, resume)
 _ABOUT_SCHEDULES: Final = (schedules, add, remove, pause_schedule, resume_schedule)
 _ABOUT_STORES: Final = (stats, ring, check, compact, repair, backup, move, simulate, preflight)
-COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_ABOUT_SCHEDULES, *_ABOUT_STORES, config)
+COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_CHANGING, *_ABOUT_SCHEDULES, *_ABOUT_STORES, config, completion)
 DEBUG_VARIABLE: Final = "HOURWHEEL_DEBUG"
 
 

@@ -68,7 +68,7 @@ class Index:
     # ---- in a file ---------------------------------------------------------------------------------------
 
     def save(self, path: str, system: System, header: Header) -> None:
-        """Write the index of the snapshot with that header. Not synced: a torn index is noticed and made again."""
+        """Write the index of the snapshot with that header, where no file is. Not synced: a torn one is made again."""
         body = b"".join(
             [self.starts.tobytes(), self.ends.tobytes(), self.heads.tobytes(), *(row.tobytes() for row in self.rows)]
         )
@@ -78,7 +78,7 @@ class Index:
             f'"running_at":{self.running_at},"finished_at":{self.finished_at},"sizes":[{sizes}]}}\n'
         ).encode("ascii")
         head = b'{"crc":"%08x",%b' % (crc32(body, crc32(told)), told)
-        with opened(system, path, MAKE | os.O_TRUNC) as fd:
+        with opened(system, path, MAKE | os.O_EXCL) as fd:  # nothing is written over
             write_all(system, fd, head + body, 0)
 
     @classmethod

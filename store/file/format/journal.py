@@ -89,9 +89,12 @@ class Journal:
         self._fdatasync = system.fdatasync
 
     @classmethod
-    def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int) -> Journal:
-        """Begin the journal of an epoch whose snapshot has everything up to ``seq``."""
-        fd = system.open(path, MAKE | os.O_TRUNC, 0o600)
+    def create(cls, path: str, system: System, *, store_id: str, epoch: int, seq: int, over: bool = False) -> Journal:
+        """Begin the journal of an epoch whose snapshot has everything up to ``seq``.
+
+        FileExistsError if there is a file already, unless it is to be written ``over``.
+        """
+        fd = system.open(path, MAKE | (os.O_TRUNC if over else os.O_EXCL), 0o600)
         try:
             header = frame(
                 f'{{"journal":"hourwheel","version":1,"store_id":"{store_id}","epoch":{epoch},"after":{seq}}}'

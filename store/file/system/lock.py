@@ -102,9 +102,10 @@ class FileLock:
         try:
             if self._fd < 0:
                 self._fd = self._open()
-            self._taken = True
+            self._taken, self._thread = True, get_ident()
             self._flock(self._fd, _TRY)
         except (OSError, StoreError):
+            self._taken = False
             return False
         return True
 

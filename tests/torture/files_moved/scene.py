@@ -78,7 +78,8 @@ class _Play:
             self.calls += 1
             if self.calls == self.case.call:
                 self.watching = False
-                owner = self.case.during == "compact" and self.case.mischief in GIVEN
+                looked = self.case.during == "compact" or name == "open"  # a close looks just before it makes the file
+                owner = looked and self.case.mischief in GIVEN
                 self.verdict.in_the_window = name in ("replace", "unlink") or owner
                 self.strike()
 

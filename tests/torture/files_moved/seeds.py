@@ -52,6 +52,7 @@ def names_are_looked_up_by_their_whole_path(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(newest, "within", lambda directory, system: system)
     patch.setattr(Identity, "confirm", lambda self, epoch: None)
     patch.setattr(Identity, "check", lambda self, lock: None)
+    patch.setattr(Identity, "refuse_other", lambda self, epoch: None)
 
 
 @_seed("the journal is removed")

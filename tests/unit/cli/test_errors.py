@@ -144,6 +144,64 @@ def test_the_store_in_the_memory_of_an_app_can_be_looked_at_but_not_repaired(run
     assert "only a JSON store can be compacted" in run("compact", "-A", "inmemory")[2]
 
 
+EACH = [
+    (["jobs"], []),
+    (["stats"], []),
+    (["ring"], []),
+    (["check"], []),
+    (["schedules"], []),
+    (["agenda"], []),
+    (["simulate"], []),
+    (["compact"], []),
+    (["pause", "-Q", "mail"], []),
+    (["resume", "-Q", "mail"], []),
+    (["purge", "-f"], []),
+    (["show"], ["soon"]),
+    (["why"], ["soon"]),
+    (["cancel"], ["soon"]),
+    (["cancel", "--all", "-y"], []),
+    (["retry"], ["bad", "done"]),
+    (["retry", "--failed", "-y"], []),
+    (["forget"], ["bad"]),
+    (["reschedule", "--countdown", "5"], ["soon"]),
+    (["call"], ["app.remind", "7"]),
+    (["backup"], ["copy.json"]),
+    (["move"], ["moved.json"]),
+    (["repair"], []),
+]
+
+
+@pytest.mark.parametrize(("command", "rest"), EACH, ids=lambda words: " ".join(words))
+@pytest.mark.parametrize("how", ["STORE", "--store", "-A", "environment"])
+def test_every_command_takes_the_store_in_each_way(
+    run: Run, store: Path, module: str, monkeypatch: pytest.MonkeyPatch, how: str, command: list[str], rest: list[str]
+) -> None:
+    if how == "environment":
+        monkeypatch.setenv("HOURWHEEL_STORE", str(store))
+    given = {"STORE": [store], "--store": ["--store", store], "-A": ["-A", module], "environment": []}[how]
+    named = rest and command[0] == "call" and how == "-A"
+    status, out, err = run(*command, *given, *(["shop_tasks.remind", "7"] if named else rest))
+    assert status == 0, err
+    assert out
+
+
+def test_all_commands_that_have_a_store_are_tried(run: Run) -> None:
+    app_only = {"worker", "run-due", "config", "preflight", "completion"}
+    assert {command[0] for command, _ in EACH} == {command.name for command in program_module.COMMANDS} - app_only
+
+
+@pytest.mark.parametrize("words", [["jobs", "{}", "--store", "{}"], ["show", "{}", "soon", "--store", "x"]])
+def test_a_store_is_named_once(run: Run, store: Path, words: list[str]) -> None:
+    status, _, err = run(*words_for(tuple(words), store))
+    assert (status, err.startswith("hourwheel: pass the store once: ")) == (2, True)
+
+
+def test_ids_come_after_the_store_and_may_look_like_one(run: Run, store: Path) -> None:
+    assert run("cancel", store, "soon", "late")[1] == "soon: cancelled\nlate: cancelled\n"
+    assert run("cancel", "tasks.jsn", "--store", store)[1] == "tasks.jsn: not cancelled, there is no such job\n"
+    assert run("cancel", "tasks.json", "--store", store)[1] == "tasks.json: not cancelled, there is no such job\n"
+
+
 # ---- the program -----------------------------------------------------------------------------------------
 
 
@@ -157,13 +215,46 @@ def test_no_command_is_answered_with_help(run: Run) -> None:
 def test_a_mistyped_command_is_guessed(run: Run) -> None:
     status, _, err = run("job", "x")
     assert status == 2
-    assert "there is no command 'job'. Did you mean 'jobs'?" in err
+    assert "there is no command 'job'; did you mean 'jobs'?" in err
 
 
 def test_an_unknown_command_is_answered_with_those_there_are(run: Run) -> None:
     status, _, err = run("frobnicate")
     assert status == 2
-    assert "there is no command 'frobnicate'. The commands are worker, run-due, call, jobs, show, why, agenda" in err
+    assert "there is no command 'frobnicate'\nthe commands are worker, run-due, call, jobs, show, why, agenda" in err
+    assert "did you mean" not in err
+
+
+def test_a_store_in_place_of_a_command_is_guessed(run: Run, store: Path) -> None:
+    assert f"there is no command '{store}'; did you mean 'hourwheel jobs {store}'?" in run(store)[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["jobs", "--stat", "failed"], "--state"),
+        (["jobs", "--jsn"], "--json"),
+        (["cancel", "x", "--reson=paid"], "--reason"),
+        (["reschedule", "x", "--countdwn", "5"], "--countdown"),
+        (["purge", "--que", "mail"], "--queues"),
+        (["-A", "shop", "agenda", "--nxt", "8h"], "--next"),
+        (["call", "shop.welcome", "7", "--countdwn", "5"], "--countdown"),
+        (["--verson"], "--version"),
+        (["worker", "-P", "thread"], "threads"),
+        (["worker", "-l", "inf"], "info"),
+    ],
+)
+def test_a_mistyped_option_or_value_is_guessed(run: Run, words: list[str], meant: str) -> None:
+    status, out, err = run(*words)
+    assert (status, out) == (2, "")
+    assert err.endswith(f"; did you mean {meant!r}?\n")
+
+
+def test_an_unknown_option_is_an_error_of_the_command_that_does_not_have_it(run: Run) -> None:
+    err = run("jobs", "--frobnicate", "x", "y", "z")[2]
+    assert err.startswith("usage: hourwheel jobs ")
+    assert "unrecognized arguments: --frobnicate" in err
+    assert "did you mean" not in err
 
 
 def test_the_version_is_told(run: Run) -> None:

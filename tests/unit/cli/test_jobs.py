@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hourwheel.job import Claim
+from hourwheel.cli.describe import document
+from hourwheel.clock import MAX_MS
+from hourwheel.job import After, Bound, Claim, Failed, Failure, Fire, Job
 from hourwheel.store import JsonStore
 from hourwheel.testing import FakeClock
-from hourwheel.turn import Keep
+from hourwheel.turn import Keep, effects
 
 from .conftest import DAY_MS, NOW_MS, Run, job
 
@@ -24,9 +26,9 @@ def test_jobs_lists_every_job_by_due_time_with_its_state_and_call(run: Run, stor
     status, out, err = run("jobs", store)
     assert (status, err) == (0, "")
     rows = out.splitlines()
-    assert rows[0].split() == ["ID", "STATE", "DUE", "WHEN", "CALL"]
+    assert rows[0].split() == ["ID", "STATE", "DUE", "WHEN", "ERROR", "CALL"]
     assert [row.split()[0] for row in rows[1:]] == ["late", "bad", "done", "run", "soon", "mail"]
-    assert rows[1].endswith("3m 2s late  app.remind(1, text='x')")
+    assert rows[1].split("3m 2s late")[1].split(maxsplit=1) == ["app.remind(1,", "text='x')"]
     assert "in 14m 32s" in rows[5]
     assert "running    2030-03-17 17:46:30 UTC  for 5s" in rows[4]
     assert "2s ago" in rows[3]
@@ -52,7 +54,24 @@ def test_no_line_is_wider_than_the_terminal(
 def test_a_narrow_terminal_shows_every_id_whole(run: Run, store: Path, terminal: Callable[[int], None]) -> None:
     terminal(60)
     rows = run("jobs", store)[1].splitlines()
-    assert [row.split()[0] for row in rows[::2]] == ["late", "bad", "done", "run", "soon", "mail"]
+    assert [row.split()[0] for row in rows if row[0] != " "] == ["late", "bad", "done", "run", "soon", "mail"]
+    assert rows[2].startswith("bad  failed")
+    assert rows[4] == "    ValueError: no"
+
+
+def test_the_error_of_a_job_is_one_short_line_in_the_table(run: Run, tmp_path: Path) -> None:
+    opened = JsonStore(tmp_path / "long.json", clock=FakeClock(NOW_MS))
+    opened.add([job("long", NOW_MS)], 0)
+    error = Failure("OSError", "first\n\x1b[2J\tsecond " + "x" * 500)
+    opened.settle(effects([(opened.claim("w", NOW_MS, 1)[0], Failed(error=error))]), NOW_MS)
+    opened.close()
+    header, row = run("jobs", "long.json")[1].splitlines()
+    assert "  OSError: first \\x1b[2J second xxxxxxxxx…  app.remind(1, text='x')" in row
+    assert row.index("app.") == header.index("CALL")
+
+
+def test_a_table_without_errors_has_no_column_for_them(run: Run, store: Path) -> None:
+    assert "ERROR" not in run("jobs", store, "--state", "scheduled")[1]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +82,15 @@ def test_a_narrow_terminal_shows_every_id_whole(run: Run, store: Path, terminal:
         (["--task", "app.mail"], ["mail"]),
         (["--queue", "mail"], ["mail"]),
         (["--key", "m"], ["mail"]),
+        (["--task", "app.m*"], ["mail"]),
+        (["--task", "*.remind", "--state", "Failed, running"], ["bad", "run"]),
+        (["--error", "ValueError: no"], ["bad"]),
+        (["--error", "valueerror"], []),
+        (["--older", "1m"], ["late", "soon", "mail"]),
+        (["--older", "61s"], []),
+        (["--newer", "1m"], ["bad", "done", "run"]),
+        (["--newer", "5001ms", "--older", "3"], ["run"]),
+        (["--newer", "5s"], ["bad", "done"]),
         (["--due-before", "15m"], ["late", "bad", "done", "run", "soon"]),
         (["--due-before", "2030-03-17T17:46:30"], ["late"]),
         (["--due-before", "2030-03-17T18:46:30+01:00"], ["late"]),
@@ -101,6 +129,8 @@ def test_an_empty_store_has_no_jobs(run: Run, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["--state", "asleep"], "must be from scheduled, running"),
+        (["--state", "failed,succeded"], "got 'succeded'; did you mean 'succeeded'?"),
+        (["--older", "yesterday"], "a duration must be a number of seconds, or text such as 15m"),
         (["--limit", "-1"], "must be a whole number"),
         (["--limit", "x"], "must be a whole number"),
         (["--due-before", "soon"], "a time must be a date and time such as"),
@@ -124,6 +154,59 @@ def test_what_a_task_was_called_with_cannot_touch_the_terminal(run: Run, tmp_pat
         assert "\x9b" not in out
         assert "\x07" not in out
         assert "app\\x1b]0;x\\x07" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--queue", "mial"], "the store has no job of queue 'mial'; did you mean 'mail'?"),
+        (["--task", "app.remnid"], "the store has no job of task 'app.remnid'; did you mean 'app.remind'?"),
+        (["--task", "zzz.*"], "the store has no job of task 'zzz.*'"),
+    ],
+)
+def test_a_queue_or_task_that_is_mistyped_is_not_taken_for_an_empty_one(
+    run: Run, store: Path, words: list[str], told: str
+) -> None:
+    assert run("jobs", store, *words) == (0, "no jobs\n", f"hourwheel: {told}\n")
+    assert run("jobs", store, "--json", *words) == (0, "[]\n", f"hourwheel: {told}\n")
+
+
+def test_a_queue_whose_jobs_are_all_of_other_states_is_no_stranger(run: Run, store: Path) -> None:
+    assert run("jobs", store, "--queue", "mail", "--state", "failed") == (0, "no jobs\n", "")
+
+
+def test_with_an_app_its_tasks_are_known_too(run: Run, module: str, tmp_path: Path) -> None:
+    (tmp_path / "more.py").write_text(
+        f"from {module} import app\n\n@app.task(name='sms.send', queue='sms')\ndef s(): ...\n"
+    )
+    assert "did you mean 'sms.send'?" in run("jobs", "-A", "more", "--task", "sms.sned")[2]
+    assert "did you mean 'sms'?" in run("jobs", "-A", "more", "--queue", "ssm")[2]
+
+
+def test_the_json_of_a_job_has_every_field(run: Run, tmp_path: Path) -> None:
+    opened = JsonStore(tmp_path / "full.json", clock=FakeClock(NOW_MS))
+    after, fire = After(("a", "b"), 2, "succeeded", "results", 5), Fire("night", NOW_MS, "every 1 h")
+    full = job("full", MAX_MS, after=after, fire=fire, limits=(Bound("l", 2),), wakes=("next",), key="k")
+    opened.add([full, job("a", NOW_MS), job("b", NOW_MS)], 0)
+    opened.settle([(opened.claim("w", NOW_MS, 1)[0], Keep(note='{"done":2}'))], NOW_MS)
+    opened.close()
+    found = {one["id"]: one for one in json.loads(run("jobs", "full.json", "--json")[1])}
+    decoded = {"payload": "args", "returned": "result", "note": "progress"}
+    wanted = {decoded.get(name, name) for name in Job._fields}
+    wanted |= {name for name, one in vars(Job).items() if isinstance(one, property)} - {"call", "finished"}
+    assert wanted <= set(found["full"])
+    assert found["full"]["after"] == {"ids": ["a", "b"], "left": 2, "need": "succeeded", "gives": "results",
+                                      "delay_ms": 5, "shape": ""}  # fmt: skip
+    assert found["full"]["fire"]["schedule"] == "night"
+    assert found["full"]["limits"] == [{"name": "l", "most": 2, "per_ms": 0}]
+    assert found["a"]["progress"] == {"done": 2}
+    assert found["a"]["since_ms"] == NOW_MS
+
+
+def test_the_json_of_a_job_that_cannot_be_read_has_it_as_it_is(tmp_path: Path) -> None:
+    found = document(job("odd", NOW_MS, payload="[[1", note='"half"'))
+    assert (found["args"], found["payload"], found["note"]) == (None, "[[1", '"half"')
+    assert "unreadable" in found
 
 
 # ---- show ------------------------------------------------------------------------------------------------

@@ -152,10 +152,11 @@ def shown(store: Path) -> Iterator[Path]:
 
 
 def as_stranger(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user who may read the store's files and write nothing."""
-    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    """Run a command as a user who may read the store's files and write nothing; not even what coverage would."""
+    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.run(
-        [*become, sys.executable, "-m", "hourwheel.cli", *words], capture_output=True, text=True, cwd="/", check=False
+        [*become, "-m", "hourwheel.cli", *words], capture_output=True, text=True, cwd="/", env=env, check=False
     )
 
 

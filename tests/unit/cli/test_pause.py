@@ -45,3 +45,9 @@ def test_what_is_no_name_is_refused_and_nothing_is_paused(run: Run, store: Path)
     opened = JsonStore(store)
     assert opened.paused() == []
     opened.close()
+
+
+def test_a_queue_that_no_job_has_is_paused_all_the_same_and_said(run: Run, store: Path) -> None:
+    status, out, err = run("pause", "-Q", "mial", store)
+    assert (status, out.splitlines()[0]) == (0, "queue:mial: paused")
+    assert err == "hourwheel: the store has no job of queue 'mial'; did you mean 'mail'?\n"

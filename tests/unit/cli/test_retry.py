@@ -13,6 +13,8 @@ from hourwheel.testing import FakeClock
 from .conftest import MINUTE_MS, NOW_MS, Run, job
 from .test_change import get
 
+BOTH = "pass ids of jobs, or options that choose jobs, not both"
+
 
 def test_retry_schedules_a_failed_job_once_more(run: Run, store: Path) -> None:
     assert run("retry", "bad", "--store", store) == (0, "bad: scheduled again\n", "")
@@ -37,8 +39,9 @@ def test_what_has_not_finished_is_not_scheduled_once_more(run: Run, store: Path,
 
 def test_all_that_failed_can_be_run_once_more(run: Run, store: Path) -> None:
     assert run("retry", "--failed", "--task", "app.other", "--store", store)[:2] == (0, "no jobs\n")
-    status, out, _ = run("retry", "--failed", "--store", store, "--json")
-    assert (status, json.loads(out)) == (0, [{"id": "bad", "scheduled": True, "why": None}])
+    status, out, _ = run("retry", "--failed", "--store", store, "--json", "--yes")
+    assert (status, json.loads(out)) == (0, {"chosen": 1, "scheduled_again": 1, "left": {}})
+    assert get(store, "bad").state is State.SCHEDULED
     assert get(store, "done").state is State.SUCCEEDED
 
 
@@ -54,9 +57,11 @@ def test_a_job_whose_key_is_taken_is_not_scheduled_and_the_holder_is_named(run: 
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        ([], "pass ids of jobs, or --failed"),
-        (["bad", "--failed"], "pass ids of jobs or --failed, not both"),
-        (["bad", "--task", "app.remind"], "--task needs --failed"),
+        ([], "pass ids of jobs, or options that choose jobs, such as --queue or --error; --all for all"),
+        (["bad", "--failed"], f"{BOTH}; 'bad' is taken for an id, as there is no store at that path"),
+        (["bad", "--dry-run"], f"{BOTH}; 'bad' is taken for an id, as there is no store at that path"),
+        (["bad", "--limit", "1"], f"{BOTH}; 'bad' is taken for an id, as there is no store at that path"),
+        (["--state", "running"], "retry is not for running jobs; use --state cancelled,expired,failed,succeeded"),
     ],
 )
 def test_what_is_not_clear_is_refused(run: Run, store: Path, words: list[str], advice: str) -> None:
@@ -64,3 +69,12 @@ def test_what_is_not_clear_is_refused(run: Run, store: Path, words: list[str], a
     assert status == 2
     assert err == f"hourwheel: {advice}\n"
     assert get(store, "bad").state is State.FAILED
+
+
+@pytest.mark.parametrize("words", [["bad"], ["--failed", "--yes"]])
+def test_a_time_that_cannot_be_shown_is_refused(run: Run, store: Path, words: list[str]) -> None:
+    """The job was stored, and from then on `hourwheel jobs` ended with an OverflowError."""
+    status, _, err = run("retry", *words, "--store", store, "--countdown", "99999999d")
+    assert (status, "countdown must be a time up to the year 9999" in err) == (2, True)
+    assert get(store, "bad").state is State.FAILED
+    assert run("jobs", store)[0] == 0

@@ -94,3 +94,11 @@ def test_an_app_must_be_named_and_a_level_must_be_one(run: Run, tmp_path: Path) 
     assert run("run-due") == (2, "", "hourwheel: no app given: pass -A module:app, or set HOURWHEEL_APP\n")
     due(tmp_path)
     assert "must be one of debug" in run("run-due", "-A", "due_app", "-l", "loud")[2]
+
+
+def test_a_queue_that_is_mistyped_is_guessed(run: Run, module: str) -> None:
+    """Its jobs would wait, and the command would say that there are none."""
+    told = "hourwheel: no task of the app uses queue 'defualt'; did you mean 'default'?\n"
+    assert run("run-due", "-A", module, "-Q", "defualt")[2] == told
+    assert run("preflight", "-A", module, "-Q", "defualt,sms")[2] == told
+    assert run("preflight", "-A", module, "-Q", "default")[2] == ""

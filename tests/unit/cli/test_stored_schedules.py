@@ -148,3 +148,11 @@ def test_its_definition_says_what_it_is(run: Run, store: Path) -> None:
 def test_a_file_of_the_name_of_a_command_can_be_listed_all_the_same(run: Run, store: Path, tmp_path: Path) -> None:
     store.rename(tmp_path / "add")
     assert run("schedules", "./add") == (0, "no schedules\n", "")
+
+
+def test_the_store_may_stand_before_the_name_as_for_every_command(run: Run, store: Path) -> None:
+    assert run("schedules", "add", store, "clean", "--task", "app.clean", "--every", "5m")[0] == 0
+    assert run("schedules", "pause", store, "clean")[1] == "clean: paused\n"
+    assert run("schedules", "remove", store, "clean")[1] == "clean: removed\n"
+    status, _, err = run("schedules", "remove", store)
+    assert (status, "pass the names of schedules" in err) == (2, True)

@@ -137,7 +137,7 @@ def test_without_beat_no_fire_is_added_and_one_that_is_taken_is_followed() -> No
         (["--time-limit", "0"], "time_limit must be a number of seconds or a timedelta, more than zero, got 0.0"),
         (["--time-limit", "5", "--soft-time-limit", "5"], "soft_time_limit must be less than time_limit, 5 s, got 5.0"),
         (["-l", "loud"], "must be one of debug, info, warning, error, critical, got 'loud'"),
-        (["-P", "fibers"], "invalid choice: 'fibers' (choose from 'threads', 'processes', 'asyncio', "),
+        (["-P", "fibers"], "must be one of threads, processes, asyncio, gevent, eventlet, solo, prefork, got 'fibers'"),
         (["-Q", ","], "must be names separated by commas"),
         (["--timeout", "-1"], "timeout must be a number of seconds, zero or more"),
         (["--timeout", "soon"], "timeout must be a number of seconds, zero or more, got 'soon'"),

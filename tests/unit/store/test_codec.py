@@ -97,3 +97,12 @@ def test_jobs_of_any_queue_and_priority_wait_as_text(queue: str, priority: int, 
 def test_a_job_whose_text_is_odd_is_decoded() -> None:
     swapped = b'{"id":"a","due_ms":7,"task":"t","created_ms":0,"priority":1,"queue":"q","payload":[[],{}]}'
     assert (decode_job(swapped).queue, lane(swapped, 7)) == ("q", None)
+
+
+@pytest.mark.parametrize("text", ["[1]", "7", "null", '"a job"', '["ä"]', '[{"id":"a","due_ms":1,"payload":[[],{}]}]'])
+def test_a_line_of_json_that_is_no_object_is_refused_with_the_line_and_what_to_do(text: str) -> None:
+    with pytest.raises(UnreadableJob) as caught:
+        decode_job(text.encode())
+    assert str(caught.value) == (
+        f"a job cannot be read: a job must be a JSON object, in {text.encode()!r}; see `hourwheel repair`"
+    )

@@ -134,6 +134,54 @@ def test_a_beat_that_comes_too_late_makes_all_claims_doubtful() -> None:
         mark("me", claims[0].token)
 
 
+def test_a_store_that_notes_what_begins_is_told_of_it_and_of_nothing_that_may_be_anothers() -> None:
+    """Else a job that never began would count as crashed when its worker dies, or one that did would not."""
+    clock, told = FakeClock(), list[tuple[str, int]]()
+
+    class Noting(MemoryStore):
+        def begin(self, owner: str, token: int) -> None:
+            told.append((owner, token))
+
+    heart, mark = heart_of(Noting(lease_ms=LEASE_MS), clock)
+    heart.claimed(clock.monotonic(), 1)
+    clock.advance(5)  # the process was stopped
+    heart.claimed(clock.monotonic(), 2)
+    with pytest.raises(StoreError, match="its lease lapsed before it started"):
+        mark("me", 1)
+    mark("me", 2)
+    assert told == [("me", 2)]
+
+
+# ---- in its thread ---------------------------------------------------------------------------------------
+
+
+def test_a_store_that_fails_once_does_not_end_the_thread_that_keeps_its_jobs_from_being_started_twice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, clock = Refusing(lease_ms=LEASE_MS), FakeClock()
+    heart, mark = heart_of(store, clock)
+    store.add([Job(id="a", task="t", due_ms=0)], 0)
+    claims = store.claim("me", clock.now_ms(), 1)
+    heart.claimed(clock.monotonic(), claims.ask)
+
+    class Over(threading.Event):
+        pauses = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            clock.advance(timeout or 0.0)
+            self.pauses += 1
+            store.deaf = self.pauses == 1
+            return self.pauses == 4
+
+    heart._live(LEASE_MS / 3000, Over())
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("ERROR", "The store could not be given a sign of life: StoreError: the connection is gone")
+    ]
+    assert store.beats == 3
+    assert store.claim("you", clock.now_ms(), 1) == []
+    mark("me", claims[0].token)
+
+
 # ---- without a thread ------------------------------------------------------------------------------------
 
 

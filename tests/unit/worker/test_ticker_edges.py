@@ -6,12 +6,14 @@ import threading
 from typing import Any
 
 import pytest
+from hourwheel.clock import Following
 from hourwheel.contract import Claims
 from hourwheel.events import Events
 from hourwheel.job import Job, State
 from hourwheel.store import MemoryStore
 from hourwheel.worker.pool.credit import CLAIM_MOST
 from hourwheel.worker.stepping import LINGER_S, backoff_s, claim_limit, nap
+from hourwheel.worker.ticker import Ticker
 
 from tests.kit.ticking import FailingStore, World
 
@@ -331,3 +333,46 @@ def test_when_the_store_works_again_it_is_asked_what_is_next_and_a_new_job_is_no
     world.add(in_ms=400)
     world.clock.advance(0.1)
     assert world.ticker.step() == pytest.approx(0.3)
+
+
+def test_jobs_that_a_bug_kept_from_the_workers_after_their_claim_are_not_held_until_the_next_second(
+    world: World,
+) -> None:
+    schedules, bugs = world.ticker._schedules, [LookupError("a bug")]
+    real = schedules.follow
+
+    def follow(*args: Any) -> Any:
+        if bugs:
+            raise bugs.pop()
+        return real(*args)
+
+    schedules.follow = follow  # type: ignore[method-assign]
+    [id] = world.add()
+    with pytest.raises(LookupError):
+        world.ticker.step()
+    assert (world.count(State.RUNNING), world.pool.waiting()) == (1, 0)
+    world.drain()
+    assert world.started == [(id, world.clock.now_ms())]
+    [job] = world.store.scan()
+    assert (job.state, job.attempt) == (State.SUCCEEDED, 1)
+
+
+# ---- a store with a clock of its own ---------------------------------------------------------------------
+
+
+def test_a_worker_on_a_machine_whose_clock_runs_slow_fell_behind_the_server_until_it_was_started_again() -> None:
+    world, hour_ms = World(), 3_600_000
+    ahead_ms = [0]
+    following = Following(world.clock, lambda: world.clock.now_ms() + ahead_ms[0])
+    ticker = Ticker(world.store, world.pool, following, owner="me")
+    world.add(in_ms=hour_ms)
+    ticker.step()
+    ahead_ms[0] = hour_ms
+    world.clock.advance(9)
+    ticker.step()
+    assert following.now_ms() == world.clock.now_ms()
+    world.clock.advance(1)
+    ticker.step()
+    assert following.now_ms() == world.clock.now_ms() + hour_ms
+    ticker.step()
+    assert world.pool.work() == 1

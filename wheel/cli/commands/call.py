@@ -14,7 +14,7 @@ from ...explain.when import read_span, utc
 from ...payload import decode
 from ..command import STORE_OPTION, Command, Context, argument, as_json, checked, due_time
 from ..outcome import YES, CommandError
-from ..places import STORE_VARIABLE, app_of, opened
+from ..places import STORE_VARIABLE, app_of, named_store, opened, take_store
 
 if TYPE_CHECKING:
     from ...scheduler.scheduler import Scheduler
@@ -66,7 +66,7 @@ def integer(text: str) -> int:
         'hourwheel call shop.mail.welcome 7 -k \'{"text":"x"}\' --store tasks.json',
     ),
     takes=(
-        argument("task", metavar="TASK", help="name of the task, such as shop.welcome"),
+        argument("task", metavar="TASK", help="name of the task, such as shop.welcome; STORE may stand before it"),
         argument(
             "arg", nargs="*", metavar="ARG", help="its arguments as JSON values; other text is passed as a string"
         ),
@@ -90,7 +90,10 @@ def call(args: Namespace, context: Context) -> int:
     if args.arg and args.args is not None:
         raise CommandError("pass the arguments as ARG or with --args, not both")
     call = tuple(map(value, args.arg)) if args.args is None else tuple(args.args), args.kwargs
-    named = args.app or not (args.store or context.environ.get(STORE_VARIABLE))
+    if args.arg:
+        take_store(args, words := [args.task, *args.arg])
+        args.task, *args.arg = words
+    named = args.app or not (named_store(args) or context.environ.get(STORE_VARIABLE))
     id, due_ms = (_checked if named else _by_name)(args, context, call, _options(args))
     if args.json:
         context.console.json({"id": id, "due_ms": due_ms, "due": utc(due_ms)})
@@ -137,7 +140,7 @@ def _checked(args: Namespace, context: Context, call: _Call, options: dict[str, 
         if isinstance(error, PayloadError):
             raise
         raise CommandError(f"{task.name} cannot be called with these arguments: {error}") from None
-    if args.store:
+    if named_store(args):
         with opened(args, context.environ) as store:
             id = store.add(jobs, context.clock.now_ms(), on_conflict=plan.on_conflict, fresh=plan.fresh)[0]
             return id, _due_ms(store, id)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
-from collections.abc import Sequence
-from itertools import islice
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Final
 
-from ...contract import Filter, find, pages
-from ...explain.when import local, read_either
-from ...job import Job, State
-from ..command import JOB, STORE, Command, Context, argument, as_json, whole
-from ..console import Cell
+from ...contract import find, pages
+from ...explain.when import local
+from ...job import Job
+from ...safety.plain import plain
+from ..choosing import FILTERS, filter_of, limit, tell_strangers
+from ..command import JOB, STORE, Command, Context, as_json
+from ..console import Cell, cut
 from ..describe import call, document, lines, moment, state
 from ..outcome import NO, YES
 from ..places import opened
 
 _SHOWN: Final = 100
-_HEADER: Final = ("ID", "STATE", "DUE", "WHEN", "CALL")
-
-
-def states(text: str) -> frozenset[State]:
-    """Read names of states, separated by commas."""
-    try:
-        return frozenset(State(name.strip()) for name in text.split(","))
-    except ValueError:
-        raise ArgumentTypeError(f"must be from {', '.join(State)}, got {text!r}") from None
+_HEADER: Final = ("ID", "STATE", "DUE", "WHEN", "ERROR", "CALL")
+_ERROR_WIDTH: Final = 40
 
 
 @Command(
@@ -35,43 +30,35 @@ def states(text: str) -> frozenset[State]:
     examples=(
         "hourwheel jobs tasks.json",
         "hourwheel jobs tasks.json --state scheduled --due-before 1h",
-        "hourwheel jobs tasks.json --state failed --json",
+        "hourwheel jobs tasks.json --task shop.mail.* --error TimeoutError --newer 2h",
+        "hourwheel jobs -A shop.tasks --state failed --json",
     ),
     takes=(
         *STORE,
-        argument("--state", metavar="STATE,...", type=states, help=f"only these states: {', '.join(State)}"),
-        argument("--task", metavar="NAME", help="only jobs of this task"),
-        argument("--queue", metavar="NAME", help="only jobs of this queue"),
-        argument("--key", metavar="KEY", help="only the job that holds this unique key"),
-        argument(
-            "--due-before", metavar="TIME", help="only jobs due before this: 15m from now, or 2026-12-24T18:00 (local)"
-        ),
-        argument(
-            "--limit",
-            metavar="N",
-            type=whole,
-            help="list at most N jobs, 0 for all; default: 100, or all with --json",
-        ),
+        *FILTERS,
+        limit("list at most N jobs, 0 for all; default: 100, or all with --json"),
         as_json("a list of jobs"),
     ),
 )
 def jobs(args: Namespace, context: Context) -> int:
-    now_ms = context.clock.now_ms()
-    chosen = Filter(
-        states=args.state,
-        task=args.task,
-        queue=args.queue,
-        key=args.key,
-        due_before_ms=None if args.due_before is None else read_either(args.due_before, now_ms),
-    )
     with opened(args, context.environ) as store:
-        if args.json:
-            context.console.json_list(map(document, islice(pages(store, chosen), args.limit or None)))
-            return YES
-        limit = _SHOWN if args.limit is None else args.limit or None
-        found = store.scan(chosen, None if limit is None else limit + 1)
-    _show_jobs(found[:limit], context, now_ms)
-    if limit is not None and len(found) > limit:
+        found = pages(store, filter_of(args, context.clock.now_ms()))
+        first = next(found, None)
+        if first is None:
+            tell_strangers(store, args, context)
+        return list_jobs(() if first is None else chain((first,), found), args, context)
+
+
+def list_jobs(found: Iterable[Job], args: Namespace, context: Context) -> int:
+    """Print jobs: all as JSON, one by one, or the first hundred as a table; --limit says how many."""
+    if args.json:
+        context.console.json_list(map(document, islice(found, getattr(args, "limit", None) or None)))
+        return YES
+    given = getattr(args, "limit", None)
+    limit = _SHOWN if given is None else given or None
+    shown = list(islice(found, None if limit is None else limit + 1))
+    _show_jobs(shown[:limit], context, context.clock.now_ms())
+    if limit is not None and len(shown) > limit:
         context.console.line(Cell(f"the first {limit} by due time; --limit N shows more, --limit 0 all", "dim"))
     return YES
 
@@ -81,12 +68,25 @@ def _show_jobs(found: Sequence[Job], context: Context, now_ms: int) -> None:
     if not found:
         console.line("no jobs")
         return
-    rows = [[Cell(job.id), state(job), Cell(local(job.due_ms)), moment(job, now_ms), Cell(call(job))] for job in found]
-    if console.table(_HEADER, rows):
+    failed = any(job.error is not None for job in found)
+    header = [name for name in _HEADER if failed or name != "ERROR"]
+    if console.table(header, [_row(job, now_ms, failed) for job in found]):
         return
-    for id, state_, due, when, called in rows:
-        console.line(id, "  ", state_, "  ", when)
-        console.line("    ", due, "  ", called)
+    for job in found:
+        console.line(job.id, "  ", state(job), "  ", moment(job, now_ms))
+        console.line("    ", local(job.due_ms), "  ", call(job))
+        if job.error is not None:
+            console.line("    ", Cell(_error(job), "red"))
+
+
+def _error(job: Job) -> str:
+    """The job's error in one line; its length is what it takes on a terminal."""
+    return "" if job.error is None else plain(" ".join(job.error.words.split()))
+
+
+def _row(job: Job, now_ms: int, failed: bool) -> list[Cell]:
+    row = [Cell(job.id), state(job), Cell(local(job.due_ms)), moment(job, now_ms)]
+    return [*row, *([Cell(cut(_error(job), _ERROR_WIDTH), "red")] if failed else ()), Cell(call(job))]
 
 
 @Command(

@@ -9,7 +9,8 @@ from typing import Final
 from ...contract import Store
 from ...errors import InvalidValue
 from ...scheduler.pausing import name_of
-from ..command import STORE_OPTION, Command, Context, argument, as_json, names
+from ..choosing import say_strangers
+from ..command import STORE, Command, Context, argument, as_json, names
 from ..outcome import YES
 from ..places import opened
 
@@ -20,6 +21,7 @@ def _run(args: Namespace, context: Context, change: Callable[[Store, Sequence[st
     if not wanted:
         raise InvalidValue("pass --queue, --task or --schedule")
     with opened(args, context.environ) as store:
+        say_strangers(store, args, context, args.queue, args.task)
         changed = change(store, wanted)
         paused = store.paused()
     if args.json:
@@ -35,7 +37,7 @@ _TAKES: Final = (
     argument("-Q", "--queue", metavar="NAMES", type=names, default=[], help="queues, separated by commas"),
     argument("-T", "--task", metavar="NAMES", type=names, default=[], help="tasks, separated by commas"),
     argument("-S", "--schedule", metavar="NAMES", type=names, default=[], help="schedules, likewise"),
-    *STORE_OPTION,
+    *STORE,
     as_json("what is paused now"),
 )
 

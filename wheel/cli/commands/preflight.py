@@ -13,7 +13,8 @@ from ...explain.known import Judge, Known
 from ...explain.when import counted, local, utc
 from ...job import Job, State
 from ...settings.checks import checked_queues
-from ..command import APP, Command, Context, argument, as_json, pool, queues
+from ..choosing import say_odd_queues
+from ..command import STORE_OPTION, Command, Context, argument, as_json, pool, queues
 from ..console import Cell
 from ..outcome import NO, YES
 from ..places import app_of, opened
@@ -115,8 +116,8 @@ def _unused(app: Scheduler, found: Findings) -> None:
         "hourwheel preflight -A shop.tasks --store /srv/shop/tasks.json --json",
     ),
     takes=(
-        APP,
-        argument("--store", metavar="STORE", help="path or URL of a store; default: the app's"),
+        argument("store", nargs="?", metavar="STORE", help="path or URL of a store; default: the app's"),
+        *STORE_OPTION,
         queues("check jobs of these queues only"),
         pool("check for this pool"),
         as_json("the findings"),
@@ -126,6 +127,7 @@ def preflight(args: Namespace, context: Context) -> int:
     app = app_of(args, context.environ)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
+        say_odd_queues(app, args.queues, context)
     if args.pool is not None:
         app.pool = app.pool.but(pool=args.pool, given_workers=None, max_tasks_per_child=None, max_memory_per_child=None)
     with opened(args, context.environ) as store:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...settings.checks import checked_queues
 from ...worker import log
+from ..choosing import say_odd_queues
 from ..command import APP, Command, Context, as_json, queues
 from ..outcome import NO, YES
 from ..places import app_of
@@ -41,6 +42,7 @@ def run_due(args: Namespace, context: Context) -> int:
     app = app_of(args, context.environ)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
+        say_odd_queues(app, args.queues, context)
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
     logging.getLogger("hourwheel").setLevel(args.loglevel)
     counts = _counted(app)

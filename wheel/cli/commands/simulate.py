@@ -16,7 +16,7 @@ from ...settings.checks import checked_workers
 from ..command import STORE, Argument, Command, Context, argument, as_json, checked, whole
 from ..console import Cell
 from ..outcome import NO, YES
-from ..places import opened
+from ..places import named_store, opened
 
 if TYPE_CHECKING:
     from ...testing.simulation import Forecast, Minute
@@ -124,7 +124,7 @@ def simulate(args: Namespace, context: Context) -> int:
     now_ms = context.clock.now_ms()
     load: list[Any] = [Stream(task=t, calls=calls, per=per, countdown=wait) for t, calls, per, wait in args.add]
     name = ""
-    if args.store or args.app or not args.add:
+    if named_store(args) or args.app or not args.add:
         with opened(args, context.environ) as store:
             name = str(getattr(store, "path", repr(store)))
             load += store.scan(_SCHEDULED)

@@ -12,9 +12,9 @@ from ...errors import PayloadError, UnknownSchedule
 from ...explain.when import local, read_instant, read_span, until
 from ...schedules.misfires import MISFIRES
 from ...schedules.when import Schedule, crontab, every
-from ..command import STORE_OPTION, Command, Context, argument, as_json, checked, whole
+from ..command import STORE, STORE_OPTION, Command, Context, argument, as_json, checked, whole
 from ..outcome import NO, YES, CommandError
-from ..places import known_app, opened
+from ..places import known_app, named_store, opened, take_store
 from .call import integer, json_list, json_object, task_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _SPAN: Final = checked(read_span)
         "hourwheel schedules add report --cron '30 7 * * 1-5' --task report -A shop",
     ),
     takes=(
+        STORE[0],
         argument("name", metavar="NAME", help="name of the schedule"),
         argument("--every", metavar="SPAN", type=_SPAN, help="an interval, such as 5m or 2d"),
         argument("--at", metavar="TIME", help="with --every in whole days: the time of day, such as 07:30"),
@@ -120,7 +121,7 @@ def _scheduler(args: Namespace, context: Context, *, creates: bool = False) -> I
     """
     from ...scheduler.scheduler import Scheduler
 
-    app = None if args.store else known_app(args, context.environ)
+    app = None if named_store(args) else known_app(args, context.environ)
     if app is not None and args.app and creates:
         try:
             yield app, True
@@ -139,6 +140,9 @@ def _scheduler(args: Namespace, context: Context, *, creates: bool = False) -> I
 
 
 def _change(args: Namespace, context: Context, change: Callable[[ScheduleBook, str], bool], done: str) -> int:
+    take_store(args, args.name)
+    if not args.name:
+        raise CommandError("pass the names of schedules")
     results: dict[str, str] = {}
     with _scheduler(args, context) as (app, _):
         for name in args.name:
@@ -162,7 +166,7 @@ def _removed(book: ScheduleBook, name: str) -> bool:
 
 
 _TAKES: Final = (
-    argument("name", nargs="+", metavar="NAME", help="names of schedules"),
+    argument("name", nargs="*", metavar="NAME", help="names of schedules; STORE may stand before them"),
     *STORE_OPTION,
     as_json("what became of each"),
 )

@@ -13,8 +13,10 @@ from ...settings.checks import checked_queues, checked_timeout
 from ...worker import log
 from ...worker.pool import PoolOptions
 from ...worker.pool.kinds import ALIASES, KINDS
+from ..choosing import say_odd_queues
 from ..command import APP, Argument, Command, Context, argument, checked, pool, queues, whole
 from ..console import Cell, Console
+from ..near import guess
 from ..outcome import NO, YES
 from ..patching import patch_for
 from ..places import app_of
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
 
 _CLOSE_S: Final = 0.75
 """How long closing the store may take after the jobs have ended."""
-_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def level(text: str) -> str:
     """Read the name of a logging level."""
-    if text.upper() not in _LEVELS:
-        raise ArgumentTypeError(f"must be one of {', '.join(_LEVELS).lower()}, got {text!r}")
+    if text.upper() not in LEVELS:
+        hint = guess(text, map(str.lower, LEVELS))
+        raise ArgumentTypeError(f"must be one of {', '.join(LEVELS).lower()}, got {text!r}{hint}")
     return text.upper()
 
 
@@ -130,6 +133,7 @@ def worker(args: Namespace, context: Context) -> int:
     patch_for(app.pool.kind.name, args.words)
     if args.queues is not None:
         app.queues = checked_queues(args.queues)
+        say_odd_queues(app, args.queues, context)
     app.fires.tends = args.beat
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
     logging.getLogger("hourwheel").setLevel(args.loglevel)

@@ -203,6 +203,37 @@ class ChangeContract(ContractBase):
         self.claim_one()
         assert self.store.settle(effects([(old, Succeeded())]), NOW) == [old]
 
+    # ---- tokens ------------------------------------------------------------------------------------------
+
+    def test_what_was_claimed_since_a_person_looked_is_left_alone(self) -> None:
+        """Two operators retry what failed. The second must not run again what succeeded after the first one's retry."""
+        self.add(a_job("fails"))
+        claim = self.claim_one()
+        self.settle(claim, Failed(error=Failure("E", "no")))
+        assert self.store.revive(["fails"], NOW, NOW, tokens=[claim.token]) == [Found.FINISHED]
+        self.settle(self.claim_one(), Succeeded(returned="17"))
+        assert self.store.revive(["fails"], NOW, NOW, tokens=[claim.token]) == [Found.CHANGED]
+        assert self.store.forget(["fails"], tokens=[claim.token]) == [Found.CHANGED]
+        assert self.job("fails").returned == "17"
+
+    def test_a_job_that_started_since_a_person_looked_is_not_asked_to_end(self) -> None:
+        self.add(a_job("starts"), a_job("waits", HOUR))
+        tokens = [self.job(id).token for id in ("starts", "waits")]
+        self.claim_one()
+        found = self.store.cancel(["starts", "waits", "none"], NOW, tokens=[*tokens, 0])
+        assert found == [Found.CHANGED, Found.SCHEDULED, Found.UNKNOWN]
+        assert self.job("starts").cancel_ms is None
+
+    def test_jobs_with_the_tokens_that_are_expected_are_changed(self) -> None:
+        self.add(*[a_job(id) for id in ("a", "b")])
+        claims = self.claim()
+        for claim in claims:
+            self.settle(claim, Succeeded())
+        tokens = [claims[1].token, claims[0].token]
+        assert self.store.forget(["b", "a"], tokens=tokens[::-1]) == [Found.CHANGED] * 2
+        assert self.store.forget(["b", "a"], tokens=tokens) == [Found.FINISHED] * 2
+        self.forgotten += 2
+
     # ---- forget ------------------------------------------------------------------------------------------
 
     def test_a_forgotten_job_is_found_by_no_verb(self) -> None:

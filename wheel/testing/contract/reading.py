@@ -6,7 +6,7 @@ from collections.abc import Collection
 from unittest import SkipTest
 
 from ...contract import Cursor, Density, Filter, pages
-from ...job import Claim, Failed, Failure, State, Succeeded
+from ...job import Claim, Failed, Failure, Retried, State, Succeeded
 from .base import ALL, HOUR, NOW, SECOND, YEAR, ContractBase, a_job
 
 
@@ -93,6 +93,47 @@ class ReadContract(ContractBase):
         assert self.scanned(due_before_ms=NOW + 2) == ["job-0", "job-1"]
         assert self.scanned(due_from_ms=NOW + 1, due_before_ms=NOW + 3) == ["job-1", "job-2"]
         assert self.scanned(due_from_ms=NOW + 3, due_before_ms=NOW + 3) == []
+
+    def test_scan_by_a_pattern_of_tasks(self) -> None:
+        for number, task in enumerate(
+            ["app.mail.send", "app.mail", "app_mail.send", "app.mailing", "[a].b", "a" * 39 + "b"]
+        ):
+            self.add(a_job(str(number), number, task=task))
+        assert self.scanned(task="app.mail.*") == ["0"]
+        assert self.scanned(task="app.mail*") == ["0", "1", "3"]
+        assert self.scanned(task="*.send") == ["0", "2"]
+        assert self.scanned(task="*") == ["0", "1", "2", "3", "4", "5"]
+        assert self.scanned(task="a*m*d") == ["0", "2"]
+        assert self.scanned(task="[a]*") == ["4"]
+        assert self.scanned(task="*a" * 40) == []  # at once, although there are many ways to try
+        assert self.scanned(task="app?mail*") == self.scanned(task="app%") == self.scanned(task="mail*") == []
+
+    def test_scan_by_the_error_of_the_last_attempt(self) -> None:
+        self.add(*[a_job(id, number) for number, id in enumerate(["timeout", "percent", "again", "fine"])])
+        *fail, fine = self.claim(10)
+        errors = [Failure("TimeoutError", "no answer in 5 s"), Failure("E", "100% of (a|b)"), Failure("E", "later")]
+        self.settle(fail[0], Failed(error=errors[0]))
+        self.settle(fail[1], Failed(error=errors[1]))
+        self.settle(fail[2], Retried(due_ms=NOW + HOUR, error=errors[2]))
+        self.settle(fine, Succeeded())
+        assert self.scanned(error="Timeout") == self.scanned(error="in 5 s") == ["timeout"]
+        assert self.scanned(error="E: ") == ["percent", "again"]
+        assert self.scanned(error="TimeoutError: no answer") == ["timeout"]
+        assert self.scanned(error="0%") == self.scanned(error="(a|b)") == ["percent"]
+        assert self.scanned(error="timeout") == self.scanned(error="1_0") == []
+        assert self.scanned(error="", states=frozenset({State.FAILED})) == ["timeout", "percent"]
+
+    def test_scan_by_how_long_jobs_are_in_their_state(self) -> None:
+        """Finished ones by their end, running ones by their start, scheduled ones by when they were created."""
+        self.add(a_job("old", HOUR, created_ms=NOW - HOUR), a_job("new", HOUR, created_ms=NOW - SECOND))
+        self.add(a_job("ended", -1, created_ms=NOW - HOUR), a_job("runs", created_ms=NOW - HOUR))
+        ended, _ = self.claim()
+        self.settle(ended, Succeeded(), after=5)
+        assert self.scanned(since_before_ms=NOW) == ["new", "old"]
+        assert self.scanned(since_before_ms=NOW - SECOND) == ["old"]
+        assert self.scanned(since_from_ms=NOW) == ["ended", "runs"]
+        assert self.scanned(since_from_ms=NOW + 5) == ["ended"]
+        assert self.scanned(since_from_ms=NOW + 6) == self.scanned(since_from_ms=NOW, since_before_ms=NOW) == []
 
     # ---- next_due ----------------------------------------------------------------------------------------
 

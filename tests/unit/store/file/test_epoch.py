@@ -9,6 +9,7 @@ import pytest
 from hourwheel.errors import StoreCorrupt, StoreIncomplete
 from hourwheel.job import Succeeded
 from hourwheel.store import JsonStore
+from hourwheel.store.codec import encode_job
 from hourwheel.store.file.epoch import Epoch
 from hourwheel.store.file.format.lines import frame
 from hourwheel.store.file.system.place import Place
@@ -211,6 +212,17 @@ def test_a_number_out_of_turn_is_refused_whatever_the_record() -> None:
         behind(system, frame(text))
         with pytest.raises(StoreCorrupt, match="its number is 9"):
             Epoch.open(PLACE, system)
+
+
+def test_jobs_of_several_threads_written_at_once_do_not_stand_or_fall_together() -> None:
+    system = MemorySystem()
+    epoch, jobs = epoch_of(a_store(system)), [a_job("ä"), a_job("b", NOW + 5, key="k"), a_job("c")]
+    epoch.add([(job, encode_job(job).encode()) for job in jobs])
+    assert new_store(system).add([a_job("d", key="k")], NOW) == ["b"]
+    assert content(again := new_store(system)).keys() == {"ä", "b", "c"} | {job.id for job in some_jobs(3)}
+    assert epoch_of(again).state.counts == epoch.state.counts
+    del system._names[f"{DIRECTORY}/{JOURNAL}"].data[epoch.journal.end - 9 :]  # as a crash leaves the last of them
+    assert [job for job in content(new_store(system)).values() if job.id in "äbc"] == jobs[:2]
 
 
 # ---- an unfinished write ---------------------------------------------------------------------------------

@@ -183,6 +183,23 @@ def test_a_copy_was_put_back_under_a_worker_that_went_on(home: Path, name: str, 
     }
 
 
+def test_an_older_copy_put_back_between_two_epochs_was_worked_on_as_if_it_were_the_newest(home: Path) -> None:
+    store = opened(home / "tasks.json")
+    copy = files(home)
+    store.add([a_job("a")], NOW, fresh=True)
+    store.compact()
+    store._keeper.newest.epoch.seal(3)  # the compaction that was to follow was broken off by what comes now
+    for path in home.iterdir():
+        path.unlink()
+    for name, data in copy.items():
+        (home / name).write_bytes(data)
+    for verb in (lambda: store.add([a_job("b")], NOW, fresh=True), lambda: store.claim("me", NOW, 1), store.compact):
+        with pytest.raises(StoreMoved, match="replaced by an older copy, of epoch 1 and not 2"):
+            verb()
+    store.close()
+    assert files(home) == copy
+
+
 def test_an_older_copy_of_the_journal_copied_over_it_in_place_took_new_jobs_behind_a_hole(home: Path) -> None:
     store, journal = opened(home / "tasks.json"), home / "tasks.json.journal.1"
     copy = journal.read_bytes()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hourwheel.job import Job, State
 from hourwheel.store.state.counts import Counts
-from hourwheel.store.state.records import Forgotten
+from hourwheel.store.state.records import Forgotten, Revived
 from hourwheel.store.state.state import State as StoreState
 
 from tests.kit.forms import new_store
@@ -44,6 +47,16 @@ def test_forgetting_what_a_new_epoch_has_left_out_or_what_runs_again_changes_not
     before = dict(state.rows)
     state.apply(Forgotten(["a", "gone"]))
     assert state.rows == before
+
+
+@pytest.mark.parametrize(("id", "found"), [("gone", "unknown"), ("waits", "scheduled"), ("runs", "running")])
+def test_a_job_that_has_not_finished_is_not_run_once_more_by_a_record_that_revives_it(id: str, found: str) -> None:
+    state = StoreState(running=[running("runs", 1)])
+    state.insert("waits", NOW, a_job("waits"))
+    rows, counts, ring = dict(state.rows), replace(state.counts), len(state.ring)
+    with pytest.raises(ValueError, match=f"^job '{id}' cannot be revived: it is {found}$"):
+        state.apply(Revived([id], NOW))
+    assert (state.rows, state.counts, len(state.ring)) == (rows, counts, ring)
 
 
 def test_a_backlog_was_decoded_whole_and_the_garbage_collector_then_stopped_every_thread() -> None:

@@ -63,6 +63,8 @@ def test_nobody_else_can_read_a_journal_and_a_link_in_its_place_is_not_followed(
     (tmp_path / "link").symlink_to(tmp_path / "theirs")
     link = str(tmp_path / "link")
     with pytest.raises(OSError, match="symbolic links"):
+        Journal.create(link, SYSTEM, store_id="s", epoch=2, seq=0, over=True)
+    with pytest.raises(FileExistsError):
         Journal.create(link, SYSTEM, store_id="s", epoch=2, seq=0)
     with pytest.raises(OSError, match="symbolic links"):
         Journal.open(link, SYSTEM, store_id="s", epoch=1, seq=0)
@@ -73,7 +75,10 @@ def test_nobody_else_can_read_a_journal_and_a_link_in_its_place_is_not_followed(
 
 def test_what_an_older_journal_of_the_same_name_held_is_gone_when_it_is_begun_anew() -> None:
     system = Recording({"j": b"x" * (2 * CHUNK)})
-    journal = begun(system)
+    with pytest.raises(FileExistsError):
+        Journal.create(PATH, system, store_id="s", epoch=1, seq=0)
+    assert system.files()["j"] == b"x" * (2 * CHUNK), "it may be another store's"
+    journal = Journal.create(PATH, system, store_id="s", epoch=1, seq=0, over=True)
     assert bytes_of(journal)[journal.end :].strip(b"\n") == b""
 
 

@@ -1,0 +1,1 @@
+"""The commands that change jobs: by their ids, or all that some options choose."""
