@@ -50,7 +50,7 @@ Control characters in arguments of tasks are escaped. `HOURWHEEL_DEBUG=1` shows 
 
 def page() -> str:
     """The whole page."""
-    rows = [f"| [`{c.name}`](#hourwheel-{c.name}) | {c.summary} |" for c in COMMANDS]
+    rows = [f"| [`{c.name}`](#hourwheel-{c.name.replace(' ', '-')}) | {c.summary} |" for c in COMMANDS]
     contents = "\n".join(["| command | |", "| --- | --- |", *rows])
     return "\n".join([_INTRODUCTION, contents, *map(_section, COMMANDS), ""])
 

@@ -165,6 +165,8 @@ def _is_fire(value: object) -> bool:
         and _is_text(value.spec)
         and type(value.followed) is bool
         and _is_whole(value.missed)
+        and _are_ids(value.before)
+        and type(value.stored) is bool
     )
 
 
@@ -183,8 +185,20 @@ def _bounds_of(value: Any) -> tuple[Bound, ...]:
 
 
 def _fire_of(parts: Any) -> Fire:
-    schedule, at_ms, spec, followed, missed = parts
-    return _kept(Fire(schedule, at_ms, spec, followed, missed), _is_fire)
+    match parts:
+        case [schedule, at_ms, spec, followed, missed]:
+            return _kept(Fire(schedule, at_ms, spec, followed, missed), _is_fire)
+        case [schedule, at_ms, spec, followed, missed, list(before)]:
+            return _kept(Fire(schedule, at_ms, spec, followed, missed, tuple(before)), _is_fire)
+        case [schedule, at_ms, spec, followed, missed, list(before), stored]:
+            return _kept(Fire(schedule, at_ms, spec, followed, missed, tuple(before), stored), _is_fire)
+    raise ValueError("not a fire")
+
+
+def _of_fire(fire: Fire) -> list[Any]:
+    """The parts; those that few fires have only if they are there."""
+    more = [list(fire.before), fire.stored] if fire.stored else [list(fire.before)] if fire.before else []
+    return [*fire[:5], *more]
 
 
 def _kept(value: T, holds: Callable[[T], bool]) -> T:
@@ -239,7 +253,9 @@ _BOUNDS: Final = Kind(
     _bounds_of,
     lambda bounds: list(map(list, bounds)),
 )
-_FIRE: Final = Kind(list, "a Fire, in JSON [schedule, at_ms, spec, followed, missed]", _is_fire, _fire_of, list)
+_FIRE: Final = Kind(
+    list, "a Fire, in JSON [schedule, at_ms, spec, followed, missed, before, stored]", _is_fire, _fire_of, _of_fire
+)
 _AFTER: Final = Kind(
     dict,
     "an After whose numbers are whole, in JSON an object of ids, left, need, gives and delay_ms",

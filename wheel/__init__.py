@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
     from .results.many import Results
     from .results.result import AsyncResult
+    from .scheduler.book import ScheduleBook
     from .scheduler.scheduler import Scheduler
     from .scheduler.scheduling import Scheduled
     from .schedules.when import Schedule, crontab, every
@@ -78,6 +79,7 @@ _HOMES: Final = {
     "results.many": "Results",
     "results.result": "AsyncResult",
     "scheduler.scheduler": "Scheduler",
+    "scheduler.book": "ScheduleBook",
     "scheduler.scheduling": "Scheduled",
     "schedules.when": "Schedule crontab every",
     "settings.conf": "Conf",
@@ -130,6 +132,7 @@ __all__ = [  # noqa: RUF022 - in alphabetical order
     "Retried",
     "Retry",
     "Schedule",
+    "ScheduleBook",
     "Scheduled",
     "Scheduler",
     "SchedulerError",

@@ -175,8 +175,8 @@ class Store(Protocol):
         """Record the effects of runs. Returns the claims that were lost, as their tokens show; these change nothing.
 
         ``Keep`` leaves the job running. A next fire is added in the same atomic step, unless this job has added one
-        before; the job's key passes to it. ``Again`` ends the job as cancelled if it was asked to end or a newer job
-        holds its key; see turn.settled().
+        before, or a newer job holds its key; the job's key passes to it. ``Again`` ends the job as cancelled if it was
+        asked to end or a newer job holds its key; see turn.settled().
 
         When a job ends, by this or any other verb, each job in its ``wakes`` has one job less to wait for. With the
         last one, it becomes due, at once or ``delay_ms`` later.

@@ -98,6 +98,10 @@ class Fire(NamedTuple):
     missed: int = 0
     """How many missed fires this one stands for, counted up to a thousand. Before it runs: how many older ones were
     skipped for it."""
+    before: tuple[str, ...] = ()
+    """With ``max_instances``: the ids of earlier fires that had not ended when this one was added."""
+    stored: bool = False
+    """Whether the schedule is defined in the store, and not in the code."""
 
 
 class Job(NamedTuple):

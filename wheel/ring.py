@@ -248,6 +248,12 @@ class Ring(Generic[K]):
                 cycles.update((cycle, dict(_as_dict(bucket))) for cycle, bucket in buckets.items())
                 yield slot, dict(sorted(cycles.items()))
 
+    def bucket(self, second: int) -> dict[K, int]:
+        """The entries of one second beyond the hand, as {key: due_ms}; a copy."""
+        cycle, slot = divmod(second, SLOTS)
+        found = self._slots[slot].get(cycle)
+        return {} if found is None else dict(_as_dict(found))
+
     # ---- beyond the hand ---------------------------------------------------------------------------------
 
     def _discard_beyond(self, key: K, due_ms: int, second: int) -> bool:

@@ -145,7 +145,7 @@ def judge(
             if id not in followed and _is_to_be_followed(state, id):
                 followed.add(id)
                 items.append((id, claim.token, effect))
-                if state.get(effect.next.id) is None:
+                if state.get(effect.next.id) is None and not _is_replaced(state, id, effect.next.key):
                     new[effect.next.id] = effect.next
         else:
             if type(effect) is not Keep:  # a note leaves the claim as it was
@@ -157,6 +157,12 @@ def judge(
 def _is_to_be_followed(state: State, id: str) -> bool:
     job = state.get(id)
     return job is not None and job.fire is not None and not job.fire.followed
+
+
+def _is_replaced(state: State, id: str, key: str | None) -> bool:
+    """Whether a newer job has the key that a next fire would get, and so comes in its place."""
+    job = state.get(id)
+    return key is not None and job is not None and job.key == key and state.is_superseded(job)
 
 
 def refuse_taken_keys(state: State, ids: Sequence[str]) -> None:

@@ -42,8 +42,8 @@ class Frozen:
         """All jobs that were frozen, in no particular order."""
         return iter(())
 
-    def scheduled(self) -> Iterator[tuple[int, str, Job | None]]:
-        """The scheduled ones as (due_ms, id, job or None for get(id)), by due_ms and id."""
+    def scheduled(self, slot: int | None = None) -> Iterator[tuple[int, str, Job | None]]:  # noqa: ARG002
+        """The scheduled ones, of a slot or all, as (due_ms, id, job or None for get(id)), by due_ms and id."""
         return iter(())
 
 

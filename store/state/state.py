@@ -230,14 +230,15 @@ class State:
             self.rows[job.id] = settled(job, effect, now_ms)
             return
         self._leave(job)
-        superseded = type(effect) is Again and self._is_superseded(job)
+        superseded = type(effect) is Again and self.is_superseded(job)
         after = settled(job, effect, now_ms, superseded=superseded)
         if after.state is SCHEDULED:
             self._schedule(after)
         else:
             self._end(job, after)
 
-    def _is_superseded(self, job: Job) -> bool:
+    def is_superseded(self, job: Job) -> bool:
+        """Whether a newer unfinished job holds the key of a running job."""
         key = job.key
         return key is not None and (self.keys.newest(key) != job.id or self._frozen_holder(key) is not None)
 

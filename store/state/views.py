@@ -10,6 +10,7 @@ from functools import lru_cache
 from heapq import merge
 from itertools import dropwhile, filterfalse, islice
 
+from ...clock import MAX_MS
 from ...contract import Cursor, Filter, Found, Stats
 from ...job import FINISHED, Job
 from ...job import State as JobState
@@ -135,7 +136,9 @@ def _holders(state: State, key: str) -> Iterator[Job]:
 
 
 def _unfrozen_in_order(state: State, filter: Filter) -> Iterator[Job]:
-    passed = [(job.due_ms, job.id) for job in _unfrozen(state) if passes(job, filter)]
+    second = _second_of(state, filter)
+    jobs = _unfrozen(state) if second is None else _unfrozen_of(state, second)
+    passed = [(job.due_ms, job.id) for job in jobs if passes(job, filter)]
     passed.sort()
     return (job for _, id in passed if (job := state.get(id)) is not None)
 
@@ -143,7 +146,8 @@ def _unfrozen_in_order(state: State, filter: Filter) -> Iterator[Job]:
 def _frozen_scheduled(state: State, filter: Filter) -> Iterator[Job]:
     if filter.states is not None and JobState.SCHEDULED not in filter.states:
         return
-    for due_ms, id, found in state.frozen.scheduled():
+    second = _second_of(state, filter)
+    for due_ms, id, found in state.frozen.scheduled(None if second is None else second % 3600):
         if filter.due_before_ms is not None and due_ms >= filter.due_before_ms:
             return
         if state.hides(id) or (filter.due_from_ms is not None and due_ms < filter.due_from_ms):
@@ -164,6 +168,24 @@ def _frozen_finished(state: State, filter: Filter) -> Iterator[Job]:
         job = frozen.get(id)
         if job is not None:
             yield job
+
+
+def _second_of(state: State, filter: Filter) -> int | None:
+    """The only second beyond the hand whose unfinished jobs can pass, which a ring finds at once; None for others.
+
+    So the definitions of schedules are found among a million jobs: they are due in the last second of time.
+    """
+    if filter.due_from_ms is None or filter.states is None or filter.states & FINISHED:
+        return None
+    last_ms = MAX_MS if filter.due_before_ms is None else filter.due_before_ms - 1
+    second = filter.due_from_ms // 1000
+    return second if second == last_ms // 1000 and second > state.ring.hand else None
+
+
+def _unfrozen_of(state: State, second: int) -> Iterator[Job]:
+    """The scheduled jobs of a second beyond the hand, and all that run."""
+    found = map(state.get, [*state.ring.bucket(second), *state.running])
+    return (job for job in found if job is not None)
 
 
 def _unfrozen(state: State) -> Iterator[Job]:

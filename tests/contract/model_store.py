@@ -208,7 +208,9 @@ class ModelStore:
                 if job.fire is not None and not job.fire.followed:  # once
                     followed = job.fire._replace(followed=True, missed=effect.missed)
                     self.jobs[job.id] = job._replace(key=None, fire=followed)
-                    self.jobs.setdefault(fire.id, fire)
+                    holder = self._holder({**self.jobs, job.id: job}, job.key)
+                    if fire.key is None or fire.key != job.key or holder is None or holder.id == job.id:
+                        self.jobs.setdefault(fire.id, fire)
             case Keep(note=None):
                 self.jobs[job.id] = job if job.cancel_ms is not None else job._replace(reason=effect.reason)
             case Keep(note=note):

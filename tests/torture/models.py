@@ -11,10 +11,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, timedelta
 from typing import Any, Final
 
 from hourwheel import crontab
+from hourwheel.clock import as_datetime, instant_ms
 from hourwheel.ring import Ring
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
@@ -63,17 +64,21 @@ def _crontabs(report: Report, number: int, count: int) -> None:
 class ForgetsTheClocks(crontab):
     """As if the offset of now were that of the next fire, too."""
 
-    def _as_time_passes(self, start: datetime, zone: tzinfo) -> datetime | None:
-        offset = start.astimezone(zone).utcoffset() or timedelta()
+    def _unbounded(self, ms: int) -> int | None:
+        if self._named:
+            return super()._unbounded(ms)
+        start = as_datetime(ms)
+        offset = start.astimezone(self._zone or UTC).utcoffset() or timedelta()
         naive = self._calendar.after(start.replace(tzinfo=None) + offset)
-        return None if naive is None else (naive - offset).replace(tzinfo=UTC)
+        return None if naive is None else instant_ms((naive - offset).replace(tzinfo=UTC))
 
 
 class FiresTwice(crontab):
     """As if a time that the clocks show twice had two instants where the hour is named."""
 
-    def _by_calendar(self, start: datetime, zone: tzinfo) -> datetime | None:
-        return self._as_time_passes(start, zone)
+    def __init__(self, *fields: Any, **options: Any) -> None:
+        super().__init__(*fields, **options)
+        self._named = False
 
 
 class TakesOneDay(crontab):

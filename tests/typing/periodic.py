@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
-from hourwheel import AsyncResult, Schedule, Scheduled, Scheduler, Task, crontab, every
+from hourwheel import AsyncResult, Schedule, ScheduleBook, Scheduled, Scheduler, Task, crontab, every
 
 app = Scheduler("tasks.json")
 
@@ -60,11 +60,23 @@ app.add_beat_schedule({"morning": {"task": "shop.report", "schedule": crontab("0
 app.conf.beat_schedule = {"morning": {"task": "shop.report", "schedule": crontab("0 7 * * *")}}
 
 assert_type(app.run_schedule("reminder"), AsyncResult[Any])
-assert_type(app.schedules, list[Scheduled])
+assert_type(app.schedules, ScheduleBook)
+assert_type(app.schedules[0], Scheduled)
+assert_type(app.schedules[:2], list[Scheduled])
+assert_type([one.name for one in app.schedules], list[str])
 assert_type(app.schedules[0].next_at, datetime | None)
 assert_type(app.pause_schedule("reminder"), bool)
 assert_type(app.resume_schedule("reminder"), bool)
 assert_type(app.remove_schedule("reminder"), bool)
+
+assert_type(app.schedules.add("a", every(days=2, at="07:30"), remind, (1,), {"text": "x"}, queue="mail"), Scheduled)
+assert_type(app.schedules.add("b", 60, "shop.report", misfire="skip", max_instances=1), Scheduled)
+assert_type(app.schedules.change("a", when=crontab("@daily"), args=(2,)), Scheduled)
+assert_type(app.schedules.get("a"), Scheduled | None)
+assert_type(app.schedules.pause("a"), bool)
+assert_type(app.schedules.resume("a"), bool)
+assert_type(app.schedules.run("a"), AsyncResult[Any])
+assert_type(app.schedules.remove("a"), bool)
 
 schedules: list[Schedule] = [every(5), crontab(hour=7)]
 
@@ -78,6 +90,9 @@ app.add_periodic_task(30, lambda: None)  # type: ignore[arg-type]
 app.add_periodic_task(tick, 30)  # type: ignore[arg-type]
 app.add_periodic_task(30, tick, misfire="never")  # type: ignore[arg-type]
 app.run_schedule(tick)  # type: ignore[arg-type]
+app.schedules.add("a", "5 minutes", remind)  # type: ignore[arg-type]
+app.schedules.add("a", 60, lambda: None)  # type: ignore[arg-type]
+app.schedules.add("a", 60, remind, quue="mail")  # type: ignore[call-arg]
 every(minutes="5")  # type: ignore[arg-type]
 crontab(minute=0.5)  # type: ignore[arg-type]
 tick.delay(1)  # type: ignore[call-overload]

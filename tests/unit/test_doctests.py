@@ -17,14 +17,23 @@ from hourwheel.store import MemoryStore
 from tests.kit.django_project import databases
 
 MODULES = [
+    "cli.parser",
     "ids",
     "payload",
     "results.result",
+    "scheduler.book",
     "scheduler.calling",
     "scheduler.configured",
     "scheduler.pausing",
     "scheduler.scheduler",
     "scheduler.scheduling",
+    "schedules.cron_fields",
+    "schedules.dates",
+    "schedules.jitter",
+    "schedules.misfires",
+    "schedules.reading",
+    "schedules.when",
+    "schedules.words",
     "tasks.context",
     "tasks.decorator",
     "tasks.default_app",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Action, ArgumentError, ArgumentParser, HelpFormatter, _SubParsersAction
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any, Final, NoReturn
 
@@ -49,6 +49,17 @@ def make_parser(commands: Iterable[Command]) -> ArgumentParser:
     return top
 
 
+def _joined(words: Sequence[str], commands: Sequence[str]) -> list[str]:
+    """Make one word of the two words of a command.
+
+    >>> _joined(["-C", "schedules", "add", "x"], ["schedules", "schedules add"])
+    ['-C', 'schedules add', 'x']
+    """
+    first = next((n for n, word in enumerate(words) if word in commands), len(words))
+    two = " ".join(words[first : first + 2])
+    return [*words[:first], two, *words[first + 2 :]] if two in commands else list(words)
+
+
 def _examples(command: Command) -> str:
     return "\n".join(["examples:" if len(command.examples) > 1 else "example:", *(f"  {e}" for e in command.examples)])
 
@@ -76,6 +87,7 @@ class _Parser(ArgumentParser):
 
         With ``--`` among the arguments it is not used: it would read what follows as options.
         """
+        args = _joined(args, self._commands) if self._commands and args is not None else args
         self._words = list(sys.argv[1:] if args is None else args)
         if not self.intermixed or "--" in (args or ()):
             return super().parse_known_args(args, namespace)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ..errors import PayloadError
 from ..job import Job
 from ..payload import decode_call
+from ..schedules.stored import DEFINITION
 from ..tasks.carrier import Carrier
 from ..worker.pool import PoolOptions
 
@@ -85,8 +86,10 @@ class Judge:
 
     def known(self, job: Job) -> Known:
         """Return what the app knows about a job."""
+        if job.task == DEFINITION:  # which is data, and does not run
+            return Known(name=DEFINITION)
         orphaned = None
-        if job.fire is not None and not job.fire.followed:  # a worker calls what the schedule says when it claims
+        if job.fire is not None and not job.fire.followed and not job.fire.stored:  # it calls what its schedule says
             entry = self._schedules.get(job.fire.schedule)
             if entry is None:
                 orphaned = job.fire.schedule

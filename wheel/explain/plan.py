@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from ..job import Job, State
+from ..schedules.entry import Entry
 from ..schedules.entry import upcoming as instants
 from .known import App
 
@@ -84,16 +85,18 @@ def plan_of(jobs: Iterable[Job], fires: Iterable[Job], paused: Collection[str], 
     )
 
 
-def upcoming(app: App | None, from_ms: int, until_ms: int) -> tuple[list[Job], list[str]]:
+def upcoming(app: App | None, from_ms: int, until_ms: int, stored: Iterable[Entry] = ()) -> tuple[list[Job], list[str]]:
     """Return the fires after ``from_ms`` and before ``until_ms``, by time, and the names of schedules that have more.
 
-    The next fire of a schedule is usually in the store already, with the same id.
+    The next fire of a schedule is usually in the store already, with the same id. ``stored``: the schedules that are
+    defined in the store, beside those of the app.
     """
     found: list[Job] = []
     cut: list[str] = []
     if app is None:
         return found, cut
-    for name, entry in app.fires.entries.items():
+    entries = {**app.fires.entries, **{entry.name: entry for entry in stored}}
+    for name, entry in entries.items():
         fires = list(islice(instants(entry, from_ms, until_ms - 1), MOST + 1))
         if len(fires) > MOST:
             cut.append(name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..job import Bound, Job, State
+from ..schedules.stored import DEFINITION
 from ..tasks.options.limit import in_words
 from .known import Known
 from .processes import Process
@@ -70,6 +71,9 @@ def reasons(job: Job, facts: Facts) -> list[str]:
         return [_finished(job, facts)]
     if job.state is State.RUNNING:
         return list(_running(job, facts))
+    if job.task == DEFINITION and job.fire is not None:
+        name = job.fire.schedule
+        return [f"It is the definition of schedule {name}: data, which is never due. `hourwheel schedules` lists it."]
     return [*_delays(job, facts), *_unfit(job, facts), *_given_back(job, facts)] or [_in_turn(job, facts)]
 
 

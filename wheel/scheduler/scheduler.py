@@ -38,6 +38,7 @@ from ..worker.sweep import At
 from ..wrong_use import OF_SCHEDULER, lacks
 from . import calling, configured, pausing, scheduling
 from .backing import Backing
+from .book import ScheduleBook
 from .configured import AT_START, MADE, OF_STORE, forget, refuse_unexpected
 from .life import Life
 
@@ -268,14 +269,14 @@ class Scheduler:
     remove_schedule = scheduling.remove_schedule
 
     @property
-    def schedules(self) -> list[scheduling.Scheduled]:
-        """The schedules by name, and when each fires next.
+    def schedules(self) -> ScheduleBook:
+        """The schedules by name, and when each fires next: those of the code, and those that it adds to the store.
 
         >>> name = app.add_periodic_task(every(minutes=5), remind.s(1, "x"), name="reminder")
         >>> app.schedules[-1].name, app.schedules[-1].spec
         ('reminder', 'every 300000 ms')
         """
-        return scheduling.schedules(self)
+        return ScheduleBook(self)
 
     # ---- life --------------------------------------------------------------------------------------------
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..clock import as_datetime
-from ..contract import Found
+from ..contract import Filter, Found
 from ..errors import InvalidValue, UnknownSchedule
-from ..job import State
+from ..job import Job, State
+from ..payload import decode_call
 from ..results.result import AsyncResult
 from ..schedules.beat import NO_TIME, Draft, beat_entry, checked_args, checked_kwargs, checked_schedule, schedule_plan
 from ..schedules.entry import Entry
+from ..schedules.fires import UNFINISHED, forget_unrun
+from ..schedules.stored import definitions, entry_of, find_definition
 from ..schedules.when import Schedule
+from ..schedules.words import words_of
 from ..tasks.canvas import Signature
 from ..tasks.naming import checked_name
+from ..tasks.options.plan import SCHEDULE_KEY
 from ..tasks.sender import P, R, Sender
 from ..tasks.task import Task
 from .app import App
@@ -40,6 +45,19 @@ class Scheduled:
     next_at: datetime | None
     """When it fires next, in UTC; None until a scheduler has looked after it."""
     paused: bool
+    args: tuple[Any, ...] = ()
+    """Of its calls; positional."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Of its calls; by name."""
+    stored: bool = False
+    """Whether it is defined in the store (app.schedules.add) and not in the code."""
+    registered: bool = True
+    """Whether this process has its task."""
+
+    @property
+    def words(self) -> str:
+        """``spec`` in plain words, such as "every 5 minutes"; as it is, if there are none for it."""
+        return words_of(self.spec)
 
 
 def periodic(
@@ -48,6 +66,7 @@ def periodic(
     *,
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
+    max_instances: int | None = None,
     **options: Unpack[TaskOptions],
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a task, and call it again and again: a decorator.
@@ -56,6 +75,8 @@ def periodic(
         schedule: every(...), crontab(...), or a number of seconds.
         args: of each call; positional.
         kwargs: likewise; by name.
+        max_instances: skip a fire while so many earlier ones have not ended: they run, or wait to run or to be tried
+            again. None for no limit.
         options: of the task; see TaskOptions. ``name``, by default module.function, is the schedule's, too.
             ``misfire`` says what becomes of fires that were due while nobody could run them: "coalesce" (the
             default) runs once for all of them, "skip" the newest that is within ``misfire_grace_time`` (60 s; given
@@ -81,7 +102,7 @@ def periodic(
         task: Task[P, R] = fn if isinstance(fn, Task) else made(**own)(fn)
         name = own.pop("name", None) if known else None
         plan = schedule_plan(task.plan, own if known else {})
-        draft = Draft(task.name, checked_args(args), checked_kwargs(kwargs), plan, misfire, grace)
+        draft = Draft(task.name, checked_args(args), checked_kwargs(kwargs), plan, misfire, grace, max_instances)
         _add(app, draft, schedule, task, name, task.name)
         return task
 
@@ -95,6 +116,8 @@ def add_periodic_task(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     name: str | None = None,
+    *,
+    max_instances: int | None = None,
     **options: Unpack[Options],
 ) -> str:
     """Call a task again and again, under Celery's name for it.
@@ -106,6 +129,7 @@ def add_periodic_task(
         kwargs: added to the signature's own.
         name: of the schedule; by default the call, such as ``shop.remind(7)``, or the task's name where there are
             no arguments. A second schedule of the same call is ``shop.remind(7):2``.
+        max_instances: see periodic().
         options: of its calls, see Options; of them ``misfire`` and ``misfire_grace_time`` see periodic().
 
     Returns:
@@ -127,7 +151,7 @@ def add_periodic_task(
     call = call.clone(checked_args(args), checked_kwargs(kwargs))
     own: dict[str, Any] = dict(options)
     misfire, grace = own.pop("misfire", None), own.pop("misfire_grace_time", None)
-    draft = Draft(task.name, call.args, call.kwargs, schedule_plan(sender.plan, own), misfire, grace)
+    draft = Draft(task.name, call.args, call.kwargs, schedule_plan(sender.plan, own), misfire, grace, max_instances)
     return _add(app, draft, schedule, task, name)
 
 
@@ -136,7 +160,7 @@ def add_beat_schedule(app: App, schedules: Mapping[str, Mapping[str, Any]]) -> N
 
     Args:
         schedules: by name: ``{"task": ..., "schedule": ..., "args": (), "kwargs": {}, "options": {}}``, and
-            ``misfire`` and ``misfire_grace_time``, see periodic().
+            ``misfire``, ``misfire_grace_time`` and ``max_instances``, see periodic().
 
     Raises:
         InvalidValue: an entry cannot be read; none of them is taken.
@@ -156,10 +180,12 @@ def take_conf(app: App, schedules: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def schedules(app: App) -> list[Scheduled]:
-    """See Scheduler.schedules."""
+    """The schedules of the code and of the store by name; a stored one takes precedence."""
     store = app.store
     paused = set(store.paused())
-    return [_scheduled(app, entry, paused) for _, entry in sorted(app.fires.entries.items())]
+    found = {name: scheduled(app, entry, paused) for name, entry in app.fires.entries.items()}
+    found |= {one.name: one for one in (scheduled_of(app, definition, paused) for definition in definitions(store))}
+    return [one for _, one in sorted(found.items())]
 
 
 def pause_schedule(app: App, name: str) -> bool:
@@ -168,7 +194,9 @@ def pause_schedule(app: App, name: str) -> bool:
     Raises:
         UnknownSchedule: there is none of that name.
     """
-    return bool(app.store.pause([_entry(app, name).key]))
+    if find_definition(app.store, name) is None:
+        _entry(app, name)
+    return bool(app.store.pause([f"{SCHEDULE_KEY}{name}"]))
 
 
 def resume_schedule(app: App, name: str) -> bool:
@@ -179,9 +207,10 @@ def resume_schedule(app: App, name: str) -> bool:
     """
     entry, now_ms = _entry(app, name), app.clock.now_ms()
     held = app.fires.pending(app.store, entry)
-    next_ms = entry.schedule.after(now_ms)
+    next_ms = entry.after(now_ms)
     if held is not None and held.state is State.SCHEDULED and held.due_ms <= now_ms and next_ms is not None:
-        app.submit(entry.fire(next_ms, now_ms, app), on_conflict="replace")
+        before = held.fire.before if held.fire is not None else ()
+        app.submit(entry.fire(next_ms, now_ms, app, before=before), on_conflict="replace")
     return bool(app.store.resume([entry.key]))
 
 
@@ -199,9 +228,14 @@ def run_schedule(app: App, name: str) -> AsyncResult[Any]:
 def remove_schedule(app: App, name: str) -> bool:
     """Forget a schedule here and cancel its next fire; whether one was pending. Other processes keep theirs.
 
+    A schedule that is defined in the store is removed for all processes.
+
     Raises:
         UnknownSchedule: there is none of that name.
     """
+    definition = find_definition(app.store, name)
+    if definition is not None:
+        return _remove_stored(app, definition, name)
     entry = _entry(app, name)
     del app.fires.entries[name]
     held = app.fires.pending(app.store, entry)
@@ -209,6 +243,15 @@ def remove_schedule(app: App, name: str) -> bool:
         return False
     found = app.store.cancel([held.id], app.clock.now_ms(), reason="its schedule was removed")
     return found == [Found.SCHEDULED]
+
+
+def _remove_stored(app: App, definition: Job, name: str) -> bool:
+    store = app.store
+    fires = [job.id for job in store.scan(Filter(key=f"{SCHEDULE_KEY}{name}", states=UNFINISHED))]
+    found = store.cancel([definition.id, *fires], app.clock.now_ms(), reason="its schedule was removed")
+    forget_unrun(store, fires)
+    store.resume([f"{SCHEDULE_KEY}{name}"])  # so that another of this name does not begin as paused
+    return found[0] is Found.SCHEDULED
 
 
 def _add(
@@ -224,15 +267,46 @@ def _add(
 
 
 def _entry(app: App, name: str) -> Entry:
-    entry = app.fires.entries.get(name)
+    definition = find_definition(app.store, name)
+    entry = app.fires.entries.get(name) if definition is None else entry_of(definition)
     if entry is None:
-        known = ", ".join(sorted(app.fires.entries)) or "none"
+        known = ", ".join(one.name for one in schedules(app)) or "none"
         raise UnknownSchedule(f"no schedule named {name!r} here; there are: {known}")
     return entry
 
 
-def _scheduled(app: App, entry: Entry, paused: set[str]) -> Scheduled:
+def scheduled_of(app: App, definition: Job, paused: Collection[str]) -> Scheduled:
+    """A stored schedule as it stands, even if it cannot be read."""
+    try:
+        return scheduled(app, entry_of(definition), paused)
+    except (InvalidValue, TypeError):
+        assert definition.fire is not None
+        name, task = definition.fire.schedule, definition.kwargs.get("task")
+        return Scheduled(
+            name=name,
+            spec=definition.fire.spec,
+            task=task if isinstance(task, str) else "",
+            next_at=None,
+            paused=f"{SCHEDULE_KEY}{name}" in paused,
+            stored=True,
+            registered=False,
+        )
+
+
+def scheduled(app: App, entry: Entry, paused: Collection[str]) -> Scheduled:
+    """A schedule as it stands. ``paused``: the names that are paused in the store."""
     held = app.fires.pending(app.store, entry)
     next_at = as_datetime(held.due_ms) if held is not None and held.state is State.SCHEDULED else None
     spec = entry.schedule.spec
-    return Scheduled(name=entry.name, spec=spec, task=entry.task, next_at=next_at, paused=entry.key in paused)
+    args, kwargs = decode_call(entry.payload)
+    return Scheduled(
+        name=entry.name,
+        spec=spec,
+        task=entry.task,
+        next_at=next_at,
+        paused=entry.key in paused,
+        args=args,
+        kwargs=kwargs,
+        stored=entry.stored,
+        registered=entry.task in app.registry,
+    )

@@ -21,7 +21,7 @@ from .when import Schedule, every
 
 NO_TIME: Final = "left out of a schedule: the schedule says when to run"
 _LONGEST_NAME: Final = 150
-_BEAT: Final = ("task", "schedule", "args", "kwargs", "options", "misfire", "misfire_grace_time")
+_BEAT: Final = ("task", "schedule", "args", "kwargs", "options", "misfire", "misfire_grace_time", "max_instances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Draft:
     plan: Plan
     misfire: str | None = None
     grace: float | timedelta | None = None
+    max_instances: int | None = None
 
     @property
     def name(self) -> str:
@@ -61,7 +62,7 @@ class Draft:
             task=self.task,
             payload=self.payload,
             plan=self.plan,
-            policy=policy_of(self.plan, self.misfire, self.grace),
+            policy=policy_of(self.plan, self.misfire, self.grace, self.max_instances),
         )
 
 
@@ -113,14 +114,16 @@ def schedule_plan(plan: Plan, options: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo) -> Entry:
+def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo, where: str = "beat_schedule") -> Entry:
     """Return the entry for one item of ``beat_schedule``. Its task may be defined later; its options are read then.
+
+    ``where``: what the items are called in errors.
 
     Raises:
         InvalidValue: the item is not valid.
         TypeError: the task is defined and does not take these arguments.
     """
-    where = f"beat_schedule[{name!r}]"
+    where = f"{where}[{name!r}]"
     if not isinstance(value, Mapping) or "task" not in value or "schedule" not in value:
         raise InvalidValue.of(where, "a dict with task and schedule", value)
     for key in value:
@@ -133,7 +136,8 @@ def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo) ->
     known = registry.get(task) if task in registry else None
     if known is not None:
         known.check(*args, **kwargs)
-    draft = Draft(task, args, kwargs, Plan(), value.get("misfire"), value.get("misfire_grace_time"))
+    misfire, grace, most = (value.get(name) for name in ("misfire", "misfire_grace_time", "max_instances"))
+    draft = Draft(task, args, kwargs, Plan(), misfire, grace, most)
     options_of = partial(_with_options, draft, dict(value.get("options") or {}))
     plan, _ = options_of(Plan() if known is None else known.plan)
     entry = replace(draft, plan=plan).entry(checked_name("name", name), value["schedule"], zone)
@@ -143,4 +147,4 @@ def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo) ->
 def _with_options(draft: Draft, options: Mapping[str, Any], plan: Plan) -> tuple[Plan, Policy]:
     """The plan and misfire policy of a schedule, given its task's plan."""
     plan = schedule_plan(plan, options)
-    return plan, policy_of(plan, draft.misfire, draft.grace)
+    return plan, policy_of(plan, draft.misfire, draft.grace, draft.max_instances)

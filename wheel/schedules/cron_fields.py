@@ -88,6 +88,16 @@ def text_of(name: str, value: Any) -> str:
     raise InvalidValue.of(name, 'a whole number, text such as "*/15", or a list of them', value)
 
 
+def weekdays_of(name: str, value: Any) -> list[int]:
+    """The weekdays that a field gives, as numbers; Sunday is 0.
+
+    >>> weekdays_of("on", "mon-wed,Fri"), weekdays_of("on", ["sun", 3])
+    ([1, 2, 3, 5], [0, 3])
+    """
+    field = _WEEKDAY._replace(name=name, also=" or names (0 and 7 are Sunday)")
+    return sorted({number % 7 for number in _numbers(_read(field, text_of(name, value)))})
+
+
 def closed_up(text: str) -> str:
     """Remove the blanks around commas. cron does not accept them, but Celery does."""
     return re.sub(r"\s*,\s*", ",", text)

@@ -15,6 +15,7 @@ from ..safety.calm import CalmLogger
 from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY, Plan
 from ..tasks.registry import Registry
+from .jitter import jittered
 from .misfires import Policy
 from .when import Schedule
 
@@ -45,6 +46,8 @@ class Entry:
     """Whether the name was made from the call."""
     of_conf: bool = False
     """Whether it comes from the setting ``beat_schedule``."""
+    stored: bool = False
+    """Whether it is defined in the store."""
     late: Callable[[Plan], tuple[Plan, Policy]] | None = None
     """Computes the plan and policy from the task's plan, for a task that may be defined after the schedule."""
 
@@ -61,7 +64,7 @@ class Entry:
     def after(self, ms: int) -> int | None:
         """Return the first fire later than ``ms``. A user's schedule that fails is logged and counts as having none."""
         try:
-            found = self.schedule.after(ms)
+            found = jittered(self.schedule.after, getattr(self.schedule, "jitter_ms", 0), self.name, ms)
             if found is None or (type(found) is int and found > ms):
                 return found
             LOG.error("Schedule %s does not fire: after(%d) must be later than that, got %r", self.name, ms, found)
@@ -97,8 +100,11 @@ class Entry:
         plan = plan if carrier.routes is None else carrier.routes.place(self.task, plan)
         return plan.job(self.task, self.payload, now_ns, carrier.result_ttl_ms)
 
-    def fire(self, at_ms: int, now_ms: int, carrier: Defaults, stands: int = 0) -> Job:
-        """Return the job of the fire at ``at_ms``, which replaces ``stands`` others that were missed."""
+    def fire(self, at_ms: int, now_ms: int, carrier: Defaults, stands: int = 0, before: tuple[str, ...] = ()) -> Job:
+        """Return the job of the fire at ``at_ms``, which replaces ``stands`` others that were missed.
+
+        ``before``: the ids of earlier fires that have not ended, if the schedule has ``max_instances``.
+        """
         job = self.job(now_ms * 1_000_000, carrier)
         return job._replace(
             id=f"{self.name}@{_moment(at_ms)}",
@@ -107,7 +113,7 @@ class Entry:
             expires_ms=None,
             grace_ms=None,
             latest_ms=None,
-            fire=Fire(self.name, at_ms, self.schedule.spec, missed=stands),
+            fire=Fire(self.name, at_ms, self.schedule.spec, missed=stands, before=before, stored=self.stored),
         )
 
 

@@ -6,15 +6,17 @@ before it runs the job. So each fire is created exactly once and none is forgott
 and whenever one dies. There is no leader, and no state outside the store.
 
 A pending fire stays as it is until a process starts in whose code the schedule is different; that process moves it.
+Of a schedule that is defined in the store (stored.py), the definition is read whenever a fire is claimed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from typing import Final, cast
 
+from ..clock import MAX_MS
 from ..contract import Filter, Store, find
 from ..errors import StoreError, TooManyPending
 from ..events import Events
@@ -23,9 +25,10 @@ from ..tasks.carrier import Defaults
 from ..tasks.options.plan import SCHEDULE_KEY
 from ..turn import Keep
 from .entry import LOG, Entry, alike, is_reload, refuse_other
-from .misfires import decide, in_words
+from .misfires import crowded, decide, in_words
+from .stored import DEFINITION, entry_of, find_definition, stored_entries
 
-_UNFINISHED: Final = frozenset(State) - FINISHED
+UNFINISHED: Final = frozenset(State) - FINISHED
 _HOLD_MS: Final = 60_000
 """For how long a fire is postponed whose schedule raises."""
 _LOOK_MS: Final = 30_000
@@ -39,10 +42,13 @@ class Schedules:
         """Start without schedules. ``carrier`` has the defaults for their jobs; None if there will be none."""
         self.entries: Final[dict[str, Entry]] = {}
         self._carrier = cast("Defaults", carrier)
-        self.tends = True
+        self.tends = carrier is not None
         """Whether this process adds missing fires; False with ``hourwheel worker --no-beat``. A fire that it claims is
         followed by the next one either way."""
-        self._unknown: set[str] = set()
+        self._unknown: dict[str, str | None] = {}
+        """The schedules whose fires this process cannot run, each with the task that it lacks; None: the schedule."""
+        self._clashes: set[str] = set()
+        """Names that schedules of the code have as well as stored ones, which was logged."""
         self._refused = False
         """Whether it was logged that there is no room for new schedules."""
         self.begin()
@@ -118,20 +124,29 @@ class Schedules:
         Raises:
             StoreError: the store failed. The next call tries again.
         """
-        if not self.tends or not self.entries or (now_ms < self._look_at_ms and self._look_at_ms - now_ms <= _LOOK_MS):
+        if not self.tends or (now_ms < self._look_at_ms and self._look_at_ms - now_ms <= _LOOK_MS):
             return
         if self._moves:
             self._tell_misfits()
-        missing: list[Job | None] = []
+        stored = self._stored(store)
+        missing = [self._next(store, entry, now_ms) for entry in stored if self.pending(store, entry) is None]
         moved: list[Job | None] = []
+        left: list[str] = []
+        names = {entry.name for entry in stored}
         for entry in list(self.entries.values()):
+            if entry.name in names:
+                self._tell_clash(entry)
+                continue
             held = self.pending(store, entry)
             if held is None:
                 missing.append(self._next(store, entry, now_ms))
             elif self._moves and _planned_otherwise(held, entry, now_ms):
-                moved.append(self._next(store, entry, now_ms, held.id))
+                moved.append(self._next(store, entry, now_ms, held))
+                left.append(held.id)
         try:
-            store.add([job for job in moved if job is not None], now_ms, on_conflict="replace")
+            if left:
+                store.add([job for job in moved if job is not None], now_ms, on_conflict="replace")
+                forget_unrun(store, left)
             self._begin_all(store, [job for job in missing if job is not None], now_ms)
         except TooManyPending as error:
             if not self._refused:
@@ -141,6 +156,21 @@ class Schedules:
         self._moves = self._refused = False
         self._look_at_ms = now_ms + _LOOK_MS
 
+    def _stored(self, store: Store) -> list[Entry]:
+        found = stored_entries(store)
+        for entry in found:
+            if entry.task in self._carrier.registry:
+                self._unknown.pop(entry.name, None)
+        return found
+
+    def _tell_clash(self, entry: Entry) -> None:
+        if entry.name not in self._clashes:
+            self._clashes.add(entry.name)
+            LOG.error(
+                "Schedule %s of the code does not fire: the store has a schedule of that name, which does. Rename one "
+                "of them, or remove the stored one: hourwheel schedules remove %s", entry.name, entry.name,
+            )  # fmt: skip
+
     def _tell_misfits(self) -> None:
         """Log an error for each schedule whose task, defined after it, does not take its arguments."""
         for entry in list(self.entries.values()):
@@ -149,6 +179,8 @@ class Schedules:
                 LOG.error("Each run of schedule %s will fail: %s", entry.name, misfit)
 
     def _begin_all(self, store: Store, jobs: Sequence[Job], now_ms: int) -> None:
+        if not jobs:
+            return
         try:
             store.add(jobs, now_ms)
         except TooManyPending:
@@ -163,14 +195,15 @@ class Schedules:
 
     def pending(self, store: Store, entry: Entry) -> Job | None:
         """Return the schedule's unfinished fire, if any."""
-        return next(iter(store.scan(Filter(key=entry.key, states=_UNFINISHED), 1)), None)
+        return next(iter(store.scan(Filter(key=entry.key, states=UNFINISHED), 1)), None)
 
-    def _next(self, store: Store, entry: Entry, now_ms: int, held: str | None = None) -> Job | None:
+    def _next(self, store: Store, entry: Entry, now_ms: int, held: Job | None = None) -> Job | None:
         """The first future fire that was never added before; None if it is the pending one, ``held``."""
         at_ms = entry.after(now_ms)
+        before = held.fire.before if held is not None and held.fire is not None else ()
         while at_ms is not None:
-            job = entry.fire(at_ms, now_ms, self._carrier)
-            if job.id == held:
+            job = entry.fire(at_ms, now_ms, self._carrier, before=before)
+            if held is not None and job.id == held.id:
                 return None
             if find(store, job.id) is None:
                 return job
@@ -179,8 +212,11 @@ class Schedules:
 
     def unknown(self) -> list[str]:
         """Keys that this process must not claim, because it does not know the schedules. See Store.claim."""
-        unknown = list(self._unknown) if self._unknown else ()
-        return [f"{SCHEDULE_KEY}{name}" for name in unknown if name not in self.entries]
+        unknown = list(self._unknown.items()) if self._unknown else ()
+        return [f"{SCHEDULE_KEY}{name}" for name, task in unknown if self._is_unknown(name, task)]
+
+    def _is_unknown(self, name: str, task: str | None) -> bool:
+        return name not in self.entries if task is None else task not in self._carrier.registry
 
     # ---- what was claimed --------------------------------------------------------------------------------
 
@@ -194,9 +230,17 @@ class Schedules:
         ended: dict[int, Outcome] = {}
         following: list[tuple[Claim, Keep]] = []
         changed: dict[int, Claim] = {}
+        try:
+            unfinished, stored = _unfinished(fires, store), _definitions(fires, store)
+        except StoreError as error:
+            LOG.warning("%d fires are released, because the store did not say enough: %s", len(fires), error)
+            release = Released(reason="its schedule could not be looked up in the store")
+            return [claim for claim in claims if claim not in fires], [(claim, release) for claim in fires]
         for claim in fires:
             try:
-                self._take(claim, now_ms, ended, following, changed)
+                entry = self._entry(claim.job, stored, ended, claim.token)
+                if entry is not None:
+                    self._take(claim, entry, unfinished, now_ms, ended, following, changed)
             except Exception as error:  # from a user's own Schedule class
                 ended[claim.token] = _hold(claim.job, now_ms, error)
         lost = _add_next(following, ended, store, now_ms)
@@ -212,6 +256,8 @@ class Schedules:
     def _take(
         self,
         claim: Claim,
+        entry: Entry,
+        unfinished: frozenset[str],
         now_ms: int,
         ended: dict[int, Outcome],
         following: list[tuple[Claim, Keep]],
@@ -219,16 +265,16 @@ class Schedules:
     ) -> None:
         job = claim.job
         assert job.fire is not None
-        entry = self.entries.get(job.fire.schedule)
-        if entry is None:
-            ended[claim.token] = self._give_back(job)
-            return
         policy = entry.told_by(self._carrier.registry).policy
+        before = tuple(id for id in job.fire.before if id in unfinished)
         decision = decide(policy, entry.after, job.fire.at_ms, now_ms, job.fire.missed)
+        decision = crowded(policy, decision, before)
         if decision.next_ms is not None:
-            next_fire = entry.fire(decision.next_ms, now_ms, self._carrier, decision.stands)
+            known = () if policy.max_instances is None else before if decision.skip is not None else (*before, job.id)
+            next_fire = entry.fire(decision.next_ms, now_ms, self._carrier, decision.stands, known)
             following.append((claim, Keep(next=next_fire, missed=decision.missed)))
-        if decision.skip is not None:
+        again = decision.next_ms is None and job.attempt > 1  # the last fire, retried: it is late because it was tried
+        if decision.skip is not None and not again:
             ended[claim.token] = Skipped(reason=decision.skip)
             return
         if decision.missed:
@@ -240,16 +286,64 @@ class Schedules:
             job=job._replace(task=entry.task, payload=entry.payload, fire=fire, key=key)
         )
 
+    def _entry(self, job: Job, stored: Mapping[str, Job | None], ended: dict[int, Outcome], token: int) -> Entry | None:
+        """The schedule of a claimed fire. If there is none that this process can run, the outcome is put in ``ended``.
+
+        Raises:
+            InvalidValue: the schedule is defined in the store, and cannot be read.
+        """
+        assert job.fire is not None
+        name = job.fire.schedule
+        if not job.fire.stored:
+            entry = self.entries.get(name)
+            if entry is None:
+                ended[token] = self._give_back(job)
+            return entry
+        if job.task == DEFINITION:  # somebody has moved it
+            ended[token] = Snoozed(due_ms=MAX_MS, reason="the definition of a schedule does not run")
+            return None
+        definition = stored[name]
+        if definition is None:
+            ended[token] = Skipped(reason="skipped: its schedule was removed")
+            return None
+        entry = entry_of(definition)
+        if entry.task in self._carrier.registry:
+            return entry
+        if self._unknown.get(name) != entry.task:
+            self._unknown[name] = entry.task
+            LOG.warning("Schedule %s waits for a process that has its task %s", name, entry.task)
+        ended[token] = Released(reason=f"no task named {entry.task!r} in the process that took it")
+        return None
+
     def _give_back(self, job: Job) -> Released:
         assert job.fire is not None
         name = job.fire.schedule
         if name not in self._unknown:
-            self._unknown.add(name)
+            self._unknown[name] = None
             LOG.warning(
                 "There is no schedule named %s in this process; its fire stays pending for a process that has it. "
                 "If the schedule was removed, run: hourwheel cancel %s", name, job.id,
             )  # fmt: skip
         return Released(reason=f"no schedule named {name!r} in the process that took it")
+
+
+def forget_unrun(store: Store, ids: Sequence[str]) -> None:
+    """Drop fires that were replaced or cancelled before they ran, since a fire of the same instant may come again."""
+    jobs = store.get(ids) if ids else []
+    store.forget([job.id for job in jobs if job is not None and job.finished and job.started_ms is None])
+
+
+def _unfinished(fires: Sequence[Claim], store: Store) -> frozenset[str]:
+    """Which of the earlier fires that these name have not ended."""
+    ids = {id for claim in fires if claim.job.fire is not None for id in claim.job.fire.before}
+    found = store.get(list(ids)) if ids else ()
+    return frozenset(job.id for job in found if job is not None and not job.finished)
+
+
+def _definitions(fires: Sequence[Claim], store: Store) -> dict[str, Job | None]:
+    """The definitions of the stored schedules among those of fires, by name."""
+    names = {claim.job.fire.schedule for claim in fires if claim.job.fire is not None and claim.job.fire.stored}
+    return {name: find_definition(store, name) for name in names}
 
 
 def _planned_otherwise(held: Job, entry: Entry, now_ms: int) -> bool:

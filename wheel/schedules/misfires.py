@@ -10,8 +10,8 @@ grace period that is the oldest, which is already claimed; with one it is the ne
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -23,6 +23,8 @@ from ..tasks.options.times import span
 MISFIRES: Final = ("coalesce", "skip", "each")
 GRACE_MS: Final = 60_000
 """The default grace period of "skip"."""
+INSTANCES_MOST: Final = 100
+"""Each fire names so many others at most."""
 MISSED_MOST: Final = 1_000
 """Missed fires are counted up to this number."""
 
@@ -37,6 +39,8 @@ class Policy:
     """"coalesce" them into one run, "skip" those later than the grace period, or run "each"."""
     grace_ms: int | None = None
     """How late a fire may run, in milliseconds; None for no limit."""
+    max_instances: int | None = None
+    """How many of its fires may be unfinished at once; one more is skipped. None for no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,12 @@ class Decision:
     """If the next fire was missed, too, and runs instead of this one: how many others that one replaces."""
 
 
-def policy_of(plan: Plan, misfire: str | None, grace: float | timedelta | None) -> Policy:
+def policy_of(
+    plan: Plan, misfire: str | None, grace: float | timedelta | None, max_instances: int | None = None
+) -> Policy:
     """Return the policy of a schedule. ``expires`` and the misfire policy of its calls limit the grace period."""
+    if max_instances is not None and (type(max_instances) is not int or not 1 <= max_instances <= INSTANCES_MOST):
+        raise InvalidValue.of("max_instances", f"a whole number from 1 to {INSTANCES_MOST}", max_instances)
     if misfire is not None and misfire not in MISFIRES:
         raise InvalidValue.of("misfire", '"coalesce", "skip" or "each"', misfire)
     if plan.expires_ms is not None:
@@ -67,7 +75,7 @@ def policy_of(plan: Plan, misfire: str | None, grace: float | timedelta | None) 
         graces.append(plan.grace_ms)
     if misfire == "skip" and not graces:
         graces.append(GRACE_MS)
-    return Policy(misfire or ("skip" if graces else "coalesce"), min(graces, default=None))
+    return Policy(misfire or ("skip" if graces else "coalesce"), min(graces, default=None), max_instances)
 
 
 def decide(policy: Policy, after: After, at_ms: int, now_ms: int, stands: int = 0) -> Decision:
@@ -88,11 +96,21 @@ def decide(policy: Policy, after: After, at_ms: int, now_ms: int, stands: int = 
     missed, to_come = _count(after, at_ms, now_ms)
     if grace_ms is None or (stands and late is None):
         return Decision(to_come, stands + missed)
-    newest_ms = _newest(after, at_ms, now_ms)
+    newest_ms = newest(after, at_ms, now_ms)
     if now_ms - newest_ms <= grace_ms:
         why = late or "skipped: it was missed"
         return Decision(newest_ms, skip=f"{why}; a newer one runs instead", stands=stands + missed)
     return Decision(to_come, missed, f"{late}; {in_words(missed)} more were skipped, too")
+
+
+def crowded(policy: Policy, decision: Decision, unfinished: Sequence[str]) -> Decision:
+    """The decision, given which earlier fires have not ended: with ``max_instances`` of them, this one is skipped."""
+    if decision.skip is not None or policy.max_instances is None or len(unfinished) < policy.max_instances:
+        return decision
+    others = f" and {len(unfinished) - 1} more have" if len(unfinished) > 1 else " has"
+    why = f"skipped: {unfinished[0]}{others} not ended yet, and max_instances is {policy.max_instances}"
+    more = f"; {in_words(decision.missed)} more were skipped, too" if decision.missed else ""
+    return replace(decision, skip=why + more)
 
 
 def in_words(missed: int) -> str:
@@ -117,7 +135,7 @@ def _count(after: After, at_ms: int, now_ms: int) -> tuple[int, int | None]:
     return min(missed, MISSED_MOST), next_ms
 
 
-def _newest(after: After, at_ms: int, now_ms: int) -> int:
+def newest(after: After, at_ms: int, now_ms: int) -> int:
     """The newest fire up to now; there is at least one after ``at_ms``. Bisected: a schedule only answers "after"."""
 
     def is_last(ms: int) -> bool:

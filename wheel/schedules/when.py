@@ -4,38 +4,36 @@ A schedule is a pure function from one instant to the next fire after it. All pr
 whenever they start: ``every`` counts from a fixed anchor, not from the start of the process. A fire can therefore be
 identified by its schedule and its instant.
 
-``crontab`` and daylight saving (``every`` is not affected by it):
-
-    the hour is given ("30 2 * * *")    Fires once a day. A time that the clocks skip fires at the first instant after
-                                        the gap; a time that occurs twice fires at the first of the two.
-    any hour ("*/15 * * * *")           Fires as time passes: not in an hour that is skipped, and in both passes of an
-                                        hour that is repeated.
-
-The code relies on at most one change of a zone's offset a day. In every known zone, changes are a week or more apart.
+What happens to times of day when the clocks change is in local_time.py.
 """
 
 from __future__ import annotations
 
 from copy import copy
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final, Protocol
 
 from ..clock import MAX_MS, as_datetime, deadline_ms, instant_ms
 from ..errors import InvalidValue
 from ..zones import checked_zone
+from .bounds import Bounded, bounds_of
 from .cron_calendar import Calendar
 from .cron_fields import Cronfield, calendar_of, closed_up, text_of
+from .dates import Dates, dates_of
+from .local_time import FAR, as_time_passes, by_calendar
 
 Seconds = float | timedelta
 
 _LEAST_MS: Final = 100
-_SECOND: Final = timedelta(seconds=1)
-_DAY: Final = timedelta(days=1)
-_FAR: Final = datetime(9990, 1, 1, tzinfo=UTC)
+_SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400, "weeks": 604_800, "months": 0}
 
 
 class Schedule(Protocol):
-    """What a schedule must provide. Any object with these members can be one."""
+    """What a schedule must provide. Any object with these members can be one.
+
+    It may also have ``jitter_ms``: each fire is delayed by a time below this, see ``crontab``.
+    """
 
     spec: str
     """A description. Two schedules with the same text must fire at the same instants."""
@@ -47,23 +45,61 @@ class Schedule(Protocol):
         """Return this schedule in ``zone``, or unchanged if it already has a time zone."""
 
 
-class every:  # noqa: N801 - called like a function, as Celery's crontab is
-    """A schedule that fires at a fixed interval.
+class _Interval:
+    """A rule of ``every``: a fixed interval, counted from an instant."""
+
+    __slots__ = ("_every_ms", "_from_ms")
+
+    def __init__(self, every_ms: int, from_ms: int) -> None:
+        self._every_ms = every_ms
+        self._from_ms = from_ms
+
+    def __str__(self) -> str:
+        return f"every {self._every_ms} ms" + (f" from {self._from_ms}" if self._from_ms else "")
+
+    def __repr__(self) -> str:
+        since = f" from {as_datetime(self._from_ms)}" if self._from_ms else ""
+        return f"every {timedelta(milliseconds=self._every_ms)}{since}"
+
+    def after(self, ms: int) -> int | None:
+        if ms < self._from_ms:
+            return self._from_ms
+        found = ((ms - self._from_ms) // self._every_ms + 1) * self._every_ms + self._from_ms
+        return found if found <= MAX_MS else None
+
+    def localized(self, zone: tzinfo) -> _Interval:  # noqa: ARG002 - it needs none
+        return self
+
+
+class every(Bounded):  # noqa: N801 - called like a function, as Celery's crontab is
+    """A schedule that fires at a fixed interval, or every n days, weeks or months at a time of day.
 
     Args:
         seconds: the interval in seconds, or a timedelta.
         minutes, hours, days, weeks: added to ``seconds``. The sum, rounded to a millisecond, must be at least 0.1 s.
-        anchor: the first fire, as an aware datetime. The default is the epoch: ``every(minutes=5)`` fires at :00, :05
-            and so on, and ``every(days=1)`` at midnight UTC.
+        months: every so many months. This and the next three go by the calendar of a time zone; then days, weeks or
+            months is a whole number (1 if left out), and the only one that is given.
+        at: the time of day, such as "07:30" or "07:30:15", or a time. The default is midnight.
+        on: with weeks, the weekdays: "mon", "mon,thu", "mon-fri", or a list. The default is Monday.
+        day: with months, the days of the month: a number, "L" for the last day, "1,15", or a list. The default is 1.
+        timezone: the name of a zone such as "Europe/Berlin", or a tzinfo. The default is the scheduler's.
+        anchor: the first fire of an interval, as an aware datetime. The default is ``start``, or else the epoch:
+            ``every(minutes=5)`` fires at :00, :05 and so on, and ``every(days=1)`` at midnight UTC.
+        start: no fire is earlier than this aware datetime. Days, weeks and months are counted from it.
+        end: no fire is later than this aware datetime.
+        times: how many fires there are from the start on, at most 10,000; needs ``start`` or ``anchor``.
+        jitter: delay each fire by a random time below this, in seconds or as a timedelta; see crontab.
 
     Raises:
-        InvalidValue: an argument has the wrong type, or the interval is too short or too long.
+        InvalidValue: an argument has the wrong type, or the interval is too short or too long, or no day matches.
 
     >>> every(minutes=5).after(60_001)
     300000
+    >>> every(weeks=2, on="mon,thu", at="07:30", timezone="Europe/Berlin")
+    <every 2 weeks on mon,thu at 07:30:00 Europe/Berlin>
     """
 
-    __slots__ = ("_anchor_ms", "_every_ms", "spec")
+    __slots__ = ("_rule", "spec")
 
     def __init__(
         self,
@@ -73,26 +109,40 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
         hours: float = 0,
         days: float = 0,
         weeks: float = 0,
+        months: int = 0,
+        at: str | time | None = None,
+        on: Cronfield | None = None,
+        day: Cronfield | None = None,
+        timezone: str | tzinfo | None = None,
         anchor: datetime | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        times: int | None = None,
+        jitter: Seconds | None = None,
     ) -> None:
         own = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-        parts = (own, minutes, hours, days, weeks)
-        if any(type(part) not in (int, float) for part in parts):
-            raise InvalidValue.of("every", "numbers of seconds, minutes, hours, days or weeks", parts)
-        total = own + 60 * minutes + 3600 * hours + 86_400 * days + 604_800 * weeks
-        try:
-            deadline_ms(0, total)
-            self._every_ms = round(total * 1000)  # rounding up, as for deadlines, would add 1 ms to some long floats
-        except InvalidValue:
-            self._every_ms = 0
-        if self._every_ms < _LEAST_MS:
-            raise InvalidValue.of("every", "an interval from 0.1 s up to the year 9999", total)
-        self._anchor_ms = 0 if anchor is None else instant_ms(anchor, "anchor")
-        self.spec = f"every {self._every_ms} ms" + (f" from {self._anchor_ms}" if self._anchor_ms else "")
+        units = {"seconds": own, "minutes": minutes, "hours": hours, "days": days, "weeks": weeks, "months": months}
+        if any(type(count) not in (int, float) for count in units.values()):
+            raise InvalidValue.of("every", "numbers of seconds, minutes, hours, days, weeks or months", units)
+        bounds = bounds_of(start, end, times, jitter, counted=anchor is not None)
+        self._rule: _Interval | Dates
+        if months or at is not None or on is not None or day is not None:
+            if anchor is not None:
+                raise InvalidValue.of("anchor", "left out if it goes by the calendar; use start", anchor)
+            zone = None if timezone is None else checked_zone(timezone)
+            self._rule = dates_of(units, at, on, day, bounds.start_ms, zone)
+        else:
+            if timezone is not None:
+                raise InvalidValue.of("timezone", "left out without at, on, day or months", timezone)
+            first_ms = bounds.start_ms or 0 if anchor is None else instant_ms(anchor, "anchor")
+            self._rule = _Interval(_interval_ms(units), first_ms)
+            if bounds.start_ms == first_ms:  # which is the first fire anyway
+                bounds = replace(bounds, start_ms=None)
+        super().__init__(bounds)
+        self.spec = f"{self._rule}{self._bounds}"
 
     def __repr__(self) -> str:
-        since = f" from {as_datetime(self._anchor_ms)}" if self._anchor_ms else ""
-        return f"<every {timedelta(milliseconds=self._every_ms)}{since}>"
+        return f"<{self._rule if isinstance(self._rule, Dates) else repr(self._rule)}{self._bounds}>"
 
     def __eq__(self, other: object) -> bool:
         return self.spec == other.spec if isinstance(other, every) else NotImplemented
@@ -100,19 +150,33 @@ class every:  # noqa: N801 - called like a function, as Celery's crontab is
     def __hash__(self) -> int:
         return hash(self.spec)
 
-    def after(self, ms: int) -> int | None:
-        """See Schedule.after."""
-        if ms < self._anchor_ms:
-            return self._anchor_ms
-        found = ((ms - self._anchor_ms) // self._every_ms + 1) * self._every_ms + self._anchor_ms
-        return found if found <= MAX_MS else None
+    def _unbounded(self, ms: int) -> int | None:
+        return self._rule.after(ms)
 
-    def localized(self, zone: tzinfo) -> every:  # noqa: ARG002 - of Schedule
+    def localized(self, zone: tzinfo) -> every:
         """See Schedule.localized."""
-        return self
+        rule = self._rule.localized(zone)
+        if rule is self._rule:
+            return self
+        made = copy(self)
+        made._rule, made._last_ms = rule, None
+        made.spec = f"{rule}{self._bounds}"
+        return made
 
 
-class crontab:  # noqa: N801 - Celery's name
+def _interval_ms(units: dict[str, float]) -> int:
+    total = sum(count * _SECONDS[unit] for unit, count in units.items())
+    try:
+        deadline_ms(0, total)
+        every_ms = round(total * 1000)  # rounding up, as for deadlines, would add 1 ms to some long floats
+    except InvalidValue:
+        every_ms = 0
+    if every_ms < _LEAST_MS:
+        raise InvalidValue.of("every", "an interval from 0.1 s up to the year 9999", total)
+    return every_ms
+
+
+class crontab(Bounded):  # noqa: N801 - Celery's name
     """A schedule that fires at times of day and dates in a time zone.
 
     Args:
@@ -122,6 +186,11 @@ class crontab:  # noqa: N801 - Celery's name
         hour, day_of_week, day_of_month, month_of_year: fields like ``minute``. If both days are given, both must match,
             as in Celery. In a whole expression either is enough, as in cron.
         timezone: the name of a zone such as "Europe/Berlin", or a tzinfo. The default is the scheduler's.
+        start: no fire is earlier than this aware datetime.
+        end: no fire is later than this aware datetime.
+        times: how many fires there are from ``start`` on, at most 10,000.
+        jitter: delay each fire by a random time below this, in seconds or as a timedelta, but never up to the next one.
+            The time depends on the names of the schedule and of the fire alone, so that all processes agree.
 
     Raises:
         InvalidValue: a field cannot be parsed, or the fields never match.
@@ -141,7 +210,12 @@ class crontab:  # noqa: N801 - Celery's name
         month_of_year: Cronfield = "*",
         *,
         timezone: str | tzinfo | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        times: int | None = None,
+        jitter: Seconds | None = None,
     ) -> None:
+        super().__init__(bounds_of(start, end, times, jitter))
         text = closed_up(minute).strip() if isinstance(minute, str) else ""
         whole = len(text.split()) > 1 or text.startswith("@")
         if whole:
@@ -171,7 +245,7 @@ class crontab:  # noqa: N801 - Celery's name
         self.spec = self._spec()
 
     def _spec(self) -> str:
-        return f"crontab {self._fields}" + ("" if self._zone is None else f" {self._zone}")
+        return f"crontab {self._fields}" + ("" if self._zone is None else f" {self._zone}") + str(self._bounds)
 
     def __repr__(self) -> str:
         return f"<{self.spec}>"
@@ -179,60 +253,34 @@ class crontab:  # noqa: N801 - Celery's name
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, crontab):
             return NotImplemented
-        return (self._calendar, self._named, str(self._zone)) == (other._calendar, other._named, str(other._zone))
+        return self._means() == other._means()
 
     def __hash__(self) -> int:
-        return hash((self._calendar, self._named, str(self._zone)))
+        return hash(self._means())
+
+    def _means(self) -> tuple[object, ...]:
+        return self._calendar, self._named, str(self._zone), self._bounds
 
     def localized(self, zone: tzinfo) -> crontab:
         """See Schedule.localized."""
         if self._zone is not None:
             return self
         made = copy(self)
-        made._zone, made._over_ms = zone, MAX_MS
+        made._zone, made._over_ms, made._last_ms = zone, MAX_MS, None
         made.spec = made._spec()
         return made
 
-    def after(self, ms: int) -> int | None:
-        """See Schedule.after."""
+    def _unbounded(self, ms: int) -> int | None:
         zone = self._zone or UTC
         start = as_datetime(min(ms, MAX_MS))
-        if start >= _FAR or ms >= self._over_ms:
+        if start >= FAR or ms >= self._over_ms:
             return None
-        found = self._by_calendar(start, zone) if self._named else self._as_time_passes(start, zone)
+        search = by_calendar if self._named else as_time_passes
+        found = search(self._calendar, start, zone)
         if found is None:
             self._over_ms = ms
             return None
         return instant_ms(found)
-
-    def _by_calendar(self, start: datetime, zone: tzinfo) -> datetime | None:
-        """The next fire if the hour is given: when the clocks first show the time, or first go past it."""
-        offset, before = _offset(start, zone), _offset(start - _DAY, zone)
-        since = start.replace(tzinfo=None) + offset
-        if before > offset:  # the clocks were set back: times that they showed before must not fire again
-            since = max(since, _transition(start - _DAY, start, zone).replace(tzinfo=None) - _SECOND + before)
-        naive = self._calendar.after(since)
-        return None if naive is None else _first_instant(naive, zone)
-
-    def _as_time_passes(self, start: datetime, zone: tzinfo) -> datetime | None:
-        """The next fire for any hour: every instant at which the clocks show a matching time."""
-        offset = _offset(start, zone)
-        since = start.replace(tzinfo=None) + offset
-        while (naive := self._calendar.after(since)) is not None:
-            instant = (naive - offset).replace(tzinfo=UTC)
-            look = min(instant, start + _DAY)
-            if _offset(look, zone) != offset:
-                start = _transition(start, look, zone)
-                if instant < start:
-                    return instant
-                since = start.replace(tzinfo=None) + _offset(start, zone) - _SECOND
-            elif look == instant:
-                return instant
-            else:  # nothing matches for days: skip most of them, whatever offset changes there are in between
-                start = max(look, instant - 2 * _DAY)
-                since = start.replace(tzinfo=None) + _offset(start, zone)
-            offset = _offset(start, zone)
-        return None
 
 
 _NICKNAMES: Final = {
@@ -268,27 +316,3 @@ def _expression(text: str) -> tuple[list[str], str | None]:
     if len(words) != 6:
         raise InvalidValue.of("crontab", _FIVE, text)
     return words, zone
-
-
-def _offset(instant: datetime, zone: tzinfo) -> timedelta:
-    return instant.astimezone(zone).utcoffset() or timedelta()
-
-
-def _first_instant(naive: datetime, zone: tzinfo) -> datetime:
-    """The first instant at which the clocks show a time or, if they skip it, the first instant after the gap."""
-    instant = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == naive:
-        return instant
-    return _transition(naive.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
-
-
-def _transition(low: datetime, high: datetime, zone: tzinfo) -> datetime:
-    """The whole second between ``low`` and ``high`` at which the offset changes."""
-    low, before = low.replace(microsecond=0), _offset(low, zone)
-    while high - low > _SECOND:
-        middle = (low + (high - low) // 2).replace(microsecond=0)
-        if _offset(middle, zone) == before:
-            low = middle
-        else:
-            high = middle
-    return high

@@ -24,6 +24,7 @@ from ..job import State
 from ..scheduler.backing import Backing
 from ..scheduler.life import Life
 from ..scheduler.scheduler import Scheduler
+from ..schedules.stored import DEFINITION
 from ..tasks import default_app as default
 from ..tasks.context import current_job
 from ..zones import checked_zone
@@ -76,7 +77,8 @@ class Travel:
     def pending(self) -> list[Due]:
         """The scheduled jobs, the earliest first."""
         self._refuse_if_over()
-        return [due_of(job, self._zone) for job in self.app.store.scan(_SCHEDULED, _ALL)]
+        jobs = self.app.store.scan(_SCHEDULED, _ALL)
+        return [due_of(job, self._zone) for job in jobs if job.task != DEFINITION]
 
     def clear(self) -> None:
         """Empty ``ran``."""

@@ -248,9 +248,10 @@ class SnapshotFile(Frozen):
         ids = [id for id, _ in JOB_HEAD.findall(text)]
         return text if hidden.isdisjoint(ids) and len(ids) == text.count(b'\n{"id":') else None
 
-    def scheduled(self) -> Iterator[tuple[int, str, Job | None]]:
+    def scheduled(self, slot: int | None = None) -> Iterator[tuple[int, str, Job | None]]:
         """See Frozen.scheduled."""
-        runs = [self._slot_entries(slot) for slot in range(SLOTS) if self._heads[slot] != NEVER]
+        slots = range(SLOTS) if slot is None else (slot,)
+        runs = [self._slot_entries(slot) for slot in slots if self._heads[slot] != NEVER]
         return merge(*runs)
 
     def _slot_entries(self, slot: int) -> Iterator[tuple[int, str, None]]:

@@ -191,3 +191,10 @@ def test_durations_are_means_of_what_ended() -> None:
 
 def test_the_examples_do_what_they_say() -> None:
     assert doctest.testmod(plan).failed == 0
+
+
+def test_fires_of_a_stored_schedule_are_forecast_like_those_of_the_code(run: Run, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SCHEDULED.format(store=str(store)).replace("minutes=20", "days=1"))
+    assert run("schedules", "add", "often", "--every", "20m", "--task", "clean", "--args", "[1]", "-A", "shop")[0] == 0
+    told = json.loads(run("agenda", "-A", "shop", "--json")[1])
+    assert sorted(one["stored"] for one in told["jobs"] if one["schedule"] == "often") == [False, False, False, True]

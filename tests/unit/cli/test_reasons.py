@@ -103,6 +103,10 @@ TABLE = {
         job(fire=Fire("daily", NOW, "every 1 d")), facts(paused=frozenset({"schedule:daily"})),
         ["Its schedule daily is paused: `hourwheel resume --schedule daily` resumes it."],
     ),
+    "it is the definition of a schedule": (
+        job(fire=Fire("daily", MAX_MS, "every 1 d", stored=True), due_ms=MAX_MS)._replace(task="hourwheel.schedule"), facts(),
+        ["It is the definition of schedule daily: data, which is never due. `hourwheel schedules` lists it."],
+    ),
     "a fire that is followed is a job as others": (
         job(fire=Fire("daily", NOW, "every 1 d", followed=True), due_ms=NOW), facts(paused=frozenset({"schedule:daily"})),
         ["It is due, and starts as soon as a worker is free."],

@@ -264,7 +264,7 @@ def test_a_fire_is_told_as_one_and_an_app_without_its_schedule_says_so(run: Run,
     (tmp_path / "without.py").write_text(SCHEDULED.format(store=str(store), name="daily"))
     out = run("why", "hourly@x", "-A", "with_it")[1]
     assert "accepted into queue default\n" in out
-    assert "fire of schedule hourly (every 3600000 ms); the next one is added when this one is claimed\n" in out
+    assert "fire of schedule hourly (every hour); the next one is added when this one is claimed\n" in out
     assert "besides   Its schedule hourly is paused: `hourwheel resume --schedule hourly` resumes it.\n" in out
     assert "has no schedule" not in out
     assert "besides   The app has no schedule hourly, so this fire waits" in run("why", "hourly@x", "-A", "without")[1]
@@ -272,7 +272,7 @@ def test_a_fire_is_told_as_one_and_an_app_without_its_schedule_says_so(run: Run,
 
 def test_a_fire_that_stands_for_others_says_so() -> None:
     assert words(fire("hourly", NOW_MS, followed=True, missed=3))[1] == (
-        "fire of schedule hourly (every 3600000 ms), in place of 3 more that were missed"
+        "fire of schedule hourly (every hour), in place of 3 more that were missed"
     )
 
 

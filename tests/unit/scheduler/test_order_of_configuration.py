@@ -135,7 +135,7 @@ def test_a_beat_schedule_that_was_taken_back_went_on() -> None:
 def test_a_beat_schedule_with_one_bad_entry_changes_nothing() -> None:
     app = Scheduler(MemoryStore())
     app.conf.beat_schedule = BEAT
-    before = app.schedules
+    before = list(app.schedules)
     app.periodic(every(5), name="own")(lambda: None)
     for bad in ({"x": {"task": "t"}}, {"own": {"task": "t", "schedule": 5}}, {"ok": BEAT["often"], "x": 7}):
         with pytest.raises(InvalidValue):

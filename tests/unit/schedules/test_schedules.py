@@ -426,3 +426,16 @@ def test_two_schedules_of_one_name_are_refused(another: Apps) -> None:
     assert app.schedules[0].spec == "every 6000 ms"
     with pytest.raises(InvalidValue, match="name must be unique"):
         app.add_periodic_task(5, t.s(2), name="x")
+
+
+def test_a_fire_that_was_moved_away_stood_in_the_way_of_one_of_the_same_instant(
+    another: Apps, clock: FakeClock, store: MemoryStore
+) -> None:
+    """Every 10 s became every 5 s: the fire of second 10 was there already, as cancelled, and the schedule stood still."""
+    old, new = another(), another()
+    beating(old, 10)
+    old.run_due()
+    beating(new, 5)
+    new.run_due()
+    steps([new], clock, 20)
+    assert ran(store) == [f"2027-01-15T08:00:{second:02}Z" for second in (5, 10, 15, 20)]

@@ -35,7 +35,7 @@ OTHER: dict[str, Any] = {
     "error": Failure("E", "m", "t"),
     "wakes": ("b", "c"),
     "limits": (Bound("a", 2), Bound('"b"', 10, 60_000)),
-    "fire": Fire("s", 7, "every 5 ms", followed=True, missed=2),
+    "fire": Fire("s", 7, "every 5 ms", followed=True, missed=2, before=("s@1", "s@2"), stored=True),
     "after": After(("x", "y"), 1, "finished", "results", 5, "[0,[1]]"),
     "extra": '{"colour":"blue"}',
     "payload": '[[1,{"x":null}],{"k":"\\u00e4"}]',
@@ -136,7 +136,15 @@ def test_what_is_unknown_cannot_have_the_name_of_what_is_known() -> None:
         refuse_unsound(NEW._replace(extra='{"queue":"mail"}'))
 
 
-@pytest.mark.parametrize("fire", [Fire("s", 7, "x", followed=1), Fire("s", 7, "x", missed=-1)])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "fire",
+    [
+        Fire("s", 7, "x", followed=1),
+        Fire("s", 7, "x", missed=-1),
+        Fire("s", 7, "x", before=("",)),
+        Fire("s", 7, "x", stored=1),
+    ],  # type: ignore[arg-type]
+)
 def test_a_fire_that_could_not_be_read_back_is_not_added(fire: Fire) -> None:
     with pytest.raises(InvalidValue, match="^fire must be "):
         refuse_unsound(NEW._replace(fire=fire))

@@ -13,6 +13,7 @@ from ...explain.plan import MOST, Plan, bars, durations_of, plan_of, upcoming
 from ...explain.processes import processes_of
 from ...explain.when import counted, local, read_span, span, utc
 from ...job import Job, State
+from ...schedules.stored import stored_entries
 from ..command import STORE, Command, Context, argument, as_json, checked, whole
 from ..console import Cell
 from ..describe import call, moment
@@ -83,7 +84,7 @@ def agenda(args: Namespace, context: Context) -> int:
     with opened(args, context.environ) as store:
         jobs = store.scan(Filter(states=_SCHEDULED, due_before_ms=until_ms))
         paused = store.paused()
-        fires, cut = upcoming(app, now_ms, until_ms)
+        fires, cut = upcoming(app, now_ms, until_ms, stored_entries(store))
         plan = plan_of(jobs, fires, paused, now_ms, until_ms)
         world = _world(args, app, store)
         name = str(getattr(store, "path", repr(store)))

@@ -35,21 +35,21 @@ def value(text: str) -> Any:
         return text
 
 
-def _mapping(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
     found = value(text)
     if not isinstance(found, dict):
         raise ArgumentTypeError(f'must be a JSON object such as \'{{"text": "x"}}\', got {text!r}')
     return found
 
 
-def _list(text: str) -> list[Any]:
+def json_list(text: str) -> list[Any]:
     found = value(text)
     if not isinstance(found, list):
         raise ArgumentTypeError(f"must be a JSON list such as '[7, \"x\"]', got {text!r}")
     return found
 
 
-def _integer(text: str) -> int:
+def integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
@@ -70,14 +70,14 @@ def _integer(text: str) -> int:
         argument(
             "arg", nargs="*", metavar="ARG", help="its arguments as JSON values; other text is passed as a string"
         ),
-        argument("-a", "--args", metavar="JSON", type=_list, help="all arguments as one JSON list, instead"),
+        argument("-a", "--args", metavar="JSON", type=json_list, help="all arguments as one JSON list, instead"),
         argument(
-            "-k", "--kwargs", metavar="JSON", type=_mapping, default={}, help="keyword arguments as a JSON object"
+            "-k", "--kwargs", metavar="JSON", type=json_object, default={}, help="keyword arguments as a JSON object"
         ),
         due_time(),
         argument("--expires", metavar="SPAN", type=checked(read_span), help="how long from now it may start"),
         argument("--queue", metavar="NAME", help="its queue; default: the task's"),
-        argument("--priority", metavar="N", type=_integer, help="-100 to 100; higher runs first"),
+        argument("--priority", metavar="N", type=integer, help="-100 to 100; higher runs first"),
         argument("--key", metavar="KEY", help="unique key: if an unfinished job has it, no job is added"),
         argument("--id", metavar="ID", help="id of the job; if the store has it already, no job is added"),
         *STORE_OPTION,
@@ -133,7 +133,7 @@ def _by_name(args: Namespace, context: Context, call: _Call, options: dict[str, 
 def _checked(args: Namespace, context: Context, call: _Call, options: dict[str, Any]) -> tuple[str, int | None]:
     """Store the call as the app would: with the task's options, after checking the arguments."""
     app = app_of(args, context.environ)
-    task = _task(app, args.task)
+    task = task_of(app, args.task)
     try:
         jobs, plan = task.prepare([call], **options)
     except TypeError as error:
@@ -156,7 +156,7 @@ def _due_ms(store: Store, id: str) -> int | None:
     return None if job is None else job.due_ms
 
 
-def _task(app: Scheduler, name: str) -> Task[..., Any]:
+def task_of(app: Scheduler, name: str) -> Task[..., Any]:
     try:
         return app.registry.get(name)
     except NotRegistered:

@@ -12,6 +12,8 @@ from ...explain.processes import Process
 from ...explain.reasons import Facts, reasons
 from ...explain.when import from_now, local, utc
 from ...job import Job
+from ...schedules.stored import DEFINITION
+from ...schedules.words import words_of
 from ..command import JOB, Command, Context, as_json
 from ..console import Cell
 from ..describe import call, document, state
@@ -47,9 +49,11 @@ def life(job: Job) -> list[tuple[int | None, str]]:
 def _fire(job: Job) -> list[tuple[int | None, str]]:
     if job.fire is None:
         return []
+    if job.task == DEFINITION:
+        return [(None, f"definition of schedule {job.fire.schedule} ({words_of(job.fire.spec)})")]
     missed = f", in place of {job.fire.missed} more that were missed" if job.fire.missed else ""
     followed = "" if job.fire.followed else "; the next one is added when this one is claimed"
-    return [(None, f"fire of schedule {job.fire.schedule} ({job.fire.spec}){missed}{followed}")]
+    return [(None, f"fire of schedule {job.fire.schedule} ({words_of(job.fire.spec)}){missed}{followed}")]
 
 
 def _due(job: Job) -> list[tuple[int | None, str]]:

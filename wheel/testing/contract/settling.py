@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...contract import Filter
 from ...errors import InvalidValue
 from ...job import Crashed, Failed, Failure, Fire, Job, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
 from ...turn import Effect, End, Keep, effects
@@ -243,6 +244,17 @@ class SettleContract(ContractBase):
         self.store.add([a_job("newer", 2 * HOUR, key="schedule:hourly")], NOW, on_conflict="replace")
         self.keep(claim, Keep(next=a_job("next", HOUR, fire=a_fire(1).fire)))
         assert self.store.add([a_job("another", key="schedule:hourly")], NOW) == ["newer"]
+
+    def test_a_next_fire_whose_key_a_newer_job_holds_is_not_added(self) -> None:
+        """A schedule that is changed while a fire of it is claimed would have had two next fires, for ever."""
+        self.add(a_fire(0))
+        claim = self.claim_one()
+        self.store.add([a_fire(2)], NOW, on_conflict="replace")
+        self.keep(claim, Keep(next=a_fire(1)))
+        assert self.store.get(["hourly@1"]) == [None]
+        assert [job.id for job in self.store.scan(Filter(key="schedule:hourly"))] == ["hourly@2"]
+        self.settle(claim, Succeeded())
+        assert self.claimed_ids(3 * HOUR) == ["hourly@2"]
 
     def test_the_key_of_a_fire_that_was_followed_is_free(self) -> None:
         self.add(a_fire(0))
