@@ -37,8 +37,10 @@ examples: $(VENV)/.installed  ## the programs in examples/, one after the other,
 	$(BIN)/python examples/web_producer.py --siege
 
 TESTS ?=
+# The code on the pages is run by `make docs`.
+BLOCKS := tests/docs/test_code_blocks.py
 test: $(VENV)/.tests  ## the tests (a few minutes at most); PYTHON=python3.13 TESTS=tests/unit: with that Python, and only those
-	$(STEP) "tests" $(PYTEST) $(TESTS)
+	$(STEP) "tests" $(PYTEST) $(or $(TESTS),--ignore=$(BLOCKS))
 
 without-linux: $(VENV)/.tests  ## the contract, pools and demo without what only Linux has, as on macOS (two minutes)
 	$(STEP) "without what only Linux has" env HOURWHEEL_WITHOUT_LINUX=1 $(PYTEST) tests/process/test_without_linux.py
@@ -81,9 +83,10 @@ bench-smoke: $(VENV)/.bench  ## the same at a tenth of the size, to see that it 
 	$(STEP) "benchmarks, small" $(BIN)/python -m benchmarks --smoke
 
 .PHONY: docs pictures
-docs: $(VENV)/.docs  ## the documentation as a site, in build/docs; fails at the first warning
+docs: $(VENV)/.docs $(VENV)/.tests  ## the documentation as a site, in build/docs; fails at the first warning; and the code on its pages is run
 	$(STEP) "docs" $(BIN)/python -m sphinx -q -W --keep-going -b html -d .cache/doctrees docs build/docs
 	@echo build/docs/index.html
+	$(STEP) "the code in README.md and docs/" $(PYTEST) $(BLOCKS)
 
 pictures: $(VENV)/.installed  ## draw the pictures in docs/ anew; python docs/make_recording.py also records the demo anew
 	@$(BIN)/python docs/make_ring.py

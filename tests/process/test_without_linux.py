@@ -34,9 +34,8 @@ PARTS = {
 }
 """What is run, and how many tests that must be at least. How quick it is, is for the tests of pools on Linux."""
 
-ALWAYS = "the contract of stores, kept by JsonStore"
 WHOLE = "HOURWHEEL_WITHOUT_LINUX" in os.environ
-"""Whether all parts are run: some minutes of a core."""
+"""Whether the parts are run: two minutes of a core."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is not there anyway")
 
@@ -60,7 +59,7 @@ def test_what_only_linux_has_is_taken_away_from_programs_and_from_those_that_the
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", PARTS)
 def test_it_works_without_what_only_linux_has(part: str) -> None:
-    if part != ALWAYS and not WHOLE:
+    if not WHOLE:
         pytest.skip("make without-linux runs it")
     least, tests = PARTS[part]
     files, _, chosen = tests.partition(" -k ")

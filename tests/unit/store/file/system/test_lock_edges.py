@@ -15,6 +15,7 @@ from hourwheel.errors import StoreBusy, StoreError, StoreReentered, StoreUnsafe
 from hourwheel.store.file.system.begun import Mark, read_mark
 from hourwheel.store.file.system.lock import FileLock, LifeSigns, holder_of
 
+from tests.kit.kernel import needs_proc
 from tests.kit.memory_system import MemorySystem
 from tests.unit.store.file.system.test_lock import LOCK, SIGN, FailingInMemory, Pauses, two_locks
 
@@ -75,6 +76,7 @@ def test_a_lock_that_another_thread_holds_is_waited_for() -> None:
     assert len(pauses.taken) == 3
 
 
+@needs_proc
 def test_who_holds_a_lock_is_named_and_who_has_just_given_it_back_is_not(tmp_path: Path) -> None:
     path = str(tmp_path / "lock")
     fd, other = os.open(path, os.O_RDWR | os.O_CREAT), os.open(path, os.O_RDWR)
