@@ -237,7 +237,9 @@ class Killer:
         self.pid = self.workers.processes[self.name].pid
         self.at_ms = now_ms()
         self.workers.end(self.name, signal.SIGKILL)
-        calls = ", ".join(f"test({job.args[0]})" for job in held)
+        begun = [mark.id for mark in self.witness.marks() if mark.what == "began" and mark.pid == self.pid]
+        found = [job for job in self.app.store.get(begun) if job is not None]  # one may have begun since the look
+        calls = ", ".join(f"test({job.args[0]})" for job in found if not job.finished)
         say(coloured(31, f"  kill -9 {self.pid}: worker {self.name} is dead; it was running {calls}"))
 
 
