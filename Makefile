@@ -19,7 +19,7 @@ SEED ?= 1
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples test without-linux quick models lint format types directions bench bench-smoke torture build coverage mutants clean
+.PHONY: help demo examples test without-linux switched quick models lint format types directions bench bench-smoke torture build coverage mutants clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':[^#]*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ test: $(VENV)/.tests  ## the tests (a few minutes at most); PYTHON=python3.13 TE
 
 without-linux: $(VENV)/.tests  ## the contract, pools and demo without what only Linux has, as on macOS (two minutes)
 	$(STEP) "without what only Linux has" env HOURWHEEL_WITHOUT_LINUX=1 $(PYTEST) tests/process/test_without_linux.py
+
+switched: $(VENV)/.tests  ## twelve programs written for Celery, under Celery and under hourwheel.celery: the same outcome? (four minutes)
+	$(STEP) "programs, switched" $(BIN)/python -m tests.celery
 
 quick: $(VENV)/.lint .cache/imported  ## the inner loop: unit tests of the rooms that changed, and the types, in under 30 seconds
 	@$(BIN)/python -m tests.quick

@@ -103,7 +103,8 @@ def length_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
-    parts = {part.lower() for path in FILES for part in path.relative_to(ROOT).with_suffix("").parts}
+    named = [path for path in FILES if not name_of(path).startswith("wheel/celery/utils/")]  # that name is Celery's
+    parts = {part.lower() for path in named for part in path.relative_to(ROOT).with_suffix("").parts}
     assert parts & NAMES_OF_NOTHING == set()
 
 

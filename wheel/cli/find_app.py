@@ -2,6 +2,7 @@
 
 ``-A module``              the module's ``app`` or ``scheduler``, or else the only Scheduler in it
 ``-A package.module:app``  that attribute; ``-A package.module.app`` is the same
+``-A package``             if it has no Scheduler, that of its module ``celery``, where Celery's projects have it
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 from .. import store
 from ..errors import HourwheelError, StoreReadOnly
 from ..scheduler.scheduler import Scheduler
+from ..tasks.discovery import has_module
 from .near import guess
 from .outcome import CommandError
 
@@ -42,7 +44,7 @@ def find_app(name: str, directory: str | None = None) -> Scheduler:
     if colon:
         return _named(_import(module_name, directory), attribute)
     try:
-        return _guessed(_import(module_name, directory))
+        return _guessed(_import(module_name, directory), directory)
     except _NoSuchModule:
         parent, dot, attribute = module_name.rpartition(".")
         if not dot:
@@ -136,7 +138,7 @@ def _named(module: ModuleType, attribute: str) -> Scheduler:
     return found
 
 
-def _guessed(module: ModuleType) -> Scheduler:
+def _guessed(module: ModuleType, directory: str) -> Scheduler:
     for name in _USUAL:
         found = getattr(module, name, None)
         if isinstance(found, Scheduler):
@@ -147,6 +149,8 @@ def _guessed(module: ModuleType) -> Scheduler:
     if names:
         choices = " or ".join(f"-A {module.__name__}:{name}" for name in sorted(names))
         raise CommandError(f"there are several Schedulers in {module.__name__!r}; choose one: {choices}")
+    if hasattr(module, "__path__") and has_module(f"{module.__name__}.celery"):
+        return _guessed(_import(f"{module.__name__}.celery", directory), directory)
     hint = 'define one, such as: app = Scheduler("tasks.json")'
     raise CommandError(f"there is no Scheduler in {module.__name__!r} ({_file(module)}); {hint}")
 

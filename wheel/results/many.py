@@ -41,7 +41,7 @@ class Results(Sequence[AsyncResult[R_co]], Generic[R_co]):
         part = self._shape[index]
         if isinstance(part, int):
             assert self._keeper is not None
-            return AsyncResult(self.ids[part], self._keeper)
+            return self._keeper.result_type(self.ids[part], self._keeper)
         return self._part(tuple(part))
 
     def _others(self) -> list[AsyncResult[Any]]:
@@ -49,11 +49,11 @@ class Results(Sequence[AsyncResult[R_co]], Generic[R_co]):
         if self._keeper is None or isinstance(self._shape, range):
             return []
         given = {*leaves(self._shape)}
-        return [AsyncResult(id, self._keeper) for place, id in enumerate(self.ids) if place not in given]
+        return [self._keeper.result_type(id, self._keeper) for place, id in enumerate(self.ids) if place not in given]
 
     def _part(self, shape: Shape) -> Results[R_co]:
         places = {place: number for number, place in enumerate(dict.fromkeys(leaves(shape)))}
-        return Results([self.ids[place] for place in places], self._keeper, renumbered(shape, places))
+        return type(self)([self.ids[place] for place in places], self._keeper, renumbered(shape, places))
 
     def __repr__(self) -> str:
         return f"<Results: {len(self)} jobs>"

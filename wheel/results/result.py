@@ -91,7 +91,7 @@ class AsyncResult(NoOperand, Generic[R_co]):
         job = self.job()
         if job is None or job.state is not State.FAILED:
             return None if job is None else job.result
-        return _error_of(job)
+        return error_of(job)
 
     @property
     def traceback(self) -> str | None:
@@ -220,7 +220,7 @@ class AsyncResult(NoOperand, Generic[R_co]):
     def _given(job: Job, *, propagate: bool) -> Any:
         if job.state is State.SUCCEEDED:
             return job.result
-        error = _error_of(job)
+        error = error_of(job)
         if propagate:
             raise error
         return error
@@ -306,7 +306,8 @@ class AsyncResult(NoOperand, Generic[R_co]):
         return self._keeper.store.forget([self.id])[0]
 
 
-def _error_of(job: Job) -> ResultError:
+def error_of(job: Job) -> ResultError:
+    """The error of a finished job that did not succeed."""
     if job.state is State.CANCELLED:
         return JobCancelled(f"job {job.id} of {job.task} was cancelled" + (f": {job.reason}" if job.reason else ""))
     if job.state is State.EXPIRED:

@@ -55,8 +55,8 @@ def schedule_many(app: Carrier, task: Task[..., Any], calls: Calls, **options: U
         raise InvalidValue.of("task_id", "absent: each of the jobs has its own", options["task_id"])
     jobs, plan = task.prepare(calls, **options)
     if plan.link or plan.link_error:
-        return Results(send_linked(app, jobs, plan), app)
-    return Results(app.submit_many(jobs, fresh=plan.fresh, on_conflict=plan.on_conflict), app)
+        return app.results_type(send_linked(app, jobs, plan), app)
+    return app.results_type(app.submit_many(jobs, fresh=plan.fresh, on_conflict=plan.on_conflict), app)
 
 
 def send_task(
@@ -98,4 +98,4 @@ def warn_if_nobody_runs(app: Carrier, id: str) -> None:
 
 def result_of(app: Carrier, id: str | UUID) -> AsyncResult[Any]:
     """A handle to the job of that id, whether it exists or not."""
-    return AsyncResult(sought_id(id), app)
+    return app.result_type(sought_id(id), app)

@@ -15,12 +15,14 @@ import os
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..clock import Clock, Following, SystemClock
 from ..contract import OnConflict, Store
 from ..events import Events
 from ..job import Job
+from ..results.many import Results
+from ..results.result import AsyncResult
 from ..schedules.fires import Schedules
 from ..settings.checks import checked_timeout, moment_ms
 from ..settings.conf import Conf
@@ -87,6 +89,14 @@ class Scheduler:
     """The zone of schedules that name none."""
     owner: str = MADE["owner"]
     """The name under which this process claims jobs."""
+    decorator_type: type[TaskDecorator] = TaskDecorator
+    """What ``@app.task`` is."""
+    conf_type: type[Conf] = Conf
+    """The settings: ``conf``."""
+    result_type: type[AsyncResult[Any]] = AsyncResult
+    """What calls return: the handle to a job."""
+    results_type: type[Results[Any]] = Results
+    """What calls of several jobs return."""
 
     def __init__(
         self,
@@ -103,14 +113,14 @@ class Scheduler:
         refuse_unexpected(name for name in pool if name not in PoolArguments.__annotations__)
         given = {"store": store, "owner": owner, "queues": queues, "result_ttl": result_ttl, "timezone": timezone}
         self._rename()
-        self.conf: Final = Conf(self._reconfigure, arguments={**given, "durability": durability, **pool})
+        self.conf: Final = self.conf_type(self._reconfigure, arguments={**given, "durability": durability, **pool})
         """The settings; see Conf."""
         self._machine_clock: Final = clock or SystemClock()
         self.clock: Clock = self._machine_clock
         given_store = None if isinstance(store, (str, os.PathLike, Unset)) else store
         self.backing = Backing(self.conf, self.clock, given_store, self._go_by)
         self.registry: Final = Registry(SHARED)
-        self.task: Final = TaskDecorator(self)
+        self.task: Final = self.decorator_type(self)
         """The decorator: ``@app.task`` or ``@app.task(name=..., ...)``; see TaskDecorator."""
         self.on: Final = Events()
         """Hooks: ``@app.on.failed`` and others; see Events."""

@@ -222,7 +222,7 @@ def run_schedule(app: App, name: str) -> AsyncResult[Any]:
     """
     entry, now_ns = _entry(app, name), app.clock.now_ns()
     job = entry.job(now_ns, app)
-    return AsyncResult(app.submit(job, fresh=True), app)
+    return app.result_type(app.submit(job, fresh=True), app)
 
 
 def remove_schedule(app: App, name: str) -> bool:

@@ -16,7 +16,7 @@ from ..errors import InvalidValue
 from ..worker.pool.options import PoolOptions, pool_options
 from . import sources
 from .sources import Known, Layer
-from .table import POOL, SETTINGS, UNSET, canonical, plain
+from .table import POOL, SETTINGS, UNSET, accepted, canonical, plain
 
 DEFAULT: Final = "default"
 
@@ -135,6 +135,9 @@ class Conf(Mapping[str, Any]):
 
     # ---- setting -----------------------------------------------------------------------------------------
 
+    accept = staticmethod(accepted)
+    """What to make of a setting that code or an object says; see table.accepted."""
+
     def update(self, values: Mapping[str, Any] | None = None, /, **settings: Any) -> None:
         """Set several at once: all of them, or none.
 
@@ -150,10 +153,10 @@ class Conf(Mapping[str, Any]):
     def take(self, obj: Any, namespace: str | None = None) -> None:
         """Take settings from an object instead of the one before; see Scheduler.config_from_object."""
         with self._lock:
-            self._commit(self._code, sources.from_object(obj, namespace))
+            self._commit(self._code, sources.from_object(obj, namespace, self.accept))
 
     def _set(self, source: str, *values: Mapping[str, Any]) -> None:
-        layer = sources.taken((name, value, source) for some in values for name, value in some.items())
+        layer = sources.taken(((name, value, source) for some in values for name, value in some.items()), self.accept)
         with self._lock:
             self._commit({**self._code, **layer}, self._object)
 

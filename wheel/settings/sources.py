@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
@@ -39,10 +39,11 @@ class Known:
 Layer = Mapping[str, Known]
 Said = tuple[str, Any, str]
 """A name, a value or why there can be none, and where it stands."""
+Accept = Callable[[str, Any], tuple[str, Any] | None]
 
 
-def taken(said: Iterable[Said]) -> Layer:
-    """A layer, if all of it can be taken.
+def taken(said: Iterable[Said], accept: Accept = accepted) -> Layer:
+    """A layer, if all of it can be taken; see table.accepted.
 
     Raises:
         UnknownSetting, InvalidValue: some cannot be; all of them are named at once, each with its place: one at a time,
@@ -54,7 +55,7 @@ def taken(said: Iterable[Said]) -> Layer:
         try:
             if isinstance(value, InvalidValue):
                 raise value
-            if (found := accepted(name, value)) is not None:
+            if (found := accept(name, value)) is not None:
                 if found[0] in layer:
                     raise InvalidValue(f"{name} must be absent where {found[0]} is given by another name, too")
                 layer[found[0]] = Known(*found, source)
@@ -156,12 +157,13 @@ def strangers(environ: Mapping[str, str]) -> list[str]:
 # ---- objects ---------------------------------------------------------------------------------------------
 
 
-def from_object(obj: Any, namespace: str | None) -> Layer:
+def from_object(obj: Any, namespace: str | None, accept: Accept = accepted) -> Layer:
     """What a module, a class, an object or a dict holds, or the one that a name stands for.
 
     Args:
         obj: it, or "module", "module:attribute" or "module.attribute".
         namespace: take what begins with it and ``_``, such as CELERY or HOURWHEEL in Django's settings; None for all.
+        accept: see taken.
 
     Raises:
         UnknownSetting, InvalidValue: something in it cannot be taken, or there is no object of that name.
@@ -169,7 +171,7 @@ def from_object(obj: Any, namespace: str | None) -> Layer:
     if namespace is not None and (type(namespace) is not str or not namespace.isidentifier()):
         raise InvalidValue.of("namespace", "a word such as CELERY, or None", namespace)
     found, shown = (imported(obj), obj) if isinstance(obj, str) else (obj, _name_of(obj))
-    return taken(_members(found, namespace, shown))
+    return taken(_members(found, namespace, shown), accept)
 
 
 def _members(found: Any, namespace: str | None, shown: str) -> Iterator[Said]:

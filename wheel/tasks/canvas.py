@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, overload
 
 from ..errors import InvalidValue
 from ..results.many import Results
@@ -46,6 +46,8 @@ H_co = TypeVar("H_co", covariant=True)
 class Canvas(ABC, Generic[H_co]):
     """A call, or several that belong together, which can be called later as a whole."""
 
+    chain_type: ClassVar[type[Chain[Any]]]
+    """What ``|`` makes."""
     _options: Mapping[str, Any] = {}
     _inside: tuple[Canvas[Any], ...] = ()
 
@@ -61,7 +63,7 @@ class Canvas(ABC, Generic[H_co]):
     def __or__(self, other: Canvas[H]) -> Chain[H]:
         if not isinstance(other, Canvas):
             return NotImplemented
-        return Chain(self, other)
+        return self.chain_type(self, other)
 
     def set(self, **options: Unpack[CallOptions]) -> Self:
         """Return the canvas with options for all of its calls; see CallOptions.
@@ -83,6 +85,18 @@ class Canvas(ABC, Generic[H_co]):
         made = copy(self)
         made._options = {**self._options, **given}
         return made
+
+    def alter(self, **options: Unpack[CallOptions]) -> None:
+        """Change the options of this canvas itself; see set()."""
+        self._options = Canvas.set(self, **options)._options
+
+    def adopt(self, other: Canvas[Any]) -> None:
+        """Take the options of another canvas, where this one has none of that name."""
+        self._options = {**other._options, **self._options}
+
+    def option(self, name: str) -> Any:
+        """The option of that name; None if it was not set."""
+        return self._options.get(name)
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
@@ -156,8 +170,8 @@ class Signature(Canvas[AsyncResult[R_co]], Generic[R_co]):
         self.task: Final = task
         self.args: Final = tuple(args)
         self.kwargs: Final = dict(kwargs or {})
-        self.call: Final = call or task
-        self.immutable: Final = immutable
+        self.call = call or task
+        self.immutable = immutable
 
     def __repr__(self) -> str:
         shown = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
@@ -166,13 +180,13 @@ class Signature(Canvas[AsyncResult[R_co]], Generic[R_co]):
     def set(self, **options: Unpack[CallOptions]) -> Signature[R_co]:
         """Return the call with more options; see CallOptions."""
         call = self.call.options(**options)
-        return Signature(self.task, self.args, self.kwargs, call, immutable=self.immutable)
+        return type(self)(self.task, self.args, self.kwargs, call, immutable=self.immutable)
 
     def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None) -> Signature[R_co]:
         """Return the call with ``args`` before its own arguments, and ``kwargs`` added."""
         positional, named = given(args, kwargs)
         merged = {**self.kwargs, **named}
-        return Signature(self.task, (*positional, *self.args), merged, self.call, immutable=self.immutable)
+        return type(self)(self.task, (*positional, *self.args), merged, self.call, immutable=self.immutable)
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -221,6 +235,9 @@ class Chain(Canvas[H_co]):
                 ends = part.lay(draft, ends)
         _follow(draft, ends, before, links)
         return ends
+
+
+Canvas.chain_type = Chain
 
 
 class Group(Canvas[Results[R_co]], Generic[R_co]):
@@ -348,8 +365,8 @@ def _called(canvas: Canvas[Any], after: Ends) -> Any:
     ends = canvas.lay(draft, after)
     draft.store()
     if isinstance(ends.shape, int):
-        return AsyncResult(ends.ids[ends.shape], carrier)
-    return Results(ends.ids, carrier, ends.shape)
+        return carrier.result_type(ends.ids[ends.shape], carrier)
+    return carrier.results_type(ends.ids, carrier, ends.shape)
 
 
 def _is_list(canvas: Canvas[Any]) -> bool:

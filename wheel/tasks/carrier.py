@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..contract import OnConflict, Store
     from ..events import Events
     from ..job import Job
+    from ..results.many import Results
+    from ..results.result import AsyncResult
     from .options.routes import Routes
     from .registry import Registry
 
@@ -44,6 +46,14 @@ class Carrier(Defaults, Protocol):
     @property
     def on(self) -> Events:
         """The hooks to call."""
+
+    @property
+    def result_type(self) -> type[AsyncResult[Any]]:
+        """Makes the handle to a job."""
+
+    @property
+    def results_type(self) -> type[Results[Any]]:
+        """Makes the handle to several jobs."""
 
     def why_not_ended(self, job: Job) -> str:
         """Return why a job has not ended, if that is cheap to find out; otherwise ""."""

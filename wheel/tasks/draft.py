@@ -114,6 +114,8 @@ class Draft:
 
     def call(self, sig: Signature[Any], after: Ends) -> Ends:
         """Add the job of one call, after other jobs."""
+        if after.need == "failed":
+            sig = sig.task.as_errback(sig)
         task, call = sig.task, sig.call
         if task._scheduler is not None and task._scheduler.registry is not self.carrier.registry:
             raise InvalidValue.of("the calls of a canvas", "of tasks of one scheduler", sig)

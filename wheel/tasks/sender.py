@@ -260,7 +260,7 @@ class Sender(NoOperand, Generic[P, R_co]):
         if not found:  # several may be running: each was replaced while it ran
             running = scheduler.store.scan(Filter(key=key, states=_RUNNING))
             found = [max(running, key=lambda job: job.token)] if running else []
-        return AsyncResult(found[0].id, scheduler) if found else None
+        return scheduler.result_type(found[0].id, scheduler) if found else None
 
     def cancel(self) -> Found:
         """Cancel the unfinished job with the key of options(). Returns Found.UNKNOWN if there is none.
@@ -311,7 +311,7 @@ class Sender(NoOperand, Generic[P, R_co]):
     ) -> Signature[Any]:
         """Like s() or si(), with options; see CallOptions."""
         call = self.options(**options) if options else self
-        return Signature(self._task, *given(args, kwargs), call, immutable=immutable)
+        return self._task.signature_type(self._task, *given(args, kwargs), call, immutable=immutable)
 
     def after(self, delay: Seconds) -> Call[P, R_co]:
         """Return the task with a delay in seconds, or a timedelta, for its calls.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from ..contract import find
 from ..errors import SchedulerError
@@ -20,6 +20,7 @@ from ..job import Claim, Job
 from ..payload import encode, encode_call
 from ..results.result import AsyncResult
 from ..turn import Keep
+from .canvas import Signature
 from .carrier import Carrier
 from .context import Request, current_job, say
 from .default_app import get_default
@@ -47,6 +48,12 @@ class Task(Sender[P, R_co]):
     'X'
     """
 
+    signature_type: ClassVar[type[Signature[Any]]] = Signature
+    """What s(), si() and signature() make."""
+
+    exhausted_type: ClassVar[type[MaxRetriesExceeded]] = MaxRetriesExceeded
+    """What retry() raises if no attempt is left and there is no other exception."""
+
     def __init__(
         self, fn: Callable[..., R_co], scheduler: Carrier | None, *, bind: bool = False, **options: Unpack[TaskOptions]
     ) -> None:
@@ -71,6 +78,8 @@ class Task(Sender[P, R_co]):
         """The time limits of a run."""
         self.fn: Final = fn
         self.bind: Final = bind
+        self.entry: Callable[..., Any] = partial(fn, self) if bind else fn
+        """What a run calls with the arguments of the job."""
         self.countdown, self.eta = checked_time(rest.pop("countdown", None), None)
         self.plan = replace(Plan().but(rest), said=frozenset())  # a call may add the option that one of these needs
         self._task = self
@@ -85,7 +94,8 @@ class Task(Sender[P, R_co]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function now, in this thread. Nothing is stored."""
-        return self.fn(self, *args, **kwargs) if self.bind else self.fn(*args, **kwargs)
+        found: R_co = self.entry(*args, **kwargs)
+        return found
 
     @property
     def job(self) -> Job | None:
@@ -131,6 +141,10 @@ class Task(Sender[P, R_co]):
         scheduler = self.scheduler
         if scheduler.store.settle([(claim, Keep(note=note))], scheduler.clock.now_ms()):
             raise SchedulerError(f"job {job.id} has lost its claim: another worker runs it, or it has ended")
+
+    def as_errback(self, sig: Signature[Any]) -> Signature[Any]:
+        """The call of this task that is linked to failures as ``sig``; it gets the id of the job that failed."""
+        return sig
 
     def is_cancelled(self) -> bool:
         """Return whether the running job has been cancelled; reads the store. False outside of jobs.
@@ -195,7 +209,7 @@ class Task(Sender[P, R_co]):
         job = current_job()
         if job is None or self.retrying.exhausted(job.retries, max_retries):
             if cause is None:
-                cause = MaxRetriesExceeded(f"{self.name} was run {1 if job is None else job.attempt} times")
+                cause = self.exhausted_type(f"{self.name} was run {1 if job is None else job.attempt} times")
             if job is not None:
                 say(job, cause)
             raise cause
@@ -258,7 +272,7 @@ class Task(Sender[P, R_co]):
         if later is not None:
             carrier = cast("Carrier", AfterCommit(scheduler, later))
             held = send(carrier, self.name, args, kwargs, plan, countdown, eta)
-            return AsyncResult(held.id, scheduler)
+            return scheduler.result_type(held.id, scheduler)
         return send(scheduler, self.name, args, kwargs, plan, countdown, eta)
 
 
@@ -279,5 +293,5 @@ def send(
     now_ns = scheduler.clock.now_ns()
     job = plan.job(name, encode_call(args, kwargs), now_ns, scheduler.result_ttl_ms, countdown, eta)
     if plan.link or plan.link_error:
-        return AsyncResult(send_linked(scheduler, [job], plan)[0], scheduler)
-    return AsyncResult(scheduler.submit(job, fresh=plan.fresh, on_conflict=plan.on_conflict), scheduler)
+        return scheduler.result_type(send_linked(scheduler, [job], plan)[0], scheduler)
+    return scheduler.result_type(scheduler.submit(job, fresh=plan.fresh, on_conflict=plan.on_conflict), scheduler)

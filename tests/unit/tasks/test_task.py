@@ -14,6 +14,8 @@ from hourwheel.contract import Found, OnConflict
 from hourwheel.errors import DuplicateJob, InvalidValue, NoScheduler, NotRegistered, PayloadError
 from hourwheel.events import Events
 from hourwheel.job import Job, State
+from hourwheel.results.many import Results
+from hourwheel.results.result import AsyncResult
 from hourwheel.store.memory import MemoryStore
 from hourwheel.tasks import context
 from hourwheel.tasks.decorator import TaskDecorator, task
@@ -31,6 +33,9 @@ LATER_MS = 1_893_456_000_000
 
 class Desk:
     """As much of a scheduler as a task needs."""
+
+    result_type = AsyncResult
+    results_type = Results
 
     def __init__(self) -> None:
         self.store = MemoryStore()

@@ -229,7 +229,7 @@ async def _called(known: Known, job: Job, run: Run) -> Any:
     args, kwargs = job.call
     task, limits = known.task, known.limits
     run.entered = True
-    work: Coroutine[Any, Any, Any] = task.fn(task, *args, **kwargs) if task.bind else task.fn(*args, **kwargs)
+    work: Coroutine[Any, Any, Any] = task.entry(*args, **kwargs)
     if limits.soft_s is not None:
         work = within(work, limits.soft_s)
     return await (work if limits.hard_s is None else _stopped_after(work, limits.hard_s, job))

@@ -318,7 +318,7 @@ def _call(task: Task[..., Any], job: Job, run: Run, soft_s: float | None = None)
     context.enter(job)
     args, kwargs = job.call
     run.entered = True
-    value = task.fn(task, *args, **kwargs) if task.bind else task.fn(*args, **kwargs)
+    value = task.entry(*args, **kwargs)
     if type(value) is CoroutineType:
         value = run_in_loop(value if soft_s is None else within(value, soft_s))
     return value

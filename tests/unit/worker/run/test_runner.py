@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,8 +47,15 @@ def claim(*args: Any, attempt: int = 1, token: int = 7, **kwargs: Any) -> Claim:
     return Claim(job, token, "me")
 
 
-def run(function: Callable[..., Any], *args: Any, attempt: int = 1, bind: bool = False, **kwargs: Any) -> Outcome:
+def a_task(function: Callable[..., Any], *, bind: bool = False) -> SimpleNamespace:
+    """As much of a task as a runner needs."""
     task = SimpleNamespace(name="t", fn=function, bind=bind, retrying=RetryPolicy(), limits=UNLIMITED)
+    task.entry = partial(function, task) if bind else function
+    return task
+
+
+def run(function: Callable[..., Any], *args: Any, attempt: int = 1, bind: bool = False, **kwargs: Any) -> Outcome:
+    task = a_task(function, bind=bind)
     return Runner(Tasks(t=task), CLOCK)(claim(*args, attempt=attempt, **kwargs))  # type: ignore[arg-type]
 
 
@@ -88,7 +96,7 @@ def test_arguments_that_no_longer_fit_the_function_fail_the_job_with_a_type_erro
 
 
 def test_payload_that_cannot_be_read_fails_the_job() -> None:
-    task = SimpleNamespace(name="t", fn=lambda: None, bind=False, retrying=RetryPolicy(), limits=UNLIMITED)
+    task = a_task(lambda: None)
     broken = claim()._replace(job=Job(id="j", task="t", due_ms=0, payload="[["))
     outcome = Runner(Tasks(t=task), CLOCK)(broken)  # type: ignore[arg-type]
     assert isinstance(outcome, Failed) and "PayloadError" in outcome.error.type
@@ -310,9 +318,7 @@ def test_long_result_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None
 )
 def test_durations_are_logged_without_an_exponent(caplog: pytest.LogCaptureFixture, seconds: float, shown: str) -> None:
     clock = FakeClock()
-    task = SimpleNamespace(
-        name="t", fn=lambda: clock.advance(seconds), bind=False, retrying=RetryPolicy(), limits=UNLIMITED
-    )
+    task = a_task(lambda: clock.advance(seconds))
     caplog.set_level(logging.INFO, "hourwheel.worker")
     Runner(Tasks(t=task), clock)(claim())  # type: ignore[arg-type]
     assert f"succeeded in {shown}s:" in caplog.text

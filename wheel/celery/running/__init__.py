@@ -1,0 +1,1 @@
+"""What happens to tasks as they run, in Celery's words."""

@@ -1,0 +1,129 @@
+"""Eager: tasks that run at once in the process that calls them: apply(), and task_always_eager in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextvars import copy_context
+from typing import Any, Final, cast
+
+from ...ids import new_id
+from ...job import Job, State
+from ...payload import encode_call
+from ...tasks import context
+from ...tasks.canvas import Chain, Signature
+from ...tasks.options.retry import Retry, Snooze
+from ...tasks.options.times import due_ms
+from ...tasks.signature import given
+from ...worker.run.failure import cause_of, failure_of
+from .. import states
+from .eager_result import EagerGroup, EagerResult
+from .events import told
+from .request import EAGER
+
+_MOST: Final = 1_000
+"""Runs of a task that retries for ever."""
+
+
+def called(task: Any, args: Any, kwargs: Any, options: Mapping[str, Any]) -> EagerResult:
+    """What apply_async() does with task_always_eager."""
+    return applied(task, args, kwargs, options, throw=task.app.conf.task_eager_propagates)
+
+
+def applied(
+    task: Any,
+    args: Sequence[Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+    *,
+    throw: bool | None = None,
+) -> EagerResult:
+    """Run a task now, with its retries, and return what came of it.
+
+    Raises:
+        TypeError, PayloadError: the arguments do not fit, or are not JSON: as when it is called later.
+    """
+    positional, named = given(args, kwargs)
+    task.check(*positional, **named)
+    clock = task.app.clock
+    now_ns = clock.now_ns()
+    due = due_ms(now_ns, options.get("countdown", 0) if options.get("eta") is None else None, options.get("eta"))
+    job = Job(
+        id=str(options.get("task_id") or new_id(now_ns // 1_000_000)), task=task.name, due_ms=due,
+        payload=encode_call(positional, named), created_ms=now_ns // 1_000_000, state=State.RUNNING, owner=EAGER,
+        queue=options.get("queue") or "default", attempt=1,
+    )  # fmt: skip
+    for _ in range(_MOST):
+        result, again = _run(task, job)
+        if again is None:
+            break
+        job = again
+    if throw and isinstance(result.result, BaseException):
+        raise result.result
+    for state, links in (("SUCCESS", "link"), ("FAILURE", "link_error")):
+        if result.state == state:
+            _follow(options.get(links), result)
+    return result
+
+
+def _run(task: Any, job: Job) -> tuple[EagerResult, Job | None]:
+    """Run it once: (what came of it, the job of the next attempt if there is one)."""
+    args, kwargs = job.call
+    try:
+        value = copy_context().run(_in_context, task, job, args, kwargs)
+    except (Retry, Snooze) as asked:
+        return _again(task, job, asked)
+    except Exception as error:
+        if task.retrying.covers(error):
+            return _again(task, job, Retry(exc=error))
+        told.failed(task, job, error)
+        return _failed(job, error), None
+    told.succeeded(task, job, value)
+    return EagerResult(job.id, value, states.SUCCESS, name=task.name), None
+
+
+def canvas(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **options: Any) -> Any:
+    """Run a canvas now, in this thread."""
+    if isinstance(one, Signature):
+        given = () if one.immutable else args
+        plan = one.call.plan
+        said = {"link": list(plan.link) or None, "link_error": list(plan.link_error) or None, "task_id": plan.task_id}
+        return called(cast("Any", one.task), (*given, *one.args), {**one.kwargs, **kwargs}, {**said, **options})
+    if isinstance(one, Chain):
+        result: Any = None
+        for part in one.parts:
+            result = canvas(part, args, kwargs)
+            if result.state != states.SUCCESS:
+                return result
+            args, kwargs = (result.get(),), {}
+        return result
+    return EagerGroup([canvas(member, args, kwargs) for member in one.members])
+
+
+def _in_context(task: Any, job: Job, args: Any, kwargs: Any) -> Any:
+    context.enter(job)
+    return task.entry(*args, **kwargs)
+
+
+def _again(task: Any, job: Job, asked: Any) -> tuple[EagerResult, Job | None]:
+    if isinstance(asked, Snooze):
+        return _failed(job, asked), job
+    cause = cause_of(asked)
+    if task.retrying.exhausted(job.retries, asked.max_retries):
+        told.failed(task, job, cause)
+        return _failed(job, cause), None
+    told.retried(task, job, cause)
+    args, kwargs = job.call
+    payload = asked.payload(args, kwargs) or job.payload
+    return _failed(job, cause), job._replace(attempt=job.attempt + 1, payload=payload)
+
+
+def _failed(job: Job, error: BaseException) -> EagerResult:
+    return EagerResult(job.id, error, states.FAILURE, traceback=failure_of(error).traceback, name=job.task)
+
+
+def _follow(linked: Any, result: EagerResult) -> None:
+    if linked is None:
+        return
+    for one in linked if isinstance(linked, (list, tuple)) else (linked,):
+        value = result.id if result.state == states.FAILURE else result.result
+        one.apply_async(() if getattr(one, "immutable", False) else (value,))

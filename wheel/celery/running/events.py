@@ -1,0 +1,154 @@
+"""Events: what happens to jobs of an app, told to the methods of their tasks and to the receivers of signals."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from ...safety.calm import CalmLogger, passes
+from ...worker.run.failure import failure_of
+from .. import signals, states
+from .request import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...job import Job
+
+_LOG: Final = CalmLogger("hourwheel.celery")
+
+
+class ExceptionInfo:
+    """What Celery calls einfo: an exception with its traceback as text."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.exception: Final = error
+        self.type: Final = type(error)
+        self.traceback: Final = failure_of(error).traceback or ""
+
+    def __str__(self) -> str:
+        return self.traceback
+
+
+class told:  # noqa: N801 - it is used as a module
+    """What to call when a run of a task has ended in one way or the other."""
+
+    @staticmethod
+    def succeeded(task: Any, job: Job, value: Any, seconds: float = 0.0) -> None:
+        """The function has returned."""
+        args, kwargs = job.call
+        signals.task_success.send(sender=task, result=value, runtime=seconds)
+        _guarded(task.on_success, value, job.id, args, kwargs)
+        _ended(task, job, states.SUCCESS, value, None)
+
+    @staticmethod
+    def failed(task: Any, job: Job, error: BaseException) -> None:
+        """It has raised, and no attempt is left."""
+        args, kwargs = job.call
+        einfo = ExceptionInfo(error)
+        signals.task_failure.send(
+            sender=task, task_id=job.id, exception=error, args=args, kwargs=kwargs,
+            traceback=error.__traceback__, einfo=einfo,
+        )  # fmt: skip
+        if not isinstance(error, task.throws or ()):
+            logging.getLogger("celery.task").debug("Task %s[%s] failed", job.task, job.id)
+        _guarded(task.on_failure, error, job.id, args, kwargs, einfo)
+        _ended(task, job, states.FAILURE, error, einfo)
+
+    @staticmethod
+    def retried(task: Any, job: Job, error: BaseException) -> None:
+        """It has raised, and is to run again."""
+        args, kwargs = job.call
+        einfo = ExceptionInfo(error)
+        signals.task_retry.send(sender=task, request=Context(job, task), reason=error, einfo=einfo)
+        _guarded(task.on_retry, error, job.id, args, kwargs, einfo)
+        _told_postrun(task, job, states.RETRY, error)
+
+
+def _told_postrun(task: Any, job: Job, state: str, value: Any) -> None:
+    args, kwargs = job.call
+    signals.task_postrun.send(
+        sender=task, task_id=job.id, task=task, args=args, kwargs=kwargs, retval=value, state=state
+    )
+
+
+def _ended(task: Any, job: Job, state: str, value: Any, einfo: ExceptionInfo | None) -> None:
+    args, kwargs = job.call
+    _told_postrun(task, job, state, value)
+    _guarded(task.after_return, state, value, job.id, args, kwargs, einfo)
+
+
+def _guarded(method: Callable[..., Any], *args: Any) -> None:
+    """Call a method of a user's class; what it raises must not change what has become of the job."""
+    try:
+        method(*args)
+    except Exception as error:
+        if passes(error):
+            raise
+        _LOG.exception("%r raised; the exception is ignored", method)
+
+
+def listen(app: Any) -> None:
+    """Tell tasks and signals of everything that happens to the jobs of an app."""
+    on = app.on
+    on.before_add(_published)
+    on.received(lambda job: _received(app, job))
+    on.succeeded(lambda job, value, seconds: _of(app, job, told.succeeded, value, seconds))
+    on.failed(lambda job, error: _of(app, job, told.failed, error))
+    on.retried(lambda job, error, _: _of(app, job, told.retried, error))
+    on.skipped(lambda job: _revoked(app, job))
+    on.cancelled(_cancelled)
+    on.worker_init(lambda _: _init(app))
+    on.worker_ready(lambda _: signals.worker_ready.send(sender=app))
+    on.worker_process_init(lambda _: signals.worker_process_init.send(sender=None))
+    on.worker_process_shutdown(lambda _: signals.worker_process_shutdown.send(sender=None, pid=None, exitcode=None))
+    on.shutdown(lambda _: signals.worker_shutdown.send(sender=app))
+
+
+def _task_of(app: Any, job: Job) -> Any:
+    """The job's task, if it is one of this room's."""
+    found = app.registry.find(job.task)
+    return found if hasattr(found, "after_return") else None
+
+
+def _of(app: Any, job: Job, tell: Callable[..., None], *args: Any) -> None:
+    task = _task_of(app, job)
+    if task is not None:
+        tell(task, job, *args)
+
+
+def _published(job: Job) -> None:
+    if not (signals.before_task_publish.receivers or signals.after_task_publish.receivers):
+        return
+    args, kwargs = job.call
+    headers = {"id": job.id, "task": job.task, "argsrepr": repr(args), "kwargsrepr": repr(kwargs), "retries": 0}
+    body = (args, kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
+    named = {"body": body, "exchange": "", "routing_key": job.queue, "headers": headers, "properties": {}}
+    signals.before_task_publish.send(sender=job.task, **named, declare=[], retry_policy=None)
+    signals.after_task_publish.send(sender=job.task, **named)
+
+
+def _cancelled(id: str) -> None:
+    signals.task_revoked.send(sender=None, request=id, terminated=False, signum=None, expired=False)
+
+
+def _received(app: Any, job: Job) -> None:
+    task = _task_of(app, job)
+    if task is not None and signals.task_received.receivers:
+        signals.task_received.send(sender=app, request=Context(job, task))
+
+
+def _revoked(app: Any, job: Job) -> None:
+    task = _task_of(app, job)
+    if task is not None:
+        signals.task_revoked.send(sender=task, request=Context(job, task), terminated=False, signum=None, expired=True)
+
+
+def _init(app: Any) -> None:
+    named = {"loglevel": logging.getLogger().level, "logfile": None, "format": None, "colorize": False}
+    signals.celeryd_init.send(sender=app.owner, instance=app, conf=app.conf, options={})
+    signals.setup_logging.send(sender=None, **named)
+    signals.after_setup_logger.send(sender=None, logger=logging.getLogger(), **named)
+    signals.after_setup_task_logger.send(sender=None, logger=logging.getLogger("celery.task"), **named)
+    signals.celeryd_after_setup.send(sender=app.owner, instance=app, conf=app.conf)
+    signals.worker_init.send(sender=app)

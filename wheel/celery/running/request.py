@@ -1,0 +1,136 @@
+"""Context: what ``self.request`` is in a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...errors import HourwheelError
+from ...tasks import context
+from ...tasks.context import Request
+from ..settings import absent
+from ..settings.absent import forbid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...job import Job
+
+
+class Context(Request):
+    """The running job, with the attributes of Celery's ``request``. ``get(name)`` gives one of them or a default."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, job: Job | None, task: Any) -> None:
+        super().__init__(job)
+        self._task = task
+
+    def __getitem__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(self, name):
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The attribute of that name; ``default`` if there is none."""
+        return default if name.startswith("_") else getattr(self, name, default)
+
+    def keys(self) -> Iterator[str]:
+        """The names of the attributes."""
+        return (name for name in dir(self) if not name.startswith("_") and not callable(getattr(self, name)))
+
+    @property
+    def is_eager(self) -> bool:
+        """Whether the task runs in the process that called it: by apply(), or with task_always_eager."""
+        return self._job is not None and self._job.owner == EAGER
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The id of the job."""
+        return self.id
+
+    @property
+    def root_id(self) -> str | None:
+        """The first job of its chain; its own id if it waited for none."""
+        return None if self._job is None else self._first(self._job)
+
+    def _first(self, job: Job) -> str:
+        while job.after is not None and job.after.ids:
+            before = self._task.scheduler.store.get([job.after.ids[0]])[0]
+            if before is None:
+                return job.after.ids[0]
+            job = before
+        return job.id
+
+    @property
+    def parent_id(self) -> str | None:
+        """The job before it in a chain; None if it waited for none."""
+        job = self._job
+        return None if job is None or job.after is None or not job.after.ids else job.after.ids[0]
+
+    @property
+    def timelimit(self) -> tuple[float | None, float | None]:
+        """The time limit and the soft time limit of the task, in seconds."""
+        return self._task.limits.hard_s, self._task.limits.soft_s
+
+    @property
+    def ignore_result(self) -> bool:
+        """Whether the result is not kept."""
+        return self._job is not None and self._job.ignore_result
+
+    @property
+    def time_limit(self) -> float | None:
+        """The time limit of the task, in seconds."""
+        found: float | None = self._task.limits.hard_s
+        return found
+
+    @property
+    def soft_time_limit(self) -> float | None:
+        """Its soft time limit, in seconds."""
+        found: float | None = self._task.limits.soft_s
+        return found
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The id, under the names of a message's properties."""
+        return {"correlation_id": self.id, "reply_to": None}
+
+    @property
+    def children(self) -> list[Any]:
+        """Nothing: what a task has called is not recorded."""
+        return []
+
+    headers = None
+    """Nothing: a call has no headers here."""
+    group = None
+    group_index = None
+    chord = None
+    chain = None
+    callbacks = None
+    errbacks = None
+    reply_to = None
+    origin = None
+    shadow = None
+    taskset = None
+    loglevel = None
+    logfile = None
+    replaced_task_nesting = 0
+    utc = True
+    lang = "py"
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """Refused: the request is the job's."""
+        raise HourwheelError("self.request is the running job's and cannot be changed; pass arguments to the task")
+
+    clear = update
+
+
+forbid(Context, absent.REQUEST)
+
+
+EAGER = "eager"
+"""The owner of a job that apply() runs."""
+
+
+def context_of(task: Any) -> Context:
+    """The request of a task: of the job that runs, if it is one of this task."""
+    return Context(context.current_job(), task)
