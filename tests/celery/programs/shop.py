@@ -44,7 +44,7 @@ def confirm(self, total, order_id):
     return order_id
 
 
-@shared_task(ignore_result=True)
+@shared_task
 def ship(order_id):
     ORDERS[order_id]["state"] = "shipped"
 

@@ -124,7 +124,7 @@ def remove_then_push() -> Any:
 
 def superseded_job_comes_back() -> Any:
     """A job that was replaced while it ran is scheduled again when it asks for another run."""
-    return patch.object(State, "_is_superseded", lambda self, job: False)
+    return patch.object(State, "is_superseded", lambda self, job: False)
 
 
 def outcomes_are_dropped_when_the_store_fails() -> Any:
