@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -24,20 +24,21 @@ from .canvas import STARMAP, signature, starmap_of
 from .current import the_app
 from .result import AsyncResult, GroupResult
 from .running.control import Control
-from .running.events import listen
+from .running.events import listen, published
 from .settings import absent
 from .settings.absent import forbid
 from .settings.conf import CeleryConf
+from .settings.defaults import DEFAULTS
 from .settings.options import call_options
 from .signals import Signal
 from .task import Task as BaseTask
 
 if TYPE_CHECKING:
+    from ..job import Job
     from ..settings.conf import Conf
 
-_LOG: Final = logging.getLogger("hourwheel.celery")
 _IDLE: Final = frozenset({"loader", "amqp", "events", "log", "set_as_current", "fixups", "changes", "strict_typing",
-    "autofinalize", "result_backend", "accept_magic_kwargs"})  # fmt: skip
+    "autofinalize", "accept_magic_kwargs"})  # fmt: skip
 """Arguments of Celery() that have nothing to do here."""
 
 
@@ -56,6 +57,7 @@ class Celery(Scheduler):
         options: settings under Celery's names or ours, and those of Scheduler.
 
     Raises:
+        TypeError: an argument is nearly one of these.
         InvalidValue: settings cannot be taken; all of them are named at once.
 
     >>> app = Celery("proj", broker="redis://localhost", store="tasks.json")
@@ -86,6 +88,7 @@ class Celery(Scheduler):
     ) -> None:
         if main is not None and type(main) is not str:
             raise InvalidValue.of("main", "the name of the app", main)
+        _refuse_misspelt(options)
         ours = {name: options.pop(name) for name in _ARGUMENTS & options.keys()}
         self.main: Final = main
         self._task_cls = task_cls
@@ -167,6 +170,18 @@ class Celery(Scheduler):
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         """Call a task by its name, with Celery's options."""
         return super().send_task(name, args, kwargs, **call_options(options, self))
+
+    def submit(self, job: Job, **options: Any) -> str:
+        """See Scheduler.submit."""
+        id = super().submit(job, **options)
+        published((job,))
+        return id
+
+    def submit_many(self, jobs: Sequence[Job], **options: Any) -> list[str]:
+        """See Scheduler.submit_many."""
+        ids = super().submit_many(jobs, **options)
+        published(jobs)
+        return ids
 
     def signature(self, varies: Any, *args: Any, **options: Any) -> Any:
         """A call that has not been made yet; see canvas.signature."""
@@ -314,7 +329,16 @@ _DEFAULTS: Final = {
 
 def _defaults(conf: Any) -> dict[str, Any]:
     """The options that settings give to every task."""
-    return {option: conf[name] for name, option in _DEFAULTS.items() if conf[name]}
+    at_most_once = {"acks_late": False} if conf["task_acks_late"] is False else {}
+    return at_most_once | {option: conf[name] for name, option in _DEFAULTS.items() if conf[name]}
+
+
+def _refuse_misspelt(options: Mapping[str, Any]) -> None:
+    """Refuse an argument that would be kept as a setting of the program's own, and is nearly one of Celery()."""
+    known = [*_ARGUMENTS, "broker", "backend", "include", "task_cls", "config_source", "namespace", "store"]
+    for name in options.keys() - {*known, *_IDLE, *DEFAULTS}:
+        if near := get_close_matches(name, known, n=1, cutoff=0.8):
+            raise TypeError(f"Celery() got an unexpected keyword argument {name!r}; did you mean {near[0]}?")
 
 
 def shared_task(*args: Any, **options: Any) -> Any:

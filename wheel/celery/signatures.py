@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, cast
 
+from ..clock import as_datetime
 from ..errors import InvalidValue
 from ..ids import new_id
 from ..results.many import Results
@@ -18,7 +19,7 @@ from ..tasks.signature import given
 from .current import the_app
 from .result import GroupResult
 from .running import eager
-from .settings.options import call_options
+from .settings.options import call_options, priority_of
 
 # ---- methods of all of them ------------------------------------------------------------------------------
 
@@ -79,7 +80,7 @@ def apply_async_it(
     app = app_of(canvas)
     said = call_options(options, app)
     if app.conf.task_always_eager:
-        return eager.canvas(canvas, *given(args, kwargs))
+        return eager.canvas(canvas, *given(args, kwargs), **said)
     found = Canvas.apply_async(canvas, args, kwargs, **said)
     return GroupResult((), app) if isinstance(found, Results) and not len(found) else found
 
@@ -126,9 +127,17 @@ class Signature(core.Signature[Any]):
     def options(self) -> dict[str, Any]:
         """The options that were said."""
         plan = self.call.plan
-        said = {"countdown": self.call.countdown, "eta": self.call.eta, "task_id": plan.task_id}
-        if plan.placed:
-            said["queue"] = plan.queue
+        expires = plan.expires if plan.expires_ms is None else as_datetime(plan.expires_ms)
+        said = {
+            "countdown": self.call.countdown,
+            "eta": self.call.eta,
+            "task_id": plan.task_id,
+            "queue": plan.queue if plan.placed else None,
+            "expires": expires,
+            "priority": priority_of(plan.priority, app_of(self)) or None,
+            "link": list(plan.link) or None,
+            "link_error": list(plan.link_error) or None,
+        }
         return {name: value for name, value in said.items() if value is not None}
 
     @property

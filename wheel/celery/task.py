@@ -28,7 +28,7 @@ from .running.raised import error_of
 from .running.request import Context, context_of
 from .settings import absent
 from .settings.absent import forbid
-from .settings.options import call_options, is_over, task_options
+from .settings.options import NEVER, call_options, is_over, task_options
 from .signatures import Signature
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Task(CoreTask[..., Any]):
     track_started: bool | None = None
     """Whether the state of a job that runs is STARTED; if not, it is PENDING until update_state() says another one."""
     throws: tuple[type[BaseException], ...] = ()
-    """Exceptions that are expected: they are logged without a traceback."""
+    """Exceptions that are expected; kept for programs that read it: failures are logged alike."""
     acks_late: bool = True
     """Always: a job is settled after it ran; False in a class or in @app.task() means at most once."""
     acks_on_failure = acks_on_failure_or_timeout = acks_on_timeout = True
@@ -145,7 +145,7 @@ class Task(CoreTask[..., Any]):
         if app.conf.task_always_eager:
             return eager.called(self, args, kwargs, said)
         if is_over(said.get("expires"), app):
-            late = super().apply_async(args, kwargs, **{**said, "expires": None, "eta": None, "countdown": 86_400})
+            late = super().apply_async(args, kwargs, **{**said, "expires": None, "countdown": None, "eta": NEVER})
             late.cancel()
             return late
         return super().apply_async(args, kwargs, **said)
@@ -312,6 +312,7 @@ def adopted(task: Task | type[Task], app: Any, registry: Registry, options: Mapp
     kept = dict(vars(found))
     _begin(found, named, app, bind=False, options={"name": _name_of(type(found)), **options})
     vars(found).update(kept)
+    found.on_bound(app)
     registry.add(found, found.aliases)
     return found
 

@@ -88,6 +88,16 @@ def test_a_signature_is_made_of_a_name_a_dict_and_a_signature(app: Celery, add: 
             signature(wrong)
 
 
+def test_a_signature_keeps_its_options_on_the_way_through_a_dict(app: Celery, add: Any) -> None:
+    app.conf.broker_url = "redis://localhost"
+    callback = add.s(5)
+    sig = add.s(1).set(priority=3, queue="slow", expires=60, countdown=5, link=callback)
+    again = signature(dict(sig))
+    assert again.options == sig.options
+    assert again.options | {"link": 1} == {"priority": 3, "queue": "slow", "expires": 60, "countdown": 5, "link": 1}
+    assert again.delay().job().priority == -3
+
+
 def test_parts_of_all_kinds_and_empty_ones(app: Celery, add: Any, run: Run) -> None:
     assert group().apply_async().get() == []
     assert chain().apply_async() is None

@@ -93,3 +93,26 @@ def test_defaults_of_tasks_come_from_settings(app: Celery) -> None:
     app.conf.update(task_ignore_result=True, task_default_rate_limit="10/m")
     task = app.task(name="t")(lambda: None)
     assert (task.plan.ignore_result, task.plan.rate_limit) == (True, "10/m")
+
+
+def test_an_update_that_is_refused_changes_nothing_of_what_is_kept(app: Celery) -> None:
+    app.conf.update(broker_url="redis://one", mine=1)
+    with pytest.raises(InvalidValue):
+        app.conf.update(broker_url="redis://two", mine=2, task_serializer="pickle")
+    assert (app.conf.broker_url, app.conf.mine) == ("redis://one", 1)
+
+
+@pytest.mark.parametrize("value", [None, 0])
+def test_results_that_celery_would_keep_for_ever_are_not_dropped_after_an_hour_unsaid(app: Celery, value: Any) -> None:
+    with pytest.raises(InvalidValue, match="for ever"):
+        app.conf.result_expires = value
+
+
+def test_a_mistyped_argument_of_the_app_was_taken_for_a_setting_of_ones_own() -> None:
+    with pytest.raises(TypeError, match="did you mean backend"):
+        Celery("proj", bakend="redis://", store=MemoryStore())
+
+
+def test_at_most_once_can_be_said_for_all_tasks(app: Celery) -> None:
+    app.conf.task_acks_late = False
+    assert app.task(name="t")(lambda: None).plan.max_crashes == 1

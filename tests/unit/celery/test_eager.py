@@ -63,3 +63,18 @@ def test_errors_are_raised_where_they_are_made_if_that_is_asked_for(app: Celery)
     app.conf.task_eager_propagates = True
     with pytest.raises(KeyError):
         fail.delay()
+
+
+def test_what_is_linked_to_a_whole_canvas_is_called_where_it_is_made_too(app: Celery, add: Any) -> None:
+    app.conf.task_always_eager = True
+    seen: list[Any] = []
+    note = app.task(name="note")(lambda value: seen.append(value))
+    fail = app.task(name="fail")(lambda: 1 / 0)
+    whole = chain(add.s(1), add.s(2))
+    whole.link(note.s())
+    whole.apply_async()
+    group([add.s(1), add.s(2)]).apply_async(link=note.s())
+    failing = chain(fail.si(), add.si(1))
+    failing.link_error(note.s())
+    result = failing.apply_async()
+    assert seen == [3, [1, 2], result.id]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hourwheel.celery import Celery, signals
-from hourwheel.errors import InvalidValue
+from hourwheel.errors import InvalidValue, StoreError
 
 Run = Callable[..., None]
 
@@ -48,6 +48,28 @@ def test_each_run_is_told_with_celerys_arguments(app: Celery, run: Run) -> None:
     run()
     assert [one[0] for one in seen[4:]] == ["task_failure", "task_postrun"]
     assert seen[4][2] == ["args", "einfo", "exception", "kwargs", "task_id", "traceback"]
+
+
+def test_a_call_that_could_not_be_stored_was_told_as_sent(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def note(signal: Any = None, **kwargs: Any) -> None:
+        seen.append(signal.name)
+
+    signals.before_task_publish.connect(note)
+    signals.after_task_publish.connect(note)
+    task = app.task(name="t")(lambda: None)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(app.store, "add", full)
+        with pytest.raises(StoreError):
+            task.delay()
+    assert seen == ["before_task_publish"]
+    task.delay()
+    assert seen[1:] == ["before_task_publish", "after_task_publish"]
 
 
 def test_a_receiver_is_called_for_its_sender_once_and_until_it_is_gone(app: Celery, run: Run) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hourwheel.celery import Celery, Task, current_app, current_task, shared_task
 from hourwheel.celery.exceptions import Ignore, MaxRetriesExceededError, Reject
+from hourwheel.contract import Found
 from hourwheel.errors import InvalidValue, NoScheduler, PayloadError
 from hourwheel.tasks.default_app import set_default
 
@@ -196,6 +197,16 @@ def test_times_mean_what_they_mean_in_celery(app: Celery, run: Run) -> None:
     assert late.state == "PENDING"
     run(2)
     assert late.state == "SUCCESS"
+
+
+def test_a_call_that_has_expired_could_run_a_day_later_if_its_process_died_before_it_was_cancelled(
+    app: Celery, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = app.task(name="late")(lambda: "ran")
+    monkeypatch.setattr(app.store, "cancel", lambda *_, **__: [Found.UNKNOWN])
+    result = task.apply_async(expires=-1)
+    run(400 * 86_400)
+    assert result.job().attempt == 0
 
 
 def test_priorities_count_as_they_do_with_the_broker_that_the_app_names(app: Celery) -> None:

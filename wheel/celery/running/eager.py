@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ...ids import new_id
 from ...job import Job, State
@@ -59,9 +59,7 @@ def applied(
         job = again
     if throw and isinstance(result.result, BaseException):
         raise result.result
-    for state, links in (("SUCCESS", "link"), ("FAILURE", "link_error")):
-        if result.state == state:
-            _follow(options.get(links), result)
+    _follow_all(options, result)
     return result
 
 
@@ -82,20 +80,29 @@ def _run(task: Any, job: Job) -> tuple[EagerResult, Job | None]:
 
 
 def canvas(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **options: Any) -> Any:
-    """Run a canvas now, in this thread."""
+    """Run a canvas now, in this thread, with what is linked to it."""
     if isinstance(one, Signature):
         given = () if one.immutable else args
         plan = one.call.plan
-        said = {"link": list(plan.link) or None, "link_error": list(plan.link_error) or None, "task_id": plan.task_id}
-        return called(cast("Any", one.task), (*given, *one.args), {**one.kwargs, **kwargs}, {**said, **options})
-    if isinstance(one, Chain):
-        result: Any = None
-        for part in one.parts:
-            result = canvas(part, args, kwargs)
-            if result.state != states.SUCCESS:
-                return result
-            args, kwargs = (result.get(),), {}
-        return result
+        said = {"link": list(plan.link), "link_error": list(plan.link_error), "task_id": plan.task_id}
+        return called(one.task, (*given, *one.args), {**one.kwargs, **kwargs}, {**said, **options})
+    result = _chain(one, args, kwargs) if isinstance(one, Chain) else _group(one, args, kwargs)
+    if result is not None:
+        _follow_all({name: options.get(name) or one.option(name) for name in ("link", "link_error")}, result)
+    return result
+
+
+def _chain(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    result: Any = None
+    for part in one.parts:
+        result = canvas(part, args, kwargs)
+        if result.state != states.SUCCESS:
+            break
+        args, kwargs = (result.get(),), {}
+    return result
+
+
+def _group(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> EagerGroup:
     return EagerGroup([canvas(member, args, kwargs) for member in one.members])
 
 
@@ -121,9 +128,15 @@ def _failed(job: Job, error: BaseException) -> EagerResult:
     return EagerResult(job.id, error, states.FAILURE, traceback=failure_of(error).traceback, name=job.task)
 
 
-def _follow(linked: Any, result: EagerResult) -> None:
-    if linked is None:
-        return
-    for one in linked if isinstance(linked, (list, tuple)) else (linked,):
-        value = result.id if result.state == states.FAILURE else result.result
+def _follow_all(links: Mapping[str, Any], result: Any) -> None:
+    """Run the calls that are linked to what came of a call."""
+    failed = result.state == states.FAILURE
+    for one in _listed(links.get("link_error" if failed else "link")) if failed or result.successful() else ():
+        value = getattr(result, "id", None) if failed else result.get()
         one.apply_async(() if getattr(one, "immutable", False) else (value,))
+
+
+def _listed(linked: Any) -> Sequence[Any]:
+    if linked is None:
+        return ()
+    return linked if isinstance(linked, (list, tuple)) else (linked,)

@@ -11,7 +11,7 @@ from .. import signals, states
 from .request import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ...job import Job
 
@@ -50,8 +50,6 @@ class told:  # noqa: N801 - it is used as a module
             sender=task, task_id=job.id, exception=error, args=args, kwargs=kwargs,
             traceback=error.__traceback__, einfo=einfo,
         )  # fmt: skip
-        if not isinstance(error, task.throws or ()):
-            logging.getLogger("celery.task").debug("Task %s[%s] failed", job.task, job.id)
         _guarded(task.on_failure, error, job.id, args, kwargs, einfo)
         _ended(task, job, states.FAILURE, error, einfo)
 
@@ -91,7 +89,7 @@ def _guarded(method: Callable[..., Any], *args: Any) -> None:
 def listen(app: Any) -> None:
     """Tell tasks and signals of everything that happens to the jobs of an app."""
     on = app.on
-    on.before_add(_published)
+    on.before_add(_before_publish)
     on.received(lambda job: _received(app, job))
     on.succeeded(lambda job, value, seconds: _of(app, job, told.succeeded, value, seconds))
     on.failed(lambda job, error: _of(app, job, told.failed, error))
@@ -117,15 +115,24 @@ def _of(app: Any, job: Job, tell: Callable[..., None], *args: Any) -> None:
         tell(task, job, *args)
 
 
-def _published(job: Job) -> None:
-    if not (signals.before_task_publish.receivers or signals.after_task_publish.receivers):
-        return
+def _before_publish(job: Job) -> None:
+    if signals.before_task_publish.receivers:
+        signals.before_task_publish.send(sender=job.task, **_message(job), declare=[], retry_policy=None)
+
+
+def published(jobs: Iterable[Job]) -> None:
+    """Tell of jobs that have been stored."""
+    if signals.after_task_publish.receivers:
+        for job in jobs:
+            signals.after_task_publish.send(sender=job.task, **_message(job))
+
+
+def _message(job: Job) -> dict[str, Any]:
+    """A job as the message that Celery would have sent."""
     args, kwargs = job.call
     headers = {"id": job.id, "task": job.task, "argsrepr": repr(args), "kwargsrepr": repr(kwargs), "retries": 0}
     body = (args, kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
-    named = {"body": body, "exchange": "", "routing_key": job.queue, "headers": headers, "properties": {}}
-    signals.before_task_publish.send(sender=job.task, **named, declare=[], retry_policy=None)
-    signals.after_task_publish.send(sender=job.task, **named)
+    return {"body": body, "exchange": "", "routing_key": job.queue, "headers": headers, "properties": {}}
 
 
 def _cancelled(id: str) -> None:

@@ -7,6 +7,7 @@ has nothing to do here and is kept, so that the same configuration serves both. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ class CeleryConf(Conf):
 
     def accept(self, name: str, value: Any) -> tuple[str, Any] | None:
         """A setting of ours with its value; None for one that is kept here."""
-        if name in _OURS and not (name == "result_expires" and not value):
+        if name in _OURS:
             return accepted(name, value)
         if is_old(name) or (name not in DEFAULTS and (now := modern(name, {*SETTINGS, *DEFAULTS})) and now != name):
             raise UnknownSetting(
@@ -51,6 +52,25 @@ class CeleryConf(Conf):
         else:
             self._kept[name] = value
         return None
+
+    def update(self, values: Mapping[str, Any] | None = None, /, **settings: Any) -> None:
+        """Set several at once: all of them, or none; see Conf.update."""
+        with self._all_or_none():
+            super().update(values, **settings)
+
+    def take(self, obj: Any, namespace: str | None = None) -> None:
+        """Take settings from an object: all of them, or none; see Conf.take."""
+        with self._all_or_none():
+            super().take(obj, namespace)
+
+    @contextmanager
+    def _all_or_none(self) -> Iterator[None]:
+        before = dict(self._kept)
+        try:
+            yield
+        except BaseException:
+            self._kept = before
+            raise
 
     # ---- reading -----------------------------------------------------------------------------------------
 

@@ -72,5 +72,6 @@ REFUSED: Final[Mapping[str, str]] = {
     "task_annotations": "give the options to @app.task(...), or make a base class with them",
     "worker_autoscaler": "the number of workers is fixed: worker_concurrency",
     "worker_consumer": "there is no consumer",
+    "worker_disable_rate_limits": "give no rate_limit to the tasks",
 }
 """Settings that would change what happens, and cannot: what to do instead."""

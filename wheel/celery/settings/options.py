@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ from ...errors import InvalidValue
 from ...tasks.options.plan import CallOptions
 from ...tasks.options.task_options import TaskOptions
 
+NEVER: Final = datetime(9999, 12, 30, tzinfo=UTC)
+"""When a job is due that is cancelled at once: if this process dies in between, the job still does not run."""
 _OURS: Final = frozenset(TaskOptions.__annotations__)
 _OF_CALLS: Final = frozenset(CallOptions.__annotations__)
 
@@ -92,16 +94,17 @@ def _expires(value: Any, app: Any) -> dict[str, Any]:
     return {"expires": _aware(value, app)}
 
 
-def _priority(value: Any, app: Any) -> dict[str, Any]:
+def priority_of(value: Any, app: Any) -> Any:
+    """A priority of Celery's as ours, and the other way round: with Redis the lowest number is first."""
     lowest_first = str(app.conf.broker_url or "").startswith(("redis", "rediss", "sentinel", "memory"))
-    return {"priority": -value if lowest_first and type(value) is int else value}
+    return -value if lowest_first and type(value) is int else value
 
 
 _MADE: Final[Mapping[str, Callable[[Any, Any], dict[str, Any]]]] = {
     "countdown": _countdown,
     "eta": _eta,
     "expires": _expires,
-    "priority": _priority,
+    "priority": lambda value, app: {"priority": priority_of(value, app)},
     "routing_key": lambda value, _: {"queue": value},
     "serializer": lambda *_: {},
     "queue": lambda value, _: {"queue": getattr(value, "name", value)},
@@ -143,7 +146,7 @@ def task_options(
     if "routing_key" in given and "queue" not in given:
         ours["queue"] = given["routing_key"]
     if app is not None and type(ours.get("priority")) is int:
-        ours |= _priority(ours["priority"], app)
+        ours["priority"] = priority_of(ours["priority"], app)
     kept = {}
     read = _BOTH | (of_class.keys() - {"countdown", "limits"})
     for name, value in given.items():
@@ -169,7 +172,8 @@ def _of_class(base: type[Any], root: type[Any]) -> dict[str, Any]:
 
 
 def is_over(expires: Any, app: Any) -> bool:
-    """Whether a call would have expired before it is made: Any revokes it then, and refuses nothing."""
+    """Whether a call would have expired before it is made: Celery revokes it then, and refuses nothing."""
     if isinstance(expires, datetime):
         return bool(expires.timestamp() * 1000 <= app.clock.now_ms())
-    return isinstance(expires, (int, float)) and expires <= 0
+    seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
+    return isinstance(seconds, (int, float)) and seconds <= 0
