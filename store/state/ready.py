@@ -27,18 +27,24 @@ class Entry(NamedTuple):
     id: str
 
 
+class Lane(list[Entry]):
+    """A heap of entries of one queue."""
+
+    __slots__ = ("lowest",)
+    lowest: int
+    """The largest rank that was put since it was last empty."""
+
+
 class Ready:
     """Entries of due jobs."""
 
-    __slots__ = ("_due", "_foreign", "_heaps", "_lowest", "_opening", "_openings", "_parked", "_seen_ms")
+    __slots__ = ("_due", "_foreign", "_heaps", "_opening", "_openings", "_parked", "_seen_ms")
 
     def __init__(self) -> None:
         self._due: dict[str, int] = {}
         """The due_ms of each job that is here."""
-        self._heaps: dict[str, list[Entry]] = {}
-        self._lowest: dict[str, int] = {}
-        """By queue, the largest rank that was put since its heap was last empty."""
-        self._parked: dict[str, dict[str, list[Entry]]] = {}
+        self._heaps: dict[str, Lane] = {}
+        self._parked: dict[str, dict[str, Lane]] = {}
         """By barrier and queue, the entries behind it."""
         self._openings: dict[str, int] = {}
         """By barrier, when it may be open, where that is known."""
@@ -57,9 +63,9 @@ class Ready:
         self._due[id] = due_ms
         heap = self._heaps.get(queue)
         if heap is None:
-            heap = self._heaps[queue] = []
-        if not heap or rank > self._lowest[queue]:
-            self._lowest[queue] = rank
+            heap = self._heaps[queue] = Lane()
+        if not heap or rank > heap.lowest:
+            heap.lowest = rank
         heappush(heap, bare(Entry, (rank, due_ms, id)))
 
     def discard(self, id: str) -> bool:
@@ -76,7 +82,10 @@ class Ready:
     def park(self, queue: str, entry: Entry, barrier: Barrier) -> None:
         """Put an entry that was taken behind a barrier, and close that."""
         self._due[entry.id] = entry.due_ms
-        heappush(self._parked.setdefault(barrier.name, {}).setdefault(queue, []), entry)
+        heap = self._parked.setdefault(barrier.name, {}).setdefault(queue, Lane())
+        if not heap or entry.rank > heap.lowest:
+            heap.lowest = entry.rank
+        heappush(heap, entry)
         self._openings.pop(barrier.name, None)
         if barrier.foreign:
             self._foreign.add(barrier.name)
@@ -129,7 +138,7 @@ class Ready:
             paused: nothing of these queues.
             without: nothing that was parked because a claim excluded these names. (What is not parked yet is taken.)
         """
-        lanes: list[tuple[str | None, str, list[Entry]]] = [
+        lanes: list[tuple[str | None, str, Lane]] = [
             (None, queue, heap) for queue, heap in self._heaps.items() if heap and _wanted(queue, queues, paused)
         ]
         if self._parked:
@@ -150,7 +159,7 @@ class Ready:
                 del self._due[entry.id]
                 yield queue, entry
 
-    def _behind(self, name: str) -> dict[str, list[Entry]]:
+    def _behind(self, name: str) -> dict[str, Lane]:
         """By queue, the heaps behind a barrier, each with a live entry first; without any, the barrier is dropped."""
         behind = {queue: heap for queue, heap in self._parked.get(name, {}).items() if self._first(heap)}
         if behind:
@@ -171,19 +180,20 @@ class Ready:
         self, queues: Collection[str] | None, paused: Collection[str] = (), without: Collection[str] = ()
     ) -> int | None:
         """The earliest instant at which a job may start: its due_ms, or when its barrier opens."""
-        names = [name for name in self._heaps if _wanted(name, queues, paused)]
-        firsts = [first for name in names if (first := self._earliest_of(name)) is not None]
+        wanted = [heap for queue, heap in self._heaps.items() if _wanted(queue, queues, paused)]
+        firsts = [first for heap in wanted if (first := self._earliest_in(heap)) is not None]
         openings = [*self._openings.items(), *((name, 0) for name in self._let(without))]
         for name, until_ms in openings:
-            heaps = [heap for queue, heap in self._behind(name).items() if _wanted(queue, queues, paused)]
-            firsts += [max(until_ms, heap[0].due_ms) for heap in heaps]
+            for queue, heap in self._behind(name).items():
+                if _wanted(queue, queues, paused):
+                    opens_last = heap[0].due_ms <= until_ms  # as nearly always: what is parked was due
+                    firsts.append(until_ms if opens_last else max(until_ms, self._earliest_in(heap) or 0))
         return min(firsts, default=None)
 
-    def _earliest_of(self, queue: str) -> int | None:
-        heap = self._heaps[queue]
+    def _earliest_in(self, heap: Lane) -> int | None:
         if not self._first(heap):
             return None
-        if heap[0].rank == self._lowest[queue]:  # only one priority, so the first in claim order is the first due
+        if heap[0].rank == heap.lowest:  # only one priority, so the first in claim order is the first due
             return heap[0].due_ms
         return min(entry.due_ms for entry in self._clean(heap))
 
@@ -195,13 +205,13 @@ class Ready:
             for heap in behind.values():
                 yield from self._clean(heap)
 
-    def _first(self, heap: list[Entry]) -> bool:
+    def _first(self, heap: Lane) -> bool:
         """Whether there is a live entry, which is the first one then."""
         while heap and not self._live(heap[0]):
             heappop(heap)
         return bool(heap)
 
-    def _clean(self, heap: list[Entry]) -> list[Entry]:
+    def _clean(self, heap: Lane) -> list[Entry]:
         live = [entry for entry in set(heap) if self._live(entry)]
         if len(live) < len(heap):
             heap[:] = live

@@ -63,8 +63,9 @@ class Faults(MemorySystem):
                 self._untold.discard(args[0])
                 error = errno.EIO
             if error is None or (name == "flock" and args[1] == fcntl.LOCK_UN):
+                answer = real(*args)
                 self._note_begun(name, args)
-                return real(*args)
+                return answer
             return self._fail(name, error, real, args)
 
         return call
@@ -75,12 +76,12 @@ class Faults(MemorySystem):
         return self._single.pop(self.calls, None)
 
     def _note_begun(self, name: str, args: tuple[Any, ...]) -> None:
-        """A file that is emptied has nothing in it that is not on the disk.
+        """A file that is emptied, or was not there before, has nothing in it that is not on the disk.
 
         Who opens a journal is told by a mark in it that a sync has failed. When more than one call fails, that mark may
         be missing; docs/reliability.md says so.
         """
-        if name == "open" and (args[1] & os.O_TRUNC or self.several):
+        if name == "open" and (args[1] & (os.O_TRUNC | os.O_EXCL) or self.several):
             self.unsound.discard(args[0])
 
     def _fail(self, name: str, error: int, real: Callable[..., Any], args: tuple[Any, ...]) -> Any:

@@ -41,7 +41,7 @@ class Plan:
         timeouts_s: each process draws one of these; how long its verbs wait for the lock.
         reopens: how often, as a share of its rounds, a process closes the store and opens it anew.
         reads_ahead: what is longer than so many bytes is read without the lock; None for as it is.
-        stuck_s: without a claim for so long, while nobody is stopped with the lock in hand, it is given up.
+        stuck_s: without a claim for so long, not counting while somebody is stopped with the lock in hand, it is given up.
     """
 
     processes: int
@@ -172,7 +172,7 @@ class Herd:
         self._members[place] = Member(pid, number, place)
 
     def _drive(self) -> None:
-        moved_at, claims, next_sample = time.monotonic(), 0, 0.0
+        still_s, claims, looked_at, next_sample = 0.0, 0, time.monotonic(), 0.0
         next_kill, next_stop = self._soon(self.plan.kills_per_s), self._soon(self.plan.stops_per_s)
         next_fork = self._soon(self.plan.forks_per_s)
         while self._members and not self.course.wrong:
@@ -190,11 +190,14 @@ class Herd:
                 self._sample()
                 next_sample = now + _SAMPLE_S
             self._look(now)
-            if (count := self._orders.claims()) != claims or any(m.holds_lock for m in self._members.values()):
-                moved_at, claims = now, count
+            if not any(member.holds_lock for member in self._members.values()):
+                still_s += now - looked_at
+            looked_at = now
+            if (count := self._orders.claims()) != claims:
+                still_s, claims = 0.0, count
             if count >= self.plan.claims:
                 self._orders.drain()
-            if now - moved_at > patient(self.plan.stuck_s):
+            if still_s > patient(self.plan.stuck_s):
                 self.course.wrong.append(
                     f"nothing was claimed for {patient(self.plan.stuck_s):.0f} s, and jobs are left"
                 )

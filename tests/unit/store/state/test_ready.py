@@ -135,6 +135,16 @@ def test_a_barrier_that_opens_before_what_is_behind_it_is_due_does_not_make_it_d
     assert ready.earliest(None) == NOW + 9
 
 
+def test_the_earliest_behind_an_open_barrier_is_found_behind_those_of_higher_priority() -> None:
+    ready = filled(("urgent", 9, 5), ("old", 0, 0), ("older", -7, -1))
+    parked(ready, NOW, "urgent", "old", "older")
+    assert ready.earliest(None) == NOW
+    ready.open("rate:a")
+    assert ready.earliest(None) == NOW - 7
+    ready.discard("older")
+    assert ready.earliest(None) == NOW
+
+
 def test_a_barrier_of_which_nothing_is_left_is_forgotten() -> None:
     ready = filled(("a", 0, 0))
     ready.put(a_job("mail", NOW, queue="mail"))
