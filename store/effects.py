@@ -6,16 +6,38 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import payload as _payload
-from ..errors import PayloadError
+from ..errors import InvalidValue, PayloadError
 from ..job import FINISHED, Failure, Job, State
 from ..turn import Again, Effect, End, Keep
 from .codec import dumps
+from .fields import refuse_odd, refuse_odd_instant, refuse_unsound
 
 _CHANGES: Final = frozenset({"attempt", "crashes", "error", "reason", "queue", "priority", "expires_ms", "payload"})
 """The fields of a job that an effect may change, besides those that its kind always changes."""
 _NEXT: Final = Job(id="", task="", due_ms=0)
 """Stands for the next fire, which has a line of its own in the journal."""
 _SUCCEEDED: Final = '"succeeded",'
+
+
+def refuse_odd_effect(effect: Effect) -> None:
+    """Raise unless what an effect changes could be read back as it is.
+
+    Raises:
+        InvalidValue, PayloadError: it could not.
+    """
+    if isinstance(effect, Keep):
+        refuse_odd("reason", effect.reason)
+        if effect.next is not None:
+            refuse_unsound(effect.next)
+        return
+    if isinstance(effect, Again):
+        refuse_odd_instant("due_ms", effect.due_ms)
+    elif effect.state is State.SUCCEEDED and type(effect.returned) is not str:
+        raise InvalidValue.of("returned", "JSON text, null for no result", effect.returned)
+    for name, value in effect.changes.items():
+        if name not in _CHANGES:
+            raise InvalidValue.of("the changes of an effect", f"some of {', '.join(sorted(_CHANGES))}", name)
+        refuse_odd(name, value)
 
 
 def encode_effect(effect: Effect) -> str:

@@ -96,6 +96,27 @@ def refuse_unsound(job: Job) -> None:
     _payload.decode_call(job.payload)
 
 
+def refuse_odd(name: str, value: object) -> None:
+    """Raise unless a field may be this, also after its job was claimed.
+
+    Raises:
+        InvalidValue: it breaks the field's rule.
+    """
+    field = IN_TEXT[name]
+    if not (value is None and field.default is None) and not field.kind.holds(value):
+        raise InvalidValue.of(name, field.kind.rule + " or None" * (field.default is None), value)
+
+
+def refuse_odd_instant(name: str, value: object) -> None:
+    """Raise unless it is an instant that a job may be due at.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    if type(value) is not int or not 0 <= value <= MAX_MS:
+        raise InvalidValue.of(name, _DUE.rule, value)
+
+
 # ---- the rules -------------------------------------------------------------------------------------------
 
 

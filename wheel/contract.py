@@ -180,6 +180,9 @@ class Store(Protocol):
 
         When a job ends, by this or any other verb, each job in its ``wakes`` has one job less to wait for. With the
         last one, it becomes due, at once or ``delay_ms`` later.
+
+        Raises:
+            InvalidValue, PayloadError: an effect would change a field to what it cannot be; nothing was changed.
         """
 
     # ---- changing ----------------------------------------------------------------------------------------
@@ -197,7 +200,11 @@ class Store(Protocol):
         """
 
     def reschedule(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:
-        """Move scheduled jobs to another instant. Returns for each id where it was found; only SCHEDULED was moved."""
+        """Move scheduled jobs to another instant. Returns for each id where it was found; only SCHEDULED was moved.
+
+        Raises:
+            InvalidValue: no job can be due at ``due_ms``; nothing was changed.
+        """
 
     def revive(
         self, ids: Sequence[str], due_ms: int, now_ms: int, *, tokens: Sequence[int] | None = None
@@ -208,6 +215,7 @@ class Store(Protocol):
 
         Raises:
             DuplicateJob: another job holds the key of one of them; nothing was changed.
+            InvalidValue: no job can be due at ``due_ms``; nothing was changed.
         """
 
     def forget(self, ids: Sequence[str], *, tokens: Sequence[int] | None = None) -> list[Found]:

@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar
 from ...contract import Claims, Cursor, Filter, Found, OnConflict, Stats
 from ...errors import InvalidValue, TooManyPending
 from ...job import Claim, Job, bare
-from ...turn import Effect, Keep
-from ..fields import refuse_unsound
+from ...turn import Effect, End
+from ..effects import refuse_odd_effect
+from ..fields import refuse_odd, refuse_odd_instant, refuse_unsound
 from ..keeping import FAILED_TTL_MS
 from . import views
 from .deciding import Wanted, choose, judge, may_tidy, over_by, plan_add, refuse_taken_keys, unchoose
@@ -100,6 +101,7 @@ class StateVerbs(ABC):
         """See Store.add."""
         if on_conflict not in ("keep", "replace", "raise"):
             raise InvalidValue.of("on_conflict", '"keep", "replace" or "raise"', on_conflict)
+        refuse_odd_instant("now_ms", now_ms)
         if not fresh:
             for job in jobs:
                 refuse_unsound(job)
@@ -138,6 +140,7 @@ class StateVerbs(ABC):
         ask: int | None = None,
     ) -> Claims:
         """See Store.claim."""
+        refuse_odd_instant("now_ms", now_ms)
         if limit < 0:
             raise InvalidValue.of("limit", "0 or more", limit)
         if not 0 < len(owner) <= _OWNER_MOST:
@@ -176,9 +179,10 @@ class StateVerbs(ABC):
 
     def settle(self, settlements: Sequence[tuple[Claim, Effect]], now_ms: int) -> list[Claim]:
         """See Store.settle."""
+        refuse_odd_instant("now_ms", now_ms)
         for _, effect in settlements:
-            if type(effect) is Keep and effect.next is not None:
-                refuse_unsound(effect.next)
+            if type(effect) is not End or effect.changes or type(effect.returned) is not str:
+                refuse_odd_effect(effect)
 
         def change(state: State) -> list[Claim]:
             items, lost, new = judge(state, settlements)
@@ -194,6 +198,8 @@ class StateVerbs(ABC):
         self, ids: Sequence[str], now_ms: int, *, reason: str | None = None, tokens: Sequence[int] | None = None
     ) -> list[Found]:
         """See Store.cancel."""
+        refuse_odd_instant("now_ms", now_ms)
+        refuse_odd("reason", reason)
         expected = _by_id(ids, tokens)
 
         def change(state: State) -> list[Found]:
@@ -212,6 +218,7 @@ class StateVerbs(ABC):
 
     def reschedule(self, ids: Sequence[str], due_ms: int, now_ms: int) -> list[Found]:  # noqa: ARG002 - of the contract
         """See Store.reschedule."""
+        refuse_odd_instant("due_ms", due_ms)
         return self._changing_some(ids, Found.SCHEDULED, lambda _, some: Moved(some, due_ms))
 
     def revive(
@@ -223,6 +230,7 @@ class StateVerbs(ABC):
         tokens: Sequence[int] | None = None,
     ) -> list[Found]:
         """See Store.revive."""
+        refuse_odd_instant("due_ms", due_ms)
 
         def record(state: State, some: list[str]) -> Record:
             refuse_taken_keys(state, some)
@@ -254,6 +262,7 @@ class StateVerbs(ABC):
 
     def tidy(self, now_ms: int, limit: int = 10_000) -> int:
         """See Store.tidy. One short record drops all that was over at an instant; jobs of one instant go together."""
+        refuse_odd_instant("now_ms", now_ms)
         if not self._reading(lambda state: may_tidy(state, now_ms)):
             return 0
 

@@ -32,7 +32,7 @@ _SHRINKING = [Phase.generate, Phase.shrink]
 
 
 def run(size: Size, seed: int) -> Report:
-    """130,000 calls of the ring, 80,000 of the stores and 1,000 crontabs in CI, three times as many at full size."""
+    """100,000 calls of the ring, 19,000 of the stores and 1,000 crontabs in CI, three times as many or more at full size."""
     report = Report()
     ring_histories = pick(size, smoke=10, ci=1_000, full=3_000)
     store_histories = pick(size, smoke=4, ci=100, full=400)

@@ -26,7 +26,7 @@ from .commands.preflight import preflight
 from .commands.run_due import run_due
 from .commands.schedules import schedules
 from .commands.simulate import simulate
-from .commands.stored_schedules import add, pause_schedule, remove, resume_schedule
+from .commands.stored_schedules import add, change, pause_schedule, remove, resume_schedule
 from .commands.stores.backup import backup, move
 from .commands.stores.check import check, compact
 from .commands.stores.repair import repair
@@ -40,7 +40,7 @@ from .parser import Misuse, make_parser
 _RUNNING: Final = (worker, run_due, call)
 _ABOUT_JOBS: Final = (jobs, show, why, agenda)
 _CHANGING: Final = (cancel, reschedule, retry, forget, purge, pause, resume)
-_ABOUT_SCHEDULES: Final = (schedules, add, remove, pause_schedule, resume_schedule)
+_ABOUT_SCHEDULES: Final = (schedules, add, change, remove, pause_schedule, resume_schedule)
 _ABOUT_STORES: Final = (stats, ring, check, compact, repair, backup, move, simulate, preflight)
 COMMANDS: Final = (*_RUNNING, *_ABOUT_JOBS, *_CHANGING, *_ABOUT_SCHEDULES, *_ABOUT_STORES, config, completion)
 DEBUG_VARIABLE: Final = "HOURWHEEL_DEBUG"

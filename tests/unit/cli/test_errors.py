@@ -188,7 +188,9 @@ def test_every_command_takes_the_store_in_each_way(
 
 def test_all_commands_that_have_a_store_are_tried(run: Run) -> None:
     app_only = {"worker", "run-due", "config", "preflight", "completion"}
-    app_only |= {f"schedules {verb}" for verb in ("remove", "pause", "resume")}  # these need one: test_stored_schedules
+    app_only |= {
+        f"schedules {verb}" for verb in ("change", "remove", "pause", "resume")
+    }  # these need one: test_stored_schedules
     assert {command[0] for command, _ in EACH} == {command.name for command in program_module.COMMANDS} - app_only
 
 

@@ -1,4 +1,4 @@
-"""``hourwheel schedules add``, ``remove``, ``pause`` and ``resume``."""
+"""``hourwheel schedules add``, ``change``, ``remove``, ``pause`` and ``resume``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,52 @@ def test_a_schedule_is_added_listed_paused_resumed_and_removed(run: Run, store: 
     assert run("schedules", store)[1] == "no schedules\n"
     for verb in ("remove", "pause", "resume"):
         assert run("schedules", verb, "clean", *at)[:2] == (1, "clean: no such schedule\n")
+
+
+def test_a_schedule_is_changed_and_keeps_what_is_not_given(run: Run, store: Path) -> None:
+    at = ("--store", store)
+    run(*NEW, "--every", "5m", "--args", "[1]", "--kwargs", '{"deep": true}', "--max-instances", "2", *at)
+    change = ("schedules", "change", "clean")
+    assert run(*change, "--every", "10m", *at) == (
+        0,
+        "clean: every 10 minutes, next 2030-03-17 18:00:00 UTC (in 13m 19s)\n",
+        "",
+    )
+    status, out, _ = run(*change, "--args", "[2]", "--task", "app.sweep", "--json", *at)
+    assert (status, json.loads(out)["task"], json.loads(out)["words"]) == (0, "app.sweep", "every 10 minutes")
+    clock, ran = FakeClock(NOW_MS), list[object]()
+    opened = JsonStore(store, durability="os", clock=clock)
+    app = Scheduler(opened, clock=clock)
+    app.task(name="app.sweep")(lambda *args, **kwargs: ran.append((args, kwargs)))
+    clock.advance(800)
+    app.run_due()
+    assert ran == [((2,), {"deep": True})]
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "pass what is to change, such as --every 10m"),
+        (("--at", "07:30"), "pass --at together with --every or --cron"),
+        (("--times", "3", "--args", "[2]"), "pass --times together with --every or --cron"),
+        (("--every", "60", "--cron", "@daily"), "pass --every or --cron, not both"),
+        (("--max-instances", "0"), "must be a whole number"),
+        (("--every", "90m", "--at", "07:30"), "whole days"),
+    ],
+)
+def test_a_change_that_cannot_be_made_changes_nothing(run: Run, store: Path, words: tuple[str, ...], said: str) -> None:
+    run(*NEW, "--every", "5m", "--args", "[1]", "--store", store)
+    before = run("schedules", store, "--json")[1]
+    status, _, err = run("schedules", "change", "clean", *words, "--store", store)
+    assert (status, said in err) == (2, True), err
+    assert run("schedules", store, "--json")[1] == before
+
+
+def test_who_changes_a_schedule_that_is_not_there_is_told(run: Run, store: Path) -> None:
+    status, _, err = run("schedules", "change", "clean", "--every", "5m", "--store", store)
+    assert status != 0
+    assert "the store has no schedule named 'clean'" in err
 
 
 def test_it_fires_in_a_process_that_knows_the_task(run: Run, store: Path) -> None:

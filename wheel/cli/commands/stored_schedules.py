@@ -1,4 +1,4 @@
-"""``hourwheel schedules add``, ``remove``, ``pause`` and ``resume``: schedules that are data in the store."""
+"""``hourwheel schedules add``, ``change``, ``remove``, ``pause``, ``resume``: schedules that are data in the store."""
 
 from __future__ import annotations
 
@@ -20,10 +20,32 @@ from .call import integer, json_list, json_object, task_of
 if TYPE_CHECKING:
     from ...scheduler.book import ScheduleBook
     from ...scheduler.scheduler import Scheduler
+    from ...scheduler.scheduling import Scheduled
 
 _DAY_MS: Final = 86_400_000
 _INSTANT: Final = checked(read_instant)
 _SPAN: Final = checked(read_span)
+
+
+_WHEN: Final = (
+    argument("--every", metavar="SPAN", type=_SPAN, help="an interval, such as 5m or 2d"),
+    argument("--at", metavar="TIME", help="with --every in whole days: the time of day, such as 07:30"),
+    argument("--cron", metavar="EXPRESSION", help="instead: five fields as in cron, or a name such as @daily"),
+    argument("--timezone", metavar="ZONE", help="of --cron and --at; default: the scheduler's"),
+    argument("--start", metavar="TIME", type=_INSTANT, help="no fire before it"),
+    argument("--end", metavar="TIME", type=_INSTANT, help="no fire after it"),
+    argument("--times", metavar="N", type=whole, help="so many fires, from --start or now on"),
+    argument("--jitter", metavar="SPAN", type=_SPAN, help="delay each fire by a random time up to this"),
+)
+_CALL: Final = (
+    argument("-a", "--args", metavar="JSON", type=json_list, help="its arguments as a JSON list"),
+    argument("-k", "--kwargs", metavar="JSON", type=json_object, help="keyword arguments as a JSON object"),
+    argument("--queue", metavar="NAME", help="queue of the calls; default: the task's"),
+    argument("--priority", metavar="N", type=integer, help="-100 to 100; higher runs first"),
+    argument("--misfire", choices=MISFIRES, help="what to do with missed fires; default: coalesce"),
+    argument("--max-instances", metavar="N", type=whole, help="skip a fire while N earlier ones have not ended"),
+)
+_OPTIONS: Final = ("queue", "priority", "misfire", "max_instances")
 
 
 @Command(
@@ -39,62 +61,98 @@ _SPAN: Final = checked(read_span)
     takes=(
         STORE[0],
         argument("name", metavar="NAME", help="name of the schedule"),
-        argument("--every", metavar="SPAN", type=_SPAN, help="an interval, such as 5m or 2d"),
-        argument("--at", metavar="TIME", help="with --every in whole days: the time of day, such as 07:30"),
-        argument("--cron", metavar="EXPRESSION", help="instead: five fields as in cron, or a name such as @daily"),
-        argument("--timezone", metavar="ZONE", help="of --cron and --at; default: the scheduler's"),
-        argument("--start", metavar="TIME", type=_INSTANT, help="no fire before it"),
-        argument("--end", metavar="TIME", type=_INSTANT, help="no fire after it"),
-        argument("--times", metavar="N", type=whole, help="so many fires, from --start or now on"),
-        argument("--jitter", metavar="SPAN", type=_SPAN, help="delay each fire by a random time up to this"),
+        *_WHEN,
         argument("-t", "--task", metavar="TASK", required=True, help="name of the task to call"),
-        argument("-a", "--args", metavar="JSON", type=json_list, default=[], help="its arguments as a JSON list"),
-        argument(
-            "-k", "--kwargs", metavar="JSON", type=json_object, default={}, help="keyword arguments as a JSON object"
-        ),
-        argument("--queue", metavar="NAME", help="queue of the calls; default: the task's"),
-        argument("--priority", metavar="N", type=integer, help="-100 to 100; higher runs first"),
-        argument("--misfire", choices=MISFIRES, help="what to do with missed fires; default: coalesce"),
-        argument("--max-instances", metavar="N", type=whole, help="skip a fire while N earlier ones have not ended"),
+        *_CALL,
         *STORE_OPTION,
         as_json("the schedule"),
     ),
     use="changes",
 )
 def add(args: Namespace, context: Context) -> int:
-    now_ms = context.clock.now_ms()
-    options: dict[str, Any] = {
-        "queue": args.queue, "priority": args.priority, "misfire": args.misfire, "max_instances": args.max_instances,
-    }  # fmt: skip
-    when = _when(args, now_ms)
+    when = _when(args, context.clock.now_ms())
+    if when is None:
+        raise CommandError("pass --every or --cron")
     with _scheduler(args, context, creates=True) as (app, named):
         if named:
             task_of(app, args.task)
-        try:
-            made = app.schedules.add(args.name, when, args.task, args.args, args.kwargs, **options)
-        except TypeError as error:
-            if isinstance(error, PayloadError):
-                raise
-            raise CommandError(f"{args.task} cannot be called with these arguments: {error}") from None
+        with _fitting(args.task):
+            made = app.schedules.add(args.name, when, args.task, args.args or (), args.kwargs or {}, **_options(args))
+    return _show(made, args, context)
+
+
+@Command(
+    name="schedules change",
+    summary="change a schedule of the store",
+    description="Change a schedule that is defined in the store, durably and for all processes that use it. What is "
+    "not given stays as it is; --every or --cron replaces the whole time, with its bounds.",
+    examples=(
+        "hourwheel schedules change night --every 10m --store tasks.json",
+        "hourwheel schedules change report --args '[\"weekly\"]' -A shop",
+    ),
+    takes=(
+        STORE[0],
+        argument("name", metavar="NAME", help="name of the schedule"),
+        *_WHEN,
+        argument("-t", "--task", metavar="TASK", help="name of the task to call"),
+        *_CALL,
+        *STORE_OPTION,
+        as_json("the schedule"),
+    ),
+    use="changes",
+)
+def change(args: Namespace, context: Context) -> int:
+    asked = {name: getattr(args, name) for name in ("task", "args", "kwargs", *_OPTIONS)}
+    when = _when(args, context.clock.now_ms())
+    if when is None and all(value is None for value in asked.values()):
+        raise CommandError("pass what is to change, such as --every 10m")
+    with _scheduler(args, context) as (app, named):
+        if named and args.task is not None:
+            task_of(app, args.task)
+        with _fitting(args.task or f"the task of {args.name}"):
+            made = app.schedules.change(args.name, when=when, **asked)
+    return _show(made, args, context)
+
+
+def _options(args: Namespace) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in _OPTIONS}
+
+
+@contextmanager
+def _fitting(task: str) -> Iterator[None]:
+    try:
+        yield
+    except TypeError as error:
+        if isinstance(error, PayloadError):
+            raise
+        raise CommandError(f"{task} cannot be called with these arguments: {error}") from None
+
+
+def _show(made: Scheduled, args: Namespace, context: Context) -> int:
     next_ms = None if made.next_at is None else round(made.next_at.timestamp() * 1000)
     if args.json:
         shown = {"name": made.name, "spec": made.spec, "words": made.words, "task": made.task, "next_ms": next_ms}
         context.console.json(shown)
     else:
-        first = "" if next_ms is None else f", next {local(next_ms)} ({until(next_ms, now_ms)})"
+        first = "" if next_ms is None else f", next {local(next_ms)} ({until(next_ms, context.clock.now_ms())})"
         context.console.line(f"{made.name}: {made.words}{first}")
     return YES
 
 
-def _when(args: Namespace, now_ms: int) -> Schedule:
-    """The schedule that the arguments describe.
+def _when(args: Namespace, now_ms: int) -> Schedule | None:
+    """The schedule that the arguments describe; None if neither --every nor --cron is given.
 
     Raises:
-        CommandError: not exactly one of --every and --cron is given, or --at does not fit.
+        CommandError: both are given, or what is given does not fit.
         InvalidValue: a value breaks the rule of every() or crontab().
     """
-    if (args.every is None) == (args.cron is None):
-        raise CommandError("pass --every or --cron, and not both")
+    if args.every is None and args.cron is None:
+        names = ("at", "timezone", "start", "end", "times", "jitter")
+        if lone := [f"--{name}" for name in names if getattr(args, name) is not None]:
+            raise CommandError(f"pass {' and '.join(lone)} together with --every or --cron")
+        return None
+    if args.every is not None and args.cron is not None:
+        raise CommandError("pass --every or --cron, not both")
     start_ms = now_ms if args.times is not None and args.start is None else args.start
     bounds: dict[str, Any] = {
         "start": None if start_ms is None else as_datetime(start_ms),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...clock import MAX_MS
 from ...contract import Density, Filter, Found
-from ...errors import DuplicateJob
+from ...errors import DuplicateJob, InvalidValue
 from ...job import After, Claim, Failed, Failure, Outcome, Released, Retried, State, Succeeded
 from ...turn import effects
 from .base import AGAIN, HOUR, NOW, SECOND, ContractBase, a_job, refused
@@ -84,6 +84,16 @@ class ChangeContract(ContractBase):
         assert self.claimed_ids(2 * HOUR - 1) == ["earlier"]
         assert self.store.next_due() == NOW + 2 * HOUR
         assert self.claimed_ids(2 * HOUR) == ["later"]
+
+    def test_an_instant_at_which_no_job_can_be_due_is_refused_and_nothing_changes(self) -> None:
+        self.add(a_job("waits", HOUR), a_job("over"))
+        self.settle(self.claim_one(), Succeeded())
+        before = self.everything()
+        for odd in (-1, MAX_MS + 1, 10**30, NOW + 0.5, True, "soon", None):
+            for verb, id in ((self.store.reschedule, "waits"), (self.store.revive, "over")):
+                with refused(InvalidValue):
+                    verb([id], odd, NOW)  # type: ignore[arg-type]
+        assert self.everything() == before
 
     def test_a_job_that_was_due_already_can_be_moved_away(self) -> None:
         self.add(a_job("a"), a_job("b"))

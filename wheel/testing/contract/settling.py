@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...contract import Filter
 from ...errors import InvalidValue
 from ...job import Crashed, Failed, Failure, Fire, Job, Outcome, Released, Retried, Skipped, Snoozed, State, Succeeded
-from ...turn import Effect, End, Keep, effects
+from ...turn import Again, Effect, End, Keep, effects
 from .base import AGAIN, HOUR, NOW, SECOND, ContractBase, a_job, refused
 
 FAILURE = Failure("app.Broken", 'it "broke"\nünïcödé', "Traceback ...\n  line 1")
@@ -321,6 +321,23 @@ class SettleContract(ContractBase):
         with refused(InvalidValue):
             self.store.settle([(claim, Keep(next=a_fire(1)._replace(attempt=-1))), (claim, End(State.SUCCEEDED))], NOW)
         assert self.state("hourly@0") is State.RUNNING
+
+    def test_an_effect_that_could_not_be_read_back_is_refused_and_nothing_changes(self) -> None:
+        self.add(a_job("a"))
+        claim = self.claim_one()
+        odd: tuple[Effect, ...] = (
+            End(State.SUCCEEDED),
+            End(State.FAILED, changes={"error": "broken"}),
+            Again(-1),
+            Again(NOW, {"attempt": -1}),
+            Again(NOW, {"queue": ""}),
+            Again(NOW, {"token": 7}),
+            Keep(reason=7),  # type: ignore[arg-type]
+        )
+        for effect in odd:
+            with refused(InvalidValue):
+                self.store.settle([(claim, effect)], NOW)
+        assert self.state("a") is State.RUNNING
 
     def test_adding_a_fire_again_returns_the_id_of_the_schedules_next_one(self) -> None:
         self.add(a_fire(0))
