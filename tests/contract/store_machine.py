@@ -301,7 +301,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(place=PLACES, delay=st.sampled_from([0, 1_000]))
     def reschedule_to_where_it_was(self, place: int, delay: int) -> None:
         for job in list(self.model.scheduled())[place : place + 1]:
-            self._reschedule(job.id, job.due_ms + delay)
+            self._reschedule(job.id, min(job.due_ms + delay, MAX_MS))
             self._reschedule(job.id, job.due_ms)
 
     def _reschedule(self, id: str, due_ms: int) -> None:
