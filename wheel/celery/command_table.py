@@ -89,9 +89,9 @@ def _level(value: str) -> Answer:
 
 
 def _kind(value: str) -> Answer:
-    return (
-        _refused("there is no pool of your own; see docs/pools.md for those there are") if value == "custom" else _WORKS
-    )
+    if value == "custom":
+        return _refused("pools of one's own are not taken; see docs/pools.md for those there are")
+    return _WORKS
 
 
 def _autoscale(value: str) -> Answer:
