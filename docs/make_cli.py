@@ -20,8 +20,9 @@ says. `python -m hourwheel.cli` is the same program.
 
 **Which store.** STORE is a path (`tasks.json`) or URL (`json:/var/lib/shop/tasks.json`). It stands before ids and
 other arguments, or after `--store`. Instead of a store you can pass `-A module:app`: then the command uses the store
-of that Scheduler. Modules are looked for in the current directory first. `-A module` takes the module's `app` or
-`scheduler`, or else the only Scheduler in it; `-A package.module:name` and `-A package.module.name` name one. Like
+of that Scheduler. Modules are looked for in the current directory first. `-A module` takes the module's `app`,
+`celery` or `scheduler`, or else the only Scheduler in it; `-A package` that of `package/celery.py`, too;
+`-A package.module:name` and `-A package.module.name` name one. Like
 Celery's, `-A` may also stand before the command. `HOURWHEEL_STORE` is the default of STORE and `--store`,
 `HOURWHEEL_APP` that of `-A`. Arguments take precedence over the environment, and that over the `store` of a [TOML
 table](configuration.md#a-toml-table). No command creates a store by looking at it.
@@ -41,6 +42,9 @@ that does not exist. Ctrl-C gives 130, a closed pipe (`| head`) 141, a bug in Ho
 **Times** are shown in local time with their zone, and relative to now. A time that you write without a zone is local:
 `--eta 2026-12-24T18:00`. With a zone it is in that zone: `2026-12-24T18:00Z`. A duration is a number of seconds, or
 text such as `15m`, `1h30m` or `2d`.
+
+**Written for Celery.** A command line for Celery's worker is understood: what has no effect here is said, and what
+cannot be taken is refused with what to do instead: [The command line](guide-from-celery.md#the-command-line).
 
 **For programs.** `--json` prints one JSON document. Times in it are milliseconds since the epoch (`due_ms`), with the
 same time in ISO 8601 (UTC) beside them (`due`). Colours are used on terminals only, and not if `NO_COLOR` is set.

@@ -100,21 +100,23 @@ def say_strangers(
         known = {"queue": {job.queue for job in some}, "task": {job.task for job in some}}
         if app is not None:
             known["task"].update(app.registry.names())
-            known["queue"].update(_queues_of(app))
+            known["queue"].update(queues_of(app))
         for kind, name in odd:
-            context.console.error(f"hourwheel: the store has no job of {kind} {name!r}{guess(name, known[kind])}")
+            hint = "" if name in known[kind] else guess(name, known[kind])
+            context.console.error(f"hourwheel: the store has no job of {kind} {name!r}{hint}")
 
 
 def say_odd_queues(app: Scheduler, queues: Iterable[str], context: Context) -> None:
     """Write a notice for each queue that no task of the app uses, if it is like one that some task uses."""
-    known = _queues_of(app)
+    known = queues_of(app)
     for name in queues:
         hint = "" if name in known else guess(name, known)
         if hint:
             context.console.error(f"hourwheel: no task of the app uses queue {name!r}{hint}")
 
 
-def _queues_of(app: Scheduler) -> set[str]:
+def queues_of(app: Scheduler) -> set[str]:
+    """The queues that the tasks of an app use."""
     plans = {name: app.registry.get(name).plan for name in app.registry.names()}
     placed = (plan if app.routes is None else app.routes.place(name, plan) for name, plan in plans.items())
     return {plan.queue for plan in placed}

@@ -1,6 +1,6 @@
 """Find the Scheduler that ``-A`` names. Like Celery, import from the current directory first.
 
-``-A module``              the module's ``app`` or ``scheduler``, or else the only Scheduler in it
+``-A module``              the module's ``app``, ``celery`` or ``scheduler``, or else the only Scheduler in it
 ``-A package.module:app``  that attribute; ``-A package.module.app`` is the same
 ``-A package``             if it has no Scheduler, that of its module ``celery``, where Celery's projects have it
 """
@@ -21,7 +21,7 @@ from ..tasks.discovery import has_module
 from .near import guess
 from .outcome import CommandError
 
-_USUAL: Final = ("app", "scheduler")
+_USUAL: Final = ("app", "celery", "scheduler")
 _OURS: Final = tuple(os.path.dirname(file or "") + os.sep for file in (os.path.dirname(__file__), store.__file__))
 
 
@@ -134,7 +134,8 @@ def _named(module: ModuleType, attribute: str) -> Scheduler:
             raise _NoSuchAttribute(f"{module.__name__!r} ({_file(module)}) has no {attribute!r}{_choices(module)}")
         found = getattr(found, part)
     if not isinstance(found, Scheduler):
-        raise CommandError(f"{module.__name__}:{attribute} must be a Scheduler, got {type(found).__name__}")
+        hint = f"; {_unswitched(found)}" if _unswitched(found) else ""
+        raise CommandError(f"{module.__name__}:{attribute} must be a Scheduler, got {type(found).__name__}{hint}")
     return found
 
 
@@ -146,13 +147,22 @@ def _guessed(module: ModuleType, directory: str) -> Scheduler:
     names = _schedulers(module)
     if len(set(names.values())) == 1:
         return next(iter(names.values()))
+    inner = f"{module.__name__}.celery"
+    if hasattr(module, "__path__") and has_module(inner):
+        return _guessed(_import(inner, directory), directory)
     if names:
         choices = " or ".join(f"-A {module.__name__}:{name}" for name in sorted(names))
         raise CommandError(f"there are several Schedulers in {module.__name__!r}; choose one: {choices}")
-    if hasattr(module, "__path__") and has_module(f"{module.__name__}.celery"):
-        return _guessed(_import(f"{module.__name__}.celery", directory), directory)
-    hint = 'define one, such as: app = Scheduler("tasks.json")'
+    hint = next(
+        filter(None, map(_unswitched, vars(module).values())), 'define one, such as: app = Scheduler("tasks.json")'
+    )
     raise CommandError(f"there is no Scheduler in {module.__name__!r} ({_file(module)}); {hint}")
+
+
+def _unswitched(found: object) -> str:
+    """What to do with an app that is still Celery's own; "" if it is something else."""
+    theirs = any(f"{cls.__module__}.{cls.__name__}" == "celery.app.base.Celery" for cls in type(found).__mro__)
+    return "its app is Celery's own: import Celery from hourwheel.celery instead" if theirs else ""
 
 
 def _schedulers(module: ModuleType) -> dict[str, Scheduler]:

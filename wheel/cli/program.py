@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import Final
 
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None, *, clock: Clock | None = None) -> in
 def _run(words: list[str], clock: Clock) -> int:
     parser = make_parser(COMMANDS)
     try:
-        args = parser.parse_args(words)
+        args = _parsed(parser, words)
     except SystemExit as ended:  # by --help and --version
         return int(ended.code or 0)
     except Misuse as error:
@@ -75,7 +76,6 @@ def _run(words: list[str], clock: Clock) -> int:
     command: Command | None = args.command
     if command is None:
         return _print_error(parser.format_help(), WRONG)
-    args.words = words
     console = Console(sys.stdout, sys.stderr, colour=not args.no_color)
     try:
         with ruled(_rule(command)):
@@ -84,6 +84,26 @@ def _run(words: list[str], clock: Clock) -> int:
         if isinstance(error, BrokenPipeError) or os.environ.get(DEBUG_VARIABLE):
             raise
         return _report(error)
+
+
+def _parsed(parser: ArgumentParser, words: list[str]) -> Namespace:
+    """Parse the words; if the parser refuses them, as those of a command line for Celery."""
+    try:
+        args = parser.parse_args(words)
+    except Misuse:
+        from ..celery.command_line import read  # slow to import
+
+        reading = read(words)
+        if reading.refused:
+            raise Misuse("\n".join(f"hourwheel: {line}" for line in reading.refused)) from None
+        try:
+            args, words = parser.parse_args(reading.words), reading.words
+        except Misuse as error:
+            raise Misuse(f"{error}{'' if 'did you mean' in str(error) else reading.near}") from None
+        for line in reading.told:
+            print(f"hourwheel: {plain(line)}", file=sys.stderr)
+    args.words = words
+    return args
 
 
 def _rule(command: Command) -> Rule:

@@ -33,6 +33,15 @@ def test_ones_own_settings_and_those_of_brokers_are_kept(app: Celery) -> None:
     assert app.conf.setdefault("fourth", 4) == app.conf.fourth == 4
 
 
+def test_the_default_queue_is_called_as_in_celery_so_that_a_worker_of_it_runs_the_jobs(app: Celery) -> None:
+    """With another name, `worker -Q celery` would wait for ever."""
+    task = app.task(lambda: None, name="x")
+    assert (app.conf.task_default_queue, task.delay().job().queue) == ("celery", "celery")
+    assert task.apply_async(queue="mail").job().queue == "mail"
+    app.conf.task_default_queue = "rest"
+    assert task.delay().job().queue == "rest"
+
+
 def test_settings_that_mean_the_same_are_ours(app: Celery) -> None:
     app.conf.update(result_expires=60, worker_concurrency=3, timezone="Europe/Berlin", task_default_queue="mail")
     assert (app.conf.result_ttl, app.conf.workers, str(app.timezone)) == (60, 3, "Europe/Berlin")

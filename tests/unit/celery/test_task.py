@@ -123,7 +123,7 @@ def test_the_request_has_what_programs_read(app: Celery, run: Run) -> None:
     result = (look.si(1) | look.si(1, two=4)).apply_async()
     run()
     first = result.parent.get()
-    assert first == [result.parent.id, [1], {}, 0, False, False, result.parent.id, None, None, "default"]
+    assert first == [result.parent.id, [1], {}, 0, False, False, result.parent.id, None, None, "celery"]
     assert result.get()[6:8] == [result.parent.id, result.parent.id]
 
 

@@ -37,6 +37,41 @@ def test_the_only_scheduler_is_taken_whatever_its_name(write) -> None:  # type: 
     assert "w.json" in repr(find_app("m3"))
 
 
+CELERY = "from hourwheel.celery import Celery\napp = Celery('proj', store='{}', set_as_current=False)\n"
+
+
+@pytest.mark.parametrize("name", ["proj", "proj.celery", "proj.celery:app", "proj.celery.app", "proj/celery.py"])
+@pytest.mark.parametrize("init", ["", "from .celery import app as celery_app\n__all__ = ('celery_app',)\n"])
+def test_the_app_of_a_project_for_celery_is_found(write, name: str, init: str) -> None:  # type: ignore[no-untyped-def]
+    write("proj/__init__.py", init)
+    write("proj/celery.py", CELERY.format("c.json"))
+    assert "c.json" in repr(find_app(name))
+
+
+@pytest.mark.parametrize("name", ["proj", "proj.celery", "proj:celery"])
+@pytest.mark.parametrize("init", [True, False])
+def test_an_app_may_be_called_celery_as_celery_finds_it(write, name: str, init: bool) -> None:  # type: ignore[no-untyped-def]
+    """In Flask programs "app" is the web application."""
+    text = CELERY.format("f.json").replace("app =", "celery =") + "app = object()\nother = Celery(store='o.json')\n"
+    write("proj/__init__.py" if init else "proj.py", text)
+    assert "f.json" in repr(find_app(name))
+
+
+def test_of_several_in_a_package_the_one_in_its_module_celery_is_meant(write) -> None:  # type: ignore[no-untyped-def]
+    write("proj/__init__.py", MAKE + "one = Scheduler('1.json')\ntwo = Scheduler('2.json')\n")
+    write("proj/celery.py", CELERY.format("c.json"))
+    assert "c.json" in repr(find_app("proj"))
+
+
+@pytest.mark.parametrize("name", ["proj", "proj.celery", "proj.celery:app"])
+def test_an_app_that_is_still_celerys_is_told_from_none(write, name: str) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("celery")
+    write("proj/__init__.py", "from .celery import app as celery_app\n")
+    write("proj/celery.py", "from celery import Celery\napp = Celery('proj', set_as_current=False)\n")
+    with pytest.raises(CommandError, match=r"its app is Celery's own: import Celery from hourwheel.celery instead"):
+        find_app(name)
+
+
 @pytest.mark.parametrize("name", ["pkg.main:queue", "pkg.main.queue", "pkg/main.py:queue", "./pkg/main.py:queue"])
 def test_the_attribute_may_be_named(write, name: str) -> None:  # type: ignore[no-untyped-def]
     write("pkg/__init__.py", "")

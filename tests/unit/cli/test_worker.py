@@ -142,7 +142,7 @@ def test_without_beat_no_fire_is_added_and_one_that_is_taken_is_followed() -> No
         (["--timeout", "-1"], "timeout must be a number of seconds, zero or more"),
         (["--timeout", "soon"], "timeout must be a number of seconds, zero or more, got 'soon'"),
         (["--timeout", "nan"], "timeout must be a number of seconds, zero or more"),
-        (["-E"], "unrecognized arguments: -E"),
+        (["-Z"], "unrecognized arguments: -Z"),
     ],
 )
 def test_wrong_options_are_explained(run: Run, module: str, words: list[str], message: str) -> None:

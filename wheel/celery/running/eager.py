@@ -50,7 +50,7 @@ def applied(
     job = Job(
         id=str(options.get("task_id") or new_id(now_ns // 1_000_000)), task=task.name, due_ms=due,
         payload=encode_call(positional, named), created_ms=now_ns // 1_000_000, state=State.RUNNING, owner=EAGER,
-        queue=options.get("queue") or "default", attempt=1,
+        queue=options.get("queue") or task.app.conf.task_default_queue, attempt=1,
     )  # fmt: skip
     for _ in range(_MOST):
         result, again = _run(task, job)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final
 
 from ...errors import InvalidValue, UnknownSetting
 from ...settings.celery import RENAMED, is_old, modern
-from ...settings.conf import Conf
+from ...settings.conf import DEFAULT, Conf
+from ...settings.sources import Known
 from ...settings.table import SETTINGS, UNSET, accepted
 from .defaults import DEFAULTS, REFUSED
 
@@ -73,6 +75,12 @@ class CeleryConf(Conf):
             raise
 
     # ---- reading -----------------------------------------------------------------------------------------
+
+    def known(self, name: str) -> Known:
+        """See Conf.known. The default queue has Celery's name, so that `worker -Q celery` is right."""
+        found = super().known(name)
+        of_ours = found.name == "task_default_queue" and found.source == DEFAULT
+        return replace(found, value="celery") if of_ours else found
 
     def __getitem__(self, name: str) -> Any:
         if name in _OURS:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
+from collections.abc import Sequence
+from logging.handlers import WatchedFileHandler
 from typing import TYPE_CHECKING, Any, Final
 
 from ... import __version__
 from ...errors import InvalidValue
-from ...settings.checks import checked_queues, checked_timeout
+from ...settings.checks import checked_owner, checked_queues, checked_timeout
+from ...tasks.discovery import Discovery
 from ...worker import log
 from ...worker.pool import PoolOptions
 from ...worker.pool.kinds import ALIASES, KINDS
-from ..choosing import say_odd_queues
-from ..command import APP, Argument, Command, Context, argument, checked, pool, queues, whole
+from ..choosing import queues_of, say_odd_queues
+from ..command import APP, Argument, Command, Context, argument, checked, names, pool, queues, whole
 from ..console import Cell, Console
 from ..near import guess
-from ..outcome import NO, YES
+from ..outcome import NO, YES, CommandError
 from ..patching import patch_for
 from ..places import app_of
 
@@ -60,6 +63,12 @@ def _timeout(text: str) -> float:
         raise InvalidValue.of("timeout", "a number of seconds, zero or more", text) from None
 
 
+def _logfile(text: str) -> str:
+    if not text or "%" in text:
+        raise ArgumentTypeError(f"must be the path of a file, in which % stands for nothing, got {text!r}")
+    return text
+
+
 def _pool(args: Namespace, app: PoolOptions) -> PoolOptions:
     """The app's pool options, changed by the command line."""
     options = {
@@ -98,6 +107,28 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
         argument("-c", "--concurrency", metavar="N", type=whole, help="how many jobs run at once; default: the app's"),
         loglevel("INFO", "debug, info, warning, error or critical; default: info"),
         queues("take jobs from these queues only"),
+        argument(
+            "-X",
+            "--exclude-queues",
+            metavar="A,B",
+            type=names,
+            help="take no jobs from these, but from the others that -Q names, or without it, that the app's tasks use",
+        ),
+        argument("-I", "--include", metavar="A,B", type=names, default=[], help="import these modules, too"),
+        argument(
+            "-n",
+            "--hostname",
+            metavar="NAME",
+            type=checked(checked_owner),
+            help="what the worker is called in the store; default: the host's name",
+        ),
+        argument(
+            "-f",
+            "--logfile",
+            metavar="FILE",
+            type=_logfile,
+            help="append the log to this file, which may be moved away (logrotate); default: stderr",
+        ),
         pool("what jobs run in: threads, processes (or prefork), asyncio, gevent, eventlet or solo"),
         _limit("--time-limit", "stop a run after this long; not in threads"),
         _limit("--soft-time-limit", "raise SoftTimeLimitExceeded in the function after this time"),
@@ -112,7 +143,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
             "-B",
             "--beat",
             action=BooleanOptionalAction,
-            default=True,
+            default=None,
             help="add the next fires of schedules (the default in every worker); with --no-beat, only run those that "
             "are stored",
         ),
@@ -131,13 +162,13 @@ def worker(args: Namespace, context: Context) -> int:
     app = app_of(args, context.environ)
     app.pool = _pool(args, app.pool)
     patch_for(app.pool.kind.name, args.words)
-    if args.queues is not None:
-        app.queues = checked_queues(args.queues)
-        say_odd_queues(app, args.queues, context)
-    app.fires.tends = args.beat
-    logging.basicConfig(level=args.loglevel, format=log.FORMAT)
-    logging.getLogger("hourwheel").setLevel(args.loglevel)
-    _banner(app, context.console)
+    _include(app, args.include)
+    if args.hostname is not None:
+        app.conf.owner = args.hostname
+    _set_queues(app, args, context)
+    app.fires.tends = args.beat is not False
+    _set_log(args)
+    _banner(app, context.console, told=args.beat is True)
     left = app.run(timeout=args.timeout)
     if app.stuck or not _closes(app):
         context.console.error(
@@ -147,6 +178,40 @@ def worker(args: Namespace, context: Context) -> int:
     if left:
         context.console.error(f"hourwheel: {len(left)} jobs were still running; they will be run again")
     return NO if left else YES
+
+
+def _include(app: Scheduler, modules: Sequence[str]) -> None:
+    """Import the modules of -I."""
+    try:
+        app.discoveries.append(Discovery(lambda: modules, None))
+        app.discover_tasks()
+    except Exception as error:
+        raise CommandError(f"-I {','.join(modules)} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _set_queues(app: Scheduler, args: Namespace, context: Context) -> None:
+    """Say which queues the app takes jobs from: those of -Q, without those of -X."""
+    if args.queues is not None:
+        app.queues = checked_queues(args.queues)
+        say_odd_queues(app, args.queues, context)
+    if args.exclude_queues is None:
+        return
+    say_odd_queues(app, args.exclude_queues, context)
+    left = (queues_of(app) if app.queues is None else app.queues) - {*args.exclude_queues}
+    if not left:
+        raise CommandError(f"no queue is left without {', '.join(args.exclude_queues)}; name some with -Q")
+    app.queues = checked_queues(left)
+
+
+def _set_log(args: Namespace) -> None:
+    """Log at the level of -l, to the file of -f or to stderr."""
+    if args.logfile:
+        to_file = WatchedFileHandler(args.logfile, encoding="utf-8")
+        to_file.setFormatter(logging.Formatter(log.FORMAT))
+        logging.getLogger().addHandler(to_file)  # beside those of an app that configures logging itself
+        logging.getLogger().setLevel(args.loglevel)
+    logging.basicConfig(level=args.loglevel, format=log.FORMAT)
+    logging.getLogger("hourwheel").setLevel(args.loglevel)
 
 
 def _closes(app: Scheduler) -> bool:
@@ -167,7 +232,7 @@ def _closes(app: Scheduler) -> bool:
     return not closing.is_alive()
 
 
-def _banner(app: Scheduler, console: Console) -> None:
+def _banner(app: Scheduler, console: Console, *, told: bool) -> None:
     app.store  # noqa: B018 - opens it: an error must come before other output
     tasks = app.registry.names()
     console.line(Cell(f"hourwheel {__version__}", "bold"), f"  {app.owner}")
@@ -175,7 +240,7 @@ def _banner(app: Scheduler, console: Console) -> None:
         ("store", repr(app.store)),
         ("queues", "all" if app.queues is None else ", ".join(sorted(app.queues))),
         ("concurrency", app.pool.shown),
-        ("schedules", _schedules(app)),
+        ("schedules", _schedules(app) + ("; every worker adds fires, also without -B" if told else "")),
         ("tasks", ", ".join(tasks) or "none: jobs stay scheduled until a process has their tasks"),
     ):
         console.line(Cell(f"  {name:13}", "dim"), text)
