@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, assert_type
 
-from hourwheel import AsyncResult, Results, Scheduler, Signature, chain, chord, group
+from hourwheel import AsyncResult, Results, Scheduler, Signature, as_completed, chain, chord, group
 
 app = Scheduler("tasks.json")
 
@@ -73,9 +74,24 @@ assert_type(many.get(timeout=5), list[int])
 app.schedule_many(add, (((n,), {}) for n in range(3)))
 wider: Results[object] = many
 
+# ---- as they are completed
+
+assert_type([one.get() for one in as_completed(many, timeout=5)], list[int])
+assert_type(next(as_completed([add.delay(1), add.delay(2)], timedelta(minutes=1))), AsyncResult[int])
+assert_type([one.get() for one in as_completed(group(show.s(1), show.s(2)).delay())], list[str])
+
+
+async def completed() -> None:
+    async for one in as_completed(add.delay(n) for n in range(3)):
+        assert_type(await one.aget(), int)
+
+
 # ---- what is to be refused
 
 chain(add)  # type: ignore[call-overload]
+as_completed(add.delay(1))  # type: ignore[arg-type]
+as_completed([add.s(1)])  # type: ignore[arg-type]
+as_completed(many, timeout="5")  # type: ignore[arg-type]
 chain(add.s(1), 2)  # type: ignore[call-overload]
 group(add.delay(1))  # type: ignore[call-overload]
 chord([add.s(1)], total)  # type: ignore[call-overload]

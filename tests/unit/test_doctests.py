@@ -20,6 +20,7 @@ MODULES = [
     "cli.parser",
     "ids",
     "payload",
+    "results.completing",
     "results.result",
     "scheduler.book",
     "scheduler.calling",

@@ -176,7 +176,7 @@ class AsyncResult(NoOperand, Generic[R_co]):
         """
         patience = Patience(self._keeper, timeout)
         if not (job := self._held(self.job())).finished:
-            with Awaiting(self._keeper, self.id, blocks=True) as awaiting:
+            with Awaiting(self._keeper, (self.id,), blocks=True) as awaiting:
                 while not (job := self._held(self.job())).finished:
                     if awaiting.is_long:
                         awaiting.look()
@@ -193,7 +193,7 @@ class AsyncResult(NoOperand, Generic[R_co]):
         """
         patience = Patience(self._keeper, timeout)
         if not (job := self._held(await self.ajob())).finished:
-            with Awaiting(self._keeper, self.id, blocks=False) as awaiting:
+            with Awaiting(self._keeper, (self.id,), blocks=False) as awaiting:
                 while not (job := self._held(await self.ajob())).finished:
                     if awaiting.is_long:
                         await asyncio.to_thread(awaiting.look)
