@@ -74,6 +74,14 @@ assert_type(many.get(timeout=5), list[int])
 app.schedule_many(add, (((n,), {}) for n in range(3)))
 wider: Results[object] = many
 
+# ---- what belongs to a result
+
+assert_type((add.s(1, 2) | show.s()).delay().members(), list[AsyncResult[Any]])
+assert_type(add.delay(1).parents, list[AsyncResult[Any]])
+assert_type(add.delay(1).children, list[AsyncResult[Any]])
+assert_type(add.delay(1).parent, AsyncResult[Any] | None)
+assert_type(many.members(), list[AsyncResult[Any]])
+
 # ---- as they are completed
 
 assert_type([one.get() for one in as_completed(many, timeout=5)], list[int])
