@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, assert_type
+from uuid import UUID
 
 from hourwheel import AsyncResult, Results, Scheduler, Signature, as_completed, chain, chord, group
 
@@ -73,6 +74,15 @@ assert_type([one.get() for one in many], list[int])
 assert_type(many.get(timeout=5), list[int])
 app.schedule_many(add, (((n,), {}) for n in range(3)))
 wider: Results[object] = many
+
+# ---- after other jobs
+
+assert_type(add.options(after=add.delay(1)).delay(2), AsyncResult[int])
+add.options(after=[add.delay(1), show.delay(2), "id", UUID(int=1)], even_if="failed").delay(2)
+show.apply_async((1,), after=many, countdown=5)
+show.apply_async((1,), after=(one.id for one in many))
+add.options(after=5)  # type: ignore[arg-type]
+add.options(after="id", even_if="cancelled")  # type: ignore[arg-type]
 
 # ---- what belongs to a result
 

@@ -40,6 +40,7 @@ MODULES = [
     "tasks.default_app",
     "tasks.naming",
     "tasks.on_commit",
+    "tasks.options.existing",
     "tasks.options.plan",
     "tasks.options.retry",
     "tasks.registry",

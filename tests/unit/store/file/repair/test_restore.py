@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hourwheel.clock import MAX_MS
 from hourwheel.errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
-from hourwheel.job import Bound, Job, State
+from hourwheel.job import After, Bound, Job, State
 from hourwheel.store import JsonStore
 from hourwheel.store.file.format.lines import frame
 from hourwheel.store.file.repair import repair, survey
@@ -506,3 +507,24 @@ def test_a_digit_of_the_header_does_not_make_the_journal_a_stranger_s(made: Made
     assert found.violations == []
     assert made.jobs.keys() == jobs_in(str(found.output)).keys()
     assert any("its journal says" in note for note in found.salvage.notes)
+
+
+@pytest.mark.parametrize("dead", [None, b'"id":"n9"', b'"op":"await"', b'"id":"first"'])
+def test_jobs_that_wait_for_others_still_do_in_a_repaired_store(made: Made, tmp_path: Path, dead: bytes | None) -> None:
+    """Of one scheduled, one running and one that has ended; with another record damaged, or one of these."""
+    store = JsonStore(made.path, durability="os", clock=FakeClock(NOW_MS))
+    store.add([job("n9", NOW_MS)], NOW_MS)
+    store.add([job("first", NOW_MS + DAY_MS)], NOW_MS)
+    after = After(("s1", "s0", "first"), 3, "finished", "nothing")
+    store.add([job("last", MAX_MS)._replace(after=after)], NOW_MS)
+    store.close()
+    if dead is not None:
+        destroy(made, dead)
+    repair(made.path, tmp_path / "copy.repaired")
+    found = jobs_in(tmp_path / "copy.repaired")
+    assert found["last"].after == after._replace(left=2)
+    if dead is None or dead == b'"id":"n9"':
+        assert [found[id].wakes for id in after.ids] == [("last",)] * 3
+        assert found["s1"].state is State.RUNNING
+    if dead == b'"op":"await"':
+        assert [found[id].wakes for id in after.ids] == [()] * 3
