@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from .events import Events, Hook
     from .job import Bound, Claim, Crashed, Failed, Failure, Job, Outcome, Released, Retried, Snoozed, State, Succeeded
+    from .results.completing import as_completed
     from .results.many import Results
     from .results.result import AsyncResult
     from .scheduler.book import ScheduleBook
@@ -76,6 +77,7 @@ _HOMES: Final = {
     "contract": "Filter Found OnConflict Stats Store Wakeup",
     "events": "Events Hook",
     "job": "Bound Claim Crashed Failed Failure Job Outcome Released Retried Snoozed State Succeeded",
+    "results.completing": "as_completed",
     "results.many": "Results",
     "results.result": "AsyncResult",
     "scheduler.scheduler": "Scheduler",
@@ -167,6 +169,7 @@ __all__ = [  # noqa: RUF022 - in alphabetical order
     "UnknownSetting",
     "Wakeup",
     "WrongUse",
+    "as_completed",
     "chain",
     "chord",
     "crontab",

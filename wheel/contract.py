@@ -117,6 +117,10 @@ class Store(Protocol):
         other one as cancelled, unless that is running; "raise" raises DuplicateJob. A replaced job is kept for at most
         five minutes. If both have a ``latest_ms``, the new job gets the earlier one, and is due then at the latest.
 
+        A job with ``after`` waits for jobs of this call, which list it in their ``wakes``; or, unless ``fresh``, for
+        jobs that are in the store: the same step lists it in their ``wakes``, and sets ``left`` to how many have not
+        ended. If none is left, it is due ``delay_ms`` from now.
+
         Args:
             jobs: in state scheduled, with attempt 0.
             now_ms: the current time.
@@ -128,6 +132,7 @@ class Store(Protocol):
 
         Raises:
             DuplicateJob: on_conflict is "raise" and a key is taken; nothing was added.
+            UnknownJob: a job is to wait for one that the store does not have; nothing was added.
             StoreUncertain: it is unknown whether the jobs were added. Repeating the same call is safe.
             StoreError: the store failed; nothing was added.
         """

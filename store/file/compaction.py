@@ -176,11 +176,12 @@ class Compaction:
         self._copied = stop
 
     def _brings_back(self, batch: Batch) -> bool:
-        """Whether a change revives a job that the new epoch does not hold."""
+        """Whether a change revives or waits for a job that the new epoch does not hold."""
         assert self.new is not None
-        records = [loads(text) for text in batch.texts if b'"op":"revive"' in text]  # it may also be in a payload
-        revived = [id for fields in records if fields["op"] == "revive" for id in fields["ids"]]
-        return any(self.new.state.get(id) is None for id in revived)
+        named = [text for text in batch.texts if b'"op":"revive"' in text or b'"op":"await"' in text]
+        records = map(loads, named)  # it may also be in a payload
+        needed = [id for fields in records if fields["op"] in ("revive", "await") for id in fields["ids"]]
+        return any(self.new.state.get(id) is None for id in needed)
 
     # ---- under the lock ----------------------------------------------------------------------------------
 

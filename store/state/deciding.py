@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
-from ...errors import DuplicateJob
+from ...errors import DuplicateJob, UnknownJob
 from ...job import Claim, Job
 from ...job import State as JobState
 from ...turn import Effect, Keep, is_stale
 from .limits import Trial, paused_queues
 from .ready import Entry
+from .records import Awaited, Record
 from .state import State, job_of
 
 _TIDY_AGAIN_MS: Final = 60_000
+_MOST_WAKES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,45 @@ def plan_add(state: State, jobs: Sequence[Job], on_conflict: str) -> AddPlan:
             by_key[job.key] = job
     plan.new.extend(coming.values())
     return plan
+
+
+def join(state: State, plan: AddPlan, now_ms: int) -> tuple[list[Job], list[Record]]:
+    """Let new jobs wait for jobs that are in the store: (the jobs with what is left for each, what is to be recorded).
+
+    Jobs that are added with them have not ended, and list them in ``wakes`` already.
+
+    Raises:
+        UnknownJob: one of the jobs is not in the store.
+    """
+    coming = {job.id for job in plan.new}
+    jobs: list[Job] = []
+    waiting: dict[tuple[str, ...], list[str]] = {}
+    for job in plan.new:
+        ids = () if job.after is None else job.after.ids
+        before = tuple(dict.fromkeys(id for id in ids if id not in coming or id == job.id))  # no job waits for itself
+        if before:
+            waiting.setdefault(before, []).append(job.id)
+        jobs.append(_waiting(state, job, before, plan.replaced, now_ms) if before else job)
+    return jobs, [
+        Awaited([*ids], by[at : at + _MOST_WAKES])
+        for ids, by in waiting.items()
+        for at in range(0, len(by), _MOST_WAKES)
+    ]
+
+
+def _waiting(state: State, job: Job, before: Sequence[str], replaced: Sequence[str], now_ms: int) -> Job:
+    assert job.after is not None
+    left = len({*job.after.ids})
+    for id in before:
+        other = state.get(id)
+        if other is None:
+            raise UnknownJob(
+                f"job {job.id} cannot wait for job {id}: the store never had it, or its result_ttl is over; "
+                "nothing was added"
+            )
+        left -= other.finished or id in replaced
+    after = job.after._replace(left=left)
+    return job._replace(after=after, due_ms=job.due_ms if left else now_ms + after.delay_ms)
 
 
 def _resolve(job: Job, holder: Job, on_conflict: str, plan: AddPlan, coming: dict[str, Job]) -> bool:

@@ -66,6 +66,13 @@ class Revived(NamedTuple):
     due_ms: int
 
 
+class Awaited(NamedTuple):
+    """New jobs, whose ids are in ``by``, wait for these, which are in the store already."""
+
+    ids: list[str]
+    by: list[str]
+
+
 class Forgotten(NamedTuple):
     """Finished jobs are dropped."""
 
@@ -99,7 +106,7 @@ class Resumed(NamedTuple):
     names: list[str]
 
 
-JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Forgotten | Rescued
+JobRecord = Claimed | Settled | Cancelled | Expired | Moved | Revived | Awaited | Forgotten | Rescued
 """What can happen to jobs by their ids."""
 Record = JobRecord | Tidied | Paused | Resumed
 
@@ -110,6 +117,7 @@ _OPS: Final[dict[str, type[Record]]] = {
     "expire": Expired,
     "move": Moved,
     "revive": Revived,
+    "await": Awaited,
     "forget": Forgotten,
     "rescue": Rescued,
     "tidy": Tidied,

@@ -30,6 +30,7 @@ from .keys import Keys
 from .limits import Limits
 from .ready import Ready
 from .records import (
+    Awaited,
     Cancelled,
     Claimed,
     Expired,
@@ -319,10 +320,18 @@ class State:
             self.counts.add(job.state, -1)
             self._schedule(revived(job, record.due_ms))
 
+    def _awaited(self, record: Awaited) -> None:
+        for id in record.ids:
+            found = self._raw(id)
+            if found is None:
+                raise ValueError(f"job {id!r} cannot be waited for: it is unknown")
+            job = self._take(id) if found.state is SCHEDULED else found
+            self.rows[id] = job = job._replace(wakes=tuple(dict.fromkeys((*job.wakes, *record.by))))
+            self.place(job)
+
     def _forgotten(self, record: Forgotten) -> None:
         for id in record.ids:
-            job = self._raw(id)
-            if job is not None and job.finished:  # a new epoch may have dropped it already
+            if (job := self._raw(id)) is not None and job.finished:  # a new epoch may have dropped it already
                 self._drop(id)
 
     def _tidied(self, record: Tidied) -> None:
@@ -357,8 +366,7 @@ class State:
 
     def _raw(self, id: str) -> Job | None:
         """The job as rows or the snapshot have it, even if this process has tidied it: records mean this."""
-        row = self.rows.get(id)
-        return self.frozen.get(id) if row is None else job_of(row)
+        return self.frozen.get(id) if (row := self.rows.get(id)) is None else job_of(row)
 
     def _take(self, id: str) -> Job:
         """Take a scheduled job off the ring, or out of ``ready``."""
@@ -383,6 +391,7 @@ _APPLY: Final[dict[type[Record], Any]] = {
     Expired: State._expired,
     Moved: State._moved,
     Revived: State._revived,
+    Awaited: State._awaited,
     Forgotten: State._forgotten,
     Tidied: State._tidied,
     Rescued: State._rescued,

@@ -18,7 +18,7 @@ from ..effects import refuse_odd_effect
 from ..fields import refuse_odd, refuse_odd_instant, refuse_unsound
 from ..keeping import FAILED_TTL_MS
 from . import views
-from .deciding import Wanted, choose, judge, may_tidy, over_by, plan_add, refuse_taken_keys, unchoose
+from .deciding import Wanted, choose, join, judge, may_tidy, over_by, plan_add, refuse_taken_keys, unchoose
 from .invariants import violations
 from .leases import Leases
 from .limits import MOST_PAUSED, refuse_odd_name
@@ -112,10 +112,12 @@ class StateVerbs(ABC):
                 self._commit(jobs, ())
                 return [job.id for job in jobs]
             plan = plan_add(state, jobs, on_conflict)
-            records = [Cancelled(now_ms, plan.replaced, _REPLACED, _REPLACED_TTL_MS)] if plan.replaced else []
-            self._refuse_too_many(state, len(plan.new) - len(plan.replaced))
-            if plan.new or records:
-                self._commit(plan.new, records)
+            new, records = join(state, plan, now_ms)
+            if plan.replaced:
+                records.insert(0, Cancelled(now_ms, plan.replaced, _REPLACED, _REPLACED_TTL_MS))
+            self._refuse_too_many(state, len(new) - len(plan.replaced))
+            if new or records:
+                self._commit(new, records)
             return plan.standing
 
         return self._changing(change)

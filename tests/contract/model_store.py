@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from hourwheel.contract import Filter, Found, Stats
-from hourwheel.errors import DuplicateJob
+from hourwheel.errors import DuplicateJob, UnknownJob
 from hourwheel.job import Claim, Failure, Job, State
 from hourwheel.turn import Again, Effect, End, Keep
 
@@ -60,9 +60,25 @@ class ModelStore:
             held[job.id] = job
             new.add(job.id)
             standing.append(job.id)
-        self.jobs = held
+        self.jobs = self._joined(held, new, now_ms)
         self._wake(now_ms)
         return standing
+
+    def _joined(self, held: dict[str, Job], new: set[str], now_ms: int) -> dict[str, Job]:
+        """The jobs, once those that are new wait for those that are not."""
+        for id in [id for id, job in held.items() if id in new and job.after is not None]:
+            after = held[id].after
+            assert after is not None
+            before = [one for one in dict.fromkeys(after.ids) if one not in new or one == id]
+            if any(one not in held or one == id for one in before):
+                raise UnknownJob(id)
+            ended = [one for one in before if held[one].finished]
+            held |= {one: held[one]._replace(wakes=(*held[one].wakes, id)) for one in before}
+            self.woken.update(ended)
+            left = len({*after.ids}) - len(ended)
+            due_ms = held[id].due_ms if left else now_ms + after.delay_ms
+            held[id] = held[id]._replace(after=after._replace(left=left), due_ms=due_ms)
+        return held
 
     def _wake(self, now_ms: int) -> None:
         """Tell those who wait for a job that it has ended, once."""
@@ -260,6 +276,7 @@ class ModelStore:
         }
         for id in once:
             self.jobs[id] = self.jobs[id]._replace(state=State.SCHEDULED, due_ms=due_ms, **anew)
+            self.woken.discard(id)
         return found
 
     def forget(self, ids: Sequence[str], tokens: Sequence[int] | None = None) -> list[Found]:

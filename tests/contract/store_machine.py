@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hourwheel.clock import MAX_MS
 from hourwheel.contract import Cursor, Density, Filter, Found, Store
-from hourwheel.errors import DuplicateJob
+from hourwheel.errors import DuplicateJob, UnknownJob
 from hourwheel.job import (
     After,
     Bound,
@@ -139,8 +139,8 @@ class StoreMachine(RuleBasedStateMachine):
     def _add(self, jobs: list[Job], on_conflict: Any = "keep") -> None:
         try:
             standing = self.model.add(jobs, self.now_ms, on_conflict)
-        except DuplicateJob:
-            with pytest.raises(DuplicateJob):
+        except (DuplicateJob, UnknownJob) as error:
+            with pytest.raises(type(error)):
                 self.store.add(jobs, self.now_ms, on_conflict=on_conflict)
         else:
             assert self.store.add(jobs, self.now_ms, on_conflict=on_conflict) == standing
@@ -169,6 +169,21 @@ class StoreMachine(RuleBasedStateMachine):
             self.claim("me", 100, False, None)
             held = [claim for claim in self.claims if claim.job.id in heads and self.model.holds(claim)]
             self._settle([(claim, self._outcomes(0, None)[ends]) for claim in held])
+
+    @rule(
+        count=st.integers(1, 2),
+        places=st.lists(PLACES, min_size=1, max_size=3),
+        delay=st.sampled_from([0, 1, 1_000]),
+        key=KEYS,
+        on_conflict=st.sampled_from(["keep", "replace", "raise"]),
+    )
+    def add_some_that_wait_for_what_is_there(
+        self, count: int, places: list[int], delay: int, key: str | None, on_conflict: Any
+    ) -> None:
+        ids = tuple(dict.fromkeys(self._id_at(place) for place in places))
+        names = [f"later-{self.model.accepted}-{n}" for n in range(count)]
+        after = After(ids, len(ids), "finished", "nothing", delay)
+        self._add([Job(id=id, task="app.b", due_ms=MAX_MS, after=after, key=key, **_LONG) for id in names], on_conflict)
 
     @rule(
         owner=OWNERS,
@@ -385,7 +400,7 @@ class StoreMachine(RuleBasedStateMachine):
             task=st.none() | TASKS | st.sampled_from(["app.*", "*b", "a*.*a"]),
             queue=st.none() | QUEUES,
             key=KEYS,
-            error=st.none() | st.sampled_from(["", ": ", "Crashed", "no"]),
+            error=st.none() | st.sampled_from(["", ": ", "Crashed", "none"]),
         ),
         window=st.none() | st.tuples(PLACES, PLACES),
         limit=st.integers(0, 5) | st.just(ALL),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, assert_type
+from uuid import UUID
 
-from hourwheel import AsyncResult, Results, Scheduler, Signature, chain, chord, group
+from hourwheel import AsyncResult, Results, Scheduler, Signature, as_completed, chain, chord, group
 
 app = Scheduler("tasks.json")
 
@@ -73,9 +75,41 @@ assert_type(many.get(timeout=5), list[int])
 app.schedule_many(add, (((n,), {}) for n in range(3)))
 wider: Results[object] = many
 
+# ---- after other jobs
+
+assert_type(add.options(after=add.delay(1)).delay(2), AsyncResult[int])
+add.options(after=[add.delay(1), show.delay(2), "id", UUID(int=1)], even_if="failed").delay(2)
+show.apply_async((1,), after=many, countdown=5)
+show.apply_async((1,), after=(one.id for one in many))
+add.options(after=5)  # type: ignore[arg-type]
+add.options(after="id", even_if="cancelled")  # type: ignore[arg-type]
+
+# ---- what belongs to a result
+
+assert_type((add.s(1, 2) | show.s()).delay().members(), list[AsyncResult[Any]])
+assert_type(add.delay(1).parents, list[AsyncResult[Any]])
+assert_type(add.delay(1).children, list[AsyncResult[Any]])
+assert_type(add.delay(1).parent, AsyncResult[Any] | None)
+assert_type(many.members(), list[AsyncResult[Any]])
+
+# ---- as they are completed
+
+assert_type([one.get() for one in as_completed(many, timeout=5)], list[int])
+assert_type(next(as_completed([add.delay(1), add.delay(2)], timedelta(minutes=1))), AsyncResult[int])
+assert_type([one.get() for one in as_completed(group(show.s(1), show.s(2)).delay())], list[str])
+
+
+async def completed() -> None:
+    async for one in as_completed(add.delay(n) for n in range(3)):
+        assert_type(await one.aget(), int)
+
+
 # ---- what is to be refused
 
 chain(add)  # type: ignore[call-overload]
+as_completed(add.delay(1))  # type: ignore[arg-type]
+as_completed([add.s(1)])  # type: ignore[arg-type]
+as_completed(many, timeout="5")  # type: ignore[arg-type]
 chain(add.s(1), 2)  # type: ignore[call-overload]
 group(add.delay(1))  # type: ignore[call-overload]
 chord([add.s(1)], total)  # type: ignore[call-overload]

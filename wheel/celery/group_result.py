@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from ..contract import Found
 from ..errors import HourwheelError
 from ..results import many
+from ..results.completing import as_completed
 from ..tasks.options.times import Seconds
 from .settings import absent
 from .settings.absent import forbid
@@ -93,9 +94,10 @@ class GroupResult(many.Results[R_co], Generic[R_co]):
         return self._keeper
 
     def iter_native(self, timeout: Seconds | None = None, **_: Any) -> Iterator[tuple[str, Any]]:
-        """Pairs (id, {"status", "result"}), one after the other."""
-        for one, left in self._each(timeout):
-            found = one.get(left, propagate=False)
+        """Pairs (id, {"status", "result"}), in the order in which the jobs end."""
+        one: Any  # its get() has other parameters than ours
+        for one in as_completed(self, timeout):
+            found = one.get(0, propagate=False)
             yield one.id, {"status": one.state, "result": found}
 
     def delete(self, backend: Any = None) -> list[Found]:

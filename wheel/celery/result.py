@@ -126,20 +126,6 @@ class AsyncResult(result.AsyncResult[R_co], Generic[R_co]):
         """The name of the worker that runs or ran it."""
         return cast("str | None", getattr(self.job(), "owner", None))
 
-    @property
-    def parent(self) -> AsyncResult[Any] | None:
-        """The job before it in a chain."""
-        job = self.job()
-        if job is None or job.after is None or not job.after.ids:
-            return None
-        return type(self)(job.after.ids[-1], self._keeper)
-
-    @property
-    def children(self) -> list[AsyncResult[Any]]:
-        """The jobs that wait for it, or waited: linked ones, and the rest of a chain."""
-        job = self.job()
-        return [] if job is None else [type(self)(id, self._keeper) for id in job.wakes]
-
     # ---- waiting -----------------------------------------------------------------------------------------
 
     def get(self, timeout: Seconds | None = None, propagate: bool = True, **ignored: Any) -> Any:
@@ -222,17 +208,17 @@ class AsyncResult(result.AsyncResult[R_co], Generic[R_co]):
 
     def as_tuple(self) -> Any:
         """((id, the parent's), children), from which result_from_tuple() makes a handle again."""
-        parent = self.parent
+        parent: Any = self.parent
         return (self.id, parent and parent.as_tuple()), None
 
     def as_list(self) -> list[str]:
         """The ids of it and of those before it."""
-        parent = self.parent
+        parent: Any = self.parent
         return [self.id, *(parent.as_list() if parent else [])]
 
     def iterdeps(self, intermediate: bool = False) -> Iterator[tuple[Any, Any]]:
         """Pairs (parent, job) of it and of what waited for it."""
-        todo: list[tuple[Any, AsyncResult[Any]]] = [(None, self)]
+        todo: list[tuple[Any, Any]] = [(None, self)]
         while todo:
             parent, one = todo.pop(0)
             yield parent, one

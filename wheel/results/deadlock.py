@@ -6,28 +6,42 @@ job first stores what it waits for and then looks for a cycle, so the last one t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..contract import Filter, Store, find
 from ..job import Bound, Job, State
 
 _SAYS: Final = "waits in get() for job "
+_SAYS_FIRST: Final = "waits for the first of these and other jobs: "
+_NAMED: Final = 5
+"""How many of the jobs are named, of which a job waits for the first."""
 _RUNNING: Final = Filter(states=frozenset({State.RUNNING}))
 
 
-def words_for(ids: Iterable[str]) -> str:
-    """The ``reason`` of a running job that waits for these jobs.
+def words_for(waits: Sequence[tuple[str, ...]]) -> str | None:
+    """The ``reason`` of a running job with these waits, each for the first of some jobs; None if there are none.
 
-    >>> awaited(words_for(["a", "b"]))
-    ['a', 'b']
+    >>> words_for([("a",), ("b",)])
+    'waits in get() for job a, b'
     """
-    return _SAYS + ", ".join(ids)
+    alone = dict.fromkeys(ids[0] for ids in waits if len(ids) == 1)
+    if alone:
+        return _SAYS + ", ".join(alone)
+    return _SAYS_FIRST + ", ".join(waits[0][:_NAMED]) if waits else None
 
 
 def awaited(reason: str | None) -> list[str]:
-    """The ids of the jobs that a running job with this ``reason`` waits for."""
-    return reason.removeprefix(_SAYS).split(", ") if reason is not None and reason.startswith(_SAYS) else []
+    """The ids of jobs that a running job with this ``reason`` waits for, at least for the first of them.
+
+    >>> awaited(words_for([("a", "b")]))
+    ['a', 'b']
+    """
+    return _named(reason, _SAYS) or _named(reason, _SAYS_FIRST)
+
+
+def _named(reason: str | None, says: str) -> list[str]:
+    return reason.removeprefix(says).split(", ") if reason is not None and reason.startswith(says) else []
 
 
 def why_never(store: Store, me: str, id: str) -> str | None:
@@ -47,7 +61,7 @@ class _Circle:
         if job is None or job.finished:
             return None
         if job.state is State.RUNNING:
-            return self._of_all(awaited(job.reason), f"job {id} waits for", (*path, id))
+            return self._of_all(_named(job.reason, _SAYS), f"job {id} waits for", (*path, id))
         if job.after is not None and job.after.left:
             return self._of_all(job.after.ids, f"job {id} is to run after", (*path, id))
         found = (self._held(bound, (*path, id)) for bound in job.limits if not bound.per_ms)

@@ -10,6 +10,7 @@ from ..contract import Found
 from ..shape import Shape, leaves, renumbered
 from ..tasks.carrier import Carrier
 from ..tasks.options.times import Seconds
+from .members import upto
 from .result import AsyncResult
 from .waiting import seconds_of
 
@@ -85,6 +86,14 @@ class Results(Sequence[AsyncResult[R_co]], Generic[R_co]):
         until = None if timeout is None else clock.monotonic() + seconds_of(timeout)
         for one in chain(self, self._others()):
             yield one, None if until is None else max(0.0, until - clock.monotonic())
+
+    def members(self) -> list[AsyncResult[Any]]:
+        """Return these jobs and all jobs that they wait or waited for; see AsyncResult.members.
+
+        In a group of chains, these are the jobs of all its chains.
+        """
+        keeper = self._keeper
+        return [] if keeper is None else [keeper.result_type(id, keeper) for id in upto(keeper.store, self.ids)]
 
     def ready(self) -> bool:
         """Return whether all jobs have ended: succeeded, failed, cancelled or expired."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
@@ -13,6 +14,7 @@ from ..job import FINISHED, Job, State
 from ..tasks.carrier import Carrier
 from ..tasks.options.times import Seconds, due_ms, refuse_new_time, refuse_too_late
 from ..wrong_use import OF_RESULT, NoOperand, lacks
+from .members import upto
 from .waiting import Awaiting, Patience
 
 R_co = TypeVar("R_co", covariant=True)
@@ -148,6 +150,48 @@ class AsyncResult(NoOperand, Generic[R_co]):
         """Return whether the store has the job."""
         return self.job() is not None
 
+    # ---- what belongs to it ------------------------------------------------------------------------------
+
+    @property
+    def parent(self) -> AsyncResult[Any] | None:
+        """The job before this one in a chain, or None. After a group, it is the group's last job; see parents."""
+        return next(reversed(self.parents), None)
+
+    @property
+    def parents(self) -> list[AsyncResult[Any]]:
+        """The jobs that this one waits or waited for: the one before it in a chain, or the group's jobs in a chord.
+
+        >>> [one.get(timeout=5) for one in (remind.s(1, "x") | remind.si(2, "y")).delay().parents]
+        ['X']
+        """
+        job = self.job()
+        return [] if job is None or job.after is None else self._handles(job.after.ids)
+
+    @property
+    def children(self) -> list[AsyncResult[Any]]:
+        """The jobs that wait or waited for this one: the next in a chain, and what ``link`` and ``link_error`` name.
+
+        A job that was run again with retry() has none any more.
+        """
+        job = self.job()
+        return [] if job is None else self._handles(job.wakes)
+
+    def members(self) -> list[AsyncResult[Any]]:
+        """Return all jobs of the chain or chord that this one ends, itself included, in the order in which they run.
+
+        They are read from the store, so any process that knows the id can do this. Linked jobs are not among them, but
+        are ``children``. Jobs that were dropped when their result_ttl was over are "unknown", and what came before them
+        is missing.
+
+        >>> result = (remind.s(1, "x") | remind.si(2, "y") | remind.si(3, "z")).delay()
+        >>> [one.get(timeout=5) for one in app.AsyncResult(result.id).members()]
+        ['X', 'Y', 'Z']
+        """
+        return self._handles(upto(self._keeper.store, [self.id]))
+
+    def _handles(self, ids: Iterable[str]) -> list[AsyncResult[Any]]:
+        return [self._keeper.result_type(id, self._keeper) for id in ids]
+
     # ---- waiting -----------------------------------------------------------------------------------------
 
     def get(self, timeout: Seconds | None = None, *, propagate: bool = True) -> R_co:
@@ -176,7 +220,7 @@ class AsyncResult(NoOperand, Generic[R_co]):
         """
         patience = Patience(self._keeper, timeout)
         if not (job := self._held(self.job())).finished:
-            with Awaiting(self._keeper, self.id, blocks=True) as awaiting:
+            with Awaiting(self._keeper, (self.id,), blocks=True) as awaiting:
                 while not (job := self._held(self.job())).finished:
                     if awaiting.is_long:
                         awaiting.look()
@@ -193,7 +237,7 @@ class AsyncResult(NoOperand, Generic[R_co]):
         """
         patience = Patience(self._keeper, timeout)
         if not (job := self._held(await self.ajob())).finished:
-            with Awaiting(self._keeper, self.id, blocks=False) as awaiting:
+            with Awaiting(self._keeper, (self.id,), blocks=False) as awaiting:
                 while not (job := self._held(await self.ajob())).finished:
                     if awaiting.is_long:
                         await asyncio.to_thread(awaiting.look)

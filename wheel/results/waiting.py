@@ -6,6 +6,7 @@ import asyncio
 import threading
 from contextlib import suppress
 from datetime import timedelta
+from itertools import takewhile
 from typing import Final
 
 from ..clock import Passing
@@ -24,6 +25,7 @@ _FIRST_WAIT_S: Final = 0.002
 _LONGEST_WAIT_S: Final = 0.1
 """The longest sleep between two looks at the store. It bounds the delay if a wake-up is missed or not supported."""
 
+_SHORT_LOOK_S: Final = 0.001
 _LONG_S: Final = 1.0
 _LOOKS_S: Final = 10.0
 
@@ -44,31 +46,39 @@ class Patience:
         self._sleep = store.wait if isinstance(store, Wakeup) else _sleep
         self._nap_s = _FIRST_WAIT_S
 
-    def wait(self) -> bool:
-        """Sleep until the next look. Return False if the timeout is over."""
+    def wait(self, look_s: float = 0.0) -> bool:
+        """Sleep until the next look. Return False if the timeout is over.
+
+        ``look_s``: how long the last look took. Looks take a fifth of the time at most.
+        """
         if self._left_s <= 0.0:
             return False
         if self._passing is not None:
             self._left_s -= self._passing.pass_time(self._left_s)
             return True
-        nap_s = self._next_nap_s()
-        self._passed(0.0 if self._sleep(nap_s) else nap_s)
+        nap_s = self._next_nap_s(look_s)
+        sleep = self._sleep if look_s < _SHORT_LOOK_S else _sleep  # not woken by each change, if there are many
+        self._passed(0.0 if sleep(nap_s) else nap_s)
         return True
 
-    async def await_(self) -> bool:
+    def hurry(self) -> None:
+        """Begin with short sleeps again: something has happened, so more may."""
+        self._nap_s = _FIRST_WAIT_S
+
+    async def await_(self, look_s: float = 0.0) -> bool:
         """Like wait(), for coroutines."""
         if self._left_s <= 0.0:
             return False
         if self._passing is not None:
             self._left_s -= await asyncio.to_thread(self._passing.pass_time, self._left_s)
             return True
-        nap_s = self._next_nap_s()
+        nap_s = self._next_nap_s(look_s)
         await asyncio.sleep(nap_s)
         self._passed(nap_s)
         return True
 
-    def _next_nap_s(self) -> float:
-        nap_s = min(self._nap_s, self._left_s)
+    def _next_nap_s(self, look_s: float) -> float:
+        nap_s = min(max(self._nap_s, 4.0 * look_s), self._left_s)
         self._nap_s = min(self._nap_s * 2.0, _LONGEST_WAIT_S)
         return nap_s
 
@@ -79,14 +89,15 @@ class Patience:
 
 
 class Awaiting:
-    """Marks the job that is running here, if any, as waiting for another one, until the block ends; see waits.py.
+    """Marks the job that is running here, if any, as waiting for the first of others, until the block ends.
 
+    See waits.py.
     After a second the wait is also stored, so that ``hourwheel why`` can show it, and deadlocks are looked for.
     """
 
-    def __init__(self, keeper: Carrier, id: str, *, blocks: bool) -> None:
+    def __init__(self, keeper: Carrier, ids: tuple[str, ...], *, blocks: bool) -> None:
         self._keeper = keeper
-        self._id = id
+        self._ids = ids
         self._blocks = blocks
         passing = isinstance(keeper.clock, Passing)
         self._here = None if passing else HERE.get()
@@ -95,21 +106,21 @@ class Awaiting:
         self._stored = False
 
     def __enter__(self) -> Awaiting:
-        if self._me is not None and self._me.id == self._id:
+        if self._me is not None and self._ids == (self._me.id,):
             self._refuse(self._me)
         if self._here is not None:
-            self._here.begin(self._id, blocks=self._blocks)
+            self._here.begin(self._ids, blocks=self._blocks)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._here is not None:
-            self._here.end(self._id)
+            self._here.end(self._ids)
         if self._stored:
             self._store_wait()
 
     def help(self) -> bool:
-        """Run the awaited job, or one that it needs, in this thread if possible; return whether one was run."""
-        return self._here is not None and self._here.help(self._id)
+        """Run an awaited job, or one that it needs, in this thread if possible; return whether one was run."""
+        return self._here is not None and any(map(self._here.help, self._ids))
 
     @property
     def is_long(self) -> bool:
@@ -125,24 +136,27 @@ class Awaiting:
         self._look_at = self._keeper.clock.monotonic() + _LOOKS_S
         if self._me is None:
             self._look_at = float("inf")
-            self._keeper.warn_if_nobody_runs(self._id)
+            self._keeper.warn_if_nobody_runs(self._ids[0])
             return
         self._stored = True
         self._store_wait()
         self._refuse(self._me)
 
     def _refuse(self, me: Job) -> None:
-        why = why_never(self._keeper.store, me.id, self._id)
-        if why is not None:
-            raise Deadlock(f"job {me.id} waits for job {self._id}, which can never end while it waits: {why}")
+        found = (why_never(self._keeper.store, me.id, id) for id in self._ids)
+        whys = list(takewhile(lambda why: why is not None, found))
+        if len(whys) < len(self._ids):
+            return
+        more = f" and {len(whys) - 1} more" if len(whys) > 1 else ""
+        raise Deadlock(f"job {me.id} waits for job {self._ids[0]}{more}, which can never end while it waits: {whys[0]}")
 
     def _store_wait(self) -> None:
         me = self._me
         assert me is not None
-        ids = [] if self._here is None else self._here.ids
+        waits = [] if self._here is None else self._here.waits
         claim = Claim(me, me.token, me.owner or "")
         with suppress(StoreError):  # only informs; the wait goes on without it
-            note = Keep(reason=words_for(ids) if ids else None)
+            note = Keep(reason=words_for(waits))
             self._keeper.store.settle([(claim, note)], self._keeper.clock.now_ms())
 
 

@@ -15,9 +15,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from ..errors import SchedulerError
+
+Ids = tuple[str, ...]
+"""Of the jobs that one wait is for: it is over when the first of them has ended."""
 
 
 class Waits:
@@ -58,7 +62,7 @@ class Waits:
 class Here:
     """The place where get() is called: in a job, in a hook, or in a thread where it is refused."""
 
-    __slots__ = ("_help", "_ids", "_loop", "_pid", "_refusal", "_tell")
+    __slots__ = ("_help", "_loop", "_pid", "_refusal", "_tell", "_waits")
 
     def __init__(
         self,
@@ -79,16 +83,21 @@ class Here:
         self._help = help
         self._loop = loop
         self._refusal = refusal
-        self._ids: list[str] = []
+        self._waits: list[Ids] = []
         self._pid = _pid
 
     @property
     def ids(self) -> list[str]:
         """The ids of the jobs that are awaited here."""
-        return list(dict.fromkeys(self._ids))
+        return list(dict.fromkeys(chain.from_iterable(self._waits)))
 
-    def begin(self, id: str, *, blocks: bool) -> None:
-        """Record that a wait for a job begins. ``blocks``: whether it blocks the thread.
+    @property
+    def waits(self) -> list[Ids]:
+        """The ids of the jobs of each wait."""
+        return list(self._waits)
+
+    def begin(self, ids: Ids, *, blocks: bool) -> None:
+        """Record that a wait begins, for the first of these jobs. ``blocks``: whether it blocks the thread.
 
         Raises:
             SchedulerError: the wait would never end, or is refused here.
@@ -100,7 +109,7 @@ class Here:
                 "get() would block the event loop that runs this job and perhaps the one it waits for; in a coroutine, "
                 "use: await result.aget()"
             )
-        self._change(self._ids.append, id)
+        self._change(self._waits.append, ids)
 
     def help(self, id: str) -> bool:
         """Run the awaited job, or one that it needs, if possible; return whether one was run."""
@@ -117,19 +126,19 @@ class Here:
         thread.join()
         return any(found)
 
-    def end(self, id: str) -> None:
+    def end(self, ids: Ids) -> None:
         """Record that a wait is over."""
-        self._change(self._remove, id)
+        self._change(self._remove, ids)
 
-    def _remove(self, id: str) -> None:
-        if id in self._ids:
-            self._ids.remove(id)
+    def _remove(self, ids: Ids) -> None:
+        if ids in self._waits:
+            self._waits.remove(ids)
 
-    def _change(self, change: Callable[[str], None], id: str) -> None:
+    def _change(self, change: Callable[[Ids], None], ids: Ids) -> None:
         if _pid == self._pid:  # not in a child process that the job has forked
-            change(id)
+            change(ids)
             if self._tell is not None:
-                self._tell(list(self._ids))
+                self._tell(self.ids)
 
 
 HERE: Final[ContextVar[Here | None]] = ContextVar("hourwheel_here", default=None)

@@ -236,7 +236,7 @@ class Scheduler:
         now_ms = job.created_ms if fresh else self.clock.now_ms()
         id = store.add((job,), now_ms, on_conflict=on_conflict, fresh=fresh)[0]
         ticker = self.life.ticker
-        if ticker is not None and job.due_ms < ticker.horizon_ms:
+        if ticker is not None and (job.due_ms < ticker.horizon_ms or job.after is not None):
             ticker.wake()
         return id
 
@@ -258,7 +258,8 @@ class Scheduler:
                 self.on.before_add.tell(job)
         ids = self.store.add(jobs, self.clock.now_ms(), on_conflict=on_conflict, fresh=fresh)
         ticker = self.life.ticker
-        if ticker is not None and min(job.due_ms for job in jobs) < ticker.horizon_ms:
+        soon = ticker is not None and min(job.due_ms for job in jobs) < ticker.horizon_ms
+        if ticker is not None and (soon or jobs[0].after is not None):
             ticker.wake()
         return ids
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 GATHERED_TTL_MS: Final = 7 * 86_400_000
 """The least result_ttl of jobs whose results other jobs wait for."""
-ALONE: Final = ("key", "task_id", "on_conflict", "max_wait")
+ALONE: Final = ("key", "task_id", "on_conflict", "max_wait", "after", "even_if")
 """Options that can be set for a single call, but not for a chain, group or chord."""
 
 
@@ -122,6 +122,8 @@ class Draft:
         plan = call.plan.but(self._over) if self._over else call.plan
         if plan.key is not None:
             raise InvalidValue.of("key", "left out for a chain, group or chord", plan.key)
+        if plan.after is not None:
+            raise InvalidValue.of("after", "left out for a chain, group or chord", plan.after)
         plan.refuse_idle()
         timed = after.timed(call.countdown, call.eta)
         given = () if sig.immutable else after.in_front
@@ -163,12 +165,12 @@ class Draft:
         elif self._prefix is not None:
             job = job._replace(id=self._free(self._prefix))
         after = job.after
+        waits = [] if after is None else [id for id in after.ids if id in self.jobs]  # else it is in the store
         self.jobs[job.id] = job
         self.members.append(job.id)
-        self._earliest[job.id] = (
-            job.due_ms if after is None else max(self._earliest[id] for id in after.ids) + after.delay_ms
-        )
-        for id in () if after is None else after.ids:
+        due_ms = max((self._earliest[id] for id in waits), default=job.created_ms)
+        self._earliest[job.id] = job.due_ms if after is None else due_ms + after.delay_ms
+        for id in waits:
             before = self.jobs[id]
             ttl_ms = max(before.result_ttl_ms, GATHERED_TTL_MS)
             self.jobs[id] = before._replace(wakes=(*before.wakes, job.id), result_ttl_ms=ttl_ms)

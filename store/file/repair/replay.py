@@ -22,6 +22,7 @@ from ...codec import decode_job, peek
 from ...state.counts import Counts
 from ...state.limits import Limits
 from ...state.records import (
+    Awaited,
     Cancelled,
     Claimed,
     Forgotten,
@@ -142,6 +143,8 @@ def _singles(record: JobRecord) -> Iterator[tuple[str, JobRecord]]:
 
 def _bridge(job: Job, record: JobRecord) -> list[JobRecord]:
     """What brings ``job`` to where ``record`` finds it, and the record; [] if the record says nothing new."""
+    if isinstance(record, Awaited):
+        return [record]
     if job.finished:
         return [record] if isinstance(record, Revived | Forgotten) else []
     if not _is_news(job, record):

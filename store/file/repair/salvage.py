@@ -29,6 +29,7 @@ from .loose_journal import LooseJournal, LooseRecord, read_journal
 from .loose_snapshot import LooseSnapshot, read_snapshot
 from .reading import read_file
 from .replay import Replay
+from .rewiring import rewire
 
 _SHORTEST_JOB: Final = len('{"id":"a","due_ms":0,"task":"t"}')
 _TRIES: Final = 8
@@ -85,6 +86,7 @@ def salvage(place: Place, system: System) -> Salvage:
     records = _in_order(ours, snapshot.header)
     replay = _replay(snapshot, records)
     notes += complete(replay.state)
+    notes += rewire(replay.state)
     result = Salvage(
         state=replay.state,
         header=_new_header(snapshot.header, journals, replay.state),

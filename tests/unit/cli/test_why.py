@@ -205,7 +205,7 @@ def test_what_the_app_says_and_what_it_waits_for_are_facts() -> None:
     memory.add([
         job("first", NOW_MS + MINUTE_MS, wakes=("then",)),
         job("then", 253_402_300_799_999, after=After(ids=("first", "gone"), left=2)),
-    ], 0)  # fmt: skip
+    ], 0, fresh=True)  # fmt: skip
     then = memory.get(["then"])[0]
     assert then is not None
     found = facts_of(then, memory, app, NOW_MS)

@@ -7,18 +7,19 @@ options are refused: if they were ignored, you would notice a typo only in produ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 from uuid import UUID
 
-from ...clock import deadline_ms, instant_ms
+from ...clock import MAX_MS, deadline_ms, instant_ms
 from ...contract import OnConflict
 from ...errors import InvalidValue
 from ...ids import new_id, normal_id
-from ...job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, Bound, Job, bare
+from ...job import DEFAULT_MAX_CRASHES, DEFAULT_QUEUE, After, Bound, Job, bare
 from ...payload import comes_back, encode
+from .existing import Existing, existing_ids
 from .limit import Limit, bounds_of, checked_concurrency, checked_limits, checked_rate
 from .times import Seconds, due_ms, refuse_too_late, span
 
@@ -77,8 +78,13 @@ class CallOptions(Options, total=False):
     link_error: Canvas[Any] | Sequence[Canvas[Any]] | None
     """The same, to call with the job's id when it has failed."""
 
+    after: Existing | Iterable[Existing] | None
+    """One or more jobs that must have succeeded before this one may run: their results or ids. ``countdown`` counts
+    from the end of the last. If one of them does not succeed, this one does not run, as in a chain."""
+    even_if: Literal["failed"] | None
+    """With ``after``: run also if one of the jobs failed, was cancelled or expired."""
     eta: datetime | None
-    """When the job is due, an aware datetime. Not together with countdown."""
+    """When the job is due, an aware datetime. Not together with countdown or after."""
     task_id: str | UUID | None
     """The id of the job. If the store already has a job of this id, none is added."""
 
@@ -111,10 +117,14 @@ class Plan:
     """The shared limits."""
     limited: bool = False
     """Whether there are limits of any kind."""
+    after: tuple[str, ...] | None = None
+    """The ids of the jobs to wait for."""
+    need: str = "succeeded"
+    """How they must have ended; see job.After."""
     link: tuple[Any, ...] = ()
     link_error: tuple[Any, ...] = ()
     fresh: bool = True
-    """Whether the caller chose neither id nor key: the store need not look for an existing job."""
+    """Whether the caller chose neither id nor key, nor jobs to wait for: the store need not look for any job."""
     said: frozenset[str] = frozenset()
     """The options of the call that have an effect only together with another one."""
 
@@ -133,7 +143,7 @@ class Plan:
             raise InvalidValue("pass acks_early or max_crashes, not both")
         if "grace_ms" in changes and not changes.setdefault("skips", True):
             raise InvalidValue('misfire_grace_time must be left out if misfire is "run"')
-        ours = changes.get("task_id", self.task_id) is None and changes.get("key", self.key) is None
+        ours = all(changes.get(name, getattr(self, name)) is None for name in ("task_id", "key", "after"))
         said = self.said | (_IDLE.keys() & {name for name, value in options.items() if value is not None})
         return replace(self, fresh=ours, said=said, **changes)
 
@@ -158,7 +168,7 @@ class Plan:
         ``payload`` is from encode_call, and ``result_ttl_ms`` applies if the plan has none of its own.
 
         Raises:
-            InvalidValue: the job would expire before it is due.
+            InvalidValue: the job would expire before it is due, or waits for jobs and has an ``eta`` or ``max_wait``.
         """
         now_ms = now_ns // 1_000_000
         values = (
@@ -186,7 +196,19 @@ class Plan:
             job = job._replace(limits=self._bounds(task))
         if self.max_wait is not None:
             job = job._replace(latest_ms=max(job.due_ms, deadline_ms(now_ns, self.max_wait)))
-        return job
+        return self._waiting(job, eta) if self.after else job
+
+    def _waiting(self, job: Job, eta: datetime | None) -> Job:
+        """The job, which is due when those of ``after`` have ended."""
+        if eta is not None:
+            raise InvalidValue(
+                "pass after or eta, not both: countdown counts from the end of the jobs that it waits for"
+            )
+        if self.max_wait is not None:
+            raise InvalidValue("pass after or max_wait, not both: the job would be due before the others have ended")
+        assert self.after is not None
+        after = After(self.after, len(self.after), self.need, "nothing", job.due_ms - job.created_ms)
+        return job._replace(due_ms=MAX_MS, after=after)
 
     def _bounds(self, task: str) -> tuple[Bound, ...]:
         name = "task:" + task.replace(" ", "\u00a0")  # a blank separates the key
@@ -286,6 +308,12 @@ def _linked(name: str) -> Callable[[Any], dict[str, Any]]:
     return rule
 
 
+def _even_if(value: Any) -> dict[str, Any]:
+    if value != "failed":
+        raise InvalidValue.of("even_if", '"failed"', value)
+    return {"need": "finished"}
+
+
 def _misfire(value: Any) -> dict[str, Any]:
     if value not in ("run", "skip"):
         raise InvalidValue.of("misfire", '"run" or "skip"', value)
@@ -328,6 +356,8 @@ _RULES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
     "concurrency": lambda value: {"concurrency": checked_concurrency(value), "limited": True},
     "limit_key": lambda value: {"limit_key": key_text(value, "limit_key")},
     "limits": lambda value: {"limits": checked_limits(value), "limited": True},
+    "after": lambda value: {"after": existing_ids("after", value)},
+    "even_if": _even_if,
     "link": _linked("link"),
     "link_error": _linked("link_error"),
 }
@@ -337,9 +367,10 @@ _IDLE: Final[dict[str, tuple[str, Callable[[Plan], bool]]]] = {
     "on_conflict": ("key", lambda plan: plan.key is not None),
     "max_wait": ("key", lambda plan: plan.key is not None),
     "limit_key": ("rate_limit or concurrency", lambda plan: plan.limited),
+    "even_if": ("after", lambda plan: plan.after is not None),
 }
 """Options without effect unless another one is given: (name of that one, whether it is given)."""
 CALL: Final = frozenset({"countdown", "eta", *_RULES})
 """The options of a call."""
-STANDING: Final = CALL - {"eta", "task_id", "link", "link_error"}
+STANDING: Final = CALL - {"after", "even_if", "eta", "task_id", "link", "link_error"}
 """The options of all calls of a task."""

@@ -6,9 +6,10 @@ from typing import Final
 
 from ...clock import MAX_MS
 from ...contract import Found
+from ...errors import UnknownJob
 from ...job import After, Claim, Failed, Failure, Job, Outcome, Released, Skipped, State, Succeeded
 from ...turn import effects
-from .base import AGAIN, HOUR, NOW, SECOND, ContractBase, a_job
+from .base import AGAIN, HOUR, NOW, SECOND, ContractBase, a_job, refused
 
 _FAILED: Final = Failed(error=Failure("E", "no"))
 
@@ -121,6 +122,85 @@ class AwaitContract(ContractBase):
         self.add(a_job("a", wakes=("b",)), a_job("b", HOUR))
         self.settle(self.claim_one(), Succeeded())
         assert self.job("b") == a_job("b", HOUR)
+
+    # ---- jobs that are in the store already --------------------------------------------------------------------
+
+    def test_a_new_job_waits_for_jobs_that_are_there(self) -> None:
+        self.add(a_job("a"), a_job("b", HOUR))
+        self.add(self.waiting("a", "b"))
+        assert [self.job(id).wakes for id in ("a", "b")] == [("last",), ("last",)]
+        self.settle(self.claim_one(), Succeeded())
+        assert (self.left("last"), self.claim()) == (1, [])
+        self.settle(self.claim_one(HOUR), _FAILED, HOUR)
+        assert self.job("last").due_ms == NOW + HOUR
+        assert self.claimed_ids(HOUR) == ["last"]
+
+    def test_a_new_job_waits_for_one_that_runs(self) -> None:
+        self.add(a_job("a", wakes=("other",)))
+        claim = self.claim_one()
+        self.add(self.waiting("a"))
+        self.assert_job("a", state=State.RUNNING, wakes=("other", "last"), token=claim.token)
+        self.settle(claim, Succeeded(), 5)
+        assert self.job("last").due_ms == NOW + 5
+
+    def test_what_has_ended_already_is_not_waited_for(self) -> None:
+        self.add(a_job("a"), a_job("b"))
+        self.settle(self.claim_one(limit=1), Succeeded())
+        self.add(self.waiting("a", "b"))
+        assert self.left("last") == 1
+        self.store.cancel(["b"], NOW)
+        assert self.claimed_ids() == ["last"]
+
+    def test_if_all_have_ended_it_is_due_delay_ms_from_now(self) -> None:
+        self.add(a_job("a"))
+        self.settle(self.claim_one(), Succeeded())
+        late = self.waiting("a")
+        assert late.after is not None
+        self.store.add([late._replace(after=late.after._replace(delay_ms=SECOND))], NOW + 5)
+        assert (self.left("last"), self.job("last").due_ms) == (0, NOW + SECOND + 5)
+
+    def test_what_it_waits_for_is_kept_until_it_has_ended(self) -> None:
+        self.add(a_job("a", result_ttl_ms=0))
+        self.settle(self.claim_one(), Succeeded(returned="7"))
+        self.add(self.waiting("a"))
+        self.store.tidy(NOW + HOUR)
+        assert self.job("a").returned == "7"
+        self.settle(self.claim_one(), Succeeded())
+        self.store.tidy(NOW + HOUR)
+        assert self.store.get(["a"]) == [None]
+        self.forgotten += 1
+
+    def test_an_unknown_job_cannot_be_waited_for_and_nothing_is_added(self) -> None:
+        self.add(a_job("a"))
+        for job in (self.waiting("a", "unknown"), self.waiting("last")):
+            with refused(UnknownJob):
+                self.store.add([a_job("b"), job], NOW)
+        assert self.everything() == [a_job("a")]
+
+    def test_added_again_it_waits_once(self) -> None:
+        self.add(a_job("a"), a_job("b"))
+        for _ in range(2):
+            assert self.store.add([self.waiting("a", "b")], NOW) == ["last"]
+        assert self.job("a").wakes == ("last",)
+        first, second = self.claim()
+        self.settle(first, Succeeded())
+        assert self.store.add([self.waiting("a", "b")], NOW) == ["last"]
+        assert self.left("last") == 1
+        self.settle(second, Succeeded())
+        assert self.claimed_ids() == ["last"]
+
+    def test_a_job_that_replaces_the_one_that_it_waits_for_runs(self) -> None:
+        self.add(a_job("a", HOUR, key="k"))
+        self.store.add([self.waiting("a")._replace(key="k")], NOW, on_conflict="replace")
+        assert self.state("a") is State.CANCELLED
+        assert self.claimed_ids() == ["last"]
+
+    def test_one_that_is_due_and_waited_for_is_claimed_as_before(self) -> None:
+        self.add(a_job("a", priority=1), a_job("b", priority=2))
+        assert self.claimed_ids(limit=1) == ["b"]  # a is looked at as well
+        self.add(self.waiting("a", "b"))
+        assert self.store.next_due() == NOW
+        assert self.claimed_ids() == ["a"]
 
     @staticmethod
     def waiting(*ids: str) -> Job:

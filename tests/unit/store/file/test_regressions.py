@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hourwheel.clock import MAX_MS
 from hourwheel.contract import Found
 from hourwheel.errors import InvalidValue, PayloadError, StoreBusy, StoreCorrupt, StoreError, StoreUncertain
-from hourwheel.job import Job, Released, Succeeded
+from hourwheel.job import After, Job, Released, State, Succeeded
 from hourwheel.store import JsonStore, MemoryStore
 from hourwheel.store.codec import UnreadableJob, decode_job, encode_job, peek
 from hourwheel.store.file import compactor, epoch
@@ -700,6 +701,22 @@ def test_a_job_run_once_more_while_the_compaction_leaves_it_out_does_not_make_th
     store.compact()
     assert found == [Found.FINISHED]
     assert [job.id for job in store.scan()] == ["a"]
+    assert store.check() == []
+    store.close()
+
+
+def test_a_job_that_a_new_one_waits_for_while_the_compaction_leaves_it_out_is_kept(path: str) -> None:
+    """The new job would have failed: what it waits for would not have been in the new epoch."""
+    store = JsonStore(path, durability="os", clock=StoppedClock())
+    store.add([a_job("a", NOW - 10, result_ttl_ms=0)], NOW)
+    store.settle(effects([(claim, Succeeded()) for claim in claim_all(store)]), NOW)
+    assert not store._keeper._compactor.run(
+        lambda: _add_once(store, a_job("b", MAX_MS, after=After(("a",), 1, "succeeded", "nothing")))
+    )
+    store.compact()
+    a, b = store.get(["a", "b"])
+    assert a is not None and b is not None and b.after is not None
+    assert (a.state, a.wakes, b.after.left, b.due_ms) == (State.SUCCEEDED, ("b",), 0, NOW)
     assert store.check() == []
     store.close()
 

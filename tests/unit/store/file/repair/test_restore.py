@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hourwheel.clock import MAX_MS
 from hourwheel.errors import HourwheelError, StoreBusy, StoreCorrupt, StoreError, StoreFormatError
-from hourwheel.job import Bound, Job, State
+from hourwheel.job import After, Bound, Job, State
 from hourwheel.store import JsonStore
 from hourwheel.store.file.format.lines import frame
 from hourwheel.store.file.repair import repair, survey
@@ -506,3 +507,34 @@ def test_a_digit_of_the_header_does_not_make_the_journal_a_stranger_s(made: Made
     assert found.violations == []
     assert made.jobs.keys() == jobs_in(str(found.output)).keys()
     assert any("its journal says" in note for note in found.salvage.notes)
+
+
+@pytest.mark.parametrize("dead", [None, b'"id":"n9"', b'"op":"await"', b'"id":"first"'])
+def test_jobs_that_wait_for_others_still_do_in_a_repaired_store(made: Made, tmp_path: Path, dead: bytes | None) -> None:
+    """Of one scheduled, one running and one that has ended; with another record damaged, or one of these."""
+    store = JsonStore(made.path, durability="os", clock=FakeClock(NOW_MS))
+    store.add([job("n9", NOW_MS)], NOW_MS)
+    store.add([job("first", NOW_MS + DAY_MS)], NOW_MS)
+    after = After(("s1", "s0", "first"), 3, "finished", "nothing")
+    store.add([job("last", MAX_MS)._replace(after=after)], NOW_MS)
+    store.close()
+    if dead is not None:
+        destroy(made, dead)
+    repair(made.path, tmp_path / "copy.repaired")
+    found = jobs_in(tmp_path / "copy.repaired")
+    assert found["last"].after == after._replace(left=1 if dead == b'"id":"first"' else 2)
+    assert {id for id in after.ids if id in found and found[id].wakes == ("last",)} >= found.keys() & {"s1", "first"}
+    assert found["s1"].state is State.RUNNING
+
+
+def test_a_job_of_which_all_that_it_waits_for_is_lost_waited_for_ever(made: Made, tmp_path: Path) -> None:
+    store = JsonStore(made.path, durability="os", clock=FakeClock(NOW_MS))
+    store.add([job("first", NOW_MS + DAY_MS)], NOW_MS)
+    store.add([job("last", MAX_MS)._replace(after=After(("first",), 1))], NOW_MS)
+    store.close()
+    destroy(made, b'"id":"first"')
+    found = repair(made.path, tmp_path / "copy.repaired")
+    assert "job last waits for 0 of 1 jobs: nothing would have woken it" in found.salvage.notes
+    last = jobs_in(tmp_path / "copy.repaired")["last"]
+    assert last.after is not None
+    assert (last.after.left, last.due_ms) == (0, NOW_MS)
