@@ -21,7 +21,9 @@ from tests.torture.report import Report
 
 from .tracing import Line, Point, killed_after, killed_at, points, watched
 
-KINDS: Final = "add add add add_many add_many claim claim settle settle settle_stale cancel move forget revive tidy"
+KINDS: Final = (
+    "add add add add_many add_many wait claim claim settle settle settle_stale cancel move forget revive tidy"
+)
 COMPACTING: Final = f"{KINDS} compact"
 """A compaction runs thirty thousand lines, most of them in loops over slots; so it is not in every history."""
 _STEPS: Final = 24

@@ -13,8 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from hourwheel.errors import DuplicateJob, StoreError
+from hourwheel.clock import MAX_MS
+from hourwheel.errors import DuplicateJob, StoreError, UnknownJob
 from hourwheel.job import (
+    After,
     Bound,
     Claim,
     Failed,
@@ -110,8 +112,8 @@ def _kind(kind: Kind) -> Kind:
 
 
 USUAL = (
-    "add add add add add_many claim claim settle settle settle settle_stale cancel move forget revive tidy compact fire follow hold "
-    "compact_while_adding other_adds other_adds_and_dies other_compacts other_dies_compacting other_dies_after_the_rename "
+    "add add add add add_many wait claim claim settle settle settle settle_stale cancel move forget revive tidy compact fire follow "
+    "hold compact_while_adding other_adds other_adds_and_dies other_compacts other_dies_compacting other_dies_after_the_rename "
     "other_tears_a_write sync_fails write_fails"
 )
 
@@ -146,6 +148,21 @@ def _new_job(rng: random.Random, numbers: Iterator[int]) -> Job:
 def add_many(rng: random.Random, numbers: Iterator[int]) -> Step:
     jobs = [_new_job(rng, numbers)._replace(key=None) for _ in range(rng.randint(2, 6))]
     return lambda scene: scene.store.add(jobs, NOW, fresh=True)
+
+
+@_kind
+def wait(rng: random.Random, numbers: Iterator[int]) -> Step:
+    """A job that waits for some that are there, or were."""
+    number = next(numbers)
+    ids = tuple({f"job-{rng.randrange(number)}": None for _ in range(rng.choice([1, 1, 3]))})
+    after = After(ids, len(ids), rng.choice(["succeeded", "finished"]), "nothing", rng.choice([0, 0, 700]))
+    job = a_job(f"job-{number}", MAX_MS, after=after, payload=a_payload(rng), result_ttl_ms=_TTL_MS)
+
+    def step(scene: Scene) -> None:
+        with suppress(UnknownJob):
+            scene.store.add([job], NOW)
+
+    return step
 
 
 @_kind
