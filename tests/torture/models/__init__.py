@@ -24,7 +24,8 @@ from tests.contract import test_store_machine as stores
 from tests.kit.cron_oracle import a_case, disagreement
 from tests.unit import test_ring_machine as ring
 
-from .report import Report, Size, pick
+from ..report import Report, Size, pick
+from . import ring_bugs, store_bugs
 
 _QUICK = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 _FINDING = [Phase.generate]
@@ -37,14 +38,14 @@ def run(size: Size, seed: int) -> Report:
     ring_histories = pick(size, smoke=10, ci=1_000, full=3_000)
     store_histories = pick(size, smoke=4, ci=100, full=400)
     _must_hold(report, seed, ring.machine_for(Ring), ring_histories, 110)
-    for machine in (stores.MemoryMachine, stores.JsonMachine):
+    for machine in (stores.MemoryMachine, stores.LeasedMachine, stores.JsonMachine):
         _must_hold(report, seed, machine, store_histories, 100)
     _crontabs(report, seed, pick(size, smoke=20, ci=1_000, full=3_000))
     few = slice(0, pick(size, smoke=2, ci=None, full=None))
-    for bug in ring.BUGS[few]:
+    for bug in ring_bugs.BUGS[few]:
         report.seeded(f"ring: {bug.__name__}", caught=_finds(seed, ring.machine_for(bug)))
-    for mistaken in stores.BUGS[few]:
-        report.seeded(f"store: {mistaken.__name__}", caught=_finds(seed, stores.machine_for(mistaken)))
+    for mistaken in store_bugs.BUGS[few]:
+        report.seeded(f"store: {mistaken.__name__}", caught=_finds(seed, store_bugs.machine_for(mistaken)))
     for wrong in CRONTABS[few]:
         cases = (a_case(rng) for rng in [random.Random(seed)] for _ in range(2_000))
         report.seeded(f"crontab: {wrong.__name__}", caught=any(disagreement(case, wrong) for case in cases))
