@@ -51,7 +51,7 @@ switched: $(VENV)/.tests  ## twelve programs written for Celery, under Celery an
 quick: $(VENV)/.lint .cache/imported  ## the inner loop: unit tests of the rooms that changed, and the types, in under 30 seconds
 	@$(BIN)/python -m tests.quick
 
-torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: 40 minutes on two cores; SIZE=ci: 25 minutes)
+torture: $(VENV)/.tests  ## try to break the guarantees: all campaigns, one table (full: 40 minutes on two cores; SIZE=ci: 25; SIZE=smoke: one or two)
 	$(STEP) "torture, $(SIZE)" $(BIN)/python -m tests.torture --size $(SIZE) --seed $(SEED)
 
 lint: $(VENV)/.lint format-check directions  ## style (ruff), layout and import directions

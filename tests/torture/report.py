@@ -4,8 +4,8 @@ A campaign is a module or package of this directory that is named in campaigns.p
 
     def run(size: Size, seed: int) -> Report
 
-The first line of its docstring says what it tries. The same code runs at three sizes: ``smoke`` (a few seconds, among the
-ordinary tests), ``ci`` (with the counts that docs/reliability.md states) and ``full``. The same seed makes the same choices.
+The first line of its docstring says what it tries. The same code runs at three sizes: ``smoke`` (some seconds), ``ci``
+(with the counts that docs/reliability.md states) and ``full``. The same seed makes the same choices.
 """
 
 from __future__ import annotations
