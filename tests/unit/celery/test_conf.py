@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hourwheel.celery import Celery
-from hourwheel.errors import InvalidValue, UnknownSetting
+from hourwheel.errors import InvalidValue, SchedulerError, UnknownSetting
 from hourwheel.store import MemoryStore
 from hourwheel.tasks.default_app import set_default
 
@@ -125,3 +125,11 @@ def test_a_mistyped_argument_of_the_app_was_taken_for_a_setting_of_ones_own() ->
 def test_at_most_once_can_be_said_for_all_tasks(app: Celery) -> None:
     app.conf.task_acks_late = False
     assert app.task(name="t")(lambda: None).plan.max_crashes == 1
+
+
+def test_a_limit_that_threads_cannot_keep_is_refused_in_the_name_of_a_task_of_the_program() -> None:
+    app = Celery("proj", store=MemoryStore())
+    app.conf.task_time_limit = 300
+    app.task(lambda: None, name="shop.report")
+    with pytest.raises(SchedulerError, match="task shop.report cannot be run by a pool of threads.*-P processes"):
+        app.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from ...clock import Clock
 from ...contract import Store
@@ -20,6 +20,8 @@ from . import inside
 from .options import PoolOptions
 from .protocol import Pool
 from .threads import ThreadPool
+
+_PACKAGE: Final = __name__.partition(".")[0] + "."
 
 
 def make_pool(
@@ -67,10 +69,14 @@ def make_pool(
 def _refuse_tasks(
     options: PoolOptions, registry: Registry, queues: Collection[str] | None, routes: Routes | None
 ) -> None:
-    for name in registry.names():
-        task = registry.get(name)
+    for task in sorted(map(registry.get, registry.names()), key=_is_ours):  # a message names one of the program's
+        name = task.name
         plan = task.plan if routes is None else routes.place(name, task.plan)
         if queues is None or plan.queue in queues:
             reason = options.kind.refusal(task, task.limits.over(options.limits))
             if reason is not None:
                 raise SchedulerError(f"task {name} cannot be run by a pool of {options.kind.name}: {reason}")
+
+
+def _is_ours(task: Task[..., Any]) -> bool:
+    return task.origin[0].startswith(_PACKAGE)
