@@ -36,19 +36,29 @@ def discover(packages: Iterable[str], related: str | None) -> None:
     """Import the module ``related`` of each package that has one; the packages themselves if it is None.
 
     Raises:
-        InvalidValue: one of the packages does not exist. None was imported.
+        InvalidValue: one of the packages does not exist. No tasks were imported.
     """
     found = [packages] if isinstance(packages, str) else list(packages)
     if isinstance(packages, str) or not all(type(name) is str and name for name in found):
         raise InvalidValue.of("packages", "a list of names of packages", packages)
-    for name in found:
-        if not all(part.isidentifier() for part in name.split(".")) or not has_module(name):
-            raise InvalidValue.of("packages", "names of packages that can be imported", name)
-    for name in found:
+    for name in [_package_of(name) for name in found]:
         if related is None:
             import_module(name)
         elif has_module(f"{name}.{related}"):
             import_module(f"{name}.{related}")
+
+
+def _package_of(name: str) -> str:
+    """The package that is meant: itself, or that of an AppConfig, as INSTALLED_APPS may have it."""
+    if all(part.isidentifier() for part in name.split(".")):
+        if has_module(name):
+            return name
+        module, _, attribute = name.rpartition(".")
+        config = getattr(import_module(module), attribute, None) if module and has_module(module) else None
+        package = getattr(config, "name", None)
+        if isinstance(config, type) and type(package) is str and has_module(package):
+            return package
+    raise InvalidValue.of("packages", "names of packages that can be imported, or of AppConfigs", name)
 
 
 def _installed_apps() -> list[str]:

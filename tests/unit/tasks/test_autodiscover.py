@@ -67,6 +67,17 @@ def test_the_modules_may_have_another_name_or_be_the_packages(app: Scheduler) ->
     assert found(app) == ["found_a.jobs.two", "found_b.inner.tasks.three"]
 
 
+def test_the_apps_of_a_django_project_may_be_named_by_their_configuration(app: Scheduler, packages: Path) -> None:
+    """INSTALLED_APPS may have "shop.apps.ShopConfig", and Celery's projects pass that list."""
+    (packages / "found_a" / "apps.py").write_text("class Config:\n    name = 'found_a'\nready = Config()\n")
+    app.autodiscover_tasks(lambda: ["found_a.apps.Config", "found_b.inner"])
+    app.discover_tasks()
+    assert found(app) == ["found_a.tasks.one", "found_b.inner.tasks.three"]
+    for odd in ("found_a.apps.Other", "found_a.apps.ready", "found_a.nowhere.Config"):
+        with pytest.raises(InvalidValue, match="AppConfig"):
+            app.autodiscover_tasks([odd])
+
+
 def test_tasks_that_cannot_be_imported_are_no_tasks_that_are_not_there(app: Scheduler) -> None:
     with pytest.raises(ModuleNotFoundError, match="not_installed_anywhere"):
         app.autodiscover_tasks(["found_bad"])
