@@ -1,4 +1,6 @@
-"""How long it takes to open a large store that was left by kill -9, beside one that was closed."""
+"""What it takes to open a large store that was left by kill -9, beside one that was closed: the time of the processor is
+compared, since the disk and the other campaigns have their own pace.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,14 @@ import shutil
 import tempfile
 import time
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 from hourwheel.job import Released
 from hourwheel.store import JsonStore
 from hourwheel.turn import effects
 
 from tests.kit.jobs import NOW, StoppedClock, a_job
+from tests.torture.pace import allowed
 from tests.torture.processes import ended, forked
 from tests.torture.report import Report
 
@@ -25,33 +28,40 @@ SECONDS_MOST: Final = 1.0
 _ADDED: Final = 300
 
 
+class Opening(NamedTuple):
+    """How long it took to open a store, and how much of that the processor worked for it, in seconds."""
+
+    took_s: float
+    work_s: float
+
+
 def run(report: Report, rng: random.Random, jobs: int, rounds: int, *, judge: bool) -> None:
-    """Open copies of one store in turn: one that somebody was killed on, one that he closed; compare the medians."""
-    after_kill, after_close = [], []
+    """Open copies of one store in turn: one that a process was killed on, one that it closed; compare the medians."""
+    after_kill: list[Opening] = []
+    after_close: list[Opening] = []
     with tempfile.TemporaryDirectory(prefix="hourwheel-reopen-") as directory:
         _fill(f"{directory}/base", jobs)
         shutil.copytree(f"{directory}/base", f"{directory}/watched")
         length = sum(map(len, watched(lambda _: _work(f"{directory}/watched", close=True))))
         for number in range(rounds):
             at = rng.randrange(length * 9 // 10, length * 3 // 2)  # at its last calls, or while it polls
-            for kill, times in ((True, after_kill), (False, after_close)):
+            both = ((True, after_kill), (False, after_close))
+            for kill, times in both if number % 2 else reversed(both):
                 path = f"{directory}/{number}-{kill}"
                 shutil.copytree(f"{directory}/base", path)
                 if kill:
                     killed_after(lambda path=path: _work(path), at)
                 else:
                     ended(forked(lambda path=path: _work(path, close=True)), 60)
-                times.append(_opening_s(path))
+                times.append(_opening(path))
                 shutil.rmtree(path)
-    ratio, seconds = median(after_kill) / median(after_close), median(after_kill)
+    ratio = median(one.work_s for one in after_kill) / median(one.work_s for one in after_close)
+    seconds = median(one.took_s for one in after_kill)
     report.figures[f"opening {jobs:,} jobs after kill -9"] = f"{seconds * 1000:.0f} ms"
-    report.figures["opening after kill -9, beside opening after a clean stop"] = f"{ratio:.2f} times"
+    report.figures["opening after kill -9, beside opening after a clean stop"] = f"{ratio:.2f} times the work"
     if judge:
-        report.demand(seconds <= SECONDS_MOST, f"opening {jobs:,} jobs after a kill took {seconds:.2f} s")
-        slower_s = median(after_kill) - median(after_close)
-        report.demand(
-            ratio <= RATIO_MOST or slower_s < 0.01, f"opening took {ratio:.2f} times as long as after a clean stop"
-        )
+        report.demand(seconds <= allowed(SECONDS_MOST), f"opening {jobs:,} jobs after a kill took {seconds:.2f} s")
+        report.demand(ratio <= RATIO_MOST, f"opening took {ratio:.2f} times the work of one after a clean stop")
 
 
 def _opened(path: str) -> JsonStore:
@@ -80,10 +90,10 @@ def _work(path: str, *, close: bool = False) -> None:
         store.claim("worker", NOW, 0)
 
 
-def _opening_s(path: str) -> float:
+def _opening(path: str) -> Opening:
     os.sync()  # else opening, which syncs the directory, waits for the copying of the store to reach the disk
-    began = time.perf_counter()
+    began, work_began = time.perf_counter(), time.process_time()
     store = _opened(path)
-    taken_s = time.perf_counter() - began
+    opening = Opening(time.perf_counter() - began, time.process_time() - work_began)
     store.close()
-    return taken_s
+    return opening
