@@ -45,7 +45,7 @@ test: $(VENV)/.tests  ## the tests (a few minutes at most); PYTHON=python3.13 TE
 without-linux: $(VENV)/.tests  ## the contract, pools and demo without what only Linux has, as on macOS (two minutes)
 	$(STEP) "without what only Linux has" env HOURWHEEL_WITHOUT_LINUX=1 $(PYTEST) tests/process/test_without_linux.py
 
-switched: $(VENV)/.tests  ## twelve programs written for Celery, under Celery and under hourwheel.celery: the same outcome? (four minutes)
+switched: $(VENV)/.tests  ## twelve programs written for Celery, under Celery and under hourwheel.celery: the same outcome? (two minutes)
 	$(STEP) "programs, switched" $(BIN)/python -m tests.celery
 
 quick: $(VENV)/.lint .cache/imported  ## the inner loop: unit tests of the rooms that changed, and the types, in under 30 seconds

@@ -32,7 +32,7 @@ def run(size: Size, seed: int) -> Report:
     """See there."""
     report = Report()
     among = pick(size, smoke=_QUICK, ci=(), full=())
-    sample = pick(size, smoke=12, ci=100, full=300)
+    sample = pick(size, smoke=12, ci=60, full=300)
     noticed, survivors = _tried("--sample", str(sample), "--seed", str(seed), *among)
     report.cases = noticed + len(survivors)
     report.figures["noticed"] = f"{noticed} of {report.cases}"

@@ -58,7 +58,7 @@ def run(size: Size, seed: int) -> Report:
 
     add_to(report, found_by_child(work, limit_s, name=f"seed {seed}"))
     sound = found_by_child(
-        lambda: _rough_rounds(f"{seed} sound", pick(size, smoke=0, ci=12, full=40)), 900.0, name="rough"
+        lambda: _rough_rounds(f"{seed} sound", pick(size, smoke=0, ci=6, full=40)), 900.0, name="rough"
     )
     sound.figures.clear()
     add_to(report, sound)
