@@ -4,6 +4,7 @@ compared, since the disk and the other campaigns have their own pace.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -45,16 +46,16 @@ def run(report: Report, rng: random.Random, jobs: int, rounds: int, *, judge: bo
         length = sum(map(len, watched(lambda _: _work(f"{directory}/watched", close=True))))
         for number in range(rounds):
             at = rng.randrange(length * 9 // 10, length * 3 // 2)  # at its last calls, or while it polls
-            both = ((True, after_kill), (False, after_close))
-            for kill, times in both if number % 2 else reversed(both):
-                path = f"{directory}/{number}-{kill}"
-                shutil.copytree(f"{directory}/base", path)
-                if kill:
-                    killed_after(lambda path=path: _work(path), at)
-                else:
-                    ended(forked(lambda path=path: _work(path, close=True)), 60)
+            killed, closed = f"{directory}/{number}-killed", f"{directory}/{number}-closed"
+            shutil.copytree(f"{directory}/base", killed)
+            shutil.copytree(f"{directory}/base", closed)
+            killed_after(lambda path=killed: _work(path), at)
+            ended(forked(lambda path=closed: _work(path, close=True)), 60)
+            both = ((killed, after_kill), (closed, after_close))
+            for path, times in both if number % 2 else reversed(both):
                 times.append(_opening(path))
-                shutil.rmtree(path)
+            shutil.rmtree(killed)
+            shutil.rmtree(closed)
     ratio = median(one.work_s for one in after_kill) / median(one.work_s for one in after_close)
     seconds = median(one.took_s for one in after_kill)
     report.figures[f"opening {jobs:,} jobs after kill -9"] = f"{seconds * 1000:.0f} ms"
@@ -91,9 +92,22 @@ def _work(path: str, *, close: bool = False) -> None:
 
 
 def _opening(path: str) -> Opening:
+    """Open a copy, in a process of its own: whoever was killed or has ended just now makes no difference then."""
+    shutil.copytree(path, f"{path}-copy")
     os.sync()  # else opening, which syncs the directory, waits for the copying of the store to reach the disk
-    began, work_began = time.perf_counter(), time.process_time()
-    store = _opened(path)
-    opening = Opening(time.perf_counter() - began, time.process_time() - work_began)
-    store.close()
-    return opening
+    reads, writes = os.pipe()
+
+    def work() -> None:
+        began, work_began = time.perf_counter(), time.process_time()
+        store = _opened(f"{path}-copy")
+        took = time.perf_counter() - began, time.process_time() - work_began
+        os.write(writes, json.dumps(took).encode())
+        store.close()
+
+    status = ended(forked(work), 60)
+    os.close(writes)
+    with os.fdopen(reads, "rb") as told:
+        if status:
+            raise RuntimeError(f"a process that opens the store ended with {status}")
+        shutil.rmtree(f"{path}-copy")
+        return Opening(*json.loads(told.read()))
