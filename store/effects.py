@@ -10,7 +10,7 @@ from ..errors import InvalidValue, PayloadError
 from ..job import FINISHED, Failure, Job, State
 from ..turn import Again, Effect, End, Keep
 from .codec import dumps
-from .fields import refuse_odd, refuse_odd_instant, refuse_unsound
+from .fields import IN_TEXT, refuse_odd, refuse_odd_instant, refuse_unsound
 
 _CHANGES: Final = frozenset({"attempt", "crashes", "error", "reason", "queue", "priority", "expires_ms", "payload"})
 """The fields of a job that an effect may change, besides those that its kind always changes."""
@@ -27,17 +27,26 @@ def refuse_odd_effect(effect: Effect) -> None:
     """
     if isinstance(effect, Keep):
         refuse_odd("reason", effect.reason)
+        if effect.note is not None:
+            _refuse_odd_text("note", effect.note)
         if effect.next is not None:
             refuse_unsound(effect.next)
         return
     if isinstance(effect, Again):
         refuse_odd_instant("due_ms", effect.due_ms)
-    elif effect.state is State.SUCCEEDED and type(effect.returned) is not str:
-        raise InvalidValue.of("returned", "JSON text, null for no result", effect.returned)
+    elif effect.state is State.SUCCEEDED:
+        _refuse_odd_text("returned", effect.returned)
     for name, value in effect.changes.items():
         if name not in _CHANGES:
             raise InvalidValue.of("the changes of an effect", f"some of {', '.join(sorted(_CHANGES))}", name)
         refuse_odd(name, value)
+
+
+def _refuse_odd_text(name: str, value: Any) -> None:
+    """It stands in a line of the journal as it is."""
+    fits = type(value) is str and value.isascii() and "\n" not in value and IN_TEXT["note"].kind.holds(value)
+    if not fits:
+        raise InvalidValue.of(name, "JSON text in one line of ASCII, null for none", value)
 
 
 def encode_effect(effect: Effect) -> str:

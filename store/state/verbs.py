@@ -183,7 +183,7 @@ class StateVerbs(ABC):
         """See Store.settle."""
         refuse_odd_instant("now_ms", now_ms)
         for _, effect in settlements:
-            if type(effect) is not End or effect.changes or type(effect.returned) is not str:
+            if type(effect) is not End or effect.changes or effect.returned != "null":
                 refuse_odd_effect(effect)
 
         def change(state: State) -> list[Claim]:

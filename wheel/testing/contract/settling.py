@@ -327,11 +327,15 @@ class SettleContract(ContractBase):
         claim = self.claim_one()
         odd: tuple[Effect, ...] = (
             End(State.SUCCEEDED),
+            End(State.SUCCEEDED, "no JSON"),
+            End(State.SUCCEEDED, "[1,\n2]"),
+            End(State.SUCCEEDED, '"\u00e9"'),
             End(State.FAILED, changes={"error": "broken"}),
             Again(-1),
             Again(NOW, {"attempt": -1}),
             Again(NOW, {"queue": ""}),
             Again(NOW, {"token": 7}),
+            Keep(note="no JSON"),
             Keep(reason=7),  # type: ignore[arg-type]
         )
         for effect in odd:
