@@ -11,6 +11,10 @@ standard library is then never released, and later calls hang. Here:
   and takes over. Waiting threads look every 20 ms, so a lost wake-up costs no more than that.
 - A soft time limit is held back until the visit is over (wheel/safety/shield.py).
 
+A thread that comes back again and again would keep all others out: it gives up the interpreter where it makes a system
+call, which is inside, so whoever wakes up finds the gate taken. Therefore a call that has waited for 5 ms is next: who
+leaves hands the gate over to it. (Handing it over at every leave would cost two switches of threads a call.)
+
 A signal handler that interrupts its own thread inside the gate cannot wait for it. It gets StoreReentered, and may
 leave work (``defer``) that is done when the interrupted visit is over.
 """
@@ -21,6 +25,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from threading import get_ident
 from types import FrameType
 from typing import Final, TypeVar, TypeVarTuple
@@ -35,6 +40,8 @@ Ts = TypeVarTuple("Ts")
 
 _LOOK_S: Final = 0.02
 """How often a waiting thread checks whether the gate is free."""
+_FAIR_S: Final = 0.005
+"""How long a call waits before it is next."""
 LEAST_PATIENCE_S: Final = 60.0
 _CLOCK: Final = SystemClock()
 _TAKING_OVER: Final = threading.RLock()
@@ -42,7 +49,8 @@ _log: Final = harmless_logger("hourwheel.store")
 
 
 Visit = list[int]
-"""One call through a gate: a list of one number, its thread's. Visits are compared by identity."""
+"""One call through a gate: a list of its thread's number, and _GAVE_UP if it waited in vain. Compared by identity."""
+_GAVE_UP: Final = -1
 
 
 class Gate:
@@ -53,7 +61,7 @@ class Gate:
         patience_s: how long a call waits for other threads, in seconds.
     """
 
-    __slots__ = ("_deferred", "_held", "_parked", "_patience_s", "_what", "on_leave")
+    __slots__ = ("_deferred", "_held", "_next", "_parked", "_patience_s", "_what", "on_leave")
 
     def __init__(self, what: str, *, patience_s: float = LEAST_PATIENCE_S) -> None:
         self.on_leave: Callable[[], None] = _nothing
@@ -62,6 +70,7 @@ class Gate:
         self._patience_s = patience_s
         self._held: dict[int, Visit] = {}
         self._parked: deque[threading.Lock] = deque()
+        self._next: deque[tuple[Visit, threading.Lock]] = deque()
         self._deferred: deque[Callable[[], object]] = deque()
 
     def run(self, work: Callable[[*Ts], R], *args: *Ts, wait: bool = True) -> R:
@@ -122,38 +131,54 @@ class Gate:
 
     def _leave(self, visit: Visit) -> None:
         self.on_leave()
+        if self._next:
+            self._hand_over(visit)
         if self._held.get(0) is visit:
             del self._held[0]
         if self._parked:
             self._wake()
 
+    def _hand_over(self, visit: Visit) -> None:
+        with suppress(IndexError, RuntimeError):
+            successor, bell = self._next.popleft()
+            if self._held.get(0) is visit:
+                self._held[0] = successor  # if it gives up just now, the next one takes over
+            bell.release()
+
     def _wake(self) -> None:
-        try:
+        with suppress(IndexError, RuntimeError):  # RuntimeError: another thread has woken it just now
             self._parked.popleft().release()
-        except IndexError:
-            return
 
     # ---- waiting -----------------------------------------------------------------------------------------
 
     def _wait(self, visit: Visit, wait: bool) -> None:
         if self.is_mine() and not self._takes_over(visit):
             raise StoreReentered(self._what)
-        until = _CLOCK.monotonic() + self._patience_s
         bell = threading.Lock()
         bell.acquire()
+        turn = (visit, bell)
+        began = _CLOCK.monotonic()
         try:
             while self._held.setdefault(0, visit) is not visit:
                 if not wait:
                     raise Occupied
-                if bell not in self._parked:
-                    self._parked.append(bell)  # then look once more: a visit that just ended has not seen the bell
-                elif not bell.acquire(timeout=_LOOK_S) and not self._takes_over(visit) and _CLOCK.monotonic() > until:
+                waited_s = _CLOCK.monotonic() - began
+                if bell not in self._parked and turn not in self._next:
+                    if waited_s < _FAIR_S:
+                        self._parked.append(bell)
+                    else:
+                        self._next.append(turn)  # then look once more: a visit that just ended has not seen it
+                elif not bell.acquire(timeout=_LOOK_S) and not self._takes_over(visit) and waited_s > self._patience_s:
                     raise StoreBusy(
                         f"{self._what}: other threads of this process have kept it busy for {self._patience_s:g} s"
                     )
+        except BaseException:
+            visit.append(_GAVE_UP)
+            raise
         finally:
-            if bell in self._parked:
-                self._parked.remove(bell)
+            for queue, place in ((self._parked, bell), (self._next, turn)):
+                with suppress(ValueError):
+                    queue.remove(place)  # type: ignore[arg-type]
 
     def _takes_over(self, visit: Visit) -> bool:
         """Replace the holder if its visit was interrupted before it could release; return whether it was."""
@@ -174,10 +199,10 @@ class Occupied(Exception):
 
 
 def _is_inside(visit: Visit) -> bool:
-    """Whether the visit is on the stack of its thread; True if that is unknown, as with greenlets."""
+    """Whether the visit is on the stack of its thread. A greenlet's stack is unknown: its visit is, if it goes on."""
     frame: FrameType | None = sys._current_frames().get(visit[0])
     if frame is None:
-        return True
+        return _GAVE_UP not in visit
     while frame is not None:
         if frame.f_code is _RUN and frame.f_locals.get("visit") is visit:
             return True

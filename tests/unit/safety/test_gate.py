@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from hourwheel import SoftTimeLimitExceeded
 from hourwheel.errors import StoreBusy, StoreReentered
-from hourwheel.safety.gate import Gate, Occupied
+from hourwheel.safety.gate import _GAVE_UP, Gate, Occupied
 from hourwheel.safety.shield import ALARMS, Alarm, take_off
 
 PATIENCE_S = 10.0
@@ -93,6 +94,32 @@ def test_who_waits_gives_up_in_the_end_and_says_so() -> None:
     ):
         gate.run(lambda: None)
     assert gate.run(lambda: 1) == 1
+
+
+def test_a_thread_that_polled_the_store_kept_the_ticker_out_for_a_minute() -> None:
+    gate, leave = Gate("it"), threading.Event()
+
+    def poll() -> None:
+        while not leave.is_set():
+            gate.run(os.stat, "/")  # gives up the interpreter inside, so whoever wakes up finds it taken
+
+    polling = threading.Thread(target=poll, daemon=True)
+    polling.start()
+    try:
+        came = [of_another_thread(lambda: gate.run(lambda: "came in")) for _ in range(20)]
+    finally:
+        leave.set()
+        polling.join(PATIENCE_S)
+    assert came == ["came in"] * 20
+
+
+def test_a_thread_that_gave_up_as_it_was_its_turn_and_has_ended_keeps_nobody_out() -> None:
+    gate, gone = Gate("it"), threading.Thread(target=lambda: None)
+    gone.start()
+    gone.join()
+    assert gone.ident is not None
+    gate._held[0] = [gone.ident, _GAVE_UP]
+    assert of_another_thread(lambda: gate.run(lambda: "took over")) == "took over"
 
 
 def test_a_call_that_does_not_wait_is_told_at_once() -> None:
