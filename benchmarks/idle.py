@@ -6,7 +6,7 @@ import resource
 import time
 
 from hourwheel import Scheduler
-from hourwheel.store.file.store import POLL_S
+from hourwheel.store.file.system.watch import POLL_S
 
 from . import children
 from .harness import Row, Scale, interleave

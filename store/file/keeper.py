@@ -20,7 +20,6 @@ from typing import Final, TypeVar
 from ...errors import HourwheelError, SoftTimeLimitExceeded, StoreBusy, StoreClosed, StoreError, StoreReentered
 from ...job import Job
 from ...safety.gate import LEAST_PATIENCE_S, Gate
-from ..doorbell import Doorbell
 from ..state.records import Record
 from ..state.state import State
 from .background import Background
@@ -32,6 +31,8 @@ from .newest import Newest
 from .system.begun import Mark
 from .system.failure import store_error, uncertain
 from .system.lock import drop_inherited, name_of_open_file
+from .system.place import network_type
+from .system.watch import POLL_S, Watch
 
 R = TypeVar("R")
 Item = tuple[Job, bytes]
@@ -39,7 +40,6 @@ Item = tuple[Job, bytes]
 Upto = tuple[Epoch, int]
 """An offset in the journal of an epoch."""
 
-POLL_S: Final = 0.03
 _INTERVAL_S: Final = 0.5
 
 
@@ -52,6 +52,7 @@ class Keeper:
         self._durability = durability
         self._wants_sync = durability == "sync"
         self._wants_help = durability == "interval"
+        self._deaf = network_type(newest.place.directory) is not None
         self._closed = False
         self._trouble: Callable[[], None] | None
         self._start_afresh()
@@ -67,7 +68,7 @@ class Keeper:
         self._unsure = False
         """The state in memory may be half changed: an exception from outside struck in the middle of a change."""
         self._trouble = self._begin
-        self.bell = Doorbell()
+        self.watch = Watch(deaf=self._deaf)
         self._marks: dict[str, Mark] = {}
         self._background = Background()
         self._compactor = Compactor(self, self.newest, self._background)
@@ -86,7 +87,7 @@ class Keeper:
         if not self._closed:
             self._background.stop()
             self._gate.run(self._close)
-            self.bell.ring()
+            self.watch.close()
         _OPEN.discard(self)
 
     def _close(self) -> None:
@@ -115,6 +116,7 @@ class Keeper:
 
     def forget_parent(self) -> None:
         """In a forked child: close what is shared with the parent, unlock nothing, and open again at the first verb."""
+        self.watch.forget_parent()
         if not self._closed:
             self.newest.close(forked=True)
         trouble = self._trouble
@@ -222,6 +224,10 @@ class Keeper:
         except Exception as error:
             self._broken_off(error)
             raise
+
+    def wait(self, timeout_s: float) -> bool:
+        """See Wakeup.wait."""
+        return self.watch.wait(timeout_s, lambda: self.newest.epoch.journal, self.has_news)
 
     def has_news(self) -> bool:
         """Whether others have written, or something must be repaired."""
@@ -350,7 +356,7 @@ class Keeper:
         while not self._compactor.run():
             if waited >= most:
                 raise StoreBusy(f"{self.path}: another process or thread has been compacting it for {most} s")
-            self.bell.wait(POLL_S)
+            self.watch.rest(POLL_S)
             waited += POLL_S
 
 

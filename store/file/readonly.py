@@ -27,13 +27,13 @@ from .creation import refuse_remains
 from .epoch import Epoch
 from .format.lines import classify
 from .system.failure import store_error
-from .system.place import place_at, refuse_unsafe
+from .system.place import network_type, place_at, refuse_unsafe
 from .system.system import SYSTEM, System
+from .system.watch import Watch
 
 R = TypeVar("R")
 
 _PAUSES_S: Final = (0.001, 0.01, 0.1, 0.2)
-_POLL_S: Final = 0.03
 
 
 class ReadOnlyStore(StateVerbs):
@@ -67,6 +67,7 @@ class ReadOnlyStore(StateVerbs):
         self._place = place
         self._system = system
         self._gate = Gate(self.path)
+        self._bell = Watch(deaf=network_type(place.directory) is not None)
         self._closed = False
         self._doubted = False
         """A change may be half applied in memory: the next read starts again from the files."""
@@ -89,6 +90,7 @@ class ReadOnlyStore(StateVerbs):
     def close(self) -> None:
         """Close the files. Twice is fine."""
         self._closed = True
+        self._bell.close()
         self._gate.run(self._epoch.close)
 
     # ---- reading -----------------------------------------------------------------------------------------
@@ -189,13 +191,9 @@ class ReadOnlyStore(StateVerbs):
 
     def wait(self, timeout_s: float) -> bool:
         """See Wakeup.wait."""
-        left = timeout_s
-        while not self._closed and not self._has_news():
-            if left <= 0:
-                return False
-            time.sleep(min(left, _POLL_S))
-            left -= _POLL_S
-        return True
+        if self._closed or self._has_news():
+            return True
+        return self._bell.wait(timeout_s, lambda: self._epoch.journal, self._has_news)
 
     def _has_news(self) -> bool:
         try:

@@ -21,10 +21,9 @@ from ..state.records import Record, Rescued
 from ..state.rescuing import rescued
 from ..state.state import State
 from ..state.verbs import StateVerbs
-from .keeper import POLL_S, Keeper
+from .keeper import Keeper
 from .newest import Newest
 from .system.begun import read_mark
-from .system.lock import SLEEP_CLOCK
 from .system.place import place_at, refuse_unsafe
 from .system.system import SYSTEM, System
 
@@ -152,20 +151,9 @@ class JsonStore(StateVerbs):
     # ---- waking ------------------------------------------------------------------------------------------
 
     def wait(self, timeout_s: float) -> bool:
-        """See Wakeup.wait. Other processes are noticed within 30 ms."""
-        keeper = self._keeper
-        left, before = timeout_s, SLEEP_CLOCK.monotonic()
-        while True:
-            if keeper.bell.wait(min(left, POLL_S)):
-                return True
-            now = SLEEP_CLOCK.monotonic()
-            left -= max(POLL_S, now - before)  # each wait lasts a little longer; or the clock stands still, in a test
-            before = now
-            if keeper.has_news():
-                return True
-            if left <= 0:
-                return False
+        """See Wakeup.wait. Other processes wake it by writing; see system/watch.py."""
+        return self._keeper.wait(timeout_s)
 
     def notify(self) -> None:
         """See Wakeup.notify."""
-        self._keeper.bell.ring()
+        self._keeper.watch.ring()

@@ -136,8 +136,7 @@ def refuse_unsafe(
             "mount the directory that holds it"
         )
     if not allow_network_fs:
-        kind = file_system_of(directory, mounts)
-        kind = kind if kind is not None and is_network(kind) else remote_type(directory)
+        kind = network_type(directory, mounts)
         if kind is not None:
             raise StoreUnsafe(
                 f"{directory} is on a network file system ({kind}), where file locks and syncs cannot be trusted; "
@@ -191,6 +190,12 @@ def _file_at(path: str, system: System, *, links: bool) -> os.stat_result | None
 def is_network(kind: str) -> bool:
     """Whether this is the type, as in mountinfo, of a file system whose locks cannot be trusted."""
     return kind in _NETWORK or (kind.startswith("fuse") and kind not in _LOCAL_FUSE)
+
+
+def network_type(directory: str, mounts: str | None = None) -> str | None:
+    """The type of the network file system that a directory is on; None on a local one."""
+    kind = file_system_of(directory, _mounts() if mounts is None else mounts)
+    return kind if kind is not None and is_network(kind) else remote_type(directory)
 
 
 def file_system_of(path: str, mountinfo: str) -> str | None:

@@ -79,7 +79,7 @@ found_by = ctypes.CDLL.__getattr__
 def found(library, name):
     if name == "sysctlbyname":
         return sysctlbyname
-    if name in ("prctl", "memfd_create", "renameat2", "inotify_init", "eventfd", "epoll_create", "pidfd_open"):
+    if name in ("prctl", "memfd_create", "renameat2", "inotify_init1", "eventfd", "epoll_create", "pidfd_open"):
         raise AttributeError(name)
     return found_by(library, name)
 
