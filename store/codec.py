@@ -159,6 +159,14 @@ def lane(raw: bytes, due_ms: int) -> tuple[str, int] | None:
     return DEFAULT_QUEUE if queue is None else queue.decode("ascii"), 0 if priority is None else int(priority)
 
 
+def may_have_priority(raw: bytes, due_ms: int) -> bool:
+    """Whether a scheduled job that is due at ``due_ms`` has a priority, or must be decoded to tell."""
+    if b'"priority"' not in raw and b"\\" not in raw:  # the name may be written with escapes
+        return False
+    found = lane(raw, due_ms)
+    return found is None or found[1] != 0
+
+
 def dumps(value: Any) -> str:
     """Strict JSON in ASCII, without blanks."""
     return str(_ENCODER.encode(value))

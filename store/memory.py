@@ -117,7 +117,7 @@ class MemoryStore(StateVerbs):
         for record in records:
             state.apply(record)
         for job in new:
-            state.insert(job.id, job.due_ms, job, job.key)
+            state.insert(job.id, job.due_ms, job, job.key, ranked=job.priority != 0)
 
     def wait(self, timeout_s: float) -> bool:
         """See Wakeup.wait."""

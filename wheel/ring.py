@@ -31,11 +31,11 @@ The hand is the last second that was swept. It never goes back. The module rests
     I2  Every other entry is *under the hand*: in ``_under``, in due order, ready to be popped to the millisecond.
 
 ``pop_due(until)``, where U is the second of ``until`` and U > hand, moves the hand to U. By I2, what was under the hand
-is due in a second before U, so all of it is popped. By I1, everything else due by U is in a bucket of a second in
+is due in a second before U. By I1, everything else due by U is in a bucket of a second in
 (hand, U]. These U - hand seconds fall on at most 3600 slots, so it is enough to visit min(U - hand, 3600) slots: a gap
-of ten years costs one turn. Buckets of seconds before U are due as a whole. The bucket of U may have entries that are
-due later in that second. It moves under the hand (I2) and is sorted *once*; later calls pop from its end. I1 then holds
-for the new hand.
+of ten years costs one turn. These buckets move under the hand (I2), behind what is there, each sorted *once*. The last
+one may have entries that are due later in its second; they are left for later calls, as is what exceeds ``most``. I1
+then holds for the new hand.
 
 An entry that is added late, for a second that the hand has already reached (as every immediate job is), would be in a
 slot that is not visited for an hour. By I2 it goes under the hand instead, where the next pop_due finds it. If the
@@ -64,6 +64,7 @@ jobs are spread over a month, most are alone in their second.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -116,7 +117,7 @@ class Ring(Generic[K]):
         self._next = _NEVER
         # Under the hand: the entries, and two orders of them, which may still list discarded ones.
         self._under: dict[K, int] = {}
-        self._run: list[tuple[int, K]] = []  # the bucket under the hand, sorted; the next to pop is last
+        self._run: deque[tuple[int, K]] = deque()  # what the hand has passed, sorted
         self._late: list[tuple[int, K]] = []  # a heap of the entries that were added under the hand
 
     def __len__(self) -> int:
@@ -175,21 +176,29 @@ class Ring(Generic[K]):
         self._size -= removed
         return removed
 
-    def pop_due(self, until_ms: int) -> list[tuple[int, K]]:
-        """Remove and return all entries that are due at ``until_ms`` or before, and move the hand there.
+    def pop_due(self, until_ms: int, most: int = _NEVER) -> list[tuple[int, K]]:
+        """Remove and return the entries that are due at ``until_ms`` or before, and move the hand there.
 
         Args:
             until_ms: the current time, in milliseconds since the epoch. If it is before the hand, the hand stays.
+            most: return no more than so many, the first ones; the next call returns those that follow.
 
         Returns:
             (due_ms, key) of each entry with due_ms <= until_ms, sorted.
         """
+        self.advance(until_ms // 1000)
         popped: list[tuple[int, K]] = []
-        second = until_ms // 1000
-        if second > self._hand:
-            self._take_under(until_ms, popped)
-            self._sweep(second, popped)
-        self._take_under(until_ms, popped)
+        run, late, under = self._run, self._late, self._under
+        while len(popped) < most:
+            if late and late[0][0] <= until_ms and not (run and run[0] < late[0]):
+                entry = heappop(late)
+            elif run and run[0][0] <= until_ms:
+                entry = run.popleft()
+            else:
+                break
+            if under.get(entry[1]) == entry[0]:
+                del under[entry[1]]
+                popped.append(entry)
         self._size -= len(popped)
         return popped
 
@@ -200,22 +209,17 @@ class Ring(Generic[K]):
             second: where the hand has already been, in seconds since the epoch. No effect if the hand is further.
         """
         if second > self._hand:
-            passed: list[tuple[int, K]] = []
-            self._sweep(second, passed)
-            for entry in passed:
-                self._under[entry[1]] = entry[0]
-                heappush(self._late, entry)
+            self._sweep(second)
 
     def next_due(self) -> int | None:
         """Return the earliest due_ms on the ring, which may be in the past, or None if the ring is empty."""
-        for order in (self._run, self._late):
-            self._drop_discarded(order)
-        if self._run and self._late:
-            return min(self._run[-1][0], self._late[0][0])
-        if self._run:
-            return self._run[-1][0]
-        if self._late:
-            return self._late[0][0]
+        run, late, under = self._run, self._late, self._under
+        while run and under.get(run[0][1]) != run[0][0]:  # discarded
+            run.popleft()
+        while late and under.get(late[0][1]) != late[0][0]:
+            heappop(late)
+        if run or late:
+            return min(run[0][0] if run else _NEVER, late[0][0] if late else _NEVER)
         if self._next == _UNKNOWN:
             self._next = self._earliest_beyond()
         return None if self._next == _NEVER else self._next
@@ -293,8 +297,8 @@ class Ring(Generic[K]):
         buckets = self._slots[slot]
         return min(buckets) * SLOTS + slot if buckets else _NEVER
 
-    def _sweep(self, second: int, passed: list[tuple[int, K]]) -> None:
-        """Move the hand to ``second``: earlier buckets go to ``passed``, the bucket of ``second`` under the hand."""
+    def _sweep(self, second: int) -> None:
+        """Move the hand to ``second``, and all buckets up to there under it."""
         due_seconds: list[int] = []
         first = max(self._hand + 1, self._next // 1000)  # beyond the hand, nothing is due before _next
         for swept in range(first, min(second, first + SLOTS - 1) + 1):
@@ -302,14 +306,10 @@ class Ring(Generic[K]):
         self._hand = second
         if self._next < (second + 1) * 1000:
             self._next = _UNKNOWN
-        for due_second in sorted(due_seconds):
-            bucket = self._slots[due_second % SLOTS].pop(due_second // SLOTS)
-            if due_second == second:
-                self._bring_under(_in_order(bucket))
-            elif isinstance(bucket, tuple):
-                passed.append(bucket)
-            else:
-                passed += _in_order(bucket)
+        for due_second in sorted(due_seconds):  # all of them after what is under the hand
+            entries = _in_order(self._slots[due_second % SLOTS].pop(due_second // SLOTS))
+            self._under.update((key, due_ms) for due_ms, key in entries)
+            self._run += entries
         for slot in {due_second % SLOTS for due_second in due_seconds}:
             self._find_head(slot)
             self._stale.discard(slot)
@@ -322,47 +322,15 @@ class Ring(Generic[K]):
 
     # ---- under the hand ----------------------------------------------------------------------------------
 
-    def _bring_under(self, entries: list[tuple[int, K]]) -> None:
-        self._under.update((key, due_ms) for due_ms, key in entries)
-        if self._run:  # only after advance(): pop_due has emptied it before
-            self._late = sorted([*self._late, *self._run])
-        self._run = entries[::-1]
-
     def _discard_under(self, key: K, due_ms: int) -> bool:
         if self._under.get(key) != due_ms:
             return False
         del self._under[key]
         if len(self._run) + len(self._late) > 2 * len(self._under) + _SLACK:
-            self._run = []
+            self._run.clear()
             self._late = [(due_ms, key) for key, due_ms in self._under.items()]
             heapify(self._late)
         return True
-
-    def _take_under(self, until_ms: int, popped: list[tuple[int, K]]) -> None:
-        run, late, under = self._run, self._late, self._under
-        before = len(popped)
-        while run and run[-1][0] <= until_ms:
-            entry = run.pop()
-            if under.get(entry[1]) == entry[0]:
-                del under[entry[1]]
-                popped.append(entry)
-        if not (late and late[0][0] <= until_ms):
-            return
-        while late and late[0][0] <= until_ms:
-            entry = heappop(late)
-            if under.get(entry[1]) == entry[0]:
-                del under[entry[1]]
-                popped.append(entry)
-        popped[before:] = sorted(popped[before:])
-
-    def _drop_discarded(self, order: list[tuple[int, K]]) -> None:
-        """Remove discarded entries from the front of an order, ``_run`` or ``_late``."""
-        if order is self._run:
-            while order and self._under.get(order[-1][1]) != order[-1][0]:
-                order.pop()
-        else:
-            while order and self._under.get(order[0][1]) != order[0][0]:
-                heappop(order)
 
 
 def _as_dict(bucket: _Bucket[K]) -> dict[K, int]:

@@ -17,7 +17,7 @@ from typing import Final
 
 from ...errors import StoreCorrupt
 from ...job import Job
-from ..codec import UnreadableJob, decode_job, encode_job, loads
+from ..codec import UnreadableJob, decode_job, encode_job, loads, may_have_priority
 from ..state.limits import Limits
 from ..state.records import Record, decode_record, encode_record, portions
 from ..state.state import State
@@ -199,7 +199,7 @@ class Epoch:
             if int(told) != seq:
                 raise ValueError(f"its number is {int(told)}")
             key = decode_job(raw).key if b',"key":' in raw else None
-            self.state.insert(id.decode("ascii"), int(due_ms), raw, key)
+            self.state.insert(id.decode("ascii"), int(due_ms), raw, key, ranked=may_have_priority(raw, int(due_ms)))
             return
         fields = loads(text)
         if fields["seq"] != seq:
@@ -218,7 +218,7 @@ class Epoch:
     def _insert_parsed(self, text: bytes) -> None:
         raw = text[text.index(b'"job":') + 6 : -1]
         job = decode_job(raw)
-        self.state.insert(job.id, job.due_ms, raw, job.key)
+        self.state.insert(job.id, job.due_ms, raw, job.key, ranked=job.priority != 0)
 
     def mend_tail(self, *, after_power_loss: bool = False) -> None:
         """Cut an unfinished write off the end of the journal. The caller holds the lock, so its writer is dead.
@@ -270,7 +270,7 @@ class Epoch:
         journal.append(lines, len(lot), reserve=True)
         insert = self.state.insert
         for job, text in lot:
-            insert(job.id, job.due_ms, text, job.key)
+            insert(job.id, job.due_ms, text, job.key, ranked=job.priority != 0)
 
     def commit(self, new: Sequence[Job], records: Sequence[Record]) -> None:
         """Write jobs to add and records as one indivisible change; then apply them, the records first."""
@@ -286,7 +286,7 @@ class Epoch:
         for record in records:
             state.apply(record)  # which may have to read the snapshot, and fail at that
         for job, text in zip(new, jobs, strict=True):
-            state.insert(job.id, job.due_ms, text, job.key)
+            state.insert(job.id, job.due_ms, text, job.key, ranked=job.priority != 0)
 
     def seal(self, next_epoch: int, *, doubtful: bool = False) -> None:
         """Announce the next epoch: from now on a process looks for it before it appends here.

@@ -1,4 +1,4 @@
-"""Deciding what a verb does to a State. Nothing changes here, except that jobs to claim are taken off ``ready``."""
+"""Deciding what a verb does to a State. Nothing changes here but where due jobs are: on the ring, ready, or chosen."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ...errors import DuplicateJob, UnknownJob
 from ...job import Claim, Job
 from ...job import State as JobState
 from ...turn import Effect, Keep, is_stale
+from ..codec import lane
 from .limits import Trial, paused_queues
 from .ready import Entry
 from .records import Awaited, Record
@@ -18,6 +19,8 @@ from .state import State, job_of
 
 _TIDY_AGAIN_MS: Final = 60_000
 _MOST_WAKES: Final = 10_000
+_ALL: Final = 1 << 62
+_BEFORE_ALL: Final = Entry(0, -1, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,40 +119,105 @@ class Wanted(NamedTuple):
     ids: Collection[str] | None = None
 
 
+def take_due(state: State, now_ms: int, most: int = _ALL) -> Entry | None:
+    """Move what is due from the ring and the snapshot to ``ready``; changes no job.
+
+    A row that is text stays text until it is claimed: many may wait, and the garbage collector looks at each tuple.
+
+    Args:
+        state: of the store.
+        now_ms: the present.
+        most: how many to take off the ring, if it has no job with a priority.
+
+    Returns:
+        The last entry that was taken off the ring, if others are due there: they come after it in claim order.
+    """
+    popped = state.ring.pop_due(now_ms, _ALL if state.ranked else most)
+    for due_ms, id in popped:
+        row = state.rows[id]
+        told = lane(row, due_ms) if isinstance(row, bytes) else None
+        if told is not None:
+            state.ready.add(id, due_ms, told[0], -told[1])
+            continue
+        state.rows[id] = job = job_of(row)
+        if job.due_ms == due_ms:  # pragma: no branch - only a bug makes them differ; then it must not start early
+            state.ready.put(job)
+    for job in state.frozen.take_due(now_ms, state.hides):
+        state.rows[job.id] = job
+        if job.key is not None:
+            state.keys.add(job.key, job.id)
+        state.ready.put(job)
+    if state.ranked or len(popped) < most:
+        return None
+    return Entry(0, *popped[-1]) if popped else _BEFORE_ALL
+
+
 def choose(state: State, now_ms: int, wanted: Wanted) -> tuple[list[Job], list[str]]:
     """Take the next due jobs that are wanted off ``ready``, in claim order: (to claim, to expire).
 
-    If they are not recorded then, give them back with ``unchoose``.
+    So that the first jobs of a crowded second need not wait for all others, no more than is wanted is taken off the
+    ring at first. If they are not recorded then, give them back with ``unchoose``.
     """
-    chosen: list[Job] = []
-    expired: list[str] = []
-    held: list[tuple[str, Entry]] = []
-    limits = state.limits
-    paused = paused_queues(limits)
-    trial = Trial(limits, now_ms, wanted.without)
-    if wanted.limit > 0:
-        for queue, entry in _candidates(state, now_ms, wanted, paused):
-            job = job_of(state.rows[entry.id])
-            if entry.due_ms > now_ms:  # the clock was set back since it was taken off the ring
-                held.append((queue, entry))
-            elif is_stale(job, now_ms):
-                expired.append(job.id)
-            elif (job.limits or trial.names) and (barrier := trial.barrier(job)) is not None:
-                if wanted.ids is None:  # otherwise it was not taken
-                    state.ready.park(queue, entry, barrier)
-            else:
-                if job.limits:
-                    trial.take(job)
-                state.rows[job.id] = job  # it is decoded, and about to be claimed
-                chosen.append(job)
-            if len(chosen) == wanted.limit:
-                break
-    if wanted.ids is None:
-        state.ready.put_back(held)
+    choice = _Choice(state, now_ms, wanted)
+    most = wanted.limit if wanted.ids is None else _ALL
+    while (last := take_due(state, now_ms, most)) is not None and wanted.limit > 0:
+        choice.go_on(last)
+        if len(choice.chosen) == wanted.limit:
+            break
+        most *= 2
     else:
-        for id in (*expired, *(job.id for job in chosen)):
-            state.ready.discard(id)
-    return chosen, expired
+        choice.go_on(None)
+    return choice.chosen, choice.expired
+
+
+class _Choice:
+    """The jobs that one claim chooses."""
+
+    def __init__(self, state: State, now_ms: int, wanted: Wanted) -> None:
+        self.chosen: list[Job] = []
+        self.expired: list[str] = []
+        self._state = state
+        self._now_ms = now_ms
+        self._wanted = wanted
+        self._paused = paused_queues(state.limits)
+        self._trial = Trial(state.limits, now_ms, wanted.without)
+
+    def go_on(self, last: Entry | None) -> None:
+        """Choose among those that are ready, up to ``last`` in claim order."""
+        state, wanted = self._state, self._wanted
+        before = len(self.chosen), len(self.expired)
+        held: list[tuple[str, Entry]] = []
+        if wanted.limit > len(self.chosen):
+            for queue, entry in _candidates(state, self._now_ms, wanted, self._paused):
+                if last is not None and entry > last:
+                    held.append((queue, entry))
+                    break
+                if entry.due_ms > self._now_ms:  # the clock was set back since it was taken off the ring
+                    held.append((queue, entry))
+                elif self._takes(queue, entry) and len(self.chosen) == wanted.limit:
+                    break
+        if wanted.ids is None:
+            state.ready.put_back(held)
+        else:
+            for id in (*self.expired[before[1] :], *(job.id for job in self.chosen[before[0] :])):
+                state.ready.discard(id)
+
+    def _takes(self, queue: str, entry: Entry) -> bool:
+        """Whether a due job is chosen."""
+        state, trial = self._state, self._trial
+        job = job_of(state.rows[entry.id])
+        if is_stale(job, self._now_ms):
+            self.expired.append(job.id)
+            return False
+        if (job.limits or trial.names) and (barrier := trial.barrier(job)) is not None:
+            if self._wanted.ids is None:  # otherwise it was not taken
+                state.ready.park(queue, entry, barrier)
+            return False
+        if job.limits:
+            trial.take(job)
+        state.rows[job.id] = job  # it is decoded, and about to be claimed
+        self.chosen.append(job)
+        return True
 
 
 def _candidates(state: State, now_ms: int, wanted: Wanted, paused: Collection[str]) -> Iterator[tuple[str, Entry]]:

@@ -22,7 +22,7 @@ from ...job import Claim, Job
 from ...job import State as JobState
 from ...ring import Ring
 from ...turn import Again, Effect, End, Keep, begun, crashed, ended, revived, settled, unrun
-from ..codec import decode_job, lane
+from ..codec import decode_job
 from ..keeping import is_over, over_ms, was_over
 from .counts import Counts
 from .frozen import NOTHING, Frozen
@@ -76,6 +76,8 @@ class State:
         """Whether the frozen job of an id is out of date."""
         self.ring: Ring[str] = Ring(hand)
         self.ready = Ready()
+        self.ranked = False
+        """Whether a job on the ring may have a priority, so that the first due is not always the first to claim."""
         self.keys = Keys()
         self.left: dict[str, int] = {}
         """By id of a job that waits for others, how many have not ended; only where that has changed."""
@@ -102,6 +104,7 @@ class State:
         if job.finished:
             heappush(self.over, ((job.finished_ms or 0) + job.result_ttl_ms, job.id))
         elif job.state is SCHEDULED:
+            self.ranked = self.ranked or job.priority != 0
             self.ring.add(job.id, job.due_ms)
             if job.key is not None:
                 self.keys.add(job.key, job.id)
@@ -157,32 +160,11 @@ class State:
         row = self.rows.get(claim.job.id)
         return isinstance(row, Job) and row.state is RUNNING and row.token == claim.token
 
-    # ---- sweeping ----------------------------------------------------------------------------------------
-
-    def take_due(self, now_ms: int) -> None:
-        """Move everything due from the ring and the snapshot to ``ready``; changes no job.
-
-        A row that is text stays text until it is claimed: many may wait, and the garbage collector looks at each tuple.
-        """
-        for due_ms, id in self.ring.pop_due(now_ms):
-            row = self.rows[id]
-            told = lane(row, due_ms) if isinstance(row, bytes) else None
-            if told is not None:
-                self.ready.add(id, due_ms, told[0], -told[1])
-                continue
-            self.rows[id] = job = job_of(row)
-            if job.due_ms == due_ms:  # pragma: no branch - only a bug makes them differ; then it must not start early
-                self.ready.put(job)
-        for job in self.frozen.take_due(now_ms, self.hides):
-            self.rows[job.id] = job
-            if job.key is not None:
-                self.keys.add(job.key, job.id)
-            self.ready.put(job)
-
     # ---- applying ----------------------------------------------------------------------------------------
 
-    def insert(self, id: str, due_ms: int, row: Row, key: str | None = None) -> None:
-        """A new scheduled job."""
+    def insert(self, id: str, due_ms: int, row: Row, key: str | None, *, ranked: bool) -> None:
+        """A new scheduled job; ``ranked`` if it may have a priority."""
+        self.ranked = self.ranked or ranked
         self.rows[id] = row
         self.ring.add(id, due_ms)
         counts = self.counts
@@ -373,6 +355,7 @@ class State:
         job = self._raw(id)
         if job is None or job.state is not SCHEDULED:
             raise ValueError(f"job {id!r} must be scheduled, it is {'unknown' if job is None else job.state}")
+        self.ranked = self.ranked or job.priority != 0
         if id not in self.rows:
             if job.key is not None:
                 self.keys.add(job.key, id)

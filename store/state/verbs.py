@@ -153,7 +153,6 @@ class StateVerbs(ABC):
                 self._commit((), rescues)
             self._watch(owner, now_ms)
             unheard = [] if ask is None else views.claimed_since(state, owner, ask)
-            state.take_due(now_ms)
             chosen, expired = choose(state, now_ms, Wanted(limit, queues, without, ids))
             taken = [job.id for job in chosen]
             if taken or expired:

@@ -41,8 +41,8 @@ class SortedList:
         self.entries.remove((due_ms, key))
         return True
 
-    def pop_due(self, until_ms: int) -> list[tuple[int, str]]:
-        end = bisect_left(self.entries, (until_ms + 1, ""))
+    def pop_due(self, until_ms: int, most: int) -> list[tuple[int, str]]:
+        end = min(bisect_left(self.entries, (until_ms + 1, "")), most)
         popped, self.entries = self.entries[:end], self.entries[end:]
         for _, key in popped:
             del self.dues[key]
@@ -105,6 +105,11 @@ class RingMachine(RuleBasedStateMachine):
             self.now_ms = max(self.now_ms, due_ms - before)
             self._pop()
 
+    @rule(distance=AHEAD, most=st.integers(0, 4))
+    def time_passes_and_some_are_taken(self, distance: int, most: int) -> None:
+        self.now_ms = min(self.now_ms + distance, LAST_MS)
+        self._pop(most)
+
     @rule(distance=BEHIND)
     def the_clock_is_set_back(self, distance: int) -> None:
         self.now_ms = max(0, self.now_ms + distance)
@@ -158,8 +163,8 @@ class RingMachine(RuleBasedStateMachine):
         self.ring.advance(second)
         self.hand = max(self.hand, second)
 
-    def _pop(self) -> None:
-        assert self.ring.pop_due(self.now_ms) == self.model.pop_due(self.now_ms)
+    def _pop(self, most: int = 1 << 62) -> None:
+        assert self.ring.pop_due(self.now_ms, most) == self.model.pop_due(self.now_ms, most)
         self.hand = max(self.hand, self.now_ms // 1000)
 
 

@@ -95,7 +95,8 @@ class Replay:
         if job.id in self.state.rows:
             return
         raw = text[text.index(b'"job":') + 6 : -1]
-        self.state.insert(job.id, job.due_ms, raw if is_canonical(raw, job) else job, job.key)
+        row = raw if is_canonical(raw, job) else job
+        self.state.insert(job.id, job.due_ms, row, job.key, ranked=job.priority != 0)
         self.unknown.pop(job.id, None)
 
     def _apply(self, record: Record) -> None:

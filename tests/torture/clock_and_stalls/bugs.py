@@ -18,8 +18,8 @@ def the_hand_goes_back() -> Any:
     """When the clock is set back, so is the hand."""
     pop_due = Ring.pop_due
 
-    def pop(self: Ring[str], until_ms: int) -> list[tuple[int, str]]:
-        popped = pop_due(self, until_ms)
+    def pop(self: Ring[str], until_ms: int, most: int = 1 << 62) -> list[tuple[int, str]]:
+        popped = pop_due(self, until_ms, most)
         self._hand = until_ms // 1000
         return popped
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from hourwheel.ring import SLOTS, Ring
+
+ALL = 1 << 62
 
 
 class PopsOneMillisecondEarly(Ring[str]):
-    def pop_due(self, until_ms: int) -> list[tuple[int, str]]:
-        return super().pop_due(until_ms + 1)
+    def pop_due(self, until_ms: int, most: int = ALL) -> list[tuple[int, str]]:
+        return super().pop_due(until_ms + 1, most)
 
 
 class PopsOneMillisecondLate(Ring[str]):
-    def pop_due(self, until_ms: int) -> list[tuple[int, str]]:
-        return super().pop_due(until_ms - 1)
+    def pop_due(self, until_ms: int, most: int = ALL) -> list[tuple[int, str]]:
+        return super().pop_due(until_ms - 1, most)
 
 
 class PopsTheWholeCurrentSecond(Ring[str]):
-    def pop_due(self, until_ms: int) -> list[tuple[int, str]]:
-        return super().pop_due(until_ms // 1000 * 1000 + 999)
+    def pop_due(self, until_ms: int, most: int = ALL) -> list[tuple[int, str]]:
+        return super().pop_due(until_ms // 1000 * 1000 + 999, most)
 
 
 class IgnoresTheCycle(Ring[str]):
@@ -26,9 +30,9 @@ class IgnoresTheCycle(Ring[str]):
 
 
 class VisitsTheCurrentSlotOnly(Ring[str]):
-    def _sweep(self, second: int, passed: list[tuple[int, str]]) -> None:
+    def _sweep(self, second: int) -> None:
         self._hand = second - 1
-        super()._sweep(second, passed)
+        super()._sweep(second)
 
 
 class LeavesOutTheSlotOfTheHandInAFullTurn(Ring[str]):
@@ -65,9 +69,9 @@ class KeepsAHeadThatWasDiscarded(Ring[str]):
 
 
 class KeepsANextThatWasSwept(Ring[str]):
-    def _sweep(self, second: int, passed: list[tuple[int, str]]) -> None:
+    def _sweep(self, second: int) -> None:
         known = self._next
-        super()._sweep(second, passed)
+        super()._sweep(second)
         self._next = known
 
 
@@ -84,8 +88,8 @@ class ForgetsTheLaterCyclesOfASlot(Ring[str]):
 
 
 class ForgetsToOrderByKey(Ring[str]):
-    def pop_due(self, until_ms: int) -> list[tuple[int, str]]:
-        return sorted(super().pop_due(until_ms), key=lambda entry: (entry[0], entry[1][::-1]))
+    def pop_due(self, until_ms: int, most: int = ALL) -> list[tuple[int, str]]:
+        return sorted(super().pop_due(until_ms, most), key=lambda entry: (entry[0], entry[1][::-1]))
 
 
 class DiscardsWhateverTheInstant(Ring[str]):
@@ -102,8 +106,8 @@ class GivesBackWhatWasDiscardedUnderTheHand(Ring[str]):
 
 
 class LetsTheHandGoBack(Ring[str]):
-    def pop_due(self, until_ms: int) -> list[tuple[int, str]]:
-        popped = super().pop_due(until_ms)
+    def pop_due(self, until_ms: int, most: int = ALL) -> list[tuple[int, str]]:
+        popped = super().pop_due(until_ms, most)
         self._hand = until_ms // 1000
         return popped
 
@@ -114,9 +118,29 @@ class DropsWhatAHandThatWasMovedPassed(Ring[str]):
 
 
 class ForgetsTheOldRunWhenABucketComesUnderTheHand(Ring[str]):
-    def _bring_under(self, entries: list[tuple[int, str]]) -> None:
-        self._run = []
-        super()._bring_under(entries)
+    def _sweep(self, second: int) -> None:
+        self._run = deque()
+        super()._sweep(second)
+
+
+class PutsANewBucketBeforeTheOldRun(Ring[str]):
+    def _sweep(self, second: int) -> None:
+        before, self._run = self._run, deque()
+        super()._sweep(second)
+        self._run += before
+
+
+class PopsLateEntriesLast(Ring[str]):
+    def pop_due(self, until_ms: int, most: int = ALL) -> list[tuple[int, str]]:
+        late, self._late = self._late, []
+        popped = super().pop_due(until_ms, most)
+        self._late = late
+        return popped + super().pop_due(until_ms, most - len(popped))
+
+
+class ReturnsOneMoreThanAsked(Ring[str]):
+    def pop_due(self, until_ms: int, most: int = ALL) -> list[tuple[int, str]]:
+        return super().pop_due(until_ms, most + 1)
 
 
 class CountsTheHorizonItself(Ring[str]):
@@ -144,5 +168,8 @@ BUGS = [
     LetsTheHandGoBack,
     DropsWhatAHandThatWasMovedPassed,
     ForgetsTheOldRunWhenABucketComesUnderTheHand,
+    PutsANewBucketBeforeTheOldRun,
+    PopsLateEntriesLast,
+    ReturnsOneMoreThanAsked,
     CountsTheHorizonItself,
 ]

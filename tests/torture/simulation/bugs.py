@@ -36,9 +36,9 @@ def ring_loses_a_slot() -> Any:
 def ring_sweeps_only_the_current_slot() -> Any:
     """A late tick looks at its own second only."""
 
-    def sweep(self: Ring[str], second: int, passed: list[tuple[int, str]], _real: Any = Ring._sweep) -> None:
+    def sweep(self: Ring[str], second: int, _real: Any = Ring._sweep) -> None:
         self._hand = max(self._hand, second - 1)
-        _real(self, second, passed)
+        _real(self, second)
 
     return patch.object(Ring, "_sweep", sweep)
 

@@ -529,7 +529,7 @@ def test_ctrl_c_between_writing_a_change_and_applying_it_leaves_the_store_usable
     state = type(epoch_of(store).state)
     real = state.insert
 
-    def interrupted(*args: Any) -> None:
+    def interrupted(*args: Any, **options: Any) -> None:
         monkeypatch.setattr(state, "insert", real)
         raise KeyboardInterrupt
 

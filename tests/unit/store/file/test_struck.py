@@ -94,11 +94,11 @@ def test_half_of_a_change_in_a_memory_store_is_taken_back(monkeypatch: pytest.Mo
     before = {job.id: job for job in store.scan()}
     real, calls = type(store._state).insert, []
 
-    def insert(*args: Any) -> None:
+    def insert(*args: Any, **options: Any) -> None:
         calls.append(None)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        real(*args)
+        real(*args, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(store._state), "insert", insert)

@@ -52,7 +52,7 @@ def test_forgetting_what_a_new_epoch_has_left_out_or_what_runs_again_changes_not
 @pytest.mark.parametrize(("id", "found"), [("gone", "unknown"), ("waits", "scheduled"), ("runs", "running")])
 def test_a_job_that_has_not_finished_is_not_run_once_more_by_a_record_that_revives_it(id: str, found: str) -> None:
     state = StoreState(running=[running("runs", 1)])
-    state.insert("waits", NOW, a_job("waits"))
+    state.insert("waits", NOW, a_job("waits"), None, ranked=False)
     rows, counts, ring = dict(state.rows), replace(state.counts), len(state.ring)
     with pytest.raises(ValueError, match=f"^job '{id}' cannot be revived: it is {found}$"):
         state.apply(Revived([id], NOW))
