@@ -167,6 +167,11 @@ class Celery(Scheduler):
 
     # ---- calls -------------------------------------------------------------------------------------------
 
+    @property
+    def eager(self) -> bool:
+        """Whether calls run where they are made: task_always_eager."""
+        return bool(self.conf.task_always_eager)
+
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         """Call a task by its name, with Celery's options."""
         return super().send_task(name, args, kwargs, **call_options(options, self))

@@ -79,9 +79,9 @@ def apply_async_it(
     """Call the whole later, with Celery's options."""
     app = app_of(canvas)
     said = call_options(options, app)
-    if app.conf.task_always_eager:
+    if eager.runs_here(app):
         return eager.canvas(canvas, *given(args, kwargs), **said)
-    found = Canvas.apply_async(canvas, args, kwargs, **said)
+    found = eager.thrown(app, Canvas.apply_async(canvas, args, kwargs, **said))
     return GroupResult((), app) if isinstance(found, Results) and not len(found) else found
 
 
@@ -231,7 +231,7 @@ class Signature(core.Signature[Any]):
         """Call the task later, with ``args`` before the signature's own, and Celery's options."""
         app = app_of(self)
         said = call_options(options, app)
-        if app.conf.task_always_eager:
+        if eager.runs_here(app):
             return eager.canvas(self, *given(args, kwargs), **said)
         return super().apply_async(args, kwargs, **said)
 

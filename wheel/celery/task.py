@@ -142,13 +142,13 @@ class Task(CoreTask[..., Any]):
         """
         app = self.app
         said = call_options(options, app)
-        if app.conf.task_always_eager:
+        if eager.runs_here(app):
             return eager.called(self, args, kwargs, said)
         if is_over(said.get("expires"), app):
             late = super().apply_async(args, kwargs, **{**said, "expires": None, "countdown": None, "eta": NEVER})
             late.cancel()
             return late
-        return super().apply_async(args, kwargs, **said)
+        return eager.thrown(app, super().apply_async(args, kwargs, **said))
 
     def apply(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any

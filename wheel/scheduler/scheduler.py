@@ -263,6 +263,11 @@ class Scheduler:
             ticker.wake()
         return ids
 
+    @property
+    def eager(self) -> bool:
+        """Whether a test's travel() is to run calls where they are made, as testing.eager() does."""
+        return False
+
     def wake(self) -> None:
         """Wake the ticker, if there is one: something has changed that it cannot see."""
         ticker = self.life.ticker

@@ -48,7 +48,7 @@ class Travel:
         self.app: Final = app
         """The scheduler."""
         self.eager = False
-        """Whether calls that are due run immediately."""
+        """Whether calls that are due run immediately; they do as well if ``app.eager`` is true."""
         self._zone = zone
         self._record = Record(most)
         self._clock = TravelClock(base, frozen, self._pass_time)
@@ -213,7 +213,7 @@ class Travel:
                 self._spare_look()
                 runs += self.app.run_due()
                 with self._lock:
-                    if not (self.eager and self._added):  # after this, adding a job starts a new sweep
+                    if not (self._is_eager and self._added):  # after this, adding a job starts a new sweep
                         self._sweeps -= 1
                         return runs
         except BaseException:
@@ -223,14 +223,18 @@ class Travel:
 
     # ---- called by the scheduler -------------------------------------------------------------------------
 
+    @property
+    def _is_eager(self) -> bool:
+        return self.eager or self.app.eager
+
     def _horizon_ms(self) -> int:
-        return self._clock.now_ms() + 1 if self.eager else 0
+        return self._clock.now_ms() + 1 if self._is_eager else 0
 
     def _wake(self) -> None:
         """In eager mode, run what is due, unless a sweep is going on, which will find it."""
         with self._lock:
             self._added = True
-            if not self.eager or self._sweeps:
+            if not self._is_eager or self._sweeps:
                 return
         self._record.begin()
         self._sweep()

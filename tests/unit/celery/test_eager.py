@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hourwheel.celery import Celery, chain, chord, group
 from hourwheel.errors import PayloadError
+from hourwheel.testing import travel
 
 
 @pytest.fixture
@@ -78,3 +79,78 @@ def test_what_is_linked_to_a_whole_canvas_is_called_where_it_is_made_too(app: Ce
     failing.link_error(note.s())
     result = failing.apply_async()
     assert seen == [3, [1, 2], result.id]
+
+
+# ---- in travel() -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def note(app: Celery) -> Any:
+    app.conf.task_always_eager = True
+
+    @app.task(bind=True)
+    def note(self: Any, value: Any) -> Any:
+        note.ran.append((value, self.request.is_eager))  # type: ignore[attr-defined]
+        return value
+
+    note.ran = []  # type: ignore[attr-defined]
+    return note
+
+
+def test_a_countdown_was_passed_over_in_every_test_though_the_test_moved_the_clock(app: Celery, note: Any) -> None:
+    assert note.apply_async(("at once",), countdown=60).get() == "at once"
+    with travel(app) as t:
+        now, later = note.delay("now"), note.apply_async(("later",), countdown=60)
+        by_eta = note.s("by eta").apply_async(eta=t.now.replace(tzinfo=None))
+        assert (now.state, by_eta.state, later.state) == ("SUCCESS", "SUCCESS", "PENDING")
+        t.advance(seconds=59)
+        assert later.state == "PENDING"
+        t.advance(seconds=1)
+        assert later.get(timeout=0) == "later"
+        assert note.apply_async(("in a year",), countdown=365 * 86_400).get() == "in a year"
+    assert note.ran == [(value, True) for value in ("at once", "now", "by eta", "later", "in a year")]
+    assert note.apply_async(("at once",), countdown=60).get() == "at once"
+    assert app.store.stats(0).accepted == 0
+
+
+def test_canvases_and_retries_wait_for_their_countdowns_too(app: Celery, note: Any) -> None:
+    @app.task(bind=True, max_retries=1)
+    def fragile(self: Any) -> str:
+        if self.request.retries == 0:
+            raise self.retry(exc=OSError("again"), countdown=60)
+        return "well"
+
+    with travel(app) as t:
+        whole = chain(note.s(1), note.si(2).set(countdown=60)).apply_async()
+        both = group(note.s(3), note.s(4)).apply_async()
+        retried = fragile.delay()
+        assert [value for value, _ in note.ran] == [1, 3, 4]
+        assert (whole.state, both.get(timeout=0), retried.state) == ("PENDING", [3, 4], "RETRY")
+        t.advance(minutes=1)
+        assert (whole.get(timeout=0), retried.get(timeout=0)) == (2, "well")
+
+
+@pytest.mark.parametrize("canvas", [False, True])
+def test_errors_of_what_has_run_are_raised_where_it_was_called_if_that_is_asked_for(
+    app: Celery, note: Any, canvas: bool
+) -> None:
+    @app.task
+    def fail() -> None:
+        raise KeyError("user")
+
+    app.conf.task_eager_propagates = True
+    with travel(app) as t:
+        with pytest.raises(KeyError):
+            (chain(fail.s(), note.s()) if canvas else fail).apply_async()
+        later = fail.apply_async(countdown=1)
+        t.advance(seconds=1)
+        assert later.state == "FAILURE"
+
+
+def test_travel_runs_calls_where_they_are_made_only_while_that_is_asked_for(app: Celery, note: Any) -> None:
+    with travel(app) as t:
+        app.conf.task_always_eager = False
+        result = note.delay("later")
+        assert (result.state, note.ran) == ("PENDING", [])
+        t.advance()
+        assert note.ran == [("later", False)]

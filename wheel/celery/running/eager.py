@@ -1,4 +1,9 @@
-"""Eager: tasks that run at once in the process that calls them: apply(), and task_always_eager in tests."""
+"""Eager: tasks that run at once in the process that calls them: apply(), and task_always_eager in tests.
+
+With task_always_eager, a call runs where it is made and nothing is stored; as in Celery, it does not wait for its
+countdown. In travel() and testing.eager() it does: there the call is stored in the test's own store, and travel() runs
+it when it is due, which may be at once.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from typing import Any, Final
 
+from ...clock import Passing
 from ...ids import new_id
 from ...job import Job, State
 from ...payload import encode_call
@@ -22,6 +28,18 @@ from .request import EAGER
 
 _MOST: Final = 1_000
 """Runs of a task that retries for ever."""
+
+
+def runs_here(app: Any) -> bool:
+    """Whether calls run where they are made, without being stored."""
+    return app.eager and not isinstance(app.clock, Passing)
+
+
+def thrown(app: Any, result: Any) -> Any:
+    """The result of a call that was stored; with task_eager_propagates, raise what it raised if it has run already."""
+    if result is not None and app.eager and app.conf.task_eager_propagates:
+        result.maybe_throw()
+    return result
 
 
 def called(task: Any, args: Any, kwargs: Any, options: Mapping[str, Any]) -> EagerResult:

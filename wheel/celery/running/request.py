@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...clock import Passing
 from ...errors import HourwheelError
 from ...tasks import context
 from ...tasks.context import Request
@@ -41,7 +42,8 @@ class Context(Request):
     @property
     def is_eager(self) -> bool:
         """Whether the task runs in the process that called it: by apply(), or with task_always_eager."""
-        return self._job is not None and self._job.owner == EAGER
+        app = self._task.scheduler
+        return self._job is not None and (self._job.owner == EAGER or (app.eager and isinstance(app.clock, Passing)))
 
     @property
     def correlation_id(self) -> str | None:
