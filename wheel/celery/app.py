@@ -24,9 +24,10 @@ from .canvas import STARMAP, signature, starmap_of
 from .current import the_app
 from .result import AsyncResult, GroupResult
 from .running.control import Control
-from .running.events import listen, published
+from .running.events import listen, published, to_publish
 from .settings import absent
 from .settings.absent import forbid
+from .settings.call_plan import CallPlan
 from .settings.conf import CeleryConf
 from .settings.defaults import DEFAULTS
 from .settings.options import call_options
@@ -99,6 +100,7 @@ class Celery(Scheduler):
         self.on_after_fork = Signal("on_after_fork", refused="connect worker_process_init")
         self._finalized = False
         super().__init__(store, **ours)
+        self.registry.plan = CallPlan()
         if options.pop("set_as_current", True):
             set_default(self)
         said = {name: value for name, value in options.items() if name not in _IDLE and value is not None}
@@ -178,12 +180,14 @@ class Celery(Scheduler):
 
     def submit(self, job: Job, **options: Any) -> str:
         """See Scheduler.submit."""
+        job = to_publish(job)
         id = super().submit(job, **options)
         published((job,))
         return id
 
     def submit_many(self, jobs: Sequence[Job], **options: Any) -> list[str]:
         """See Scheduler.submit_many."""
+        jobs = list(map(to_publish, jobs))
         ids = super().submit_many(jobs, **options)
         published(jobs)
         return ids

@@ -14,6 +14,7 @@ from ..tasks import canvas as core
 from ..tasks.canvas import Canvas
 from .settings import absent
 from .settings.absent import forbid
+from .settings.call_plan import CallPlan
 from .signatures import (
     Signature,
     app_of,
@@ -160,6 +161,7 @@ def _several_of(header: Any) -> list[Any]:
 
 for _kind in (Signature, chain, group, chord):
     _kind.chain_type = chain
+    _kind.plan_type = CallPlan
     forbid(_kind, absent.CANVAS if _kind is Signature else absent.MANY)
 
 

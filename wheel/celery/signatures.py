@@ -19,6 +19,7 @@ from ..tasks.signature import given
 from .current import the_app
 from .result import GroupResult
 from .running import eager
+from .settings.call_plan import headers_in
 from .settings.options import call_options, priority_of
 
 # ---- methods of all of them ------------------------------------------------------------------------------
@@ -85,9 +86,11 @@ def apply_async_it(
     return GroupResult((), app) if isinstance(found, Results) and not len(found) else found
 
 
-def apply_it(canvas: Any, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **_: Any) -> Any:
-    """Run the whole now, in this thread."""
-    return eager.canvas(canvas, *given(args, kwargs))
+def apply_it(
+    canvas: Any, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
+    """Run the whole now, in this thread; of the options, the headers are passed on."""
+    return eager.canvas(canvas, *given(args, kwargs), headers=options.get("headers"))
 
 
 def delay_it(canvas: Any, *args: Any, **kwargs: Any) -> Any:
@@ -135,6 +138,7 @@ class Signature(core.Signature[Any]):
             "queue": plan.queue if plan.placed else None,
             "expires": expires,
             "priority": priority_of(plan.priority, app_of(self)) or None,
+            "headers": headers_in(getattr(plan, "extra", None)) or None,
             "link": list(plan.link) or None,
             "link_error": list(plan.link_error) or None,
         }

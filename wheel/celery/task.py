@@ -17,10 +17,11 @@ from ..job import Job
 from ..tasks import canvas as core
 from ..tasks import context
 from ..tasks.decorator import refuse_unfit
-from ..tasks.options.retry import Snooze
+from ..tasks.options.retry import Retry, Snooze
 from ..tasks.task import Task as CoreTask
 from ..worker.run.failure import OURS
 from . import canvas, signals
+from .current import Proxy
 from .exceptions import Ignore, MaxRetriesExceededError, Reject
 from .result import AsyncResult
 from .running import eager
@@ -28,12 +29,16 @@ from .running.raised import error_of
 from .running.request import Context, context_of
 from .settings import absent
 from .settings.absent import forbid
+from .settings.call_plan import CallPlan
 from .settings.options import NEVER, call_options, is_over, task_options
 from .signatures import Signature
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..tasks.canvas import Canvas
     from ..tasks.options.task_options import TaskOptions
+    from ..tasks.options.times import Seconds
     from ..tasks.registry import Registry
     from .running.eager_result import EagerResult
 
@@ -45,6 +50,7 @@ class Task(CoreTask[..., Any]):
     """A task with Celery's methods and attributes. Attributes of a subclass are the defaults of its tasks' options."""
 
     signature_type = Signature
+    plan_type = CallPlan
     exhausted_type = MaxRetriesExceededError
     MaxRetriesExceededError = MaxRetriesExceededError
     abstract: ClassVar[bool] = True
@@ -162,6 +168,23 @@ class Task(CoreTask[..., Any]):
         """
         throw = options.pop("throw", None)
         return eager.applied(self, args, kwargs, call_options(options, self.app), throw=throw)
+
+    def retry(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | type[BaseException] | None = None,
+        throw: bool = True,
+        eta: datetime | None = None,
+        countdown: Seconds | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> Retry:
+        """Retry the running job later, with Celery's options; see hourwheel's Task.retry. Its headers stay the same."""
+        said = call_options({"eta": eta, "countdown": countdown, **options}, Proxy(lambda: self.app))
+        if said.pop("headers", self.request.headers) != self.request.headers:
+            raise InvalidValue.of("headers", "left out of a retry: they stay those of the call", options["headers"])
+        return super().retry(args, kwargs, exc, throw, max_retries=max_retries, **said)
 
     def signature(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any

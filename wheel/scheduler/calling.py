@@ -13,7 +13,7 @@ from ..results.result import AsyncResult
 from ..tasks.carrier import Carrier
 from ..tasks.draft import send_linked
 from ..tasks.naming import checked_name
-from ..tasks.options.plan import CallOptions, Plan
+from ..tasks.options.plan import CallOptions
 from ..tasks.sender import Args, Kwargs, R
 from ..tasks.signature import given
 from ..tasks.task import Task, send
@@ -78,7 +78,7 @@ def send_task(
     """
     rest: dict[str, Any] = dict(options)
     countdown, eta = rest.pop("countdown", None), rest.pop("eta", None)
-    plan = Plan().but(rest)
+    plan = app.registry.plan.but(rest)
     return send(app, checked_name("name", name), *given(args, kwargs), plan, countdown, eta)
 
 

@@ -139,7 +139,7 @@ def beat_entry(name: object, value: object, registry: Registry, zone: tzinfo, wh
     misfire, grace, most = (value.get(name) for name in ("misfire", "misfire_grace_time", "max_instances"))
     draft = Draft(task, args, kwargs, Plan(), misfire, grace, most)
     options_of = partial(_with_options, draft, dict(value.get("options") or {}))
-    plan, _ = options_of(Plan() if known is None else known.plan)
+    plan, _ = options_of(registry.plan if known is None else known.plan)
     entry = replace(draft, plan=plan).entry(checked_name("name", name), value["schedule"], zone)
     return replace(entry, late=options_of)
 

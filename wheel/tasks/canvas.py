@@ -48,6 +48,8 @@ class Canvas(ABC, Generic[H_co]):
 
     chain_type: ClassVar[type[Chain[Any]]]
     """What ``|`` makes."""
+    plan_type: ClassVar[type[Plan]] = Plan
+    """What knows the options of its calls."""
     _options: Mapping[str, Any] = {}
     _inside: tuple[Canvas[Any], ...] = ()
 
@@ -79,7 +81,7 @@ class Canvas(ABC, Generic[H_co]):
                 raise InvalidValue.of(name, "left out for a chain, group or chord", options[name])
         given: dict[str, Any] = dict(options)
         checked_time(given.get("countdown"), given.get("eta"))
-        Plan().but({name: value for name, value in given.items() if name not in _TIMES})
+        self.plan_type().but({name: value for name, value in given.items() if name not in _TIMES})
         if given.keys() & _TIMES:
             given = {"countdown": None, "eta": None, **given}  # a new one replaces both
         made = copy(self)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InvalidValue, NotRegistered
 from ..safety.plain import harmless_logger
+from .options.plan import Plan
 from .sameness import Sameness, sameness
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Registry:
         self._parent = parent
         self._tasks: dict[str, Task[..., Any]] = {}
         self._aliases: dict[str, str] = {}
+        self.plan = Plan()
+        """The options of calls by a name alone, before those that a call says."""
 
     def add(self, task: Task[..., Any], aliases: Iterable[str] = ()) -> None:
         """Register a task under its name and its former names.

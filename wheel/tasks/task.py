@@ -51,6 +51,9 @@ class Task(Sender[P, R_co]):
     signature_type: ClassVar[type[Signature[Any]]] = Signature
     """What s(), si() and signature() make."""
 
+    plan_type: ClassVar[type[Plan]] = Plan
+    """What keeps the options of its calls."""
+
     exhausted_type: ClassVar[type[MaxRetriesExceeded]] = MaxRetriesExceeded
     """What retry() raises if no attempt is left and there is no other exception."""
 
@@ -81,7 +84,8 @@ class Task(Sender[P, R_co]):
         self.entry: Callable[..., Any] = partial(fn, self) if bind else fn
         """What a run calls with the arguments of the job."""
         self.countdown, self.eta = checked_time(rest.pop("countdown", None), None)
-        self.plan = replace(Plan().but(rest), said=frozenset())  # a call may add the option that one of these needs
+        plan = self.plan_type().but(rest)
+        self.plan = replace(plan, said=frozenset())  # a call may add the option that one of these needs
         self._task = self
         self._scheduler = scheduler
         self.check = partial(twin(fn), self) if bind else twin(fn)

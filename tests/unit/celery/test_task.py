@@ -223,7 +223,7 @@ def test_priorities_count_as_they_do_with_the_broker_that_the_app_names(app: Cel
     [
         ({"serializer": "pickle"}, "pickle is never read"),
         ({"exchange": "x"}, "queue= says where"),
-        ({"headers": {"a": 1}}, "pass it as a keyword argument"),
+        ({"headers": [("a", 1)]}, "a dict of JSON values"),
         ({"time_limit": 3}, "give it to @app.task"),
         ({"countdwn": 3}, "did you mean countdown"),
     ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ...clock import Passing
 from ...ids import new_id
@@ -22,6 +22,7 @@ from ...tasks.options.times import due_ms
 from ...tasks.signature import given
 from ...worker.run.failure import cause_of, failure_of
 from .. import states
+from ..settings.call_plan import CallPlan, headers_in
 from .eager_result import EagerGroup, EagerResult
 from .events import told
 from .request import EAGER
@@ -64,11 +65,12 @@ def applied(
     task.check(*positional, **named)
     clock = task.app.clock
     now_ns = clock.now_ns()
+    plan = cast("CallPlan", CallPlan().but({"headers": options.get("headers")}))
     due = due_ms(now_ns, options.get("countdown", 0) if options.get("eta") is None else None, options.get("eta"))
     job = Job(
         id=str(options.get("task_id") or new_id(now_ns // 1_000_000)), task=task.name, due_ms=due,
         payload=encode_call(positional, named), created_ms=now_ns // 1_000_000, state=State.RUNNING, owner=EAGER,
-        queue=options.get("queue") or task.app.conf.task_default_queue, attempt=1,
+        queue=options.get("queue") or task.app.conf.task_default_queue, attempt=1, extra=plan.extra,
     )  # fmt: skip
     for _ in range(_MOST):
         result, again = _run(task, job)
@@ -102,26 +104,29 @@ def canvas(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **options: A
     if isinstance(one, Signature):
         given = () if one.immutable else args
         plan = one.call.plan
-        said = {"link": list(plan.link), "link_error": list(plan.link_error), "task_id": plan.task_id}
+        said = {"link": list(plan.link), "link_error": list(plan.link_error), "task_id": plan.task_id,
+            "headers": headers_in(getattr(plan, "extra", None))}  # fmt: skip
         return called(one.task, (*given, *one.args), {**one.kwargs, **kwargs}, {**said, **options})
-    result = _chain(one, args, kwargs) if isinstance(one, Chain) else _group(one, args, kwargs)
+    passed = {"headers": options.get("headers") or one.option("headers")}
+    passed = {name: value for name, value in passed.items() if value is not None}
+    result = (_chain if isinstance(one, Chain) else _group)(one, args, kwargs, passed)
     if result is not None:
         _follow_all({name: options.get(name) or one.option(name) for name in ("link", "link_error")}, result)
     return result
 
 
-def _chain(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _chain(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any], options: Mapping[str, Any]) -> Any:
     result: Any = None
     for part in one.parts:
-        result = canvas(part, args, kwargs)
+        result = canvas(part, args, kwargs, **options)
         if result.state != states.SUCCESS:
             break
         args, kwargs = (result.get(),), {}
     return result
 
 
-def _group(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> EagerGroup:
-    return EagerGroup([canvas(member, args, kwargs) for member in one.members])
+def _group(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any], options: Mapping[str, Any]) -> EagerGroup:
+    return EagerGroup([canvas(member, args, kwargs, **options) for member in one.members])
 
 
 def _in_context(task: Any, job: Job, args: Any, kwargs: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...safety.calm import CalmLogger, passes
 from ...worker.run.failure import failure_of
 from .. import signals, states
+from ..settings.call_plan import OWN_HEADERS, headers_in, with_headers
 from .request import Context
 
 if TYPE_CHECKING:
@@ -89,7 +90,6 @@ def _guarded(method: Callable[..., Any], *args: Any) -> None:
 def listen(app: Any) -> None:
     """Tell tasks and signals of everything that happens to the jobs of an app."""
     on = app.on
-    on.before_add(_before_publish)
     on.received(lambda job: _received(app, job))
     on.succeeded(lambda job, value, seconds: _of(app, job, told.succeeded, value, seconds))
     on.failed(lambda job, error: _of(app, job, told.failed, error))
@@ -115,9 +115,14 @@ def _of(app: Any, job: Job, tell: Callable[..., None], *args: Any) -> None:
         tell(task, job, *args)
 
 
-def _before_publish(job: Job) -> None:
-    if signals.before_task_publish.receivers:
-        signals.before_task_publish.send(sender=job.task, **_message(job), declare=[], retry_policy=None)
+def to_publish(job: Job) -> Job:
+    """Tell of a job that is about to be stored. Returns it with the headers that receivers have given it."""
+    if not signals.before_task_publish.receivers:
+        return job
+    message = _message(job)
+    signals.before_task_publish.send(sender=job.task, **message, declare=[], retry_policy=None)
+    headers = {name: value for name, value in message["headers"].items() if name not in OWN_HEADERS}
+    return job if headers == headers_in(job.extra) else with_headers(job, headers)
 
 
 def published(jobs: Iterable[Job]) -> None:
@@ -130,7 +135,8 @@ def published(jobs: Iterable[Job]) -> None:
 def _message(job: Job) -> dict[str, Any]:
     """A job as the message that Celery would have sent."""
     args, kwargs = job.call
-    headers = {"id": job.id, "task": job.task, "argsrepr": repr(args), "kwargsrepr": repr(kwargs), "retries": 0}
+    own = {"id": job.id, "task": job.task, "argsrepr": repr(args), "kwargsrepr": repr(kwargs), "retries": 0}
+    headers = {**headers_in(job.extra), **own}
     body = (args, kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
     return {"body": body, "exchange": "", "routing_key": job.queue, "headers": headers, "properties": {}}
 

@@ -10,6 +10,7 @@ from ...tasks import context
 from ...tasks.context import Request
 from ..settings import absent
 from ..settings.absent import forbid
+from ..settings.call_plan import headers_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,8 @@ class Context(Request):
 
     def keys(self) -> Iterator[str]:
         """The names of the attributes."""
-        return (name for name in dir(self) if not name.startswith("_") and not callable(getattr(self, name)))
+        names = dict.fromkeys([*dir(self), *self._headers])
+        return (name for name in names if not name.startswith("_") and not callable(getattr(self, name, None)))
 
     @property
     def is_eager(self) -> bool:
@@ -70,9 +72,9 @@ class Context(Request):
         return None if job is None or job.after is None or not job.after.ids else job.after.ids[0]
 
     @property
-    def timelimit(self) -> tuple[float | None, float | None]:
+    def timelimit(self) -> list[float | None]:
         """The time limit and the soft time limit of the task, in seconds."""
-        return self._task.limits.hard_s, self._task.limits.soft_s
+        return [self.time_limit, self.soft_time_limit]
 
     @property
     def ignore_result(self) -> bool:
@@ -97,12 +99,27 @@ class Context(Request):
         return {"correlation_id": self.id, "reply_to": None}
 
     @property
+    def headers(self) -> dict[str, Any] | None:
+        """The headers of the call; None if it has none. Each of them is an attribute of the request as well."""
+        found = self._headers
+        inner = found.get("headers")  # as instrumentation says it, for old versions of Celery
+        return (inner if isinstance(inner, dict) else found) or None
+
+    @property
+    def _headers(self) -> dict[str, Any]:
+        return {} if self._job is None else headers_in(self._job.extra)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in self._headers:
+            return self._headers[name]
+        advice = absent.REQUEST.get(name, "the request has no such attribute, and the call no such header")
+        raise AttributeError(f"{type(self).__name__}.{name} is not there: {advice}")
+
+    @property
     def children(self) -> list[Any]:
         """Nothing: what a task has called is not recorded."""
         return []
 
-    headers = None
-    """Nothing: a call has no headers here."""
     group = None
     group_index = None
     chord = None

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ...errors import InvalidValue
 from ...tasks.options.plan import CallOptions
 from ...tasks.options.task_options import TaskOptions
+from .call_plan import checked_headers
 
 NEVER: Final = datetime(9999, 12, 30, tzinfo=UTC)
 """When a job is due that is cancelled at once: if this process dies in between, the job still does not run."""
@@ -21,7 +22,6 @@ _JSON: Final = "arguments and results are strict JSON; pickle is never read"
 _REFUSED: Final[Mapping[str, str]] = {
     "exchange": _BROKER,
     "delivery_mode": "every job is stored durably",
-    "headers": "a job has no headers; pass it as a keyword argument",
     "compression": "jobs are kept as text that a person can read",
     "chord": "write chord(header, body)",
     "group_id": "write group(...)",
@@ -34,6 +34,7 @@ _REFUSED: Final[Mapping[str, str]] = {
 """What a call or task cannot say, unless it says nothing (None), and what to do instead."""
 _LIMIT: Final = "a limit is the task's: give it to @app.task(...), or make another task of the function"
 _CALLS_REFUSED: Final[Mapping[str, str]] = {"time_limit": _LIMIT, "soft_time_limit": _LIMIT}
+_TASKS_REFUSED: Final[Mapping[str, str]] = {"headers": "they are a call's: apply_async(headers=...)"}
 _IDLE: Final = frozenset(
     "connection producer publisher retry retry_policy add_to_parent router mandatory immediate route_name argsrepr "
     "kwargsrepr replaced_task_nesting".split()
@@ -104,6 +105,7 @@ _MADE: Final[Mapping[str, Callable[[Any, Any], dict[str, Any]]]] = {
     "countdown": _countdown,
     "eta": _eta,
     "expires": _expires,
+    "headers": lambda value, _: {"headers": checked_headers(value)},
     "priority": lambda value, app: {"priority": priority_of(value, app)},
     "routing_key": lambda value, _: {"queue": value},
     "serializer": lambda *_: {},
@@ -138,7 +140,7 @@ def task_options(
     """
     of_class = _of_class(base, root)
     given = {**of_class, **{name: value for name, value in options.items() if name not in ("base", "bind")}}
-    _refuse(given, _REFUSED)
+    _refuse(given, {**_REFUSED, **_TASKS_REFUSED})
     _refuse_pickle(given)
     ours = {name: value for name, value in given.items() if name in _OURS}
     if given.get("acks_late") is False and "acks_early" not in given:
@@ -160,7 +162,7 @@ def task_options(
 
 _BOTH: Final = frozenset({"ignore_result", "rate_limit", "time_limit", "soft_time_limit", "priority", "expires"})
 """Options that can also be read as attributes."""
-_SAID: Final = frozenset({"acks_late", "routing_key", *_REFUSED, *_IDLE})
+_SAID: Final = frozenset({"acks_late", "routing_key", *_REFUSED, *_TASKS_REFUSED, *_IDLE})
 
 
 def _of_class(base: type[Any], root: type[Any]) -> dict[str, Any]:
