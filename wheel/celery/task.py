@@ -10,23 +10,25 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ..errors import InvalidValue, StoreError
 from ..job import Job
+from ..payload import encode
 from ..tasks import canvas as core
 from ..tasks import context
 from ..tasks.decorator import refuse_unfit
-from ..tasks.options.retry import Retry, Snooze
+from ..tasks.options.retry import Retry
 from ..tasks.task import Task as CoreTask
 from ..worker.run.failure import OURS
 from . import canvas, signals
 from .current import Proxy
 from .exceptions import Ignore, MaxRetriesExceededError, Reject
 from .result import AsyncResult
-from .running import eager
+from .running import eager, leaving
 from .running.raised import error_of
-from .running.request import Context, context_of
+from .running.request import EAGER, Context, context_of
 from .settings import absent
 from .settings.absent import forbid
 from .settings.call_plan import CallPlan
@@ -220,10 +222,30 @@ class Task(CoreTask[..., Any]):
     def replace(self, sig: Canvas[Any]) -> None:
         """Let another call take the place of this one: its result becomes that of this task.
 
+        Args:
+            sig: a signature or canvas.
+
         Raises:
-            Ignore: always, when the other one has been called; do not catch it.
+            Ignore: always; do not catch it.
+            InvalidValue: it is nothing that can be called, or an empty chain.
         """
-        raise _Replaced(sig)
+        if not isinstance(sig, core.Canvas) or (isinstance(sig, core.Chain) and not any(sig.signatures())):
+            raise InvalidValue.of("sig", "a call such as task.s(...), or a canvas; an empty chain is none", sig)
+        raise leaving.Replaced(sig)
+
+    def update_state(self, task_id: str | None = None, state: str | None = None, meta: Any = None, **_: Any) -> None:
+        """Say how far the running job is; see hourwheel's Task.update_state. In one that runs eagerly, nothing is kept.
+
+        Raises:
+            InvalidValue: it is another job's id.
+        """
+        job = context.current_job()
+        if job is not None and task_id not in (None, job.id):
+            raise InvalidValue.of("task_id", "the running job's, or left out", task_id)
+        if job is not None and job.owner == EAGER:
+            encode(meta, "meta")
+        else:
+            super().update_state(state=state, meta=meta)
 
     def add_trail(self, result: Any) -> Any:
         """Return the result: what a task has called is not recorded."""
@@ -258,23 +280,10 @@ class Task(CoreTask[..., Any]):
         signals.task_prerun.send(sender=self, task_id=job.id, task=self, args=args, kwargs=kwargs)
         self.before_start(job.id, args, kwargs)
         try:
-            return self(*args, **kwargs)
-        except _Replaced as replaced:
-            return replaced.by.apply_async().get(propagate=True)
-        except Reject as error:
-            if error.requeue:
-                raise Snooze(0, reason=f"rejected: {error.reason}") from None
-            self._leave(job, "REJECTED")
-        except Ignore:
-            self._leave(job, "IGNORED")
-        return None
-
-    def _leave(self, job: Job, otherwise: str) -> None:
-        """Note that the job's state is to be what update_state() has said last."""
-        found = self.scheduler.store.get([job.id])[0]
-        said = None if found is None else found.progress
-        note = said if isinstance(said, dict) else {"meta": said}
-        self.update_state(meta={"state": otherwise, **note, "left": True})
+            found = self(*args, **kwargs)
+        except (Ignore, Reject) as asked:
+            return leaving.left(self, job, asked)
+        return leaving.awaited(self, job, found) if type(found) is CoroutineType else found
 
 
 def _of_errback(fn: Any, *, bind: bool) -> tuple[str, str] | None:
@@ -286,12 +295,6 @@ def _of_errback(fn: Any, *, bind: bool) -> tuple[str, str] | None:
     plain = [one for one in found if one.kind is one.POSITIONAL_OR_KEYWORD]
     needed = [one for one in plain if one.default is one.empty]
     return (plain[1].name, plain[2].name) if len(plain) >= 3 and len(needed) >= 2 else None
-
-
-class _Replaced(Ignore):
-    def __init__(self, by: Canvas[Any]) -> None:
-        super().__init__("replaced")
-        self.by = by
 
 
 forbid(Task, absent.TASK)

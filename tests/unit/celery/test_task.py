@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hourwheel.celery import Celery, Task, current_app, current_task, shared_task
-from hourwheel.celery.exceptions import Ignore, MaxRetriesExceededError, Reject
+from hourwheel.celery.exceptions import MaxRetriesExceededError
 from hourwheel.contract import Found
 from hourwheel.errors import InvalidValue, NoScheduler, PayloadError
 from hourwheel.tasks.default_app import set_default
@@ -125,39 +125,6 @@ def test_the_request_has_what_programs_read(app: Celery, run: Run) -> None:
     first = result.parent.get()
     assert first == [result.parent.id, [1], {}, 0, False, False, result.parent.id, None, None, "celery"]
     assert result.get()[6:8] == [result.parent.id, result.parent.id]
-
-
-def test_ignore_and_reject_end_a_task_with_the_state_that_it_has_said(app: Celery, run: Run) -> None:
-    runs: list[int] = []
-
-    @app.task(bind=True)
-    def stop(self: Any) -> None:
-        self.update_state(state="FAILURE", meta={"exc": "no"})
-        raise Ignore
-
-    @app.task
-    def reject(requeue: bool) -> None:
-        runs.append(1)
-        raise Reject("not now", requeue=requeue and len(runs) == 1)
-
-    stopped, rejected, again = stop.delay(), reject.delay(False), reject.delay(True)
-    run()
-    run(1)
-    assert (stopped.state, stopped.info) == ("FAILURE", {"exc": "no"})
-    assert rejected.state == again.state == "REJECTED"
-
-
-def test_a_task_that_lets_another_take_its_place_has_its_result(app: Celery) -> None:
-    @app.task
-    def add(x: int, y: int) -> int:
-        return x + y
-
-    @app.task(bind=True)
-    def ask(self: Any) -> Any:
-        return self.replace(add.s(1, 41))
-
-    with app:
-        assert ask.delay().get(timeout=20) == 42
 
 
 def test_when_no_retry_is_left_without_an_error_celerys_one_is_raised(app: Celery, run: Run) -> None:

@@ -7,8 +7,11 @@ it when it is due, which may be at once.
 
 from __future__ import annotations
 
+from asyncio import get_running_loop
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from types import CoroutineType
 from typing import Any, Final, cast
 
 from ...clock import Passing
@@ -21,10 +24,13 @@ from ...tasks.options.retry import Retry, Snooze
 from ...tasks.options.times import due_ms
 from ...tasks.signature import given
 from ...worker.run.failure import cause_of, failure_of
+from ...worker.run.loops import close_loop, run_in_loop
 from .. import states
+from ..exceptions import Ignore, Reject
 from ..settings.call_plan import CallPlan, headers_in
 from .eager_result import EagerGroup, EagerResult
 from .events import told
+from .leaving import state_of
 from .request import EAGER
 
 _MOST: Final = 1_000
@@ -77,7 +83,7 @@ def applied(
         if again is None:
             break
         job = again
-    if throw and isinstance(result.result, BaseException):
+    if throw and result.failed():
         raise result.result
     _follow_all(options, result)
     return result
@@ -90,6 +96,9 @@ def _run(task: Any, job: Job) -> tuple[EagerResult, Job | None]:
         value = copy_context().run(_in_context, task, job, args, kwargs)
     except (Retry, Snooze) as asked:
         return _again(task, job, asked)
+    except (Ignore, Reject) as asked:
+        told.left(task, job, asked)
+        return EagerResult(job.id, asked, state_of(asked), name=task.name), None
     except Exception as error:
         if task.retrying.covers(error):
             return _again(task, job, Retry(exc=error))
@@ -131,7 +140,25 @@ def _group(one: Any, args: tuple[Any, ...], kwargs: dict[str, Any], options: Map
 
 def _in_context(task: Any, job: Job, args: Any, kwargs: Any) -> Any:
     context.enter(job)
-    return task.entry(*args, **kwargs)
+    found = task.entry(*args, **kwargs)
+    return _awaited(found) if type(found) is CoroutineType else found
+
+
+def _awaited(work: Any) -> Any:
+    """What a coroutine comes to, also if a loop already runs in this thread: then in another one."""
+    try:
+        get_running_loop()
+    except RuntimeError:
+        return run_in_loop(work)
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(copy_context().run, _alone, work).result()
+
+
+def _alone(work: Any) -> Any:
+    try:
+        return run_in_loop(work)
+    finally:
+        close_loop()
 
 
 def _again(task: Any, job: Job, asked: Any) -> tuple[EagerResult, Job | None]:

@@ -35,7 +35,7 @@ class EagerResult:
             raise (
                 self.result if isinstance(self.result, BaseException) else JobCancelled(f"job {self.id} was cancelled")
             )
-        return self.result
+        return None if self.state in (states.IGNORED, states.REJECTED) else self.result
 
     wait = get
     TimeoutError = ResultTimeout

@@ -9,6 +9,7 @@ from ...safety.calm import CalmLogger, passes
 from ...worker.run.failure import failure_of
 from .. import signals, states
 from ..settings.call_plan import OWN_HEADERS, headers_in, with_headers
+from .leaving import LEFT, Asked, state_of
 from .request import Context
 
 if TYPE_CHECKING:
@@ -36,11 +37,20 @@ class told:  # noqa: N801 - it is used as a module
 
     @staticmethod
     def succeeded(task: Any, job: Job, value: Any, seconds: float = 0.0) -> None:
-        """The function has returned."""
+        """The function has returned, or what it has raised was noted as Ignore or Reject."""
+        asked = LEFT.pop((job.id, job.token), None) if LEFT else None
+        if asked is not None:
+            told.left(task, job, asked)
+            return
         args, kwargs = job.call
         signals.task_success.send(sender=task, result=value, runtime=seconds)
         _guarded(task.on_success, value, job.id, args, kwargs)
         _ended(task, job, states.SUCCESS, value, None)
+
+    @staticmethod
+    def left(task: Any, job: Job, asked: Asked) -> None:
+        """It has raised Ignore or Reject."""
+        _told_postrun(task, job, state_of(asked), asked)
 
     @staticmethod
     def failed(task: Any, job: Job, error: BaseException) -> None:
