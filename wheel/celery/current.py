@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import NoScheduler
 from ..tasks import context, default_app
+from .settings.conf import CeleryConf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,12 +16,17 @@ def the_app() -> Any:
     """The current app: the first that was made, or the one last passed to set_default().
 
     Raises:
-        NoScheduler: there is none.
+        NoScheduler: there is none, or it has none of Celery's names.
     """
-    found = default_app.default_or_none()
+    found: Any = default_app.default_or_none()
     if found is None:
         raise NoScheduler('there is no app yet: make one first, app = Celery("proj", store="tasks.json")')
-    return cast("Any", found)
+    if not isinstance(found.conf, CeleryConf):
+        raise NoScheduler(
+            f"the current app is {found!r}, which has neither Celery's names nor its words and signals: make it with "
+            "hourwheel.celery.Celery(store=...), which is a Scheduler as well, or pass another app to set_default()"
+        )
+    return found
 
 
 def the_task() -> Any:
@@ -67,7 +73,7 @@ class Proxy:
         try:
             return repr(self._found())
         except NoScheduler:
-            return "<no app yet>"
+            return "<no app of Celery's yet>"
 
 
 current_app: Final[Any] = Proxy(the_app)

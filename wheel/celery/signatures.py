@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from ..clock import as_datetime
 from ..errors import InvalidValue
@@ -28,7 +28,7 @@ from .settings.options import call_options, priority_of
 def app_of(canvas: Canvas[Any]) -> Any:
     """The app of its first call."""
     for sig in canvas.signatures():
-        return cast("Any", sig.task.scheduler)
+        return getattr(sig.task, "app", None) or sig.task.scheduler
     return the_app()
 
 

@@ -23,7 +23,7 @@ from ..tasks.options.retry import Retry
 from ..tasks.task import Task as CoreTask
 from ..worker.run.failure import OURS
 from . import canvas, signals
-from .current import Proxy
+from .current import Proxy, the_app
 from .exceptions import Ignore, MaxRetriesExceededError, Reject
 from .result import AsyncResult
 from .running import eager, leaving
@@ -127,8 +127,12 @@ class Task(CoreTask[..., Any]):
 
     @property
     def app(self) -> Any:
-        """The app of its calls."""
-        return cast("Any", self.scheduler)
+        """The app of its calls.
+
+        Raises:
+            NoScheduler: the task is shared, and there is no current app, or it is none of Celery's.
+        """
+        return the_app() if self._scheduler is None else self._scheduler
 
     @property
     def request(self) -> Context:

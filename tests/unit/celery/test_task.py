@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hourwheel.celery import Celery, Task, current_app, current_task, shared_task
+from hourwheel import Scheduler
+from hourwheel.celery import Celery, Task, chain, current_app, current_task, shared_task, signature
 from hourwheel.celery.exceptions import MaxRetriesExceededError
+from hourwheel.celery.result import AsyncResult
 from hourwheel.contract import Found
 from hourwheel.errors import InvalidValue, NoScheduler, PayloadError
+from hourwheel.store import MemoryStore
 from hourwheel.tasks.default_app import set_default
 
 Run = Callable[..., None]
@@ -233,5 +236,26 @@ def test_shared_tasks_are_those_of_every_app_and_go_to_the_current_one(app: Cele
     run()
     assert result.get() == current_app.main == "proj"
     set_default(None)
-    with pytest.raises(NoScheduler):
+    with pytest.raises(NoScheduler, match=r"app = Celery\("):
         which.delay()
+
+
+def test_a_shared_task_went_to_a_scheduler_whose_results_have_other_words_and_which_tells_no_signals() -> None:
+    task = shared_task(name="shared")(lambda: 1)
+    scheduler = Scheduler(MemoryStore())
+    set_default(scheduler)
+    asks: list[Callable[[], Any]] = [
+        task.delay, task.apply, task.s().delay, chain(task.s()).delay, lambda: AsyncResult("x"), lambda: task.app,
+        lambda: current_app.conf, lambda: current_app.main, lambda: signature("shared"),
+    ]  # fmt: skip
+    try:
+        for ask in asks:
+            with pytest.raises(NoScheduler, match=r"make it with hourwheel\.celery\.Celery\(store="):
+                ask()
+        assert not current_app
+        assert "no app" in repr(current_app)
+        assert scheduler.store.stats(0).accepted == 0
+        Celery(store=MemoryStore())
+        assert task.delay().state == "PENDING"
+    finally:
+        set_default(None)
