@@ -58,6 +58,23 @@ def read(words: Sequence[str]) -> Reading:
     return _reading(pieces, app, _near(pieces, command))
 
 
+def unread(command: str, environ: Mapping[str, str]) -> list[str]:
+    """What to say of variables of the environment from which Celery's command line takes options, and ours does not.
+
+    >>> unread("worker", {"CELERY_WORKER_CONCURRENCY": "4"})
+    ['CELERY_WORKER_CONCURRENCY is not read here: write --concurrency=4']
+    """
+    told = []
+    for name, option in by_name(OPTIONS[command]).items():
+        variable = f"CELERY_{command}_{name.lstrip('-').replace('-', '_')}".upper()
+        if name.startswith("--") and environ.get(variable):
+            told.append(f"{variable} is not read here: write {name}{f'={environ[variable]}' if option.takes else ''}")
+    for variable in ("CELERY_LOADER", "CELERY_CONFIG_MODULE"):
+        if environ.get(variable):
+            told.append(f"{variable} is not read here: write app.config_from_object(...) where the app is made")
+    return told
+
+
 def _reading(pieces: Iterable[_Piece], app: str, near: str) -> Reading:
     reading, translated, reasons = Reading(near=near), list[str](), dict[str, list[str]]()
     for piece in pieces:

@@ -191,10 +191,7 @@ WORKER: Final = (
     _option("--pool-start-method=", _start_method),
     _option("--purge --discard", _refused("run `hourwheel purge{app} --force` first; it cancels all jobs that wait")),
     _option("-D --detach", _refused(f"a worker stays in the foreground; {_DAEMON}")),
-    _option(
-        "--pidfile=",
-        _refused(f"none is written; {_DAEMON}. By hand: sh -c 'echo $$ > FILE; exec hourwheel worker ...'"),
-    ),
+    _option("--pidfile=", _logfile),
     _option("--uid=", _refused("start it as that user: User= of systemd, or sudo -u USER")),
     _option("--gid=", _refused("start it as that group: Group= of systemd, or sudo -g GROUP")),
     _option("--umask=", _refused("set it before: UMask= of systemd. The files of a store are always private")),

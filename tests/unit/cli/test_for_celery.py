@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ TABLE: dict[str, dict[str, list[tuple[str, str]]]] = {
         "schedule_filename": [("/var/run/beat", IDLE)],
         "scheduler": [("celery.beat:PersistentScheduler", IDLE), ("django", REFUSED)],
         "logfile": [("worker.log", WORKS), ("%n%I.log", REFUSED)],
-        "pidfile": [("worker.pid", REFUSED)],
+        "pidfile": [("worker.pid", WORKS), ("%n.pid", REFUSED)],
         "uid": [("shop", REFUSED)],
         "gid": [("shop", REFUSED)],
         "umask": [("077", REFUSED)],
@@ -248,9 +249,9 @@ def test_a_long_line_of_a_unit_file_runs_as_it_is(run: Run, ran: list[Scheduler]
 
 
 def test_all_that_is_not_taken_is_said_at_once(run: Run, ran: list[Scheduler]) -> None:
-    status, out, err = run("-A", "proj", "--workdir", "/x", "worker", "-D", "--pidfile=/y", "--uid", "shop", "-E")
+    status, out, err = run("-A", "proj", "--workdir", "/x", "worker", "-D", "--umask=077", "--uid", "shop", "-E")
     assert (status, out, ran) == (2, "", [])
-    assert [line.split()[1] for line in err.splitlines()] == ["--workdir", "-D", "--pidfile", "--uid"]
+    assert [line.split()[1] for line in err.splitlines()] == ["--workdir", "-D", "--umask", "--uid"]
 
 
 @pytest.mark.parametrize(
@@ -313,6 +314,56 @@ def test_the_words_that_a_patched_process_gets_are_ours(
     monkeypatch.setattr(worker, "patch_for", lambda pool, words: seen.append(list(words)))
     assert run("-A", "proj", "worker", "-E", "--autoscale=5,1", "-P", "gevent")[0] == 0
     assert seen[0] == ["-A", "proj", "worker", "-P", "gevent", "-c", "5"]
+
+
+# ---- the file with the number of the process, and the environment -----------------------------------------
+
+
+def test_the_number_of_the_process_is_in_the_file_while_it_runs(
+    run: Run, proj: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pidfile = proj / "worker.pid"
+    seen: list[str] = []
+
+    def runs(self: Scheduler, *, timeout: float) -> list[Any]:
+        seen.append(pidfile.read_text())
+        status, _, err = run("-A", "proj", "worker", "--pidfile", str(pidfile))
+        assert (status, f"belongs to process {os.getpid()}, which runs" in err) == (2, True)
+        assert pidfile.read_text() == seen[0]
+        return []
+
+    pidfile.write_text("999999\n")  # of a worker that was killed
+    monkeypatch.setattr(Scheduler, "run", runs)
+    assert run("-A", "proj", "worker", "--pidfile", str(pidfile))[0] == 0
+    assert seen == [f"{os.getpid()}\n"]
+    assert not pidfile.exists()
+
+
+def test_a_mistyped_pidfile_would_have_emptied_another_file(run: Run, proj: Path, ran: list[Scheduler]) -> None:
+    before = (proj / "proj" / "tasks.py").read_text()
+    for path, told in (("proj/tasks.py", "something else in it"), ("no/such/x.pid", "No such file"), (".", "Is a dir")):
+        status, _, err = run("-A", "proj", "worker", "--pidfile", path)
+        assert (status, told in err, ran) == (2, True, [])
+    assert (proj / "proj" / "tasks.py").read_text() == before
+
+
+@pytest.mark.parametrize("name", sorted({one.name for one in parameters("worker").values()}))
+def test_a_variable_that_celerys_worker_reads_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"CELERY_WORKER_{name.upper()}", "1")
+    monkeypatch.setenv("CELERY_CONFIG_MODULE", "")
+    status, _, err = run("-A", "proj", "worker")
+    assert (status, err.count("\n")) == (0, 1)
+    assert re.match(rf"hourwheel: CELERY_WORKER_{name.upper()} is not read here: write --[a-z-]+(=1)?\n$", err)
+
+
+def test_variables_are_told_to_those_who_come_from_celery_only(
+    run: Run, proj: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (proj / "plain.py").write_text("from hourwheel import Scheduler\napp = Scheduler('tasks.json')\n")
+    monkeypatch.setenv("CELERY_WORKER_CONCURRENCY", "4")
+    monkeypatch.setenv("CELERY_LOADER", "my.Loader")
+    assert run("-A", "plain", "worker")[2] == ""
+    assert "CELERY_LOADER is not read here: write app.config_from_object(...)" in run("-A", "proj", "worker")[2]
 
 
 # ---- the guide -------------------------------------------------------------------------------------------

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import threading
 from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from logging.handlers import WatchedFileHandler
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from ... import __version__
 from ...errors import InvalidValue
+from ...scheduler.scheduler import Scheduler
 from ...settings.checks import checked_owner, checked_queues, checked_timeout
 from ...tasks.discovery import Discovery
 from ...worker import log
@@ -23,9 +28,6 @@ from ..near import guess
 from ..outcome import NO, YES, CommandError
 from ..patching import patch_for
 from ..places import app_of
-
-if TYPE_CHECKING:
-    from ...scheduler.scheduler import Scheduler
 
 _CLOSE_S: Final = 0.75
 """How long closing the store may take after the jobs have ended."""
@@ -63,7 +65,7 @@ def _timeout(text: str) -> float:
         raise InvalidValue.of("timeout", "a number of seconds, zero or more", text) from None
 
 
-def _logfile(text: str) -> str:
+def _file(text: str) -> str:
     if not text or "%" in text:
         raise ArgumentTypeError(f"must be the path of a file, in which % stands for nothing, got {text!r}")
     return text
@@ -126,8 +128,14 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
             "-f",
             "--logfile",
             metavar="FILE",
-            type=_logfile,
+            type=_file,
             help="append the log to this file, which may be moved away (logrotate); default: stderr",
+        ),
+        argument(
+            "--pidfile",
+            metavar="FILE",
+            type=_file,
+            help="write the number of the process to this file while it runs; a second worker with it is refused",
         ),
         pool("what jobs run in: threads, processes (or prefork), asyncio, gevent, eventlet or solo"),
         _limit("--time-limit", "stop a run after this long; not in threads"),
@@ -168,8 +176,10 @@ def worker(args: Namespace, context: Context) -> int:
     _set_queues(app, args, context)
     app.fires.tends = args.beat is not False
     _set_log(args)
-    _banner(app, context.console, told=args.beat is True)
-    left = app.run(timeout=args.timeout)
+    _say_unread(app, context)
+    with _pidfile(args.pidfile):
+        _banner(app, context.console, told=args.beat is True)
+        left = app.run(timeout=args.timeout)
     if app.stuck or not _closes(app):
         context.console.error(
             "hourwheel: the store does not answer; exiting without closing it, which releases its locks"
@@ -212,6 +222,47 @@ def _set_log(args: Namespace) -> None:
         logging.getLogger().setLevel(args.loglevel)
     logging.basicConfig(level=args.loglevel, format=log.FORMAT)
     logging.getLogger("hourwheel").setLevel(args.loglevel)
+
+
+def _say_unread(app: Scheduler, context: Context) -> None:
+    """Say which variables of the environment a worker of Celery's would have read, for an app with Celery's names."""
+    if type(app).decorator_type is not Scheduler.decorator_type:
+        from ...celery.command_line import unread
+
+        for line in unread("worker", context.environ):
+            context.console.error(f"hourwheel: {line}")
+
+
+@contextmanager
+def _pidfile(path: str | None) -> Iterator[None]:
+    """Keep a file with the number of this process, locked by the kernel, so that none is left over by a kill.
+
+    Raises:
+        CommandError: a worker that runs has it, or it cannot be written.
+    """
+    if path is None:
+        yield
+        return
+    try:
+        file = open(path, "a+", encoding="ascii", errors="replace")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise CommandError(f"--pidfile {path} cannot be written: {error.strerror}") from error
+    with file:
+        file.seek(0)
+        there = file.read(100).strip()
+        if there and not there.isdigit():
+            raise CommandError(f"--pidfile {path} has something else in it than the number of a process")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(f"--pidfile {path} belongs to process {there}, which runs") from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            Path(path).unlink(missing_ok=True)
 
 
 def _closes(app: Scheduler) -> bool:
