@@ -28,6 +28,7 @@ from ..near import guess
 from ..outcome import NO, YES, CommandError
 from ..patching import patch_for
 from ..places import app_of
+from .reloading import run_and_reload
 
 _CLOSE_S: Final = 0.75
 """How long closing the store may take after the jobs have ended."""
@@ -103,6 +104,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
         "hourwheel worker -A shop.tasks -P processes -c 8 --time-limit 300",
         "hourwheel worker -A shop.tasks -P gevent -c 1000",
         "hourwheel -A shop.tasks worker -B -l debug",
+        "hourwheel worker -A shop.tasks --reload",
     ),
     takes=(
         APP,
@@ -162,10 +164,27 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
             default=30.0,
             help="how long to wait for running jobs when stopping; default: 30",
         ),
+        argument(
+            "--reload",
+            action=BooleanOptionalAction,
+            default=None,
+            help="for development: start the worker anew when a Python file in the current directory or below changes; "
+            "needs `pip install 'hourwheel[reload]'`",
+        ),
+        argument(
+            "--reload-dir",
+            metavar="DIR",
+            action="append",
+            help="with --reload: watch this directory instead; repeatable",
+        ),
     ),
     use="runs",
 )
 def worker(args: Namespace, context: Context) -> int:
+    if args.reload:
+        return run_and_reload(args, context)
+    if args.reload_dir and args.reload is None:
+        raise CommandError("--reload-dir says what --reload watches; add --reload")
     patch_for(args.pool, args.words)
     app = app_of(args, context.environ)
     app.pool = _pool(args, app.pool)
