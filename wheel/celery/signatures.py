@@ -19,7 +19,7 @@ from ..tasks.signature import given
 from .current import the_app
 from .result import GroupResult
 from .running import eager
-from .settings.call_plan import headers_in
+from .settings.call_plan import headers_in, limits_in
 from .settings.options import call_options, priority_of
 
 # ---- methods of all of them ------------------------------------------------------------------------------
@@ -130,6 +130,7 @@ class Signature(core.Signature[Any]):
     def options(self) -> dict[str, Any]:
         """The options that were said."""
         plan = self.call.plan
+        extra = getattr(plan, "extra", None)
         expires = plan.expires if plan.expires_ms is None else as_datetime(plan.expires_ms)
         said = {
             "countdown": self.call.countdown,
@@ -138,7 +139,9 @@ class Signature(core.Signature[Any]):
             "queue": plan.queue if plan.placed else None,
             "expires": expires,
             "priority": priority_of(plan.priority, app_of(self)) or None,
-            "headers": headers_in(getattr(plan, "extra", None)) or None,
+            "headers": headers_in(extra) or None,
+            "time_limit": limits_in(extra).hard_s,
+            "soft_time_limit": limits_in(extra).soft_s,
             "link": list(plan.link) or None,
             "link_error": list(plan.link_error) or None,
         }

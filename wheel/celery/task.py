@@ -20,6 +20,7 @@ from ..tasks import canvas as core
 from ..tasks import context
 from ..tasks.decorator import refuse_unfit
 from ..tasks.options.retry import Retry
+from ..tasks.options.time_limits import UNLIMITED, Limits
 from ..tasks.task import Task as CoreTask
 from ..worker.run.failure import OURS
 from . import canvas, signals
@@ -31,7 +32,7 @@ from .running.raised import error_of
 from .running.request import EAGER, Context, context_of
 from .settings import absent
 from .settings.absent import forbid
-from .settings.call_plan import CallPlan
+from .settings.call_plan import CallPlan, limits_in
 from .settings.options import NEVER, call_options, is_over, task_options
 from .signatures import Signature
 
@@ -250,6 +251,11 @@ class Task(CoreTask[..., Any]):
             encode(meta, "meta")
         else:
             super().update_state(state=state, meta=meta)
+
+    def limits_of(self, job: Job) -> Limits:
+        """The time limits of a run: those of the call come before the task's."""
+        of_call = limits_in(job.extra)
+        return self.limits if of_call == UNLIMITED else of_call.over(self.limits)
 
     def add_trail(self, result: Any) -> Any:
         """Return the result: what a task has called is not recorded."""

@@ -32,7 +32,7 @@ from .options.retry import OPTIONS as RETRY_OPTIONS
 from .options.retry import MaxRetriesExceeded, Retry, RetryOptions, policy_of, reason_of
 from .options.task_options import TaskOptions, listed, refuse_unknown
 from .options.time_limits import OPTIONS as LIMIT_OPTIONS
-from .options.time_limits import limits_of
+from .options.time_limits import Limits, limits_of
 from .options.times import Seconds, checked_time
 from .sender import P, R_co, Sender
 from .signature import given, takes, twin
@@ -149,6 +149,10 @@ class Task(Sender[P, R_co]):
     def as_errback(self, sig: Signature[Any]) -> Signature[Any]:
         """The call of this task that is linked to failures as ``sig``; it gets the id of the job that failed."""
         return sig
+
+    def limits_of(self, job: Job) -> Limits:  # noqa: ARG002 - for those whose calls have limits of their own
+        """The time limits of a run of one of its jobs."""
+        return self.limits
 
     def is_cancelled(self) -> bool:
         """Return whether the running job has been cancelled; reads the store. False outside of jobs.

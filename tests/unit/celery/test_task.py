@@ -194,7 +194,8 @@ def test_priorities_count_as_they_do_with_the_broker_that_the_app_names(app: Cel
         ({"serializer": "pickle"}, "pickle is never read"),
         ({"exchange": "x"}, "queue= says where"),
         ({"headers": [("a", 1)]}, "a dict of JSON values"),
-        ({"time_limit": 3}, "give it to @app.task"),
+        ({"time_limit": 0}, "more than zero"),
+        ({"time_limit": 3, "soft_time_limit": 3}, "less than time_limit"),
         ({"countdwn": 3}, "did you mean countdown"),
     ],
 )

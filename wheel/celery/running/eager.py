@@ -27,7 +27,7 @@ from ...worker.run.failure import cause_of, failure_of
 from ...worker.run.loops import close_loop, run_in_loop
 from .. import states
 from ..exceptions import Ignore, Reject
-from ..settings.call_plan import CallPlan, headers_in
+from ..settings.call_plan import BESIDES, CallPlan, headers_in
 from .eager_result import EagerGroup, EagerResult
 from .events import told
 from .leaving import state_of
@@ -71,7 +71,7 @@ def applied(
     task.check(*positional, **named)
     clock = task.app.clock
     now_ns = clock.now_ns()
-    plan = cast("CallPlan", CallPlan().but({"headers": options.get("headers")}))
+    plan = cast("CallPlan", CallPlan().but({name: options.get(name) for name in BESIDES}))
     due = due_ms(now_ns, options.get("countdown", 0) if options.get("eta") is None else None, options.get("eta"))
     job = Job(
         id=str(options.get("task_id") or new_id(now_ns // 1_000_000)), task=task.name, due_ms=due,

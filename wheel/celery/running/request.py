@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...job import Job
+    from ...tasks.options.time_limits import Limits
 
 
 class Context(Request):
@@ -73,7 +74,7 @@ class Context(Request):
 
     @property
     def timelimit(self) -> list[float | None]:
-        """The time limit and the soft time limit of the task, in seconds."""
+        """The time limit and the soft time limit, in seconds."""
         return [self.time_limit, self.soft_time_limit]
 
     @property
@@ -83,14 +84,17 @@ class Context(Request):
 
     @property
     def time_limit(self) -> float | None:
-        """The time limit of the task, in seconds."""
-        found: float | None = self._task.limits.hard_s
-        return found
+        """The time limit of the call, or else of the task, in seconds."""
+        return self._limits.hard_s
 
     @property
     def soft_time_limit(self) -> float | None:
-        """Its soft time limit, in seconds."""
-        found: float | None = self._task.limits.soft_s
+        """The soft one."""
+        return self._limits.soft_s
+
+    @property
+    def _limits(self) -> Limits:
+        found: Limits = self._task.limits if self._job is None else self._task.limits_of(self._job)
         return found
 
     @property

@@ -13,8 +13,11 @@ from ...errors import InvalidValue, PayloadError
 from ...job import Job
 from ...payload import decode, encode
 from ...tasks.options.plan import Plan
+from ...tasks.options.time_limits import UNLIMITED, Limits, limits_of
 
 KEY: Final = "celery"
+BESIDES: Final = ("headers", "time_limit", "soft_time_limit")
+"""The options that are kept there."""
 OWN_HEADERS: Final = frozenset(
     "lang task id shadow eta expires group group_index retries timelimit root_id parent_id argsrepr kwargsrepr origin "
     "ignore_result replaced_task_nesting stamped_headers stamps compression".split()
@@ -24,16 +27,16 @@ OWN_HEADERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPlan(Plan):
-    """A Plan that keeps headers."""
+    """A Plan that keeps headers and time limits."""
 
     extra: str | None = None
     """See Job.extra."""
 
     def but(self, options: Mapping[str, Any]) -> Plan:
-        """See Plan.but. ``headers`` replace those that were there."""
-        plan = Plan.but(self, {name: value for name, value in options.items() if name != "headers"})
-        headers = options.get("headers")
-        return plan if headers is None else replace(plan, extra=_extra(self.extra, headers))  # type: ignore[call-arg]
+        """See Plan.but. New headers replace those that were there."""
+        plan = Plan.but(self, {name: value for name, value in options.items() if name not in BESIDES})
+        said = {name: options[name] for name in BESIDES if options.get(name) is not None}
+        return replace(plan, extra=_extra(self.extra, said)) if said else plan  # type: ignore[call-arg]
 
     def job(self, *args: Any, **options: Any) -> Job:
         """See Plan.job."""
@@ -47,7 +50,7 @@ def with_headers(job: Job, headers: Mapping[str, Any]) -> Job:
     Raises:
         InvalidValue, PayloadError: see checked_headers.
     """
-    return job._replace(extra=_extra(job.extra, headers))
+    return job._replace(extra=_extra(job.extra, {"headers": headers}))
 
 
 def headers_in(extra: str | None) -> dict[str, Any]:
@@ -58,6 +61,15 @@ def headers_in(extra: str | None) -> dict[str, Any]:
     """
     found = _kept(extra).get("headers")
     return found if isinstance(found, dict) else {}
+
+
+def limits_in(extra: str | None) -> Limits:
+    """The time limits of a call that are kept there."""
+    kept = _kept(extra)
+    try:
+        return limits_of(kept.get("time_limit"), kept.get("soft_time_limit"))
+    except InvalidValue:
+        return UNLIMITED
 
 
 def checked_headers(value: Any) -> Mapping[str, Any]:
@@ -84,10 +96,14 @@ def _kept(extra: str | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _extra(extra: str | None, headers: Mapping[str, Any]) -> str | None:
+def _extra(extra: str | None, said: Mapping[str, Any]) -> str | None:
+    """What is kept, changed by what is said."""
     others = {name: value for name, value in decode(extra or "{}").items() if name != KEY}
-    kept = {**_kept(extra), "headers": dict(checked_headers(headers))}
-    if not headers:
-        del kept["headers"]
+    kept = {**_kept(extra), **said}
+    if "headers" in said:
+        kept["headers"] = dict(checked_headers(said["headers"]))
+    limits = limits_of(kept.pop("time_limit", None), kept.pop("soft_time_limit", None))
+    kept |= {"time_limit": limits.hard_s, "soft_time_limit": limits.soft_s}
+    kept = {name: value for name, value in kept.items() if value not in (None, {})}
     whole = {**others, KEY: kept} if kept else others
     return encode(whole, "headers") if whole else None

@@ -32,8 +32,6 @@ _REFUSED: Final[Mapping[str, str]] = {
     "shadow": "a job is shown under its task's name",
 }
 """What a call or task cannot say, unless it says nothing (None), and what to do instead."""
-_LIMIT: Final = "a limit is the task's: give it to @app.task(...), or make another task of the function"
-_CALLS_REFUSED: Final[Mapping[str, str]] = {"time_limit": _LIMIT, "soft_time_limit": _LIMIT}
 _TASKS_REFUSED: Final[Mapping[str, str]] = {"headers": "they are a call's: apply_async(headers=...)"}
 _IDLE: Final = frozenset(
     "connection producer publisher retry retry_policy add_to_parent router mandatory immediate route_name argsrepr "
@@ -64,7 +62,7 @@ def call_options(options: Mapping[str, Any], app: Any) -> dict[str, Any]:
     """
     if not options:
         return {}
-    _refuse(options, {**_REFUSED, **_CALLS_REFUSED})
+    _refuse(options, _REFUSED)
     _refuse_pickle(options)
     found = {name: value for name, value in options.items() if name in _OF_CALLS and value is not None}
     for name in options:
@@ -106,6 +104,8 @@ _MADE: Final[Mapping[str, Callable[[Any, Any], dict[str, Any]]]] = {
     "eta": _eta,
     "expires": _expires,
     "headers": lambda value, _: {"headers": checked_headers(value)},
+    "time_limit": lambda value, _: {"time_limit": value},
+    "soft_time_limit": lambda value, _: {"soft_time_limit": value},
     "priority": lambda value, app: {"priority": priority_of(value, app)},
     "routing_key": lambda value, _: {"queue": value},
     "serializer": lambda *_: {},

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from ...clock import Clock
 from ...errors import TimeLimitExceeded
-from ...job import Claim, Crashed, Job, Outcome, Released
+from ...job import Claim, Crashed, Job, Outcome
 from ...safety.calm import CalmLogger
 from ...tasks import context
 from ...tasks.options.time_limits import within
@@ -198,7 +198,7 @@ class _Loop:
     async def _outcome(self, job: Job, started: float) -> Outcome:
         runner = self._pool.runner
         found = runner.find(job)
-        if isinstance(found, Released):
+        if not isinstance(found, Known):
             return found
         if job.after is None:
             given = runner.admit(job)

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from ...clock import SystemClock
 from ...errors import HourwheelError, NotRegistered, SchedulerError, SoftTimeLimitExceeded
@@ -91,6 +91,10 @@ def _serve(channel: Channel, setup: dict[str, Any], worker: Worker, begun: mmap.
 # ---- running ---------------------------------------------------------------------------------------------
 
 
+_RUNNERS_MOST: Final = 100
+"""How many runners are kept: each call may have a time limit of its own."""
+
+
 class Worker:
     """Runs jobs of the tasks that the imported modules have registered."""
 
@@ -117,6 +121,8 @@ class Worker:
                 task, app = self._find(name, (origin[0], origin[1]), module)
             except (NotRegistered, ImportError, SystemExit) as error:
                 return Runner(SHARED, SystemClock()).put_off(job, str(error))
+            if len(self._runners) == _RUNNERS_MOST:
+                self._runners.clear()
             runner = self._runners[name, soft_s] = _runner_of(task, app, soft_s)
         return runner(Claim(job, job.token, job.owner or ""))
 
@@ -177,7 +183,7 @@ class _Only(Registry):
 def _runner_of(task: Task[..., Any], app: App | None, soft_s: float | None) -> Runner:
     limits = UNLIMITED if soft_s is None else Limits(soft_s=soft_s)
 
-    def know(task: Task[..., Any]) -> Known:
+    def know(task: Task[..., Any], _: Limits | None) -> Known:
         return known(task, limits)
 
     if app is None:

@@ -11,6 +11,7 @@ from ...contract import Store
 from ...errors import SchedulerError
 from ...events import Events
 from ...tasks.options.routes import Routes
+from ...tasks.options.time_limits import Limits
 from ...tasks.registry import Registry
 from ...tasks.task import Task
 from ..heart import Heart
@@ -43,8 +44,8 @@ def make_pool(
     inside.refuse_scheduler()
     _refuse_tasks(options, registry, queues, routes)
 
-    def know(task: Task[..., Any]) -> Known:
-        limits = task.limits.over(options.limits)
+    def know(task: Task[..., Any], of_job: Limits | None) -> Known:
+        limits = (of_job or task.limits).over(options.limits)
         return known(task, limits, options.kind.refusal(task, limits))
 
     runner = partial(Runner, registry, clock, on, know=know, refused=refused, look=store.get, mark=heart.marks())

@@ -33,7 +33,7 @@ from ...job import Claim, Crashed, Job, Outcome, Released
 from ...kernel import Lifeline, end_of, nameless_file
 from ...safety.calm import CalmLogger, calmly
 from ...tasks.registry import Registry
-from ..run.runner import Run, Runner
+from ..run.runner import Known, Run, Runner
 from .imports import what_to_import
 from .options import PoolOptions
 from .protocol import Done
@@ -114,7 +114,7 @@ class ProcessPool(ThreadPool):
     def _run_in(self, child: Child, claim: Claim, started: float) -> Outcome | None:
         """Run a claim and return its outcome; None if the process died before the job started."""
         found = self._runner.find(claim.job)
-        if isinstance(found, Released):
+        if not isinstance(found, Known):
             return found
         job = self._runner.admit(claim.job)
         if not isinstance(job, Job):

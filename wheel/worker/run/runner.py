@@ -92,7 +92,7 @@ class Runner:
         clock: Clock,
         on: Events | None = None,
         *,
-        know: Callable[[Task[..., Any]], Known] = known,
+        know: Callable[[Task[..., Any], Limits | None], Known] = known,
         guard: Guard = soft_limit,
         refused: Refused | None = None,
         look: Look | None = None,
@@ -104,7 +104,7 @@ class Runner:
             registry: the tasks.
             clock: measures runs, and gives the time from which delays of retries count.
             on: the hooks to call.
-            know: returns how to run a task; called before its first job.
+            know: returns how to run a task; called before its first job, and with limits for a job with its own.
             guard: enforces limits on plain functions.
             refused: records the tasks whose jobs are released.
             look: returns jobs by their ids, for jobs that waited for others; None if these already have their results.
@@ -124,7 +124,7 @@ class Runner:
     def __call__(self, claim: Claim) -> Outcome:
         """Run the claim's job in this thread. Never raises."""
         found = self.find(claim.job)
-        if isinstance(found, Released):
+        if not isinstance(found, Known):
             return found
         job = self.admit(claim.job)
         if not isinstance(job, Job):
@@ -147,14 +147,18 @@ class Runner:
 
     # ---- the steps of a run, for pools that take them one by one ---------------------------------------------
 
-    def find(self, job: Job) -> Known | Released:
+    def find(self, job: Job) -> Known | Outcome:
         """Return the job's task, or the outcome if it cannot be run here."""
         task = self._registry.find(job.task)
         if task is None:
             return self._give_back(job)
         found = self._known.get(job.task)
         if found is None or found.task is not task:  # it was registered again
-            found = self._known[job.task] = self._know(task)
+            found = self._known[job.task] = self._know(task, None)
+        if job.extra is not None and (limits := task.limits_of(job)) is not task.limits:
+            found = self._know(task, limits)
+            if found.refusal is not None:  # of this job, not of the task
+                return self.put_off(job, found.refusal)
         return found if found.refusal is None else self.refuse(job, found.refusal)
 
     def gather(self, job: Job) -> Job | Outcome:
