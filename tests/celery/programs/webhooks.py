@@ -35,6 +35,23 @@ def give_up_loudly(self):
     self.retry()
 
 
+@app.task(bind=True, max_retries=1, default_retry_delay=0)
+def traced(self):
+    if self.request.retries == 0:
+        raise self.retry()
+    return [
+        self.request.headers["tenant"],
+        self.request.get("span"),
+        self.request.get("nothing"),
+        self.request.timelimit == [None, 30],
+    ]
+
+
+@signals.before_task_publish.connect(sender=traced.name)
+def inject(headers=None, **kwargs):
+    headers["span"] = "7f"
+
+
 @signals.task_success.connect
 def succeeded(sender=None, result=None, **kwargs):
     SEEN.append(["success", sender.name.rpartition(".")[2], result])
@@ -59,9 +76,10 @@ def main():
         except Unavailable as error:
             caught = str(error)
         quiet = give_up.delay().get(timeout=90)
+        trace = traced.apply_async(headers={"tenant": 7}, soft_time_limit=30).get(timeout=90)
         loud = give_up_loudly.delay()
         try:
             loud.get(timeout=90)
         except MaxRetriesExceededError:
             pass
-    return good, caught, bad.state, TRIES, quiet, loud.state, SEEN
+    return good, caught, bad.state, TRIES, quiet, trace, loud.state, SEEN
