@@ -6,7 +6,8 @@ thousand times costs one wake-up. What does not concern the sleeper, such as a j
 therefore it listens at most some 200 times a second, and sleeps in between.
 
 One thread of a process listens; others are woken by it, or look every 30 ms. So do all where the kernel has no inotify,
-grants no more of them, or cannot know of writes (on a network file system). docs/decisions/0094 has the measurements.
+grants no more of them, or cannot know of writes (on a network file system), and where poll() would stop all greenlets.
+docs/decisions/0094 has the measurements.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
@@ -111,6 +113,8 @@ class Watch:
                 del self._listening[0]
 
     def _open(self) -> _Ears | None:
+        if not _may_poll():
+            return None
         if self._ears is None and not self._deaf:
             with suppress(OSError):  # there are too many open files, or inotify instances of this user
                 self._ears = _Ears()
@@ -127,6 +131,13 @@ class Watch:
         ears, self._ears = self._ears, None
         if ears is not None:
             ears.close()
+
+
+def _may_poll() -> bool:
+    """Whether poll() stops this thread only. eventlet has none, and gevent has its own."""
+    poll: Any = getattr(select, "poll", None)
+    has_threads = threading.Lock.__module__ == "_thread"
+    return poll is not None and (has_threads or poll.__module__ != "select")
 
 
 class _Pace:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -184,7 +186,11 @@ def test_of_many_threads_that_wait_all_are_woken(watch: Watch, file: File) -> No
     assert all(one.is_woken() for one in sleeping)
 
 
-@pytest.mark.parametrize("failing", ["inotify_init1", "inotify_add_watch", "eventfd", "none"])
+class GreenLock:
+    """A lock of greenlets."""
+
+
+@pytest.mark.parametrize("failing", ["inotify_init1", "inotify_add_watch", "eventfd", "poll", "green", "none"])
 def test_where_the_kernel_grants_no_bell_it_looks_now_and_then(
     file: File, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -199,6 +205,10 @@ def test_where_the_kernel_grants_no_bell_it_looks_now_and_then(
     monkeypatch.setattr(module, "_LIBC", NoMore())
     if failing == "eventfd":
         monkeypatch.setattr(os, "eventfd", none_left, raising=False)
+    if failing == "poll":  # as eventlet does
+        monkeypatch.delattr(select, "poll")
+    if failing == "green":  # gevent.monkey.patch_thread() alone
+        monkeypatch.setattr(module, "threading", SimpleNamespace(Lock=GreenLock))
     watch = Watch(deaf=failing == "none")
     assert watch.wait(0.05, lambda: file, file.has_news) is False
     sleeping = Sleeping(watch, file)
