@@ -19,6 +19,7 @@ from ..payload import encode
 from ..tasks import canvas as core
 from ..tasks import context
 from ..tasks.decorator import refuse_unfit
+from ..tasks.on_commit import django_commit
 from ..tasks.options.retry import Retry
 from ..tasks.options.time_limits import UNLIMITED, Limits
 from ..tasks.task import Task as CoreTask
@@ -162,6 +163,24 @@ class Task(CoreTask[..., Any]):
             late.cancel()
             return late
         return eager.thrown(app, super().apply_async(args, kwargs, **said))
+
+    def delay_on_commit(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Like delay(), after Django's current transaction is committed."""
+        return self.apply_async_on_commit(args, kwargs)
+
+    def apply_async_on_commit(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        using: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """Like apply_async(), after the transaction of the database ``using`` is committed. Its id is known at once."""
+        said = call_options(options, self.app)
+        if eager.runs_here(self.app):
+            return eager.called_after(django_commit(using), self, args, kwargs, said)
+        return super().apply_async_on_commit(args, kwargs, using=using, **said)
 
     def apply(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any

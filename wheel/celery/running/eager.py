@@ -20,6 +20,7 @@ from ...job import Job, State
 from ...payload import encode_call
 from ...tasks import context
 from ...tasks.canvas import Chain, Signature
+from ...tasks.on_commit import Later
 from ...tasks.options.retry import Retry, Snooze
 from ...tasks.options.times import due_ms
 from ...tasks.signature import given
@@ -52,6 +53,20 @@ def thrown(app: Any, result: Any) -> Any:
 def called(task: Any, args: Any, kwargs: Any, options: Mapping[str, Any]) -> EagerResult:
     """What apply_async() does with task_always_eager."""
     return applied(task, args, kwargs, options, throw=task.app.conf.task_eager_propagates)
+
+
+def called_after(commit: Later, task: Any, args: Any, kwargs: Any, options: Mapping[str, Any]) -> EagerResult:
+    """What apply_async_on_commit() does with task_always_eager: the task runs after the commit, or never.
+
+    Raises:
+        TypeError: the arguments do not fit.
+    """
+    positional, named = given(args, kwargs)
+    task.check(*positional, **named)
+    id = str(options.get("task_id") or new_id(task.app.clock.now_ns() // 1_000_000))
+    result = EagerResult(id, None, states.PENDING, name=task.name)
+    commit(lambda: vars(result).update(vars(called(task, args, kwargs, {**options, "task_id": id}))))
+    return result
 
 
 def applied(
