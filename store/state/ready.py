@@ -104,7 +104,6 @@ class Ready:
         if now_ms < self._seen_ms:  # the clock was set back, so the known instants are wrong
             for name in self._openings:
                 self.open(name)
-        self._seen_ms = now_ms
         found = {}
         while self._opening and self._opening[0][0] <= now_ms:
             until_ms, name = heappop(self._opening)
@@ -146,6 +145,7 @@ class Ready:
             for name, barrier in (*open_now, *((None, name) for name in self._let(without))):
                 behind = self._behind(barrier)
                 lanes += [(name, queue, heap) for queue, heap in behind.items() if _wanted(queue, queues, paused)]
+        self._seen_ms = now_ms  # also where nothing is parked yet: this claim may park the first
         while lanes:
             at = min(range(len(lanes)), key=lambda n: lanes[n][2][0]) if len(lanes) > 1 else 0
             name, queue, heap = lanes[at]

@@ -60,12 +60,19 @@ class ModelStore:
             held[job.id] = job
             new.add(job.id)
             standing.append(job.id)
-        self.jobs = self._joined(held, new, now_ms)
-        self._wake(now_ms)
+        before = self.jobs, set(self.woken)
+        self.jobs = held
+        self._wake(now_ms)  # those that waited for a replaced job, not those that are to wait for it now
+        try:
+            self._join(new, now_ms)
+        except UnknownJob:
+            self.jobs, self.woken = before
+            raise
         return standing
 
-    def _joined(self, held: dict[str, Job], new: set[str], now_ms: int) -> dict[str, Job]:
-        """The jobs, once those that are new wait for those that are not."""
+    def _join(self, new: set[str], now_ms: int) -> None:
+        """Let those that are new wait for those that are not."""
+        held = self.jobs
         for id in [id for id, job in held.items() if id in new and job.after is not None]:
             after = held[id].after
             assert after is not None
@@ -73,12 +80,11 @@ class ModelStore:
             if any(one not in held or one == id for one in before):
                 raise UnknownJob(id)
             ended = [one for one in before if held[one].finished]
-            held |= {one: held[one]._replace(wakes=(*held[one].wakes, id)) for one in before}
+            held.update({one: held[one]._replace(wakes=(*held[one].wakes, id)) for one in before})
             self.woken.update(ended)
             left = len({*after.ids}) - len(ended)
             due_ms = held[id].due_ms if left else now_ms + after.delay_ms
             held[id] = held[id]._replace(after=after._replace(left=left), due_ms=due_ms)
-        return held
 
     def _wake(self, now_ms: int) -> None:
         """Tell those who wait for a job that it has ended, once."""

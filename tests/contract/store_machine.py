@@ -212,6 +212,10 @@ class StoreMachine(RuleBasedStateMachine):
         rest: dict[str, Any] = {"queues": queues, "without": without, "ids": ids}
         claims = self.store.claim(owner, self.now_ms, limit, ask=self.asks.get(owner, 0), **rest)
         assert [claim.job.id for claim in claims] == [claim.job.id for claim in given] + wanted
+        for id in self.model.expiring(self.now_ms):  # first: a claimed job may have waited for one of them
+            job = self.store.get([id])[0]
+            if job is not None and job.state is State.EXPIRED:
+                self.model.expired(id, self.now_ms)
         for claim in claims[: len(given)]:
             assert _plain(claim.job) == _plain(self.model.jobs[claim.job.id])
         for claim in claims[len(given) :]:
@@ -219,10 +223,6 @@ class StoreMachine(RuleBasedStateMachine):
             self.token = claim.token
             assert claim.owner == owner
             assert _plain(claim.job) == _plain(self.model.claimed(claim, self.now_ms))
-        for id in self.model.expiring(self.now_ms):
-            job = self.store.get([id])[0]
-            if job is not None and job.state is State.EXPIRED:
-                self.model.expired(id, self.now_ms)
         if limit and len(wanted) == limit:
             assert claims.next_ms is not None and claims.next_ms <= self.now_ms
         else:

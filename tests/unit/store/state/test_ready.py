@@ -115,6 +115,13 @@ def test_no_instant_that_was_told_holds_once_the_clock_was_set_back() -> None:
     assert ids(ready, NOW + 4) == ["a"]
 
 
+def test_what_the_first_claim_held_back_waited_an_hour_when_the_clock_was_set_back_by_one() -> None:
+    ready, later_ms = filled(("a", 0, 0), ("b", 0, 0)), NOW + 3_600_000
+    _, (queue, second) = ready.take(None, later_ms)
+    ready.park(queue, second, Barrier("rate:a", later_ms + 1_000))
+    assert ids(ready, NOW) == ["b"]
+
+
 def test_the_earliest_behind_a_barrier_is_that_of_its_opening_in_the_queues_that_are_asked_for() -> None:
     ready = filled(("a", 0, 0), ("b", 0, 0))
     ready.put(a_job("mail", NOW, queue="mail"))
