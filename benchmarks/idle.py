@@ -27,7 +27,7 @@ def rows(scale: Scale) -> list[Row]:
             what=f"idle CPU, {count:,} jobs pending, over {watched_s} s",
             figure=found["hourwheel"].show(" % of a core", 3),
             beside=f"a thread that wakes each second {found['bare'].show(' %', 3)}, "
-            f"one that wakes each {POLL_S * 1000:g} ms as a scheduler does to see what other processes have written "
+            f"one that wakes each {POLL_S * 1000:g} ms as a scheduler does where the kernel does not ring "
             f"{found['poll'].show(' %', 3)}",
             measure=found["hourwheel"].median,
             unit=" %",

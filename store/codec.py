@@ -161,7 +161,7 @@ def lane(raw: bytes, due_ms: int) -> tuple[str, int] | None:
 
 def may_have_priority(raw: bytes, due_ms: int) -> bool:
     """Whether a scheduled job that is due at ``due_ms`` has a priority, or must be decoded to tell."""
-    if b'"priority"' not in raw and b"\\" not in raw:  # the name may be written with escapes
+    if b'"priority"' not in raw:
         return False
     found = lane(raw, due_ms)
     return found is None or found[1] != 0

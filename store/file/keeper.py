@@ -116,7 +116,6 @@ class Keeper:
 
     def forget_parent(self) -> None:
         """In a forked child: close what is shared with the parent, unlock nothing, and open again at the first verb."""
-        self.watch.forget_parent()
         if not self._closed:
             self.newest.close(forked=True)
         trouble = self._trouble

@@ -16,6 +16,7 @@ import ctypes
 import os
 import select
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
@@ -55,6 +56,7 @@ class Watch:
         self._ears: _Ears | None = None
         self._listening: dict[int, object] = {}
         self._pace = _Pace()
+        _ALL.add(self)
 
     def ring(self) -> None:
         """Wake all waiting threads of this process."""
@@ -129,8 +131,20 @@ class Watch:
     def forget_parent(self) -> None:
         """In a forked child, where no other thread listens: close what is shared with the parent."""
         ears, self._ears = self._ears, None
+        self._listening = {}
         if ears is not None:
             ears.close()
+
+
+_ALL: Final[weakref.WeakSet[Watch]] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for watch in list(_ALL):
+        watch.forget_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _may_poll() -> bool:

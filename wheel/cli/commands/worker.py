@@ -10,8 +10,7 @@ from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import WatchedFileHandler
-from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from ... import __version__
 from ...errors import InvalidValue
@@ -271,17 +270,37 @@ def _pidfile(path: str | None) -> Iterator[None]:
         there = file.read(100).strip()
         if there and not there.isdigit():
             raise CommandError(f"--pidfile {path} has something else in it than the number of a process")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CommandError(f"--pidfile {path} belongs to process {there}, which runs") from None
+        if not _locked(file):
+            raise CommandError(f"--pidfile {path} belongs to process {there or 'that just starts'}, which runs")
+        if not _is_at(path, file):  # its worker ended just now, and removed it
+            with _pidfile(path):
+                yield
+            return
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         try:
             yield
         finally:
-            Path(path).unlink(missing_ok=True)
+            if _is_at(path, file):
+                os.unlink(path)
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file, and return whether that was possible."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(path: str, file: IO[str]) -> bool:
+    """Whether an open file has this name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _closes(app: Scheduler) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hourwheel.job import Bound, Job
 from hourwheel.store import JsonStore, MemoryStore
-from hourwheel.store.state import deciding
+from hourwheel.store.codec import encode_job, may_have_priority
+from hourwheel.turn import Again
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kit.jobs import NOW, a_job, epoch_of
+from tests.kit.jobs import NOW, a_job
 
 QUEUES = ("default", "mail")
 BOUND = (Bound("one", 1),)
@@ -96,23 +97,24 @@ def test_the_first_of_ten_thousand_jobs_of_one_instant_waited_until_all_were_tak
     assert len(list(store._state.ready.entries())) < 10
 
 
-@pytest.mark.parametrize("odd", ['"priority":7', '"pri\\u006frity":7'])
-def test_a_priority_that_another_process_or_an_editor_wrote_is_seen_before_the_job_is_due(
-    tmp_path: Path, odd: str
-) -> None:
-    store = JsonStore(tmp_path / "tasks.json", durability="os")
-    store.add([a_job("a"), a_job("b")], NOW, fresh=True)
-    epoch = epoch_of(store)
-    text = b'{"id":"urgent","due_ms":%d,%s}' % (NOW, odd.encode())
-    assert not epoch.state.ranked
-    epoch._apply_text(b'{"seq":%d,"op":"add","job":%s}' % (epoch.journal.seq + 1, text), epoch.journal.seq + 1)
-    assert epoch.state.ranked
-    store.close()
+def test_a_priority_that_another_process_has_given_is_seen_before_the_job_is_due(tmp_path: Path) -> None:
+    here, there = (JsonStore(tmp_path / "tasks.json", durability="os") for _ in range(2))
+    here.add([a_job(f"job-{number}", due_ms=NOW) for number in range(50)], NOW, fresh=True)
+    there.add([a_job("urgent", due_ms=NOW + 5, priority=7)], NOW, fresh=True)
+    assert [claim.job.id for claim in here.claim("me", NOW + 5, 1)] == ["urgent"]
+    here.close()
+    there.close()
 
 
-def test_what_is_given_back_with_a_priority_comes_first() -> None:
+@pytest.mark.parametrize(("fields", "ranked"), [({}, False), ({"queue": "mail"}, False), ({"priority": 7}, True)])
+def test_a_text_argument_is_not_taken_for_a_priority(fields: dict[str, Any], ranked: bool) -> None:
+    job = a_job("a", due_ms=NOW, payload='[["\\u00e9 \\"priority\\""],{}]', **fields)
+    assert may_have_priority(encode_job(job).encode(), NOW) is ranked
+
+
+def test_what_is_to_run_again_with_a_priority_comes_before_what_was_due_first() -> None:
     store = MemoryStore()
-    store.add([a_job(f"job-{number}", due_ms=NOW + number) for number in range(5)], NOW, fresh=True)
-    store._state.place(Job(**a_job("x", due_ms=NOW + 9, priority=1)._asdict()))
-    assert deciding.take_due(store._state, NOW - 1, 1) is None
-    assert store._state.ranked
+    store.add([a_job(f"job-{number:02}", due_ms=NOW + number) for number in range(50)], NOW, fresh=True)
+    claim = store.claim("me", NOW, 1)[0]
+    store.settle([(claim, Again(NOW + 60, {"priority": 1}))], NOW)
+    assert [claim.job.id for claim in store.claim("me", NOW + 60, 2)] == ["job-00", "job-01"]

@@ -256,10 +256,12 @@ def test_a_forked_child_takes_no_bell_from_its_parent(
 ) -> None:
     assert watch.wait(0.001, lambda: file, file.has_news) is False
     pid = os.fork()
-    if pid == 0:
-        watch.forget_parent()
-        os._exit(0)
-    os.waitpid(pid, 0)
+    if pid == 0:  # which hears what it writes itself, and takes nothing of it from its parent
+        watch.wait(0.001, lambda: file, file.has_news)
+        file.write()
+        os._exit(0 if watch.wait(PATIENCE_S, lambda: file, file.has_news) else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    file.known = 1
     never_polls(monkeypatch)
     sleeping = Sleeping(watch, file)
     until(listens(watch))
